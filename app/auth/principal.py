@@ -1,0 +1,32 @@
+"""Who is calling."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ALL_SCOPES = "*"
+
+CredentialKind = Literal["jwt", "api_key", "session"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller whose credential was verified.
+
+    `expires_at` is in Unix seconds (None: it does not expire); `credential_id` names the credential
+    (a key id, a token's `jti`, a session's hash), so that it can be revoked; `claims` holds the extra
+    claims that reach `configurable`, such as `portfolio_id`.
+    """
+
+    tenant_id: str
+    user_id: str
+    name: str
+    scopes: frozenset[str]
+    credential: CredentialKind
+    credential_id: str
+    expires_at: float | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
+
+    def may(self, scope: str) -> bool:
+        """Tell whether this principal has `scope`; the scope `*` is every scope."""
+        return scope in self.scopes or ALL_SCOPES in self.scopes

@@ -1,0 +1,155 @@
+"""Every setting, read from the environment and `.env`: the one place that reads either."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from chains.models import ModelSettings
+
+Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"]
+
+
+class Settings(BaseSettings):
+    """Gatehouse's settings: `GATEHOUSE_<NAME>` in the environment or `.env`. No secret has a default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GATEHOUSE_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True,
+        populate_by_name=True,
+    )  # fmt: skip
+
+    # the server
+    environment: Literal["development", "production"] = Field(
+        "development", description="production refuses the embedded defaults for identity, database and Redis"
+    )
+    data_dir: Path = Field(Path(".gatehouse"), description="where the embedded defaults keep their data")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(
+        8000, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"), description="port to listen on"
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="origins that CORS allows, separated by commas; none by default"
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="addresses whose X-Forwarded-* headers count, separated by commas"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
+
+    # where data is kept
+    database_url: SecretStr | None = Field(
+        None, description="SQLAlchemy URL of the database; by default a SQLite file in the data folder"
+    )
+    redis_url: SecretStr | None = Field(
+        None, description="redis:// or rediss:// URL; by default an in-process store (one worker only)"
+    )
+
+    # the chat model
+    model: str = Field(
+        "", description="embedded, scripted, azure or provider:name; by default what the keys below allow"
+    )
+    model_name: str = Field(
+        "gpt-5-mini", validation_alias=AliasChoices("OPENAI_MODEL", "model_name"),
+        description="model asked of OpenAI or of the server at OPENAI_BASE_URL",
+    )  # fmt: skip
+    openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"), description="key for OpenAI"
+    )
+    openai_base_url: str | None = Field(
+        None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
+        description="any server that speaks OpenAI's API",
+    )  # fmt: skip
+    azure_openai_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("AZURE_OPENAI_API_KEY", "azure_openai_api_key"),
+        description="key for Azure OpenAI",
+    )  # fmt: skip
+    azure_openai_endpoint: str | None = Field(
+        None, validation_alias=AliasChoices("AZURE_OPENAI_ENDPOINT", "azure_openai_endpoint"),
+        description="https://RESOURCE.openai.azure.com",
+    )  # fmt: skip
+    azure_openai_deployment_name: str | None = Field(
+        None, validation_alias=AliasChoices("AZURE_OPENAI_DEPLOYMENT_NAME", "azure_openai_deployment_name"),
+        description="name of the deployment",
+    )  # fmt: skip
+    azure_openai_api_version: str | None = Field(
+        None, validation_alias=AliasChoices("AZURE_OPENAI_API_VERSION", "azure_openai_api_version"),
+        description="such as 2024-10-21",
+    )  # fmt: skip
+
+    # who is calling
+    issuer: str = Field("gatehouse", description="the only `iss` accepted in a JWT")
+    audience: str = Field("gatehouse", description="the `aud` that a JWT must name")
+    jwt_secret: SecretStr | None = Field(
+        None, description="HS256 secret, at least 32 bytes; generated in development when no key is set"
+    )
+    jwt_public_key_file: Path | None = Field(None, description="PEM public key for RS256, ES256 or EdDSA")
+    jwks_file: Path | None = Field(None, description="JWKS file for RS256, ES256 or EdDSA")
+    jwt_algorithms: Annotated[tuple[Algorithm, ...], NoDecode] = Field(
+        (), description="algorithms accepted, separated by commas; by default those that fit the keys"
+    )
+    jwt_leeway: float = Field(30, ge=0, le=60, description="seconds that clocks may differ")
+    jwt_max_lifetime: float = Field(86_400, gt=0, description="seconds from iat to exp at most")
+    api_key_pepper: SecretStr | None = Field(
+        None, description="secret that API keys are hashed with; generated in development"
+    )
+    session_lifetime: float = Field(28_800, gt=0, description="seconds that a browser stays signed in")
+    start_link: SecretStr | None = Field(
+        None, description="one-time token of the sign-in link; `gatehouse serve` makes one in development"
+    )
+
+    # how much a caller may use
+    max_body_bytes: int = Field(1_048_576, gt=0, description="largest request body")
+    body_timeout: float = Field(20, gt=0, description="seconds within which a request body must arrive")
+    max_batch: int = Field(32, gt=0, description="most inputs in one /batch")
+    batch_concurrency: int = Field(4, gt=0, description="inputs of one /batch that run at once")
+    recursion_limit: int = Field(25, gt=0, description="most steps of an agent in one run")
+    run_deadline: float = Field(300, gt=0, description="seconds after which a run is ended")
+    drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after SIGTERM")
+
+    @field_validator("allowed_origins", "jwt_algorithms", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @model_validator(mode="after")
+    def _refuse_embedded_defaults_in_production(self) -> Self:
+        if self.environment == "development":
+            return self
+        missing = [
+            name for name in ("database_url", "redis_url", "api_key_pepper") if getattr(self, name) is None
+        ]
+        if not (self.jwt_secret or self.jwt_public_key_file or self.jwks_file):
+            missing.append("jwt_secret, jwt_public_key_file or jwks_file")
+        if missing:
+            raise ValueError("production needs " + ", ".join(f"GATEHOUSE_{name.upper()}" for name in missing))
+        return self
+
+    @property
+    def development(self) -> bool:
+        return self.environment == "development"
+
+    @cached_property
+    def database(self) -> str:
+        """The database's URL, with its password: never log it."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite+aiosqlite:///{(self.data_dir / 'gatehouse.db').absolute()}"
+
+    @property
+    def chat_model(self) -> ModelSettings:
+        """What `chains.models` needs to open the chat model."""
+        return ModelSettings(
+            choice=self.model,
+            openai_model=self.model_name,
+            openai_api_key=self.openai_api_key,
+            openai_base_url=self.openai_base_url,
+            azure_api_key=self.azure_openai_api_key,
+            azure_endpoint=self.azure_openai_endpoint,
+            azure_deployment=self.azure_openai_deployment_name,
+            azure_api_version=self.azure_openai_api_version,
+        )

@@ -1,0 +1,73 @@
+"""Compile the hashed lock files with uv, or with --check tell whether they still fit their sources.
+
+Existing pins are kept unless --upgrade is given, so a new release on the index never fails --check.
+"""
+
+import argparse
+import difflib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+LOCKS = {
+    "runtime.txt": ["pyproject.toml"],
+    "dev.txt": ["pyproject.toml", "--extra", "dev"],
+    "build.txt": ["requirements/build.in"],
+    "embedded.txt": ["requirements/embedded.in", "--no-deps"],
+}
+COMPILE = "pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header".split()
+NAME_NO_HOST = ["--no-emit-index-url", "--no-emit-find-links"]
+
+
+def uv() -> str:
+    """Return the path of the uv that stands beside this Python, or of the one on the PATH."""
+    beside = Path(sys.executable).parent / "uv"
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        sys.exit("uv is missing: pip install uv")
+    return found
+
+
+def compile_lock(sources: list[str], target: Path, upgrade: bool) -> None:
+    """Write `target` from `sources`, keeping the pins that `target` already holds."""
+    command = [uv(), *COMPILE, *NAME_NO_HOST, *sources, "-o", str(target)]
+    subprocess.run(
+        [*command, "--upgrade"] if upgrade else command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+    )
+
+
+def stale(name: str, sources: list[str]) -> list[str]:
+    """Return the difference between the lock as committed and as compiled now; empty when it is up to date."""
+    committed = ROOT / "requirements" / name
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / name
+        fresh.write_text(committed.read_text())
+        compile_lock(sources, fresh, upgrade=False)
+        return list(
+            difflib.unified_diff(
+                committed.read_text().splitlines(), fresh.read_text().splitlines(), name, "fresh", lineterm=""
+            )
+        )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 when a lock is out of date"
+    )
+    parser.add_argument("--upgrade", action="store_true", help="take newer releases")
+    options = parser.parse_args()
+    if not options.check:
+        for name, sources in LOCKS.items():
+            compile_lock(sources, ROOT / "requirements" / name, options.upgrade)
+        return 0
+    differences = [line for name, sources in LOCKS.items() for line in stale(name, sources)]
+    print("\n".join(differences) if differences else "lock files are up to date")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""The caller as tools see it: who asks, taken from `configurable`, never from the model's arguments."""
+
+from dataclasses import dataclass
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import ToolException
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What a tool may know of the principal. Filled in by the server (`app/serving/context.py`)."""
+
+    tenant_id: str
+    user_id: str
+    user_name: str = ""
+    scopes: frozenset[str] = frozenset()
+    portfolio_id: str | None = None
+
+
+def caller_of(config: RunnableConfig) -> Caller:
+    """Return the caller that the server put into `config["configurable"]`.
+
+    Raises ToolException when there is none: a tool that reads personal data refuses to run for nobody.
+    """
+    configurable = config.get("configurable") or {}
+    tenant_id, user_id = configurable.get("tenant_id"), configurable.get("user_id")
+    if not (isinstance(tenant_id, str) and tenant_id and isinstance(user_id, str) and user_id):
+        raise ToolException("Nobody is signed in, so personal data cannot be read.")
+    return Caller(
+        tenant_id=tenant_id,
+        user_id=user_id,
+        user_name=configurable.get("user_name") or "",
+        scopes=frozenset(configurable.get("scopes") or ()),
+        portfolio_id=configurable.get("portfolio_id"),
+    )
