@@ -155,3 +155,9 @@ class Unavailable(ApiError):
     status = 503
     kind = "unavailable"
     default_detail = "A part that this call needs is not available. Try again later."
+
+
+class DeadlineExceeded(ApiError):
+    status = 504
+    kind = "deadline-exceeded"
+    default_detail = "The run took longer than it may."

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.runs.limits import EngineSettings
 from chains.models import ModelSettings
 
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"]
@@ -104,25 +105,39 @@ class Settings(BaseSettings):
     max_batch: int = Field(32, gt=0, description="most inputs in one /batch")
     batch_concurrency: int = Field(4, gt=0, description="inputs of one /batch that run at once")
     recursion_limit: int = Field(25, gt=0, description="most steps of an agent in one run")
+
+    # runs
     run_deadline: float = Field(300, gt=0, description="seconds after which a run is ended")
+    run_keep: float = Field(3600, gt=0, description="seconds that an ended run can be read again")
+    run_lease: float = Field(5, gt=0, description="seconds after which a dead process's runs are taken over")
+    max_attempts: int = Field(2, ge=1, description="most attempts at a run, each after a crash")
+    disconnect_grace: float = Field(
+        30, ge=0, description="seconds that a run goes on after its last viewer left"
+    )
+    disconnect_grace_max: float = Field(300, ge=0, description="most that x-disconnect-grace may ask for")
+    log_length: int = Field(10_000, gt=0, description="events that a run's log keeps")
+    log_age: float = Field(3600, gt=0, description="seconds that an event stays in its run's log")
+    history_tokens: int = Field(
+        2000, gt=0, description="most tokens of a thread's history given to the model"
+    )
+    send_timeout: float = Field(
+        30, gt=0, description="seconds after which a reader that takes nothing is cut"
+    )
     drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after SIGTERM")
 
     @field_validator("allowed_origins", "jwt_algorithms", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return (
-            tuple(part.strip() for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @model_validator(mode="after")
     def _refuse_embedded_defaults_in_production(self) -> Self:
         if self.environment == "development":
             return self
-        missing = [
-            name for name in ("database_url", "redis_url", "api_key_pepper") if getattr(self, name) is None
-        ]
+        required = ("database_url", "redis_url", "api_key_pepper")
+        missing = [name for name in required if getattr(self, name) is None]
         if not (self.jwt_secret or self.jwt_public_key_file or self.jwks_file):
             missing.append("jwt_secret, jwt_public_key_file or jwks_file")
         if missing:
@@ -139,6 +154,19 @@ class Settings(BaseSettings):
         if self.database_url is not None:
             return self.database_url.get_secret_value()
         return f"sqlite+aiosqlite:///{(self.data_dir / 'gatehouse.db').absolute()}"
+
+    @property
+    def runs(self) -> EngineSettings:
+        """What the run engine needs to know."""
+        return EngineSettings(
+            lease=self.run_lease,
+            keep=self.run_keep,
+            log_length=self.log_length,
+            log_age=self.log_age,
+            deadline=self.run_deadline,
+            max_attempts=self.max_attempts,
+            recursion_limit=self.recursion_limit,
+        )
 
     @property
     def chat_model(self) -> ModelSettings:

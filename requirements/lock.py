@@ -18,8 +18,8 @@ LOCKS = {
     "build.txt": ["requirements/build.in"],
     "embedded.txt": ["requirements/embedded.in", "--no-deps"],
 }
-COMPILE = "pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header".split()
-NAME_NO_HOST = ["--no-emit-index-url", "--no-emit-find-links"]
+COMPILE = ["pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
+NAME_NO_HOST = ["--no-header", "--no-emit-index-url", "--no-emit-find-links"]
 
 
 def uv() -> str:
@@ -33,31 +33,26 @@ def uv() -> str:
 
 def compile_lock(sources: list[str], target: Path, upgrade: bool) -> None:
     """Write `target` from `sources`, keeping the pins that `target` already holds."""
-    command = [uv(), *COMPILE, *NAME_NO_HOST, *sources, "-o", str(target)]
-    subprocess.run(
-        [*command, "--upgrade"] if upgrade else command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL
-    )
+    command = [uv(), *COMPILE, *NAME_NO_HOST, *sources, "-o", str(target), *["--upgrade"] * upgrade]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def stale(name: str, sources: list[str]) -> list[str]:
-    """Return the difference between the lock as committed and as compiled now; empty when it is up to date."""
-    committed = ROOT / "requirements" / name
+    """Return how the lock as committed differs from the lock compiled now; empty when it is up to date."""
+    committed = (ROOT / "requirements" / name).read_text()
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / name
-        fresh.write_text(committed.read_text())
+        fresh.write_text(committed)
         compile_lock(sources, fresh, upgrade=False)
-        return list(
-            difflib.unified_diff(
-                committed.read_text().splitlines(), fresh.read_text().splitlines(), name, "fresh", lineterm=""
-            )
-        )
+        compiled = fresh.read_text()
+    return list(
+        difflib.unified_diff(committed.splitlines(), compiled.splitlines(), name, "compiled now", lineterm="")
+    )
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit 1 when a lock is out of date"
-    )
+    parser.add_argument("--check", action="store_true", help="change nothing, exit 1 if out of date")
     parser.add_argument("--upgrade", action="store_true", help="take newer releases")
     options = parser.parse_args()
     if not options.check:

@@ -30,3 +30,16 @@ class Principal:
     def may(self, scope: str) -> bool:
         """Tell whether this principal has `scope`; the scope `*` is every scope."""
         return scope in self.scopes or ALL_SCOPES in self.scopes
+
+    def configurable(self) -> dict[str, Any]:
+        """Return the `configurable` that chains and tools see: the principal's, and nothing of the client's.
+
+        `tools.caller.caller_of` reads it back.
+        """
+        return {
+            **self.claims,
+            "user_id": self.user_id,
+            "tenant_id": self.tenant_id,
+            "user_name": self.name,
+            "scopes": sorted(self.scopes),
+        }

@@ -1,0 +1,152 @@
+"""The database: how it is opened, its schema brought up to date, and how times are kept in it."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, column, event, inspect, select, table
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.types import TypeDecorator
+
+# Constraints have names, so that a later migration can alter them on every database
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADE_LOCK = 0x6761_7465  # "gate": the PostgreSQL advisory lock of whoever upgrades the schema
+ANSWER_SECONDS = 5  # within which a database must answer to count as reachable
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment: timezone-aware when written, UTC when read, on SQLite as on PostgreSQL.
+
+    SQLite keeps no offset, so the UTC time is written there. A naive datetime raises ValueError.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"{value.isoformat()} has no timezone: which moment it is cannot be told")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """Return an engine for an SQLAlchemy URL with an async driver. No connection is made yet.
+
+    For a SQLite file the folder is created, readable by its owner only. Raises SQLAlchemyError for a
+    URL that cannot be used, ModuleNotFoundError when its driver is not installed.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    # pre-ping: a connection that the server or a proxy closed is replaced before it is used
+    return create_async_engine(
+        parsed, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=10, pool_recycle=1800
+    )
+
+
+async def upgrade(engine: AsyncEngine) -> None:
+    """Bring the schema to this release's newest revision, as one transaction.
+
+    Several processes may do so at once: one does the work, the others wait and find it done. A schema
+    of a newer release is left as it is, so that a rolled-back release can run this too.
+    """
+    async with engine.begin() as connection:
+        await connection.run_sync(_upgrade)
+
+
+async def why_not_ready(engine: AsyncEngine) -> str | None:
+    """Return why the database cannot be used, None when it can.
+
+    It cannot when it does not answer within 5 s, or when its schema is older than this release. A newer
+    schema is fine: during a rolling update the old release runs on it.
+    """
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), engine.connect() as connection:
+            revision = await connection.run_sync(_revision)
+    except (SQLAlchemyError, OSError) as error:
+        # the error's own text may hold the URL and its password
+        return f"GATEHOUSE_DATABASE_URL cannot be reached ({type(error).__name__})"
+    if _is_behind(revision):
+        return (
+            f"its schema is at revision {revision or 'none'}, not {_revisions()[0]}: run gatehouse db upgrade"
+        )
+    return None
+
+
+def _open_sqlite(url: URL) -> AsyncEngine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_async_engine(url)
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 5000")  # first: switching to WAL waits for a lock
+    cursor.execute("PRAGMA journal_mode = WAL")  # readers and one writer don't wait for each other
+    cursor.execute("PRAGMA synchronous = NORMAL")  # safe with WAL; a power cut may lose the last commits
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _upgrade(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # sqlite3 itself begins no transaction for DDL
+    elif connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
+    if _is_behind(_revision(connection)):
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    """Return the revision that the schema is at, None for a database without one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(
+        select(column("version_num")).select_from(table("alembic_version"))
+    )
+    return revision
+
+
+def _is_behind(revision: str | None) -> bool:
+    return revision is None or revision in _revisions()[1:]
+
+
+@cache  # /readyz asks each time, and Alembic reads every migration from its file
+def _revisions() -> tuple[str, ...]:
+    """Return this release's revisions, the newest first."""
+    scripts = ScriptDirectory.from_config(_config())
+    return tuple(script.revision for script in scripts.walk_revisions())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

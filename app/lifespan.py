@@ -1,0 +1,107 @@
+"""Opens what the server needs, in order, and closes it in reverse."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypedDict, cast
+
+from fakeredis import FakeAsyncRedis
+from fastapi import FastAPI
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import HTTPConnection
+
+from app.auth.authenticate import Authenticator, open_authenticator
+from app.database import open_engine, why_not_ready
+from app.runs.checkpoints import open_checkpoints
+from app.runs.engine import RunEngine
+from app.runs.tending import open_runs
+from app.settings import Settings
+from app.threads.history import ThreadHistory
+from app.threads.store import ThreadStore
+from chains import registry
+from chains.models import ChatModel, open_chat_model
+from tools.portfolio.store import PortfolioStore
+from tools.registry import Stores, build_tools
+
+
+class CannotStart(Exception):
+    """A configured part cannot work; the message says which and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What requests use, opened once a process."""
+
+    settings: Settings
+    engine: AsyncEngine
+    redis: Redis
+    authenticator: Authenticator
+    model: ChatModel
+    threads: ThreadStore
+    runs: RunEngine
+
+
+class State(TypedDict):
+    """What the lifespan yields; Starlette puts it into every request's state."""
+
+    services: Services
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    """Return the services of the server that answers this request."""
+    return cast("Services", connection.state.services)
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -> AsyncIterator[Services]:
+    """Open every part and yield them. Raises CannotStart with the name of the part that can't work."""
+    async with AsyncExitStack() as stack:
+        engine = open_engine(settings.database)
+        stack.push_async_callback(engine.dispose)
+        if reason := await why_not_ready(engine):
+            raise CannotStart(f"database: {reason}")
+        redis = await stack.enter_async_context(open_redis(settings))
+        authenticator = await open_authenticator(settings, engine, redis)
+        model = await stack.enter_async_context(open_chat_model(settings.chat_model))
+        checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))
+        tools = build_tools(Stores(portfolio=PortfolioStore(engine)))
+        runnables = registry.build(entries, registry.Parts(model.model, tools, checkpoints))
+        threads = ThreadStore(engine)
+        history = ThreadHistory(threads, settings.history_tokens)
+        runs = await stack.enter_async_context(
+            open_runs(redis, runnables, history, checkpoints, settings.runs)
+        )
+        yield Services(settings, engine, redis, authenticator, model, threads, runs)
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
+    """Yield a client of the configured Redis, or of the in-process store. Raises CannotStart."""
+    if settings.redis_url is None:
+        redis: Redis = FakeAsyncRedis()
+    else:
+        redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_connect_timeout=5)
+    try:
+        await redis.ping()
+    except RedisError as error:
+        raise CannotStart(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
+    try:
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[State]]
+
+
+def lifespan_for(settings: Settings, entries: Sequence[registry.Entry]) -> Lifespan:
+    """Return the lifespan of an application with these settings and entries."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        async with open_services(settings, entries) as services:
+            yield {"services": services}
+
+    return lifespan

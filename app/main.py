@@ -1,0 +1,58 @@
+"""The application, as a table of contents."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from app.auth import signin
+from app.auth.authenticate import Authenticate
+from app.lifespan import lifespan_for
+from app.middleware import BodyLimit, RequestContext, SecurityHeaders
+from app.problems import add_error_handlers
+from app.serving import api, docs, health, home
+from app.serving.langserve import add_langserve_routes
+from app.settings import Settings
+from chains.registry import REGISTRY, Entry, check
+
+
+def create_app(settings: Settings | None = None, registry: Sequence[Entry] | None = None) -> FastAPI:
+    """Return the server. Without arguments it is set by the environment and serves `chains.registry`."""
+    settings = settings or Settings()
+    entries = check(REGISTRY if registry is None else registry)
+    app = FastAPI(
+        title="Gatehouse",
+        summary="LangChain runnables, served to the authenticated user",
+        version=version("gatehouse"),
+        lifespan=lifespan_for(settings, entries),
+        docs_url=None,  # app.serving.docs: FastAPI's own page loads its assets from a CDN
+        redoc_url=None,
+    )
+    add_error_handlers(app)
+    app.include_router(health.router)
+    app.include_router(signin.router)
+    app.include_router(home.router_for(entries))
+    app.include_router(api.router_for(entries))
+    docs.add_docs(app)
+    add_langserve_routes(app, entries)
+    surround(app, settings, entries)
+    return app
+
+
+def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None:
+    """Put the middleware around the routes. The last one added is the first to see a request."""
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout=settings.body_timeout)
+    app.add_middleware(Authenticate)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.allowed_origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["authorization", "content-type", "last-event-id", "idempotency-key", "x-api-key"],
+        expose_headers=["x-request-id", "x-run-id", "retry-after"],
+        allow_credentials=True,
+        max_age=600,
+    )
+    playgrounds = tuple(f"{entry.path}/playground/" for entry in entries)
+    app.add_middleware(SecurityHeaders, playgrounds=playgrounds, https=not settings.development)
+    app.add_middleware(RequestContext)

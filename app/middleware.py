@@ -1,0 +1,177 @@
+"""What surrounds every request, as pure ASGI: request id, access log, security headers, body limit."""
+
+import asyncio
+import json
+import time
+
+import structlog
+from langchain_core.utils.uuid import uuid7
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import PROBLEM_JSON, ApiError, PayloadTooLarge, RequestTimeout
+
+log = structlog.get_logger(__name__)
+
+STRICT_CSP = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+# LangServe's playground evaluates code and styles itself inline; no other page may.
+PLAYGROUND_CSP = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the id that `RequestContext` gave this request."""
+    return str(scope["state"]["request_id"])
+
+
+def problem_response(error: ApiError, scope: Scope) -> Response:
+    """Return `error` as application/problem+json."""
+    body = json.dumps(error.problem(request_id_of(scope)))
+    return Response(body, error.status, {"cache-control": "no-store", **error.headers}, PROBLEM_JSON)
+
+
+async def send_problem(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send `error` as application/problem+json; on a WebSocket, refuse the handshake with its status."""
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.kind})
+        return
+    await problem_response(error, scope)(scope, receive, send)
+
+
+class RequestContext:
+    """Outermost: gives the request an id, logs its end, and turns an escaped exception into a bare 500."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        request_id = str(uuid7())
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
+            elif message["type"] == "websocket.accept":
+                status = 101
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception:
+                log.exception("request failed", path=scope["path"])
+                if status == 0:
+                    await send_problem(ApiError(), scope, receive, send_with_id)
+            finally:
+                log.info(
+                    "request",
+                    method=scope.get("method", "WEBSOCKET"),
+                    path=scope["path"],
+                    status=status,
+                    duration_ms=round((time.perf_counter() - started) * 1000, 1),
+                )
+
+
+class SecurityHeaders:
+    """Adds the security headers, with the one exception in the policy that LangServe's playground needs."""
+
+    def __init__(self, app: ASGIApp, playgrounds: tuple[str, ...], https: bool) -> None:
+        self.app = app
+        self.playgrounds = playgrounds
+        self.always = {
+            "x-content-type-options": "nosniff",
+            "referrer-policy": "no-referrer",
+            "x-frame-options": "DENY",
+            "cross-origin-opener-policy": "same-origin",
+            "permissions-policy": "camera=(), microphone=(), geolocation=()",
+            **({"strict-transport-security": "max-age=31536000; includeSubDomains"} if https else {}),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        policy = PLAYGROUND_CSP if scope["path"].startswith(self.playgrounds) else STRICT_CSP
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.always.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("content-security-policy", policy)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+class BodyLimit:
+    """Reads the request body before the application does: bounded in size and in time.
+
+    A body over `max_bytes` is 413, with and without Content-Length; one that takes longer than
+    `timeout` seconds is 408, so that a slow sender holds nothing but its own connection.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout: float) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+        self.timeout = timeout
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self.timeout):
+                body = await self.read(scope, receive)
+        except TimeoutError:
+            await send_problem(RequestTimeout(headers={"connection": "close"}), scope, receive, send)
+            return
+        except PayloadTooLarge as error:
+            await send_problem(error, scope, receive, send)
+            return
+        if body is None:
+            return
+        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await self.app(scope, replay, send)
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """Return the whole body, or None when the client went away. Raises PayloadTooLarge."""
+        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if announced.isdigit() and int(announced) > self.max_bytes:
+            raise self.too_large()
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > self.max_bytes:
+                raise self.too_large()
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    def too_large(self) -> PayloadTooLarge:
+        # the rest of the body is not read, so the connection cannot be used again
+        return PayloadTooLarge(
+            f"The request body may have {self.max_bytes} bytes.", headers={"connection": "close"}
+        )

@@ -1,0 +1,137 @@
+"""Who executes a run: a lease that its process renews, and that another takes after a crash.
+
+Every change to a run's state goes through a script that checks the attempt, so that a process which was
+paused and has lost its lease changes nothing when it wakes up.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from redis.asyncio import Redis
+
+from app.runs.events import Record
+from app.runs.log import log_key
+from app.runs.records import RunRecord, run_key
+
+ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
+
+# Refuses when the run has ended or another process holds it; else the caller has the next attempt.
+TAKE = """
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+"""
+
+# A lease that ran out but that nobody took is taken up again: its attempt is still the newest.
+RENEW = """
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[3] then return 0 end
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+local owner = redis.call('GET', KEYS[2])
+if owner and owner ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+# The last records, the outcome and the expiry in one step: a run is never ended by halves.
+FINISH = """
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
+local records = tonumber(ARGV[3])
+local at = 4
+for _ = 1, records do
+  redis.call('XADD', KEYS[3], ARGV[at], 't', ARGV[at + 1], 'd', ARGV[at + 2])
+  at = at + 3
+end
+while at < #ARGV do
+  redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
+  at = at + 2
+end
+redis.call('DEL', KEYS[2])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[3], ARGV[2])
+return 1
+"""
+
+
+def lease_key(run_id: str) -> str:
+    return f"gh:{{{run_id}}}:lease"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Leases of one process, whose name is `owner`. `lease` is in seconds, `keep` how long an ended run stays."""
+
+    redis: Redis
+    owner: str
+    lease: float
+    keep: float
+
+    async def create(self, run: RunRecord) -> None:
+        """Store a new run with its first attempt held by this process."""
+        async with self.redis.pipeline(transaction=True) as pipeline:
+            pipeline.hset(run_key(run.id), mapping=dict(run.fields()))
+            pipeline.expire(run_key(run.id), int(run.deadline - run.created_at + self.keep))
+            pipeline.set(lease_key(run.id), self.owner, px=self.lease_ms)
+            pipeline.zadd(ACTIVE, {run.id: run.created_at + 2 * self.lease})
+            await pipeline.execute()
+
+    async def take(self, run_id: str) -> int:
+        """Return the number of the attempt that this process now holds, or 0 when it may not have the run."""
+        taken = await self.redis.eval(TAKE, 2, run_key(run_id), lease_key(run_id), self.owner, self.lease_ms)
+        return int(taken)
+
+    async def renew(self, attempts: Mapping[str, int], look_again: float) -> set[str]:
+        """Renew the leases of these runs (id to attempt); return the ids of those that are lost.
+
+        `look_again` is when, in Unix seconds, a sweep should look after them if nothing more is heard.
+        """
+        if not attempts:
+            return set()
+        pipeline = self.redis.pipeline(transaction=False)
+        for run_id, attempt in attempts.items():
+            pipeline.eval(RENEW, 2, run_key(run_id), lease_key(run_id), self.owner, self.lease_ms, attempt)
+        pipeline.zadd(ACTIVE, dict.fromkeys(attempts, look_again))
+        replies = await pipeline.execute()
+        return {run_id for run_id, held in zip(attempts, replies, strict=False) if not held}
+
+    async def release(self, run_id: str) -> None:
+        """Let another process take the run at once."""
+        await self.redis.eval(RELEASE, 1, lease_key(run_id), self.owner)
+
+    async def finish(self, run: RunRecord, records: Sequence[Record]) -> bool:
+        """Append the last records and store the outcome; False when a newer attempt holds the run."""
+        changes: dict[str, Any] = {"state": run.state, **run.progress()}
+        arguments: list[Any] = [run.attempt, int(self.keep), len(records)]
+        for record in records:
+            arguments += [str(record.cursor), record.type, record.data]
+        for name, value in changes.items():
+            arguments += [name, value]
+        keys = (run_key(run.id), lease_key(run.id), log_key(run.id))
+        finished = await self.redis.eval(FINISH, len(keys), *keys, *arguments)
+        await self.redis.zrem(ACTIVE, run.id)
+        return bool(finished)
+
+    async def owner_of(self, run_id: str) -> str | None:
+        """Return the name of the process that holds the run, or None."""
+        owner = await self.redis.get(lease_key(run_id))
+        return owner.decode() if owner else None
+
+    async def neglected(self, now: float) -> list[str]:
+        """Return the ids of runs whose process was not heard of in time."""
+        found: Iterable[bytes] = await self.redis.zrangebyscore(ACTIVE, "-inf", now, start=0, num=100)
+        return [run_id.decode() for run_id in found]
+
+    async def forget(self, run_id: str) -> None:
+        """Take a run that has ended out of the list of active ones."""
+        await self.redis.zrem(ACTIVE, run_id)
+
+    @property
+    def lease_ms(self) -> int:
+        return int(self.lease * 1000)

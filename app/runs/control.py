@@ -1,0 +1,117 @@
+"""What callers ask about runs across replicas: stop one, start one only once, one run a thread at a time."""
+
+import hashlib
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from app.auth.principal import Principal
+from app.errors import InvalidInput
+from app.runs.records import run_key
+
+IDEMPOTENCY_SECONDS = 86_400
+WAITING_SECONDS = 3.0
+
+# Only a run that is still known is marked: HSET alone would bring an expired one back as a fragment.
+MARK_CANCELLED = """
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+redis.call('HSET', KEYS[1], 'cancel', ARGV[1])
+return 1
+"""
+
+# Runs of a thread take it in the order in which they asked. Those that wait say so every second: one whose
+# process is gone loses its place. Returns 1 when the run has the thread, else the id of the run before it.
+CLAIM_THREAD = """
+local holder, queue, me = KEYS[1], KEYS[2], ARGV[1]
+local function waits(run) return redis.call('EXISTS', holder .. ':waits:' .. run) == 1 end
+if not redis.call('LPOS', queue, me) then redis.call('RPUSH', queue, me) end
+redis.call('SET', holder .. ':waits:' .. me, '1', 'PX', ARGV[5])
+local head = redis.call('LINDEX', queue, 0)
+while head ~= me and not waits(head) do
+  redis.call('LPOP', queue)
+  head = redis.call('LINDEX', queue, 0)
+end
+redis.call('EXPIRE', queue, ARGV[2])
+local running = redis.call('GET', holder)
+if running and redis.call('HGET', ARGV[3] .. running .. ARGV[4], 'state') == 'running' then return running end
+if head ~= me then return head end
+redis.call('LPOP', queue)
+redis.call('SET', holder, me, 'EX', ARGV[2])
+return 1
+"""
+
+LEAVE_THREAD = """
+redis.call('LREM', KEYS[2], 0, ARGV[1])
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+"""
+
+CLAIM_KEY = """
+local found = redis.call('GET', KEYS[1])
+if found then return found end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+return ARGV[1]
+"""
+
+
+def viewers_key(run_id: str) -> str:
+    return f"gh:{{{run_id}}}:viewers"
+
+
+def thread_keys(thread_id: str) -> tuple[str, str]:
+    return f"gh:thread:{{{thread_id}}}", f"gh:thread:{{{thread_id}}}:queue"
+
+
+def idempotency_key(principal: Principal, key: str) -> str:
+    whose = f"{principal.tenant_id}\0{principal.user_id}\0{key}"
+    return "gh:idempotency:" + hashlib.sha256(whose.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The state in Redis that these questions need."""
+
+    redis: Redis
+
+    async def mark_cancelled(self, run_id: str, why: str) -> bool:
+        """Note that the run is to stop, for whoever executes it next; False when it has ended."""
+        return bool(await self.redis.eval(MARK_CANCELLED, 1, run_key(run_id), why))
+
+    async def claim_thread(self, thread_id: str, run_id: str, seconds: float) -> str | None:
+        """Return None when the run has its thread now, else the id of the run that comes before it."""
+        prefix, suffix = run_key("\0").split("\0")
+        arguments = (run_id, int(seconds), prefix, suffix, int(WAITING_SECONDS * 1000))
+        before = await self.redis.eval(CLAIM_THREAD, 2, *thread_keys(thread_id), *arguments)
+        return None if before == 1 else str(before.decode())
+
+    async def leave_thread(self, thread_id: str, run_id: str) -> None:
+        """Give the thread back, or the place in its queue."""
+        await self.redis.eval(LEAVE_THREAD, 2, *thread_keys(thread_id), run_id)
+
+    async def claim_key(self, principal: Principal, key: str, body: bytes, run_id: str) -> str:
+        """Return the run that this principal started with this Idempotency-Key: `run_id` if it is the first.
+
+        Raises InvalidInput when the key was used with another body.
+        """
+        digest = hashlib.sha256(body).hexdigest()
+        arguments = (f"{run_id} {digest}", IDEMPOTENCY_SECONDS)
+        found = await self.redis.eval(CLAIM_KEY, 1, idempotency_key(principal, key), *arguments)
+        first, _, first_digest = found.decode().partition(" ")
+        if first_digest != digest:
+            raise InvalidInput("This Idempotency-Key was used with another body.")
+        return str(first)
+
+    async def drop_key(self, principal: Principal, key: str) -> None:
+        """Forget an Idempotency-Key whose run could not be started."""
+        await self.redis.delete(idempotency_key(principal, key))
+
+    async def watched_elsewhere(self, run_id: str, now: float) -> bool:
+        """Tell whether another process has a viewer of the run."""
+        return bool(await self.redis.zcount(viewers_key(run_id), now, "+inf"))
+
+    async def note_viewers(self, run_ids: list[str], owner: str, until: float) -> None:
+        """Say that this process has viewers of these runs, which others execute, until that Unix time."""
+        pipeline = self.redis.pipeline(transaction=False)
+        for run_id in run_ids:
+            pipeline.zadd(viewers_key(run_id), {owner: until})
+            pipeline.expire(viewers_key(run_id), 600)
+        await pipeline.execute()

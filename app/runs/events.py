@@ -1,0 +1,158 @@
+"""The events of a run: what a viewer is told, in order. The wire contract is docs/streaming.md."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import orjson
+
+from app.errors import BadRequest
+
+
+class Cursor(NamedTuple):
+    """A place in a run's log. Sequences are dense from 1 in each attempt; cursors order as they happened."""
+
+    attempt: int
+    sequence: int
+
+    def __str__(self) -> str:
+        return f"{self.attempt}-{self.sequence}"
+
+    def follows(self, earlier: "Cursor") -> bool:
+        """Tell whether nothing can lie between `earlier` and this one."""
+        if self.attempt == earlier.attempt:
+            return self.sequence == earlier.sequence + 1
+        return self.attempt > earlier.attempt and self.sequence == 1
+
+
+BEGINNING = Cursor(0, 0)
+
+
+def parse_cursor(text: str | None) -> Cursor:
+    """Return the cursor that a client sent as its last event id; none or -1 is the beginning.
+
+    Raises BadRequest for anything that is not `<attempt>-<sequence>`.
+    """
+    if text is None or text in ("", "-1"):
+        return BEGINNING
+    match = re.fullmatch(r"([0-9]{1,9})-([0-9]{1,15})", text)
+    if match is None:
+        raise BadRequest("A last event id looks like 1-42; send -1 to read from the start.")
+    return Cursor(int(match[1]), int(match[2]))
+
+
+class Record(NamedTuple):
+    """An event as the log keeps it: `data` is the JSON object that goes over the wire."""
+
+    cursor: Cursor
+    type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the model counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    type: Literal["start"] = "start"
+    content: str = ""
+    run_id: str
+    thread_id: str | None
+    runnable: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    content: str
+    type: Literal["token"] = "token"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAction:
+    type: Literal["agent_action"] = "agent_action"
+    content: str
+    tool: str
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStart:
+    type: Literal["tool_start"] = "tool_start"
+    content: str
+    tool: str
+    call_id: str
+    input: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolEnd:
+    type: Literal["tool_end"] = "tool_end"
+    content: str
+    tool: str
+    call_id: str
+    output: str
+    is_error: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restart:
+    """The text of the earlier attempt is void."""
+
+    type: Literal["restart"] = "restart"
+    content: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """The viewer's cursor was older than the log; `text` is all text so far."""
+
+    type: Literal["gap"] = "gap"
+    content: str = "Events before this one are no longer kept."
+    requested: str
+    oldest: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Complete:
+    type: Literal["complete"] = "complete"
+    content: str
+    usage: Usage
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error:
+    """`problem` is the problem+json body."""
+
+    type: Literal["error"] = "error"
+    content: str
+    problem: dict[str, Any]
+
+
+Status = Literal["completed", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    type: Literal["end"] = "end"
+    content: str = ""
+    status: Status
+
+
+Event = (
+    Start | Token | AgentAction | ToolStart | ToolEnd | Restart | Gap | Complete | Error | End
+)  # fmt: skip
+
+
+def record(cursor: Cursor, event: Event) -> Record:
+    """Return `event` as the log keeps it."""
+    return Record(cursor, event.type, orjson.dumps(event))

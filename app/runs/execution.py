@@ -1,0 +1,255 @@
+"""One attempt at a run, executed in this process."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from app.errors import ApiError, RunFailed
+from app.runs.events import Complete, Cursor, End, Error, Event, Record, Start, Status, Token, record
+from app.runs.feed import Feed
+from app.runs.log import LogWriter
+from app.runs.records import RunRecord
+from app.runs.sources import Mode, UsageMeter, source
+
+log = structlog.get_logger(__name__)
+
+Stop = Literal["cancelled", "lost", "handover"]
+
+BURST = 64  # chunks after which a model that never waits lets others have the event loop
+HELD_POLL = 0.05
+TAP_SIZE = 10_000
+
+
+class Halted(Exception):
+    """The execution was stopped; its `stop` says why."""
+
+
+class Tap:
+    """What the runnable itself yields, for the one caller in this process that encodes it.
+
+    `mode` says which of LangChain's streams it is, `options` what else that stream is called with.
+    Bounded: a caller that leaves `size` chunks untaken is cut off, and the run goes on.
+    """
+
+    def __init__(self, mode: Mode, options: dict[str, Any] | None = None, size: int = TAP_SIZE) -> None:
+        self.mode: Mode = mode
+        self.options = options or {}
+        self.size = size
+        self._ready: deque[Any] = deque()
+        self._wake = asyncio.Event()
+        self._ended = False
+        self._failure: ApiError | None = None
+        self._overrun = False
+
+    def put(self, chunk: Any) -> None:
+        if self._overrun:
+            return
+        if len(self._ready) >= self.size:
+            self._overrun = True
+            self._ready.clear()
+        else:
+            self._ready.append(chunk)
+        self._wake.set()
+
+    def end(self, failure: ApiError | None) -> None:
+        self._ended = True
+        self._failure = failure
+        self._wake.set()
+
+    async def chunks(self) -> AsyncIterator[Any]:
+        """Yield the chunks. Raises the run's ApiError, or RunFailed when this reader was too slow."""
+        while True:
+            while self._ready:
+                yield self._ready.popleft()
+            if self._overrun:
+                raise RunFailed("The stream was not read fast enough. The run goes on: join it by its id.")
+            if self._ended:
+                if self._failure:
+                    raise self._failure
+                return
+            self._wake.clear()
+            await self._wake.wait()
+
+
+@dataclass(slots=True)
+class Limits:
+    """What an execution keeps to: seconds, and records of the run log."""
+
+    recursion: int
+    feed_size: int
+
+
+class Execution:
+    """Runs a runnable for a record, emits its events into the feed and the log, and ends the run.
+
+    `held_until` is the time (monotonic) until which this process surely holds the lease. What comes after
+    it is withheld until the lease was renewed: a process that was paused and wakes up after another took
+    its run shows nobody anything more.
+    """
+
+    def __init__(
+        self,
+        run: RunRecord,
+        runnable: Runnable[Any, Any],
+        writer: LogWriter,
+        limits: Limits,
+        held_until: float,
+    ) -> None:
+        self.run = run
+        self.runnable = runnable
+        self.writer = writer
+        self.limits = limits
+        self.held_until = held_until
+        self.feed = Feed(limits.feed_size)
+        self.meter = UsageMeter()
+        self.text: list[str] = []
+        self.steps: list[Event] = []
+        self.viewers = 0
+        self.alone_since = time.monotonic()
+        self.stop: Stop | None = None
+        self.producing = False
+        self.task: asyncio.Task[None] | None = None
+        self._sequence = 0
+        self._withheld: list[Record] = []
+        self._began = time.monotonic()
+
+    @property
+    def top(self) -> Cursor:
+        """The cursor of the newest event."""
+        return Cursor(self.run.attempt, self._sequence)
+
+    @property
+    def given_up(self) -> bool:
+        """True when the run is another process's now, or is to be."""
+        return self.stop in ("lost", "handover")
+
+    def emit(self, event: Event) -> None:
+        """Give an event to the viewers here and to the log."""
+        item = self.numbered(event)
+        if type(event) is Token:
+            self.text.append(event.content)
+        else:
+            self.steps.append(event)
+        if self._withheld or time.monotonic() > self.held_until:
+            self._withheld.append(item)
+        else:
+            self._show(item)
+
+    def _show(self, item: Record) -> None:
+        self.feed.append(item)
+        self.writer.add(self.run.id, item)
+
+    def numbered(self, event: Event) -> Record:
+        """Return the event as the next record of this attempt."""
+        self._sequence += 1
+        return record(Cursor(self.run.attempt, self._sequence), event)
+
+    def halt(self, why: Stop) -> None:
+        """Stop now. What was produced is kept. The first reason counts, but for the loss of the lease."""
+        if self.stop is None or why == "lost":
+            self.stop = why
+            if self.producing and self.task is not None:
+                self.task.cancel()
+
+    def start_event(self) -> Start:
+        run = self.run
+        return Start(
+            run_id=run.id,
+            thread_id=run.thread_id,
+            runnable=run.runnable.removeprefix("/"),
+            attempt=run.attempt,
+        )
+
+    async def produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
+        """Run to the end, or raise: ApiError, TimeoutError at the deadline, Halted when it was stopped."""
+        self.producing = True
+        try:
+            async with asyncio.timeout(max(0.0, self.run.deadline - time.time())):
+                await self._produce(history, tap)
+        except (asyncio.CancelledError, Exception):
+            if self.stop is None:
+                raise
+            if self.task is not None:  # whatever it raised, it was stopped
+                self.task.uncancel()
+        finally:
+            self.producing = False
+        if self.stop is not None:
+            raise Halted
+
+    async def _produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
+        if self.stop is not None:
+            return
+        value = {**self.run.input, **await history()}
+        count = 0
+        async with aclosing(self._source(value, tap)) as source:
+            async for chunk in source:
+                if self._withheld or self.writer.congested:
+                    await self._hold()
+                if tap is not None and chunk is not None:
+                    tap.put(chunk)
+                count += 1
+                if count % BURST == 0:
+                    await asyncio.sleep(0)
+                if self.stop is not None:  # something inside the runnable swallowed the cancellation
+                    return
+        await self._hold()
+
+    def _source(self, value: dict[str, Any], tap: Tap | None) -> AsyncGenerator[Any]:
+        mode, options = (tap.mode, tap.options) if tap else ("stream", {})
+        return source(mode, self.runnable, value, self.config(), self.emit, options)
+
+    def config(self) -> RunnableConfig:
+        """Return the config that the runnable sees: the principal's identity and this run's."""
+        run = self.run
+        return {
+            "run_id": UUID(run.id),
+            "run_name": run.runnable.removeprefix("/"),
+            "recursion_limit": self.limits.recursion,
+            "callbacks": [self.meter],
+            "configurable": {
+                **run.principal.configurable(),
+                "thread_id": run.thread_id,
+                "run_id": run.id,
+                "attempt": run.attempt,
+            },
+        }
+
+    async def _hold(self) -> None:
+        """Wait while the lease is in doubt or Redis does not keep up."""
+        while time.monotonic() > self.held_until:
+            await asyncio.sleep(HELD_POLL)
+        withheld, self._withheld = self._withheld, []
+        for item in withheld:
+            self._show(item)
+        await self.writer.room()
+
+    def outcome(self, status: Status, failure: ApiError | None) -> RunRecord:
+        """Return the run's record as it ended."""
+        return replace(
+            self.run,
+            state=status,
+            text="".join(self.text),
+            text_cursor=self.top,
+            usage=self.meter.usage,
+            problem=failure.problem(self.run.id) if failure else None,
+            duration_ms=round((time.monotonic() - self._began) * 1000),
+        )
+
+    def closing(self, ended: RunRecord) -> list[Record]:
+        """Return the last records of a run that ended like this."""
+        events: list[Event] = []
+        if ended.problem is not None:
+            events.append(Error(content=ended.problem["detail"], problem=ended.problem))
+        elif ended.state == "completed":
+            events.append(Complete(content=ended.text, usage=ended.usage, duration_ms=ended.duration_ms))
+        status: Any = ended.state
+        events.append(End(status=status))
+        return [self.numbered(event) for event in events]

@@ -1,0 +1,119 @@
+"""What is known of a run, as a Redis hash: who started it, with which input, how far it came."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
+
+import orjson
+from redis.asyncio import Redis
+
+from app.auth.principal import Principal
+from app.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
+
+State = Literal["running"] | Status
+
+
+def run_key(run_id: str) -> str:
+    return f"gh:{{{run_id}}}:run"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. Times are Unix seconds of the process that started it; `grace` is in seconds.
+
+    `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
+    """
+
+    id: str
+    principal: Principal
+    runnable: str
+    input: dict[str, Any]
+    thread_id: str | None
+    created_at: float
+    deadline: float
+    grace: float
+    state: State = "running"
+    attempt: int = 1
+    cancel: str = ""
+    text: str = ""
+    text_cursor: Cursor = BEGINNING
+    usage: Usage = field(default_factory=Usage)
+    problem: dict[str, Any] | None = None
+    duration_ms: int = 0
+
+    def owned_by(self, principal: Principal) -> bool:
+        """Tell whether `principal` is the user of the tenant who started this run."""
+        mine = self.principal
+        return (mine.tenant_id, mine.user_id) == (principal.tenant_id, principal.user_id)
+
+    @property
+    def finished(self) -> bool:
+        return self.state != "running"
+
+    @property
+    def last_event(self) -> Cursor:
+        """The cursor of the newest event that is known of; of the last one when the run has ended."""
+        closing = {"running": 0, "cancelled": 1, "completed": 2, "failed": 2}[self.state]
+        return Cursor(self.text_cursor.attempt, self.text_cursor.sequence + closing)
+
+    def fields(self) -> dict[str, bytes | str | int | float]:
+        """Return the hash's fields."""
+        return {
+            "id": self.id,
+            "principal": orjson.dumps(principal_fields(self.principal)),
+            "runnable": self.runnable,
+            "input": orjson.dumps(self.input),
+            "thread_id": self.thread_id or "",
+            "created_at": self.created_at,
+            "deadline": self.deadline,
+            "grace": self.grace,
+            "state": self.state,
+            "attempt": self.attempt,
+            "cancel": self.cancel,
+            **self.progress(),
+        }
+
+    def progress(self) -> dict[str, bytes | str | int | float]:
+        """Return the fields that change while the run goes on."""
+        return {
+            "text": self.text,
+            "text_cursor": str(self.text_cursor),
+            "usage": orjson.dumps(self.usage),
+            "problem": orjson.dumps(self.problem),
+            "duration_ms": self.duration_ms,
+        }
+
+    @classmethod
+    def of(cls, fields: dict[bytes, bytes]) -> Self:
+        """Return the run that the hash's fields tell of."""
+        text = {name.decode(): value for name, value in fields.items()}
+        principal = orjson.loads(text["principal"])
+        state: Any = text["state"].decode()
+        return cls(
+            id=text["id"].decode(),
+            principal=Principal(**{**principal, "scopes": frozenset(principal["scopes"])}),
+            runnable=text["runnable"].decode(),
+            input=orjson.loads(text["input"]),
+            thread_id=text["thread_id"].decode() or None,
+            created_at=float(text["created_at"]),
+            deadline=float(text["deadline"]),
+            grace=float(text["grace"]),
+            state=state,
+            attempt=int(text["attempt"]),
+            cancel=text["cancel"].decode(),
+            text=text["text"].decode(),
+            text_cursor=parse_cursor(text["text_cursor"].decode()),
+            usage=Usage(**orjson.loads(text["usage"])),
+            problem=orjson.loads(text["problem"]),
+            duration_ms=int(text["duration_ms"]),
+        )
+
+
+def principal_fields(principal: Principal) -> dict[str, Any]:
+    """Return a principal as plain JSON."""
+    return {**asdict(principal), "scopes": sorted(principal.scopes)}
+
+
+async def load(redis: Redis, run_id: str) -> RunRecord | None:
+    """Return the run, or None when it never was or has expired."""
+    fields = await redis.hgetall(run_key(run_id))
+    return RunRecord.of(fields) if fields else None

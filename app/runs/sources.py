@@ -1,0 +1,173 @@
+"""Where a run's events come from: LangChain's cheapest faithful stream for each kind of runnable."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from typing import Any, Literal
+
+import orjson
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig
+from pydantic import BaseModel
+
+from app.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart, Usage
+from chains.steps import Step, Stepwise, ToolCalled
+
+SHOWN_OUTPUT = 100  # characters of a tool's result in `content`; `output` has the whole
+
+Emit = Callable[[Event], None]
+Mode = Literal["stream", "invoke", "events", "log"]
+
+
+def source(
+    mode: Mode,
+    runnable: Runnable[Any, Any],
+    value: dict[str, Any],
+    config: RunnableConfig,
+    emit: Emit,
+    options: dict[str, Any],
+) -> AsyncGenerator[Any]:
+    """Run `runnable`, give every event to `emit`, and yield what LangChain's stream of this mode yields."""
+    if mode == "stream":
+        return chunks(runnable, value, config, emit)
+    if mode == "invoke":
+        return output(runnable, value, config, emit)
+    observed = Observed(runnable, emit)
+    if mode == "events":
+        return observed.astream_events(value, config, **options)  # type: ignore[return-value]  # a generator
+    return observed.astream_log(value, config, **options)  # type: ignore[return-value]  # a generator
+
+
+async def chunks(
+    runnable: Runnable[Any, Any], value: dict[str, Any], config: RunnableConfig, emit: Emit
+) -> AsyncGenerator[Any]:
+    """Run `runnable`, give every event to `emit`, and yield its own chunks."""
+    if isinstance(runnable, Stepwise):
+        async for step in runnable.asteps(value, config):
+            emit_step(step, emit)
+            yield step if isinstance(step, AIMessageChunk) else None
+        return
+    whole: Any = None
+    async for chunk in runnable.astream(value, config):
+        if isinstance(chunk, str):
+            if chunk:
+                emit(Token(chunk))
+        elif isinstance(chunk, BaseMessage):
+            emit_text(chunk, emit)
+        else:
+            whole = combined(whole, chunk)
+        yield chunk
+    if whole is not None:
+        emit(Token(as_json(whole)))
+
+
+async def output(
+    runnable: Runnable[Any, Any], value: dict[str, Any], config: RunnableConfig, emit: Emit
+) -> AsyncGenerator[Any]:
+    """Run `runnable` in one piece: yield its output, and give its text to `emit`."""
+    whole = await runnable.ainvoke(value, config)
+    if isinstance(whole, BaseMessage):
+        emit_text(whole, emit)
+    else:
+        emit(Token(whole if isinstance(whole, str) else as_json(whole)))
+    yield whole
+
+
+class Observed(Runnable[dict[str, Any], Any]):
+    """`runnable` with its events given to `emit`, for LangChain's own `astream_events` around it."""
+
+    def __init__(self, runnable: Runnable[Any, Any], emit: Emit) -> None:
+        self.runnable = runnable
+        self.emit = emit
+
+    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        raise TypeError("An observed runnable is only streamed.")
+
+    async def astream(  # type: ignore[override]  # Runnable declares an iterator, not a generator
+        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+    ) -> AsyncIterator[Any]:
+        if isinstance(self.runnable, Stepwise):
+
+            def on_step(step: Step) -> None:
+                emit_step(step, self.emit)
+
+            async for chunk in self.runnable.astream(input, config, on_step=on_step):  # type: ignore[attr-defined]
+                yield chunk
+            return
+        async for chunk in chunks(self.runnable, input, config or {}, self.emit):
+            yield chunk
+
+
+def emit_step(step: Step, emit: Emit) -> None:
+    """Give a step of an agent to `emit` as events."""
+    if isinstance(step, AIMessageChunk):
+        emit_text(step, emit)
+    elif isinstance(step, ToolCalled):
+        emit(AgentAction(content=f"Action: {step.tool}", tool=step.tool, call_id=step.call_id))
+        emit(
+            ToolStart(
+                content=f"Using tool: {step.tool}", tool=step.tool, call_id=step.call_id, input=step.input
+            )
+        )
+    else:
+        emit(
+            ToolEnd(
+                content=f"Tool result: {step.output[:SHOWN_OUTPUT]}",
+                tool=step.tool,
+                call_id=step.call_id,
+                output=step.output,
+                is_error=step.is_error,
+            )
+        )
+
+
+def emit_text(message: BaseMessage, emit: Emit) -> None:
+    content = message.content
+    text = content if isinstance(content, str) else str(message.text)
+    if text:
+        emit(Token(text))
+
+
+def combined(whole: Any, chunk: Any) -> Any:
+    """Return what the chunks of a structured output add up to, as LangChain adds them."""
+    if whole is None:
+        return chunk
+    try:
+        return whole + chunk
+    except TypeError:
+        return chunk
+
+
+def as_json(value: Any) -> str:
+    """Return a structured output as JSON text."""
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return orjson.dumps(plain, default=str).decode()
+
+
+class UsageMeter(AsyncCallbackHandler):
+    """Adds up the tokens of every model call in a run.
+
+    Inline, and deaf to chains: langchain-core would give every other handler a task for every token.
+    """
+
+    run_inline = True
+    ignore_chain = True
+    ignore_agent = True
+    ignore_retriever = True
+
+    def __init__(self) -> None:
+        self.usage = Usage()
+
+    async def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
+        for generations in response.generations:
+            for generation in generations:
+                if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
+                    self.add(generation.message)
+
+    def add(self, message: AIMessage) -> None:
+        if counted := message.usage_metadata:
+            self.usage = Usage(
+                self.usage.input_tokens + counted["input_tokens"],
+                self.usage.output_tokens + counted["output_tokens"],
+                self.usage.total_tokens + counted["total_tokens"],
+            )

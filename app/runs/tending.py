@@ -1,0 +1,167 @@
+"""What a process does for its runs all the time: renew leases, look after orphans, trim logs."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from langchain_core.runnables import Runnable
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.runs.engine import History, RunEngine
+from app.runs.events import Cursor
+from app.runs.execution import Execution
+from app.runs.limits import EngineSettings
+from app.runs.log import log_key, reraise_cancellation
+from app.runs.records import run_key
+
+log = structlog.get_logger(__name__)
+
+BEATS_PER_LEASE = 4
+
+
+@asynccontextmanager
+async def open_runs(
+    redis: Redis,
+    runnables: Mapping[str, Runnable[Any, Any]],
+    history: History,
+    checkpoints: BaseCheckpointSaver[Any],
+    settings: EngineSettings,
+) -> AsyncIterator[RunEngine]:
+    """Yield an engine whose background tasks run; at the end it hands its runs over."""
+    engine = RunEngine(redis, runnables, history, checkpoints, settings)
+    tending = Tending(engine)
+    tasks = [
+        asyncio.create_task(work, name=name)
+        for name, work in (
+            ("run log writer", engine.writer.run()),
+            ("run log reader", engine.reader.run()),
+            ("run leases", tending.beat()),
+            ("run sweep", tending.sweep()),
+        )
+    ]
+    try:
+        yield engine
+    finally:
+        await engine.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Tending:
+    """The periodic work of one engine. Redis's clock counts, not this machine's."""
+
+    def __init__(self, engine: RunEngine) -> None:
+        self.engine = engine
+        self.settings = engine.settings
+        self._marks: dict[str, deque[tuple[float, int]]] = {}
+        self._trimmed: dict[str, int] = {}
+
+    async def beat(self) -> None:
+        """Renew the leases and do the rest of the work, until cancelled."""
+        while True:
+            await asyncio.sleep(self.settings.lease / BEATS_PER_LEASE)
+            try:
+                now = await self.redis_time()
+                await self._renew(now)
+                await self._note_viewers(now)
+                await self._stop_orphans(now)
+                await self._trim()
+            except (RedisError, OSError) as error:
+                reraise_cancellation()
+                log.warning("leases cannot be renewed", error=type(error).__name__)
+
+    async def sweep(self) -> None:
+        """Make the next attempt at runs whose process is gone, until cancelled."""
+        while True:
+            await asyncio.sleep(self.settings.lease / 2)
+            try:
+                for run_id in await self.engine.attempts.neglected(await self.redis_time()):
+                    await self._look_after(run_id)
+            except (RedisError, OSError) as error:
+                reraise_cancellation()
+                log.warning("runs cannot be looked after", error=type(error).__name__)
+
+    async def redis_time(self) -> float:
+        """Return the time in Unix seconds by Redis's clock."""
+        seconds, microseconds = await self.engine.redis.time()
+        return float(seconds) + float(microseconds) / 1e6
+
+    async def _renew(self, now: float) -> None:
+        engine = self.engine
+        began = time.monotonic()
+        held = {run_id: execution.run.attempt for run_id, execution in engine.local.items()}
+        lost = await engine.attempts.renew(held, now + 1.2 * self.settings.lease)
+        for run_id in held:
+            execution = engine.local.get(run_id)
+            if execution is None:
+                continue
+            if run_id in lost:
+                execution.halt("lost")
+            else:
+                execution.held_until = began + self.settings.lease
+
+    async def _note_viewers(self, now: float) -> None:
+        watched = [run_id for run_id, mirror in self.engine.reader.mirrors.items() if mirror.viewers]
+        if watched:
+            until = now + self.settings.lease
+            await self.engine.control.note_viewers(watched, self.engine.owner, until)
+
+    async def _stop_orphans(self, now: float) -> None:
+        """Cancel the runs that nobody has watched for their grace."""
+        for run_id, execution in list(self.engine.local.items()):
+            alone = time.monotonic() - execution.alone_since
+            if execution.viewers or alone < execution.run.grace:
+                continue
+            if await self.engine.control.watched_elsewhere(run_id, now):
+                execution.alone_since = time.monotonic()
+            else:
+                execution.halt("cancelled")
+
+    async def _look_after(self, run_id: str) -> None:
+        if run_id in self.engine.local or await self.engine.attempts.owner_of(run_id):
+            return
+        await self.engine.revive(run_id)
+        if run_id not in self.engine.local:  # it has ended, or another process was faster
+            await self.engine.attempts.forget(run_id)
+
+    async def _trim(self) -> None:
+        """Drop records past the log's length and age, after the text up to them was saved."""
+        local = self.engine.local
+        self._marks = {run_id: marks for run_id, marks in self._marks.items() if run_id in local}
+        self._trimmed = {run_id: cut for run_id, cut in self._trimmed.items() if run_id in local}
+        for run_id, execution in list(local.items()):
+            cut = self._cut(run_id, execution)
+            if cut > self._trimmed.get(run_id, 0):
+                await self._drop(execution, cut)
+                self._trimmed[run_id] = cut
+
+    def _cut(self, run_id: str, execution: Execution) -> int:
+        """Return the sequence before which records are to go."""
+        now, top = time.monotonic(), execution.top.sequence
+        marks = self._marks.setdefault(run_id, deque())
+        marks.append((now, top))
+        old = 0
+        while marks and now - marks[0][0] > self.settings.log_age:
+            old = marks.popleft()[1]
+        excess = top - self.settings.log_length
+        # by count only when a quarter too many have gathered: trimming costs the text's whole length
+        return max(
+            old, excess if excess - self._trimmed.get(run_id, 0) > self.settings.log_length // 4 else 0
+        )
+
+    async def _drop(self, execution: Execution, cut: int) -> None:
+        run = execution.run
+        fields = {"text": "".join(execution.text), "text_cursor": str(execution.top)}
+        await self.engine.writer.flushed(run.id)
+        pipeline = self.engine.redis.pipeline(transaction=True)
+        pipeline.hset(run_key(run.id), mapping=fields)
+        pipeline.xtrim(log_key(run.id), minid=str(Cursor(run.attempt, cut)), approximate=False)
+        pipeline.expire(log_key(run.id), int(self.settings.deadline + self.settings.keep))
+        await pipeline.execute()

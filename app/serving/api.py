@@ -1,0 +1,274 @@
+"""The run API: start a run, read it as JSON or events, join it again, stop it."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sse_starlette import EventSourceResponse
+
+from app.auth.dependencies import CurrentPrincipal
+from app.auth.principal import Principal
+from app.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    InsufficientScope,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+)
+from app.lifespan import Services, services_of
+from app.runs.engine import Multitask, Started
+from app.runs.events import Cursor, Record, Usage, parse_cursor
+from app.runs.records import RunRecord, State
+from app.serving import sse
+from chains.registry import Entry
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(max_length=200, description="the same key and body from the same caller joins the first run"),
+]
+LastEventId = Annotated[str | None, Header(description="read on after this event id; -1 is the start")]
+
+
+class ChatRequest(BaseModel):
+    """A message to a runnable."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
+    thread_id: str | None = Field(None, description="the thread that goes on; without it a new one begins")
+    runnable: str | None = Field(None, description="the runnable's name; by default the first that is served")
+    multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
+
+
+class ChatResponse(BaseModel):
+    """The whole answer."""
+
+    response: str
+    run_id: str
+    thread_id: str | None
+    usage: Usage
+
+
+class RunState(BaseModel):
+    """A run as it is now; `text` is the answer so far."""
+
+    run_id: str
+    thread_id: str | None
+    runnable: str
+    state: State
+    attempt: int
+    text: str
+    last_event_id: str
+    usage: Usage
+    problem: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, run: RunRecord) -> "RunState":
+        return cls(
+            run_id=run.id,
+            thread_id=run.thread_id,
+            runnable=run.runnable.removeprefix("/"),
+            state=run.state,
+            attempt=run.attempt,
+            text=run.text,
+            last_event_id=str(run.last_event),
+            usage=run.usage,
+            problem=run.problem,
+        )
+
+
+class RunFailedBefore(ApiError):
+    """The problem that a run ended with, as the response of the request that waited for it."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(str(problem["detail"]))
+        self.status = problem["status"]  # type: ignore[misc]  # known only here, not by the class
+        self.kind = str(problem["type"]).rpartition(":")[2]  # type: ignore[misc]  # as above
+
+
+STARTING = {
+    **Unauthenticated.schema(),
+    **InsufficientScope.schema(),
+    **NotFound.schema(),
+    **Conflict.schema(),
+    **InvalidInput.schema(),
+}
+
+
+def router_for(entries: Sequence[Entry]) -> APIRouter:
+    """Return the routes over these registry entries."""
+    router = APIRouter(prefix="/api", tags=["runs"])
+    served = {entry.name: entry for entry in entries}
+
+    async def start(request: Request, principal: Principal, chat: ChatRequest, key: str | None) -> Started:
+        entry = chosen(served, principal, chat.runnable)
+        return await start_run(services_of(request), principal, entry, chat, key)
+
+    @router.post("/chat", responses=STARTING)
+    async def chat(
+        request: Request,
+        principal: CurrentPrincipal,
+        body: ChatRequest,
+        idempotency_key: IdempotencyKey = None,
+    ) -> ChatResponse:
+        """Answer in one piece."""
+        started = await start(request, principal, body, idempotency_key)
+        return await answer(services_of(request), started.run)
+
+    @router.post("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
+    async def chat_stream(
+        request: Request,
+        principal: CurrentPrincipal,
+        body: ChatRequest,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        """Answer as typed events."""
+        started = await start(request, principal, body, idempotency_key)
+        return view(services_of(request), started.run, parse_cursor(None), sse.typed)
+
+    @router.post("/stream", response_class=EventSourceResponse, responses=STARTING)
+    async def plain_stream(
+        request: Request,
+        principal: CurrentPrincipal,
+        body: ChatRequest,
+        idempotency_key: IdempotencyKey = None,
+    ) -> Response:
+        """Answer as plain tokens."""
+        started = await start(request, principal, body, idempotency_key)
+        return view(services_of(request), started.run, parse_cursor(None), sse.plain)
+
+    async def for_event_source(
+        request: Request, principal: Principal, parameters: "EventSourceParameters", frame: sse.Frame
+    ) -> Response:
+        """Start a run for an EventSource, or join the one that it lost."""
+        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise Forbidden("Another site may not start a run.")
+        last_event_id = parameters.last_event_id or request.headers.get("last-event-id")
+        if last_event_id and not parameters.idempotency_key:
+            # an EventSource reconnects to the same address; answering would run the query a second time
+            return Response(status_code=204)
+        started = await start(request, principal, parameters.chat(), parameters.idempotency_key)
+        return view(services_of(request), started.run, parse_cursor(last_event_id), frame)
+
+    @router.get("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
+    async def chat_event_source(
+        request: Request, principal: CurrentPrincipal, parameters: Annotated["EventSourceParameters", Query()]
+    ) -> Response:
+        """Answer as typed events, for EventSource. With an idempotency_key its reconnection resumes the run."""
+        return await for_event_source(request, principal, parameters, sse.typed)
+
+    @router.get("/stream", response_class=EventSourceResponse, responses=STARTING)
+    async def plain_event_source(
+        request: Request, principal: CurrentPrincipal, parameters: Annotated["EventSourceParameters", Query()]
+    ) -> Response:
+        """Answer as plain tokens, for EventSource. With an idempotency_key its reconnection resumes the run."""
+        return await for_event_source(request, principal, parameters, sse.plain)
+
+    @router.get("/runs/{run_id}", responses=NotFound.schema())
+    async def run_state(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
+        """How far the run is, and its text so far."""
+        return RunState.of(await services_of(request).runs.get(principal, run_id))
+
+    @router.get("/runs/{run_id}/stream", response_class=EventSourceResponse, responses=NotFound.schema())
+    async def join(
+        request: Request,
+        principal: CurrentPrincipal,
+        run_id: str,
+        last_event_id: LastEventId = None,
+        after: Annotated[
+            str | None, Query(alias="last_event_id", description="the same in the query")
+        ] = None,
+    ) -> Response:
+        """Join the run, on any replica: from the start, or after the last event that was seen."""
+        cursor = parse_cursor(after or last_event_id)
+        run = await services_of(request).runs.get(principal, run_id)
+        return view(services_of(request), run, cursor, sse.typed)
+
+    @router.post("/runs/{run_id}/cancel", status_code=202, responses=NotFound.schema())
+    async def cancel(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
+        """Stop the run now. What came is kept. A run that has ended stays as it is."""
+        runs = services_of(request).runs
+        await runs.get(principal, run_id)
+        await runs.cancel(run_id)
+        return RunState.of(await runs.get(principal, run_id))
+
+    return router
+
+
+class EventSourceParameters(BaseModel):
+    """What an EventSource, which can send neither body nor headers, says in its address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1, max_length=10_000)
+    thread_id: str | None = None
+    runnable: str | None = None
+    idempotency_key: str | None = Field(None, max_length=200)
+    last_event_id: str | None = None
+
+    def chat(self) -> ChatRequest:
+        return ChatRequest(query=self.query, thread_id=self.thread_id, runnable=self.runnable)
+
+
+def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
+    """Return the entry of this name, or the first. Raises NotFound or InsufficientScope."""
+    entry = next(iter(served.values()), None) if name is None else served.get(name.removeprefix("/"))
+    if entry is None:
+        raise NotFound("There is no such runnable.")
+    if not principal.may(entry.required_scope):
+        raise InsufficientScope(entry.required_scope)
+    return entry
+
+
+async def start_run(
+    services: Services, principal: Principal, entry: Entry, chat: ChatRequest, key: str | None
+) -> Started:
+    """Start a run of `entry` in its thread, or in a new one. Raises ApiError."""
+    try:
+        value = entry.input_for(chat.query)
+    except ValidationError as error:
+        faults = [{"loc": ["query"], "msg": fault["msg"], "type": fault["type"]} for fault in error.errors()]
+        raise InvalidInput(errors=faults) from None
+    return await services.runs.start(
+        principal,
+        entry.path,
+        value,
+        thread_id=chat.thread_id,
+        new_thread=chat.thread_id is None,
+        grace=services.settings.disconnect_grace,
+        multitask=chat.multitask,
+        idempotency=(key, orjson.dumps(chat.model_dump())) if key else None,
+    )
+
+
+def view(services: Services, run: RunRecord, cursor: Cursor, frame: sse.Frame) -> Response:
+    """Return the run's records after the cursor as events; 204 when there is none and none will come."""
+    if run.finished and cursor >= run.last_event:
+        return Response(status_code=204)  # tells an EventSource not to reconnect
+    records = services.runs.view(run.id, cursor)
+    return sse.event_stream(run.id, records, frame, services.settings.send_timeout)
+
+
+async def answer(services: Services, run: RunRecord) -> ChatResponse:
+    """Return the answer of a run when it has ended. Raises its problem, or Conflict if it was cancelled."""
+    last = await records_of_end(services.runs.view(run.id))
+    if "error" in last:
+        raise RunFailedBefore(orjson.loads(last["error"].data)["problem"])
+    if "complete" not in last:
+        raise Conflict("The run was stopped before it was complete.", run_id=run.id)
+    complete = orjson.loads(last["complete"].data)
+    return ChatResponse(
+        response=complete["content"], run_id=run.id, thread_id=run.thread_id, usage=Usage(**complete["usage"])
+    )
+
+
+async def records_of_end(records: AsyncIterator[list[Record]]) -> dict[str, Record]:
+    """Return the last record of each type, when the run has ended."""
+    last: dict[str, Record] = {}
+    async for ready in records:
+        last.update((record.type, record) for record in ready)
+    return last

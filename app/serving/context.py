@@ -1,0 +1,58 @@
+"""Identity into `configurable`: the `per_req_config_modifier` of every LangServe route."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from langchain_core.utils.uuid import uuid7
+
+from app.auth.principal import Principal
+from app.errors import BadRequest
+from app.lifespan import Services, services_of
+
+CALL = "__call"  # a key that starts with __ is never copied into traces
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a served runnable needs to know of the request that started it.
+
+    `grace` is how many seconds the run goes on after its client has left.
+    """
+
+    services: Services
+    principal: Principal
+    thread_id: str | None
+    grace: float
+
+
+async def rebuild_config(client_config: dict[str, Any], request: Request) -> dict[str, Any]:
+    """Return the whole run config for one invocation, made from the principal.
+
+    LangServe calls this once for every item of a batch. Of what the client sent only a `thread_id` is taken
+    over, once it is known to be the caller's: in LangServe, a client's own keys would end up beside ours.
+    Raises NotFound for another's thread, BadRequest for a bad x-disconnect-grace.
+    """
+    services = services_of(request)
+    principal: Principal = request.state.principal
+    thread_id = client_config.get("configurable", {}).get("thread_id")
+    if thread_id is not None:
+        await services.threads.get(principal, thread_id)
+    run_id = request.state.run_id = uuid7()
+    grace = grace_of(request, services.settings.disconnect_grace_max)
+    call = Call(services, principal, thread_id, grace)
+    configurable = {**principal.configurable(), "thread_id": thread_id, CALL: call}
+    return {"run_id": run_id, "configurable": configurable}
+
+
+def grace_of(request: Request, most: float) -> float:
+    """Return the seconds that `x-disconnect-grace` asks for, at most `most`; 0, as LangServe, without it."""
+    text = request.headers.get("x-disconnect-grace", "0")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise BadRequest("x-disconnect-grace is a number of seconds.")
+    return min(seconds, most)

@@ -1,0 +1,30 @@
+"""Probes: is the process alive, can it serve."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from redis.exceptions import RedisError
+
+from app.database import why_not_ready
+from app.errors import Unavailable
+from app.lifespan import services_of
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def livez() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+@router.get("/readyz", summary="Can it serve?", responses=Unavailable.schema())
+async def readyz(request: Request) -> dict[str, Any]:
+    """Answer 200 when the database and Redis can be used, else 503 with the name of the part that can't."""
+    services = services_of(request)
+    if await why_not_ready(services.engine):
+        raise Unavailable("The database cannot be used.")
+    try:
+        await services.redis.ping()
+    except RedisError:
+        raise Unavailable("Redis cannot be reached.") from None
+    return {"status": "ok", "model": services.model.label}

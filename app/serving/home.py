@@ -1,0 +1,55 @@
+"""The page at /: what is served, and where to try it."""
+
+from collections.abc import Sequence
+from html import escape
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from app.auth.dependencies import CurrentPrincipal
+from app.lifespan import services_of
+from chains.registry import Entry
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Gatehouse</title>
+<link rel="stylesheet" href="/signin.css">
+</head>
+<body>
+<main>
+<h1>Gatehouse</h1>
+<p>Signed in as <strong>{name}</strong> of <strong>{tenant}</strong>. {model} answers.</p>
+<ul class="runnables">{items}</ul>
+<p><a href="/docs">API documentation</a></p>
+<form method="post" action="/auth/signout"><button type="submit">Sign out</button></form>
+</main>
+</body>
+</html>
+"""
+
+ITEM = """<li><a href="{path}/playground/">{name}</a><p>{description}</p></li>"""
+
+
+def router_for(entries: Sequence[Entry]) -> APIRouter:
+    """Return the router of the home page, which lists the entries that the caller may use."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/")
+    async def home(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
+        usable = [entry for entry in entries if principal.may(entry.required_scope)]
+        items = [
+            ITEM.format(path=entry.path, name=entry.name, description=escape(entry.description))
+            for entry in usable
+        ]
+        page = PAGE.format(
+            name=escape(principal.name or principal.user_id),
+            tenant=escape(principal.tenant_id),
+            model=escape(services_of(request).model.label),
+            items="".join(items),
+        )
+        return HTMLResponse(page, headers={"cache-control": "no-store"})
+
+    return router

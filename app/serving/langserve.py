@@ -1,0 +1,104 @@
+"""LangServe's routes for every registry entry. The only module that imports langserve."""
+
+import json
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
+from typing import Any, cast
+
+import structlog
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+from langserve import add_routes
+from sse_starlette import EventSourceResponse
+from starlette.types import Message
+
+from app.auth.dependencies import requires
+from app.errors import ApiError, RunFailed
+from app.lifespan import services_of
+from app.serving.bodies import normalised
+from app.serving.context import rebuild_config
+from app.serving.served import ServedRunnable
+from chains.registry import Entry
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def add_langserve_routes(app: FastAPI, entries: Sequence[Entry]) -> None:
+    """Serve every entry under its path, with identity injected and LangServe's traps closed."""
+    for entry in entries:
+        router = APIRouter(route_class=route_class_for(entry))
+        add_routes(
+            router,
+            ServedRunnable(entry),
+            path=entry.path,
+            # the other keys would come from the client; LangServe drops ours from a batch if this is empty
+            config_keys=("configurable",),
+            per_req_config_modifier=rebuild_config,
+            dependencies=[Depends(requires(entry.required_scope))],
+            playground_type=entry.playground,
+            # a hash in the path is a client's config that the playground prints into its page;
+            # token feedback parses its body before anything else and needs LangSmith
+            disabled_endpoints=cast("Any", ("config_hashes", "token_feedback")),
+        )
+        app.include_router(router)
+
+
+def route_class_for(entry: Entry) -> type[APIRoute]:
+    """Return a route class that hands LangServe normalised bodies of `entry` and tends its streams."""
+
+    class LangServeRoute(APIRoute):
+        def get_route_handler(self) -> Handler:
+            handle = super().get_route_handler()
+            endpoint = self.path.rsplit("/", 1)[-1]
+
+            async def tended(request: Request) -> Response:
+                settings = services_of(request).settings
+                if request.method == "POST":
+                    body = await normalised(request, entry, endpoint, settings.max_batch)
+                    request = with_body(request, body)
+                response = await handle(request)
+                run_id = getattr(request.state, "run_id", None)
+                if run_id and endpoint != "batch":  # a batch has a run for each item
+                    response.headers["x-run-id"] = str(run_id)
+                if isinstance(response, EventSourceResponse):
+                    response.send_timeout = settings.send_timeout
+                    response.body_iterator = ended_cleanly(response.body_iterator)
+                return response
+
+            return tended
+
+    return LangServeRoute
+
+
+def with_body(request: Request, body: bytes) -> Request:
+    """Return the request with another body."""
+
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        return pending.pop() if pending else await request.receive()
+
+    return Request(request.scope, receive)
+
+
+async def ended_cleanly(frames: AsyncIterable[Any]) -> AsyncIterator[Any]:
+    """Yield LangServe's frames, and end the response after its error frame.
+
+    LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
+    """
+    try:
+        async for frame in frames:
+            if frame["event"] != "error":
+                yield frame
+    except ApiError as error:
+        log.info("stream ended with an error", kind=error.kind)
+        yield error_frame(error)
+    except Exception:  # such as a chunk that cannot be serialised
+        log.exception("stream failed")
+        yield error_frame(RunFailed())
+
+
+def error_frame(error: ApiError) -> dict[str, str]:
+    """Return LangServe's error frame, with the error's own status and text."""
+    return {"event": "error", "data": json.dumps({"status_code": error.status, "message": error.detail})}

@@ -1,0 +1,55 @@
+"""Encodes a run's records as server-sent events (WHATWG HTML, section 9.2)."""
+
+from collections.abc import AsyncIterator, Callable
+
+import orjson
+from sse_starlette import EventSourceResponse
+
+from app.runs.events import Record
+
+RETRY = b"retry: 1000\r\n\r\n"  # milliseconds after which a browser reconnects
+HEARTBEAT_SECONDS = 15
+
+Frame = Callable[[Record], bytes]
+
+
+def typed(record: Record) -> bytes:
+    """Return a record as an event of its type, with the event id that a client resumes from."""
+    return b"id: %s\r\nevent: %s\r\ndata: %s\r\n\r\n" % (
+        str(record.cursor).encode(),
+        record.type.encode(),
+        record.data,
+    )
+
+
+def plain(record: Record) -> bytes:
+    """Return a record for clients that only want tokens: `{"token": …}` until `{"done": true}`.
+
+    What would make the tokens before it wrong or incomplete is told as well: restart, gap and error.
+    """
+    if record.type == "token":
+        body = b'{"token":%s}' % orjson.dumps(orjson.loads(record.data)["content"])
+    elif record.type == "end":
+        status = orjson.loads(record.data)["status"]
+        body = orjson.dumps({"done": True, "status": status})
+    elif record.type in ("restart", "gap", "error"):
+        body = orjson.dumps({record.type: orjson.loads(record.data)})
+    else:
+        return b""
+    return b"id: %s\r\ndata: %s\r\n\r\n" % (str(record.cursor).encode(), body)
+
+
+def event_stream(
+    run_id: str, records: AsyncIterator[list[Record]], frame: Frame, send_timeout: float
+) -> EventSourceResponse:
+    """Return a response that sends the records; a reader that takes nothing for `send_timeout` s is cut."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield RETRY
+        async for ready in records:
+            if chunk := b"".join(map(frame, ready)):
+                yield chunk
+
+    return EventSourceResponse(
+        body(), ping=HEARTBEAT_SECONDS, send_timeout=send_timeout, headers={"x-run-id": run_id}
+    )

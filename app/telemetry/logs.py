@@ -1,0 +1,75 @@
+"""Structured logs, one line an event, with what must not be logged taken out."""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+REDACTED = "[redacted]"
+SECRET_NAMES = re.compile(r"authorization|cookie|password|secret|token|api[_-]?key|credential", re.IGNORECASE)
+SECRET_VALUES = re.compile(
+    r"gh_[a-z]+_\w{6,}"  # our own API keys
+    r"|eyJ[\w-]{4,}\.[\w-]+\.[\w-]*"  # JWTs
+    r"|sk-[\w-]{8,}"  # OpenAI keys
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in a URL
+    r"|(?i:(?<=bearer )\S+)"
+    r"|(?i:(?<=link=)[\w-]+)"
+)
+
+
+def redact(value: Any) -> Any:
+    """Return `value` with every secret that can be recognised replaced by `[redacted]`."""
+    if isinstance(value, str):
+        return SECRET_VALUES.sub(REDACTED, value)
+    if isinstance(value, dict):
+        return {
+            name: REDACTED if SECRET_NAMES.search(str(name)) else redact(item) for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redact(item) for item in value]
+    return value
+
+
+def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The structlog processor around `redact`: runs last before rendering, on tracebacks too."""
+    message = event.pop("event", "")
+    cleaned: dict[str, Any] = redact(dict(event))
+    return {"event": redact(message), **cleaned}
+
+
+def configure_logging(level: str, pretty: bool) -> None:
+    """Send structlog's and the standard library's records to stderr: as JSON, or coloured when `pretty`."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact_event,
+    ]
+    renderer = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            foreign_pre_chain=shared,
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # RequestContext logs requests
+    for name in ("httpx", "httpcore", "openai", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,129 @@
+"""The migrated schema is the one that the tables describe, on every database there is to try."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, MetaData, inspect, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app import database
+from app.database import open_engine, upgrade, why_not_ready
+from app.migrations.target import TARGET
+
+POSTGRES = os.environ.get("GATEHOUSE_TEST_POSTGRES_URL")
+
+needs_postgres = pytest.mark.skipif(
+    not POSTGRES, reason="GATEHOUSE_TEST_POSTGRES_URL names no server (and driver) to make a database on"
+)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgres)])
+async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    """An empty database, gone after the test."""
+    if request.param == "sqlite":
+        engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'gatehouse.db'}")
+        yield engine
+        await engine.dispose()
+        return
+    server = open_engine(POSTGRES or "").execution_options(isolation_level="AUTOCOMMIT")
+    name = f"gatehouse_test_{uuid4().hex}"
+    async with server.connect() as connection:
+        await connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    url = make_url(POSTGRES or "").set(database=name)
+    engine = open_engine(url.render_as_string(hide_password=False))
+    yield engine
+    await engine.dispose()
+    async with server.connect() as connection:
+        await connection.exec_driver_sql(f"DROP DATABASE {name}")
+    await server.dispose()
+
+
+def described(connection: Connection) -> dict[str, Any]:
+    """Return all that the database itself tells of the schema, but for Alembic's own table."""
+    inspector = inspect(connection)
+    return {
+        table: {
+            "columns": {
+                column["name"]: (str(column["type"]), column["nullable"])
+                for column in inspector.get_columns(table)
+            },
+            "primary key": inspector.get_pk_constraint(table),
+            "foreign keys": sorted(inspector.get_foreign_keys(table), key=lambda key: str(key["name"])),
+            "indexes": sorted(inspector.get_indexes(table), key=lambda index: str(index["name"])),
+            "checks": sorted(inspector.get_check_constraints(table), key=lambda check: str(check["name"])),
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def create_all(connection: Connection) -> None:
+    for metadata in TARGET:
+        metadata.create_all(connection)
+
+
+def drop_all(connection: Connection) -> None:
+    for metadata in reversed(TARGET):
+        metadata.drop_all(connection)
+
+
+def downgrade(connection: Connection) -> None:
+    config = database._config()
+    config.attributes["connection"] = connection
+    command.downgrade(config, "base")
+
+
+class TestMigrations:
+    async def test_leave_nothing_for_alembic_to_generate(self, engine: AsyncEngine) -> None:
+        await upgrade(engine)
+        async with engine.connect() as connection:
+            assert (
+                await connection.run_sync(
+                    lambda sync: compare_metadata(MigrationContext.configure(sync), TARGET)
+                )
+                == []
+            )
+
+    async def test_build_what_the_tables_describe_down_to_the_names(self, engine: AsyncEngine) -> None:
+        async with engine.begin() as connection:
+            await connection.run_sync(create_all)
+            expected = await connection.run_sync(described)
+            await connection.run_sync(drop_all)
+        await upgrade(engine)
+        async with engine.connect() as connection:
+            assert await connection.run_sync(described) == expected
+
+    async def test_can_be_taken_back(self, engine: AsyncEngine) -> None:
+        await upgrade(engine)
+        async with engine.begin() as connection:
+            await connection.run_sync(downgrade)
+            assert await connection.run_sync(described) == {}
+        await upgrade(engine)
+        assert await why_not_ready(engine) is None
+
+    async def test_of_several_replicas_at_once_are_run_once(self, engine: AsyncEngine) -> None:
+        replicas = [open_engine(engine.url.render_as_string(hide_password=False)) for _ in range(4)]
+        await asyncio.gather(*(upgrade(replica) for replica in replicas))
+        assert await why_not_ready(engine) is None
+        for replica in replicas:
+            await replica.dispose()
+
+
+class TestTables:
+    @pytest.mark.parametrize("metadata", TARGET)
+    def test_name_every_constraint(self, metadata: MetaData) -> None:
+        for table in metadata.tables.values():
+            assert all(constraint.name for constraint in table.constraints)
+
+    @pytest.mark.parametrize("table", ["accounts", "holdings"])
+    def test_of_personal_data_are_keyed_by_tenant_and_user(self, table: str) -> None:
+        [found] = [metadata.tables[table] for metadata in TARGET if table in metadata.tables]
+        assert [column.name for column in found.primary_key][:2] == ["tenant_id", "user_id"]
