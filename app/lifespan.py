@@ -1,6 +1,6 @@
 """Opens what the server needs, in order, and closes it in reverse."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypedDict, cast
@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sse_starlette.sse import AppStatus
 from starlette.requests import HTTPConnection
 
 from app.auth.authenticate import Authenticator, open_authenticator
@@ -35,6 +36,7 @@ class Services:
     """What requests use, opened once a process."""
 
     settings: Settings
+    entries: Mapping[str, registry.Entry]
     engine: AsyncEngine
     redis: Redis
     authenticator: Authenticator
@@ -73,7 +75,8 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         runs = await stack.enter_async_context(
             open_runs(redis, runnables, history, checkpoints, settings.runs)
         )
-        yield Services(settings, engine, redis, authenticator, model, threads, runs)
+        served = {entry.name: entry for entry in entries}
+        yield Services(settings, served, engine, redis, authenticator, model, threads, runs)
 
 
 @asynccontextmanager
@@ -101,6 +104,8 @@ def lifespan_for(settings: Settings, entries: Sequence[registry.Entry]) -> Lifes
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        # else every open stream ends at SIGTERM, without its last events; uvicorn waits for them instead
+        AppStatus.disable_automatic_graceful_drain()
         async with open_services(settings, entries) as services:
             yield {"services": services}
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from app.auth.identifiers import identifier
+from app.auth.identifiers import MAX_LENGTH, identifier
 from app.auth.principal import Principal
 
 # What only an ID token has (OpenID Connect Core sections 2 and 3.3.2.11). It says to a client who signed
@@ -35,7 +35,7 @@ def principal_of(claims: Mapping[str, Any], token: str, max_lifetime: float) -> 
     return Principal(
         tenant_id=_identifier(claims, "tenant_id"),
         user_id=_identifier(claims, "sub"),
-        name=_identifier(claims, "name") if claims.get("name") else "",
+        name=_display_name(claims),
         scopes=_scopes(claims),
         credential="jwt",
         credential_id=_identifier(claims, "jti") if "jti" in claims else _fingerprint(token),
@@ -65,7 +65,13 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
         raise BadClaims("scope is not a string or scopes is not a list")
     if not all(isinstance(item, str) for item in scopes):
         raise BadClaims("scopes holds what is not a string")
-    return frozenset(scope.split(" ")) | frozenset(scopes) - {""}
+    return frozenset([*scope.split(" "), *scopes]) - {""}
+
+
+def _display_name(claims: Mapping[str, Any]) -> str:
+    """Return the name that pages show. Unlike an identifier, an odd one is no reason to refuse the token."""
+    name = claims.get("name")
+    return "".join(filter(str.isprintable, name))[:MAX_LENGTH] if isinstance(name, str) else ""
 
 
 def _fingerprint(token: str) -> str:

@@ -33,7 +33,7 @@ class JwtVerifier:
     def __init__(
         self, keys: KeySet, *, issuer: str, audience: str, leeway: float, max_lifetime: float
     ) -> None:
-        """`leeway` and `max_lifetime` are in seconds. Raises BadConfiguration for an empty issuer or audience."""
+        """`leeway` and `max_lifetime` are in seconds. Raises BadConfiguration for an empty name."""
         if not (issuer and audience):
             raise BadConfiguration("GATEHOUSE_ISSUER and GATEHOUSE_AUDIENCE must not be empty.")
         self._keys = keys
@@ -59,7 +59,7 @@ class JwtVerifier:
             return principal_of(self._claims(token), token, self._max_lifetime)
         except (BadHeader, BadClaims) as error:
             log.info("token refused", reason=str(error))
-        except Exception as error:  # noqa: BLE001  # whatever a token does to the parser, it is a bad token
+        except Exception as error:  # whatever a token does to the parser, it is a bad token
             log.info("token refused", reason=type(error).__name__)
         raise InvalidCredential
 

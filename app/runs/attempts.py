@@ -66,7 +66,7 @@ def lease_key(run_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Leases of one process, whose name is `owner`. `lease` is in seconds, `keep` how long an ended run stays."""
+    """Leases of one process, whose name is `owner`; an ended run stays for `keep` seconds."""
 
     redis: Redis
     owner: str

@@ -107,9 +107,9 @@ class RunEngine:
     ) -> Started:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
-        `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer left. `idempotency` is the key and the
-        request's body: the same pair from the same principal finds the first run instead. Raises Conflict
-        when the thread has a run already and `multitask` is reject.
+        `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer
+        left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
+        first run instead. Raises Conflict when the thread has a run already and `multitask` is reject.
         """
         run_id = run_id or str(uuid7())
         if idempotency is not None:

@@ -1,6 +1,6 @@
 """The run API: start a run, read it as JSON or events, join it again, stop it."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import orjson
@@ -12,6 +12,7 @@ from app.auth.dependencies import CurrentPrincipal
 from app.auth.principal import Principal
 from app.errors import (
     ApiError,
+    BadRequest,
     Conflict,
     Forbidden,
     InsufficientScope,
@@ -21,7 +22,7 @@ from app.errors import (
 )
 from app.lifespan import Services, services_of
 from app.runs.engine import Multitask, Started
-from app.runs.events import Cursor, Record, Usage, parse_cursor
+from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
 from app.serving import sse
 from chains.registry import Entry
@@ -90,6 +91,7 @@ class RunFailedBefore(ApiError):
         self.kind = str(problem["type"]).rpartition(":")[2]  # type: ignore[misc]  # as above
 
 
+JOINING = {**NotFound.schema(), **BadRequest.schema()}
 STARTING = {
     **Unauthenticated.schema(),
     **InsufficientScope.schema(),
@@ -97,106 +99,6 @@ STARTING = {
     **Conflict.schema(),
     **InvalidInput.schema(),
 }
-
-
-def router_for(entries: Sequence[Entry]) -> APIRouter:
-    """Return the routes over these registry entries."""
-    router = APIRouter(prefix="/api", tags=["runs"])
-    served = {entry.name: entry for entry in entries}
-
-    async def start(request: Request, principal: Principal, chat: ChatRequest, key: str | None) -> Started:
-        entry = chosen(served, principal, chat.runnable)
-        return await start_run(services_of(request), principal, entry, chat, key)
-
-    @router.post("/chat", responses=STARTING)
-    async def chat(
-        request: Request,
-        principal: CurrentPrincipal,
-        body: ChatRequest,
-        idempotency_key: IdempotencyKey = None,
-    ) -> ChatResponse:
-        """Answer in one piece."""
-        started = await start(request, principal, body, idempotency_key)
-        return await answer(services_of(request), started.run)
-
-    @router.post("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
-    async def chat_stream(
-        request: Request,
-        principal: CurrentPrincipal,
-        body: ChatRequest,
-        idempotency_key: IdempotencyKey = None,
-    ) -> Response:
-        """Answer as typed events."""
-        started = await start(request, principal, body, idempotency_key)
-        return view(services_of(request), started.run, parse_cursor(None), sse.typed)
-
-    @router.post("/stream", response_class=EventSourceResponse, responses=STARTING)
-    async def plain_stream(
-        request: Request,
-        principal: CurrentPrincipal,
-        body: ChatRequest,
-        idempotency_key: IdempotencyKey = None,
-    ) -> Response:
-        """Answer as plain tokens."""
-        started = await start(request, principal, body, idempotency_key)
-        return view(services_of(request), started.run, parse_cursor(None), sse.plain)
-
-    async def for_event_source(
-        request: Request, principal: Principal, parameters: "EventSourceParameters", frame: sse.Frame
-    ) -> Response:
-        """Start a run for an EventSource, or join the one that it lost."""
-        if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-            raise Forbidden("Another site may not start a run.")
-        last_event_id = parameters.last_event_id or request.headers.get("last-event-id")
-        if last_event_id and not parameters.idempotency_key:
-            # an EventSource reconnects to the same address; answering would run the query a second time
-            return Response(status_code=204)
-        started = await start(request, principal, parameters.chat(), parameters.idempotency_key)
-        return view(services_of(request), started.run, parse_cursor(last_event_id), frame)
-
-    @router.get("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
-    async def chat_event_source(
-        request: Request, principal: CurrentPrincipal, parameters: Annotated["EventSourceParameters", Query()]
-    ) -> Response:
-        """Answer as typed events, for EventSource. With an idempotency_key its reconnection resumes the run."""
-        return await for_event_source(request, principal, parameters, sse.typed)
-
-    @router.get("/stream", response_class=EventSourceResponse, responses=STARTING)
-    async def plain_event_source(
-        request: Request, principal: CurrentPrincipal, parameters: Annotated["EventSourceParameters", Query()]
-    ) -> Response:
-        """Answer as plain tokens, for EventSource. With an idempotency_key its reconnection resumes the run."""
-        return await for_event_source(request, principal, parameters, sse.plain)
-
-    @router.get("/runs/{run_id}", responses=NotFound.schema())
-    async def run_state(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
-        """How far the run is, and its text so far."""
-        return RunState.of(await services_of(request).runs.get(principal, run_id))
-
-    @router.get("/runs/{run_id}/stream", response_class=EventSourceResponse, responses=NotFound.schema())
-    async def join(
-        request: Request,
-        principal: CurrentPrincipal,
-        run_id: str,
-        last_event_id: LastEventId = None,
-        after: Annotated[
-            str | None, Query(alias="last_event_id", description="the same in the query")
-        ] = None,
-    ) -> Response:
-        """Join the run, on any replica: from the start, or after the last event that was seen."""
-        cursor = parse_cursor(after or last_event_id)
-        run = await services_of(request).runs.get(principal, run_id)
-        return view(services_of(request), run, cursor, sse.typed)
-
-    @router.post("/runs/{run_id}/cancel", status_code=202, responses=NotFound.schema())
-    async def cancel(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
-        """Stop the run now. What came is kept. A run that has ended stays as it is."""
-        runs = services_of(request).runs
-        await runs.get(principal, run_id)
-        await runs.cancel(run_id)
-        return RunState.of(await runs.get(principal, run_id))
-
-    return router
 
 
 class EventSourceParameters(BaseModel):
@@ -214,9 +116,104 @@ class EventSourceParameters(BaseModel):
         return ChatRequest(query=self.query, thread_id=self.thread_id, runnable=self.runnable)
 
 
+router = APIRouter(prefix="/api", tags=["runs"])
+
+
+@router.post("/chat", responses=STARTING)
+async def chat(
+    request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
+) -> ChatResponse:
+    """Answer in one piece."""
+    services = services_of(request)
+    started = await start(services, principal, body, idempotency_key)
+    return await answer(services, started.run)
+
+
+@router.post("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
+async def chat_stream(
+    request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Answer as typed events."""
+    services = services_of(request)
+    started = await start(services, principal, body, idempotency_key)
+    return view(services, started.run, BEGINNING, sse.typed)
+
+
+@router.post("/stream", response_class=EventSourceResponse, responses=STARTING)
+async def plain_stream(
+    request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Answer as plain tokens."""
+    services = services_of(request)
+    started = await start(services, principal, body, idempotency_key)
+    return view(services, started.run, BEGINNING, sse.plain)
+
+
+@router.get("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
+async def chat_event_source(
+    request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
+) -> Response:
+    """Answer as typed events, for EventSource. With an idempotency_key its reconnection resumes the run."""
+    return await for_event_source(request, principal, parameters, sse.typed)
+
+
+@router.get("/stream", response_class=EventSourceResponse, responses=STARTING)
+async def plain_event_source(
+    request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
+) -> Response:
+    """Answer as plain tokens, for EventSource. With an idempotency_key its reconnection resumes the run."""
+    return await for_event_source(request, principal, parameters, sse.plain)
+
+
+@router.get("/runs/{run_id}", responses=NotFound.schema())
+async def run_state(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
+    """How far the run is, and its text so far."""
+    return RunState.of(await services_of(request).runs.get(principal, run_id))
+
+
+@router.get("/runs/{run_id}/stream", response_class=EventSourceResponse, responses=JOINING)
+async def join(
+    request: Request,
+    principal: CurrentPrincipal,
+    run_id: str,
+    last_event_id: LastEventId = None,
+    after: Annotated[str | None, Query(alias="last_event_id", description="the same in the query")] = None,
+) -> Response:
+    """Join the run, on any replica: from the start, or after the last event that was seen."""
+    cursor = parse_cursor(last_event_id or after)
+    services = services_of(request)
+    run = await services.runs.get(principal, run_id)
+    return view(services, run, cursor, sse.typed)
+
+
+@router.post("/runs/{run_id}/cancel", status_code=202, responses=NotFound.schema())
+async def cancel(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
+    """Stop the run now. What came is kept. A run that has ended stays as it is."""
+    runs = services_of(request).runs
+    await runs.get(principal, run_id)
+    await runs.cancel(run_id)
+    return RunState.of(await runs.get(principal, run_id))
+
+
+async def for_event_source(
+    request: Request, principal: Principal, parameters: EventSourceParameters, frame: sse.Frame
+) -> Response:
+    """Start a run for an EventSource, or join the one that it lost."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Forbidden("Another site may not start a run.")
+    # on its own reconnection a browser sends the header, and the address stays as it was
+    last_event_id = request.headers.get("last-event-id") or parameters.last_event_id
+    if last_event_id and not parameters.idempotency_key:
+        return Response(status_code=204)  # answering would run the query a second time
+    cursor = parse_cursor(last_event_id)
+    services = services_of(request)
+    started = await start(services, principal, parameters.chat(), parameters.idempotency_key)
+    return view(services, started.run, cursor, frame)
+
+
 def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
     """Return the entry of this name, or the first. Raises NotFound or InsufficientScope."""
-    entry = next(iter(served.values()), None) if name is None else served.get(name.removeprefix("/"))
+    entry = next(iter(served.values()), None) if name is None else served.get(name)
     if entry is None:
         raise NotFound("There is no such runnable.")
     if not principal.may(entry.required_scope):
@@ -224,10 +221,9 @@ def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) 
     return entry
 
 
-async def start_run(
-    services: Services, principal: Principal, entry: Entry, chat: ChatRequest, key: str | None
-) -> Started:
-    """Start a run of `entry` in its thread, or in a new one. Raises ApiError."""
+async def start(services: Services, principal: Principal, chat: ChatRequest, key: str | None) -> Started:
+    """Start a run in its thread, or in a new one. Raises ApiError."""
+    entry = chosen(services.entries, principal, chat.runnable)
     try:
         value = entry.input_for(chat.query)
     except ValidationError as error:

@@ -1,6 +1,5 @@
 """The page at /: what is served, and where to try it."""
 
-from collections.abc import Sequence
 from html import escape
 
 from fastapi import APIRouter, Request
@@ -8,7 +7,6 @@ from fastapi.responses import HTMLResponse
 
 from app.auth.dependencies import CurrentPrincipal
 from app.lifespan import services_of
-from chains.registry import Entry
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -33,23 +31,21 @@ PAGE = """<!doctype html>
 ITEM = """<li><a href="{path}/playground/">{name}</a><p>{description}</p></li>"""
 
 
-def router_for(entries: Sequence[Entry]) -> APIRouter:
-    """Return the router of the home page, which lists the entries that the caller may use."""
-    router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False)
 
-    @router.get("/")
-    async def home(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
-        usable = [entry for entry in entries if principal.may(entry.required_scope)]
-        items = [
-            ITEM.format(path=entry.path, name=entry.name, description=escape(entry.description))
-            for entry in usable
-        ]
-        page = PAGE.format(
-            name=escape(principal.name or principal.user_id),
-            tenant=escape(principal.tenant_id),
-            model=escape(services_of(request).model.label),
-            items="".join(items),
-        )
-        return HTMLResponse(page, headers={"cache-control": "no-store"})
 
-    return router
+@router.get("/")
+async def home(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
+    services = services_of(request)
+    usable = [entry for entry in services.entries.values() if principal.may(entry.required_scope)]
+    items = [
+        ITEM.format(path=entry.path, name=entry.name, description=escape(entry.description))
+        for entry in usable
+    ]
+    page = PAGE.format(
+        name=escape(principal.name or principal.user_id),
+        tenant=escape(principal.tenant_id),
+        model=escape(services.model.label),
+        items="".join(items),
+    )
+    return HTMLResponse(page, headers={"cache-control": "no-store"})

@@ -15,8 +15,11 @@ WORDS = {
     **{word: 10 * (tens + 2) for tens, word in enumerate(TENS)},
 }
 
+_SCALE = "|".join(SCALES)
 _WORD = "|".join(sorted((*WORDS, *SCALES), key=len, reverse=True))
-IN_WORDS = re.compile(rf"\b(?:{_WORD})(?:(?:\s+and\s+|\s+|-)(?:{_WORD}))*\b", re.IGNORECASE)
+IN_WORDS = re.compile(
+    rf"\b(?:(?:{_SCALE})\s+and\s+|(?:{_WORD})(?:\s+|-))*(?:{_WORD})\b", re.IGNORECASE
+)
 IN_DIGITS = re.compile(
     r"""(?<![\w.,])(?P<currency>[$€£¥]\s?)?
         (?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)
@@ -63,14 +66,15 @@ def _in_digits(words: str) -> str:
     parts = [part for part in re.split(r"[\s-]+", words.lower()) if part != "and"]
     if parts == ["one"] or parts[0] in SCALES:
         return words
-    total = group = 0
+    numbers, total, group = [], 0, 0
     for part in parts:
         if part == "hundred":
             group *= 100
         elif part in SCALES:
             total, group = total + group * SCALES[part], 0
-        elif group % 100 and (WORDS[part] >= 10 or group % 10):  # "five seven": two numbers, not one
-            return " ".join(str(WORDS.get(word, word)) for word in parts)
+        elif group % 100 and (WORDS[part] >= 10 or group % 10):  # "five seven" is two numbers
+            numbers.append(total + group)
+            total, group = 0, WORDS[part]
         else:
             group += WORDS[part]
-    return str(total + group)
+    return " ".join(map(str, [*numbers, total + group]))

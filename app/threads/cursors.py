@@ -1,0 +1,48 @@
+"""Where a page of a list begins, as an opaque word that clients hand back."""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime, timedelta
+
+from app.errors import BadRequest
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+THREAD = re.compile(r"t([0-9]{1,17})-([0-9a-f-]{36})")
+MESSAGE = re.compile(r"m([0-9]{1,9})")
+
+
+def thread_cursor(updated_at: datetime, thread_id: str) -> str:
+    """Return the cursor of the page that begins after this thread."""
+    return _written(f"t{(updated_at - EPOCH) // timedelta(microseconds=1)}-{thread_id}")
+
+
+def read_thread_cursor(cursor: str) -> tuple[datetime, str]:
+    """Return `updated_at` and id of the thread before the page. Raises BadRequest."""
+    match = _read(cursor, THREAD)
+    return EPOCH + timedelta(microseconds=int(match[1])), match[2]
+
+
+def message_cursor(position: int) -> str:
+    """Return the cursor of the page that begins after this message."""
+    return _written(f"m{position}")
+
+
+def read_message_cursor(cursor: str) -> int:
+    """Return the position of the message before the page. Raises BadRequest."""
+    return int(_read(cursor, MESSAGE)[1])
+
+
+def _written(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, pattern: re.Pattern[str]) -> re.Match[str]:
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    match = pattern.fullmatch(text)
+    if match is None:
+        raise BadRequest("This is no cursor of this list: take next_cursor as it was given.")
+    return match

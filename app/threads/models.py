@@ -1,0 +1,71 @@
+"""What is known of threads and messages, as it is stored, handed around and shown."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.runs.events import Usage
+
+THREAD_ID = "0198c0de-0000-7000-8000-000000000001"
+MOMENT = "2026-11-21T09:30:00Z"
+
+MessageStatus = Literal["complete", "partial", "failed"]
+
+
+class Shown(BaseModel):
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+
+class Thread(Shown):
+    """A conversation of one user."""
+
+    id: str = Field(description="UUIDv7", examples=[THREAD_ID])
+    runnable: str = Field(description="name of the runnable that it was begun with", examples=["chat"])
+    title: str = Field(
+        description="the first message's first line, until it is renamed; empty before there is one",
+        examples=["What is a bond?"],
+    )
+    created_at: datetime = Field(examples=[MOMENT])
+    updated_at: datetime = Field(description="when a message came last", examples=[MOMENT])
+
+
+class ToolCall(Shown):
+    """A tool that a run used for its answer."""
+
+    tool: str = Field(examples=["list_holdings"])
+    call_id: str = Field(examples=["call_1"])
+    input: dict[str, Any] = Field(examples=[{"portfolio_id": "acme-alice-1"}])
+    output: str | None = Field(None, description="null when the run ended before the tool did")
+    is_error: bool = Field(False, description="true when the tool could not do it")
+
+
+class Message(Shown):
+    """One message of a thread."""
+
+    id: str = Field(description="UUIDv7", examples=["0198c0de-0000-7000-8000-000000000002"])
+    run_id: str = Field(
+        description="the run that it started or answers", examples=["0198c0de-0000-7000-8000-000000000003"]
+    )
+    role: Literal["human", "ai"]
+    content: str = Field(examples=["What is a bond?"])
+    tool_calls: tuple[ToolCall, ...] = Field((), description="in the order in which they began")
+    status: MessageStatus | None = Field(
+        None, description="of an answer: partial when its run was cancelled; null for a human message"
+    )
+    usage: Usage | None = Field(None, description="tokens that the answer took; null for a human message")
+    created_at: datetime = Field(examples=[MOMENT])
+
+
+class ThreadPage(Shown):
+    """Threads, that with the newest message first."""
+
+    items: tuple[Thread, ...]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")
+
+
+class MessagePage(Shown):
+    """Messages of a thread, the oldest first."""
+
+    items: tuple[Message, ...]
+    next_cursor: str | None = Field(description="`cursor` of the next page; null on the last one")

@@ -1,0 +1,188 @@
+"""Where threads and their messages are kept. What is another's is not found, as if it did not exist."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_core.utils.uuid import uuid7
+from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.auth.principal import Principal
+from app.errors import Conflict, NotFound
+from app.runs.events import Usage
+from app.threads import queries
+from app.threads.cursors import message_cursor, thread_cursor
+from app.threads.models import Message, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
+from app.threads.tables import messages, threads
+from app.threads.titles import title_of
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a run said in the end. A later attempt's answer replaces that of an earlier one."""
+
+    run_id: str
+    attempt: int
+    text: str
+    tool_calls: tuple[ToolCall, ...]
+    status: MessageStatus
+    usage: Usage
+
+
+class ThreadStore:
+    """The threads of every user. A connection is held for one call and no longer.
+
+    Changes to a thread begin with an update of its row, which is the lock that they wait for.
+    """
+
+    def __init__(self, engine: AsyncEngine, max_messages: int = 1000) -> None:
+        self._engine = engine
+        self._max_messages = max_messages
+
+    async def create(self, principal: Principal, runnable: str, title: str) -> Thread:
+        """Begin a thread. One without a title takes that of its first message."""
+        now = datetime.now(UTC)
+        thread = Thread(
+            id=str(uuid7()), runnable=runnable, title=storable(title), created_at=now, updated_at=now
+        )
+        async with self._engine.begin() as connection:
+            await connection.execute(insert(threads), {**thread.model_dump(), **_owner(principal)})
+        return thread
+
+    async def get(self, principal: Principal, thread_id: str) -> Thread:
+        """Return the caller's thread. Raises NotFound."""
+        async with self._engine.connect() as connection:
+            return await _read(connection, principal, thread_id)
+
+    async def page(self, principal: Principal, limit: int, cursor: str | None = None) -> ThreadPage:
+        """Return the caller's threads, that with the newest message first. Raises BadRequest for the cursor.
+
+        A thread that gets a message while its list is read moves to the front of it.
+        """
+        query = queries.thread_page(principal, limit, cursor)
+        async with self._engine.connect() as connection:
+            rows = (await connection.execute(query)).all()
+        items = tuple(Thread.model_validate(row) for row in rows[:limit])
+        more = len(rows) > limit
+        return ThreadPage(
+            items=items, next_cursor=thread_cursor(items[-1].updated_at, items[-1].id) if more else None
+        )
+
+    async def rename(self, principal: Principal, thread_id: str, title: str) -> Thread:
+        """Give the thread another title and return it. Raises NotFound."""
+        change = update(threads).where(queries.this_thread(principal, thread_id))
+        async with self._engine.begin() as connection:
+            await connection.execute(change.values(title=storable(title)))
+            return await _read(connection, principal, thread_id)
+
+    async def delete(self, principal: Principal, thread_id: str) -> list[str]:
+        """Erase the thread and its messages; return the ids of its runs, oldest first. Raises NotFound."""
+        of_thread = queries.messages_of(principal, thread_id)
+        run_ids = select(messages.c.run_id).where(of_thread).order_by(messages.c.position)
+        async with self._engine.begin() as connection:
+            if not await _touch(connection, principal, thread_id):
+                raise NotFound(queries.NO_SUCH_THREAD)
+            erased = (await connection.scalars(run_ids)).all()
+            await connection.execute(delete(messages).where(of_thread))
+            await connection.execute(delete(threads).where(queries.this_thread(principal, thread_id)))
+        return list(dict.fromkeys(erased))
+
+    async def messages(
+        self, principal: Principal, thread_id: str, limit: int, cursor: str | None = None
+    ) -> MessagePage:
+        """Return messages of the thread, oldest first. Raises NotFound, and BadRequest for the cursor."""
+        query = queries.message_page(principal, thread_id, limit, cursor)
+        async with self._engine.connect() as connection:
+            await _read(connection, principal, thread_id)
+            rows = (await connection.execute(query)).all()
+        items = tuple(Message.model_validate(row) for row in rows[:limit])
+        more = len(rows) > limit
+        return MessagePage(items=items, next_cursor=message_cursor(rows[limit - 1].position) if more else None)
+
+    async def begin(self, principal: Principal, thread_id: str, run_id: str, text: str) -> None:
+        """Store the message that starts a run; a repetition changes nothing.
+
+        Raises NotFound, and Conflict when the thread has as many messages as it may.
+        """
+        async with self._engine.begin() as connection:
+            title = case((threads.c.title == "", storable(title_of(text))), else_=threads.c.title)
+            if not await _touch(connection, principal, thread_id, title=title):
+                raise NotFound(queries.NO_SUCH_THREAD)
+            if await _known(connection, principal, thread_id, run_id, "human"):
+                return
+            position = await connection.scalar(queries.last_position(principal, thread_id)) or 0
+            if position >= self._max_messages:
+                raise Conflict(f"This thread has {position} messages, which is the most: begin another one.")
+            row = {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text)}
+            await _append(connection, principal, thread_id, position + 1, {**row, "tool_calls": []})
+
+    async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
+        """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""
+        row = {
+            "run_id": answer.run_id,
+            "attempt": answer.attempt,
+            "role": "ai",
+            "content": storable(answer.text),
+            "tool_calls": [call.model_dump() for call in answer.tool_calls],
+            "status": answer.status,
+            "usage": asdict(answer.usage),
+        }
+        async with self._engine.begin() as connection:
+            if not await _touch(connection, principal, thread_id):
+                return
+            known = await _known(connection, principal, thread_id, answer.run_id, "ai")
+            if known is None:
+                position = await connection.scalar(queries.last_position(principal, thread_id)) or 0
+                await _append(connection, principal, thread_id, position + 1, row)
+            elif known.attempt <= answer.attempt:
+                await connection.execute(queries.replaced_answer(principal, known.id).values(row))
+
+    async def exchanges(
+        self, principal: Principal, thread_id: str, run_id: str, characters: int
+    ) -> list[tuple[str, str]]:
+        """Return the thread's messages but those of `run_id`, each with its answer, oldest first.
+
+        They are the newest that have at most `characters` in all; what was not answered is left out.
+        """
+        query = queries.exchanges(principal, thread_id, run_id, characters)
+        async with self._engine.connect() as connection:
+            return [(said, answer) for said, answer in await connection.execute(query)]
+
+
+def storable(text: str) -> str:
+    """Return `text` without the one character that PostgreSQL cannot hold."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _owner(principal: Principal) -> dict[str, str]:
+    return {"tenant_id": principal.tenant_id, "user_id": principal.user_id}
+
+
+async def _read(connection: AsyncConnection, principal: Principal, thread_id: str) -> Thread:
+    query = select(threads).where(queries.this_thread(principal, thread_id))
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(queries.NO_SUCH_THREAD)
+    return Thread.model_validate(row)
+
+
+async def _touch(connection: AsyncConnection, principal: Principal, thread_id: str, **values: Any) -> bool:
+    """Lock the thread for this transaction; False when the principal has no such thread."""
+    change = update(threads).where(queries.this_thread(principal, thread_id))
+    result = await connection.execute(change.values(updated_at=datetime.now(UTC), **values))
+    return result.rowcount == 1
+
+
+async def _known(
+    connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
+) -> Any | None:
+    query = queries.known_message(principal, thread_id, run_id, role)
+    return (await connection.execute(query)).one_or_none()
+
+
+async def _append(
+    connection: AsyncConnection, principal: Principal, thread_id: str, position: int, row: dict[str, Any]
+) -> None:
+    message = {"id": str(uuid7()), "thread_id": thread_id, "position": position, "created_at": datetime.now(UTC)}
+    await connection.execute(insert(messages), {**message, **_owner(principal), **row})

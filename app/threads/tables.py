@@ -1,0 +1,51 @@
+"""The tables of threads. Every row carries the tenant and the user whose it is."""
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from app.database import UtcDateTime, metadata
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("tenant_id", String(255), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("runnable", String(255), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "tenant_id", "user_id", "updated_at", "id"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("thread_id", String(36), ForeignKey("threads.id", ondelete="CASCADE"), nullable=False),
+    Column("tenant_id", String(255), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("position", Integer, nullable=False),  # dense from 1 in each thread
+    Column("run_id", String(36), nullable=False),
+    Column("attempt", Integer, nullable=False),  # of the run, whose answer this is
+    Column("role", String(8), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("tool_calls", JSON, nullable=False),  # a list of app.threads.models.ToolCall
+    Column("status", String(8)),
+    Column("usage", JSON(none_as_null=True)),  # an app.runs.events.Usage
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("thread_id", "position"),
+    UniqueConstraint("run_id", "role"),
+    CheckConstraint("role IN ('human', 'ai')", name="role"),
+    CheckConstraint("status IN ('complete', 'partial', 'failed')", name="status"),
+)
