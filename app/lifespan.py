@@ -1,5 +1,6 @@
 """Opens what the server needs, in order, and closes it in reverse."""
 
+import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -107,6 +108,18 @@ def lifespan_for(settings: Settings, entries: Sequence[registry.Entry]) -> Lifes
         # else every open stream ends at SIGTERM, without its last events; uvicorn waits for them instead
         AppStatus.disable_automatic_graceful_drain()
         async with open_services(settings, entries) as services:
+            tune_garbage_collection()
             yield {"services": services}
 
     return lifespan
+
+
+def tune_garbage_collection() -> None:
+    """Have the collector leave alone what was made at start, and look at the rest less often.
+
+    At 50 streams it took 35 to 45 % of the CPU; this makes streaming 1.4 times as fast or more, for about
+    30 kB a stream (bench/README.md).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)

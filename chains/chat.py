@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
+
+from chains.text_parser import TextParser
 
 if TYPE_CHECKING:
     from chains.registry import Parts
@@ -24,4 +25,4 @@ PROMPT = ChatPromptTemplate.from_messages(
 
 def build(parts: "Parts") -> Runnable[dict[str, Any], str]:
     """Return the chain: takes `{"input": str, "history": [messages]}`, yields the answer's text."""
-    return PROMPT | parts.model | StrOutputParser()
+    return PROMPT | parts.model | TextParser()

@@ -9,14 +9,14 @@ from time import monotonic
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import Row, Select, insert, or_, select, update
+from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.auth.dev_secrets import api_key_pepper
 from app.auth.identifiers import identifier
 from app.auth.key_format import KeyEnvironment, KeyText
-from app.auth.key_record import ApiKey, api_key_of
+from app.auth.key_record import ApiKey, KeyRow, api_key_of
 from app.auth.peppers import Peppers
 from app.auth.principal import Principal
 from app.auth.recent import Recent
@@ -183,7 +183,7 @@ class ApiKeys:
             await self._note_use(record)
         return record
 
-    def _has_secret_of(self, key: KeyText, row: Row[Any] | None) -> bool:
+    def _has_secret_of(self, key: KeyText, row: KeyRow | None) -> bool:
         version, expected = (row.pepper_version, row.secret_hash) if row else (self._peppers.current, NO_HASH)
         if version not in self._peppers.by_version:
             log.error("API key needs a pepper that is not configured", key_id=key.id, version=version)
@@ -211,9 +211,9 @@ class ApiKeys:
         self._recent.forget(lambda record: record.id == key_id)
 
 
-async def _find(connection: AsyncConnection, key_id: str) -> Row[Any] | None:
+async def _find(connection: AsyncConnection, key_id: str) -> KeyRow | None:
     return (await connection.execute(_with(key_id))).one_or_none()
 
 
-def _with(key_id: str) -> Select[Any]:
+def _with(key_id: str) -> Select[*tuple[Any, ...]]:
     return select(api_keys).where(api_keys.c.id == key_id)

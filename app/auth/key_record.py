@@ -9,6 +9,8 @@ from sqlalchemy import Row
 
 from app.auth.principal import Principal
 
+KeyRow = Row[*tuple[Any, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -47,7 +49,7 @@ class ApiKey:
         )
 
 
-def api_key_of(row: Row[Any]) -> ApiKey:
+def api_key_of(row: KeyRow) -> ApiKey:
     """Return a row of the table `api_keys` as a record."""
     columns = {name: value for name, value in row._mapping.items() if name != "secret_hash"}  # noqa: SLF001  # SQLAlchemy's public name for it
     return ApiKey(**{**columns, "scopes": frozenset(columns["scopes"])})

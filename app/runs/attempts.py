@@ -4,14 +4,16 @@ Every change to a run's state goes through a script that checks the attempt, so 
 paused and has lost its lease changes nothing when it wakes up.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from redis.asyncio import Redis
 
-from app.runs.events import Record
-from app.runs.log import log_key
+from app.runs import replies
+from app.runs.events import Cursor, Record
+from app.runs.log import log_key, packed
 from app.runs.records import RunRecord, run_key
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
@@ -24,35 +26,39 @@ redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 """
 
-# A lease that ran out but that nobody took is taken up again: its attempt is still the newest.
+# A lease that ran out but that nobody took is taken up again: its attempt is still the newest. Returns 2
+# when the run is to stop: the message that said so may not have come through.
 RENEW = """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[3] then return 0 end
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
 local owner = redis.call('GET', KEYS[2])
 if owner and owner ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+if redis.call('HGET', KEYS[1], 'cancel') ~= '' then return 2 end
 return 1
 """
 
 RELEASE = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
-return 0
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('ZADD', KEYS[2], 'XX', 0, ARGV[2])
+return redis.call('DEL', KEYS[1])
+"""
+
+# The text is saved before the records that tell it go.
+TRIM = """
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+redis.call('HSET', KEYS[1], 'text', ARGV[2], 'text_cursor', ARGV[3])
+redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4])
+return 1
 """
 
 # The last records, the outcome and the expiry in one step: a run is never ended by halves.
 FINISH = """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
-local records = tonumber(ARGV[3])
-local at = 4
-for _ = 1, records do
-  redis.call('XADD', KEYS[3], ARGV[at], 't', ARGV[at + 1], 'd', ARGV[at + 2])
-  at = at + 3
-end
-while at < #ARGV do
-  redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1])
-  at = at + 2
-end
+redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
+for at = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 redis.call('DEL', KEYS[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
@@ -65,6 +71,14 @@ def lease_key(run_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Renewed:
+    """The runs that another process has now, and those that are to be stopped."""
+
+    lost: frozenset[str] = frozenset()
+    cancelled: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Attempts:
     """Leases of one process, whose name is `owner`; an ended run stays for `keep` seconds."""
 
@@ -74,10 +88,13 @@ class Attempts:
     keep: float
 
     async def create(self, run: RunRecord) -> None:
-        """Store a new run with its first attempt held by this process."""
+        """Store a new run, with an empty log and its first attempt held by this process."""
+        known_for = ceil(run.deadline - run.created_at + self.keep)
         async with self.redis.pipeline(transaction=True) as pipeline:
-            pipeline.hset(run_key(run.id), mapping=dict(run.fields()))
-            pipeline.expire(run_key(run.id), int(run.deadline - run.created_at + self.keep))
+            pipeline.hset(run_key(run.id), mapping=run.fields())
+            pipeline.expire(run_key(run.id), known_for)
+            pipeline.xadd(log_key(run.id), {"records": ""}, id="0-1", maxlen=0, approximate=False)
+            pipeline.expire(log_key(run.id), known_for)
             pipeline.set(lease_key(run.id), self.owner, px=self.lease_ms)
             pipeline.zadd(ACTIVE, {run.id: run.created_at + 2 * self.lease})
             await pipeline.execute()
@@ -87,46 +104,57 @@ class Attempts:
         taken = await self.redis.eval(TAKE, 2, run_key(run_id), lease_key(run_id), self.owner, self.lease_ms)
         return int(taken)
 
-    async def renew(self, attempts: Mapping[str, int], look_again: float) -> set[str]:
-        """Renew the leases of these runs (id to attempt); return the ids of those that are lost.
+    async def renew(self, attempts: Mapping[str, int], look_again: float) -> Renewed:
+        """Renew the leases of these runs (id to attempt); return which of them are not to go on.
 
         `look_again` is when, in Unix seconds, a sweep should look after them if nothing more is heard.
         """
         if not attempts:
-            return set()
+            return Renewed()
         pipeline = self.redis.pipeline(transaction=False)
         for run_id, attempt in attempts.items():
             pipeline.eval(RENEW, 2, run_key(run_id), lease_key(run_id), self.owner, self.lease_ms, attempt)
         pipeline.zadd(ACTIVE, dict.fromkeys(attempts, look_again))
-        replies = await pipeline.execute()
-        return {run_id for run_id, held in zip(attempts, replies, strict=False) if not held}
+        answers = dict(zip(attempts, await pipeline.execute(), strict=False))
+        return Renewed(
+            lost=frozenset(run_id for run_id, answer in answers.items() if answer == 0),
+            cancelled=frozenset(run_id for run_id, answer in answers.items() if answer == 2),  # noqa: PLR2004
+        )
 
     async def release(self, run_id: str) -> None:
-        """Let another process take the run at once."""
-        await self.redis.eval(RELEASE, 1, lease_key(run_id), self.owner)
+        """Let another process take the run at once, and have the next sweep look for one."""
+        await self.redis.eval(RELEASE, 2, lease_key(run_id), ACTIVE, self.owner, run_id)
+
+    async def trim(self, run_id: str, below: Cursor, text: str, text_cursor: Cursor) -> None:
+        """Drop the log's records below a cursor, and save the text up to `text_cursor` instead.
+
+        Does nothing to a run that has ended or whose attempt is a newer one.
+        """
+        arguments = (below.attempt, text, str(text_cursor), str(below))
+        await self.redis.eval(TRIM, 2, run_key(run_id), log_key(run_id), *arguments)
 
     async def finish(self, run: RunRecord, records: Sequence[Record]) -> bool:
         """Append the last records and store the outcome; False when a newer attempt holds the run."""
         changes: dict[str, Any] = {"state": run.state, **run.progress()}
-        arguments: list[Any] = [run.attempt, int(self.keep), len(records)]
-        for record in records:
-            arguments += [str(record.cursor), record.type, record.data]
+        last = str(records[-1].cursor)
+        arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records)]
         for name, value in changes.items():
             arguments += [name, value]
         keys = (run_key(run.id), lease_key(run.id), log_key(run.id))
         finished = await self.redis.eval(FINISH, len(keys), *keys, *arguments)
-        await self.redis.zrem(ACTIVE, run.id)
+        if finished:
+            await self.forget(run.id)
         return bool(finished)
 
     async def owner_of(self, run_id: str) -> str | None:
         """Return the name of the process that holds the run, or None."""
         owner = await self.redis.get(lease_key(run_id))
-        return owner.decode() if owner else None
+        return replies.text(owner) if owner else None
 
     async def neglected(self, now: float) -> list[str]:
         """Return the ids of runs whose process was not heard of in time."""
-        found: Iterable[bytes] = await self.redis.zrangebyscore(ACTIVE, "-inf", now, start=0, num=100)
-        return [run_id.decode() for run_id in found]
+        found = await self.redis.zrangebyscore(ACTIVE, "-inf", now, start=0, num=100)
+        return [replies.text(run_id) for run_id in found]
 
     async def forget(self, run_id: str) -> None:
         """Take a run that has ended out of the list of active ones."""

@@ -1,16 +1,19 @@
 """What callers ask about runs across replicas: stop one, start one only once, one run a thread at a time."""
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
 from app.auth.principal import Principal
 from app.errors import InvalidInput
-from app.runs.records import run_key
+from app.runs import replies
+from app.runs.records import RunRecord, run_key
 
 IDEMPOTENCY_SECONDS = 86_400
 WAITING_SECONDS = 3.0
+STARTING_SECONDS = 30.0  # in which a run that has its thread is stored; no database waits longer
 
 # Only a run that is still known is marked: HSET alone would bring an expired one back as a fragment.
 MARK_CANCELLED = """
@@ -21,9 +24,14 @@ return 1
 
 # Runs of a thread take it in the order in which they asked. Those that wait say so every second: one whose
 # process is gone loses its place. Returns 1 when the run has the thread, else the id of the run before it.
+# The run that has the thread is not stored yet for a moment: until then it counts as one that waits.
 CLAIM_THREAD = """
 local holder, queue, me = KEYS[1], KEYS[2], ARGV[1]
 local function waits(run) return redis.call('EXISTS', holder .. ':waits:' .. run) == 1 end
+local function goes_on(run)
+  local state = redis.call('HGET', ARGV[3] .. run .. ARGV[4], 'state')
+  return state == 'running' or not state and waits(run)
+end
 if not redis.call('LPOS', queue, me) then redis.call('RPUSH', queue, me) end
 redis.call('SET', holder .. ':waits:' .. me, '1', 'PX', ARGV[5])
 local head = redis.call('LINDEX', queue, 0)
@@ -33,15 +41,17 @@ while head ~= me and not waits(head) do
 end
 redis.call('EXPIRE', queue, ARGV[2])
 local running = redis.call('GET', holder)
-if running and redis.call('HGET', ARGV[3] .. running .. ARGV[4], 'state') == 'running' then return running end
+if running and goes_on(running) then return running end
 if head ~= me then return head end
 redis.call('LPOP', queue)
 redis.call('SET', holder, me, 'EX', ARGV[2])
+redis.call('PEXPIRE', holder .. ':waits:' .. me, ARGV[6])
 return 1
 """
 
 LEAVE_THREAD = """
 redis.call('LREM', KEYS[2], 0, ARGV[1])
+redis.call('DEL', KEYS[1] .. ':waits:' .. ARGV[1])
 if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 """
 
@@ -57,13 +67,20 @@ def viewers_key(run_id: str) -> str:
     return f"gh:{{{run_id}}}:viewers"
 
 
-def thread_keys(thread_id: str) -> tuple[str, str]:
-    return f"gh:thread:{{{thread_id}}}", f"gh:thread:{{{thread_id}}}:queue"
+def thread_keys(run: RunRecord) -> tuple[str, str]:
+    """Return the keys of a run's thread: each user's own, since a claim comes before the thread is looked up."""
+    thread = "gh:thread:" + digest_of(run.principal, run.thread_id or "")
+    return thread, f"{thread}:queue"
 
 
 def idempotency_key(principal: Principal, key: str) -> str:
-    whose = f"{principal.tenant_id}\0{principal.user_id}\0{key}"
-    return "gh:idempotency:" + hashlib.sha256(whose.encode()).hexdigest()
+    return "gh:idempotency:" + digest_of(principal, key)
+
+
+def digest_of(principal: Principal, name: str) -> str:
+    """Return a name that no other principal's can equal."""
+    whose = f"{principal.tenant_id}\0{principal.user_id}\0{name}"
+    return hashlib.sha256(whose.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +93,17 @@ class Control:
         """Note that the run is to stop, for whoever executes it next; False when it has ended."""
         return bool(await self.redis.eval(MARK_CANCELLED, 1, run_key(run_id), why))
 
-    async def claim_thread(self, thread_id: str, run_id: str, seconds: float) -> str | None:
+    async def claim_thread(self, run: RunRecord, seconds: float) -> str | None:
         """Return None when the run has its thread now, else the id of the run that comes before it."""
         prefix, suffix = run_key("\0").split("\0")
-        arguments = (run_id, int(seconds), prefix, suffix, int(WAITING_SECONDS * 1000))
-        before = await self.redis.eval(CLAIM_THREAD, 2, *thread_keys(thread_id), *arguments)
-        return None if before == 1 else str(before.decode())
+        times = (int(WAITING_SECONDS * 1000), int(STARTING_SECONDS * 1000))
+        arguments = (run.id, math.ceil(seconds), prefix, suffix, *times)
+        before = await self.redis.eval(CLAIM_THREAD, 2, *thread_keys(run), *arguments)
+        return None if before == 1 else replies.text(before)
 
-    async def leave_thread(self, thread_id: str, run_id: str) -> None:
+    async def leave_thread(self, run: RunRecord) -> None:
         """Give the thread back, or the place in its queue."""
-        await self.redis.eval(LEAVE_THREAD, 2, *thread_keys(thread_id), run_id)
+        await self.redis.eval(LEAVE_THREAD, 2, *thread_keys(run), run.id)
 
     async def claim_key(self, principal: Principal, key: str, body: bytes, run_id: str) -> str:
         """Return the run that this principal started with this Idempotency-Key: `run_id` if it is the first.
@@ -108,10 +126,15 @@ class Control:
         """Tell whether another process has a viewer of the run."""
         return bool(await self.redis.zcount(viewers_key(run_id), now, "+inf"))
 
-    async def note_viewers(self, run_ids: list[str], owner: str, until: float) -> None:
-        """Say that this process has viewers of these runs, which others execute, until that Unix time."""
+    async def note_viewers(self, run_ids: list[str], owner: str, until: float) -> list[str]:
+        """Say that this process has viewers of these runs, which others execute, until that Unix time.
+
+        Return the ids of those that were erased or have expired.
+        """
         pipeline = self.redis.pipeline(transaction=False)
         for run_id in run_ids:
             pipeline.zadd(viewers_key(run_id), {owner: until})
             pipeline.expire(viewers_key(run_id), 600)
-        await pipeline.execute()
+            pipeline.exists(run_key(run_id))
+        answers = await pipeline.execute()
+        return [run_id for run_id, known in zip(run_ids, answers[2::3], strict=True) if not known]

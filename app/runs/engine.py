@@ -435,4 +435,4 @@ class RunEngine:
             if run := await load(self.redis, run_id):
                 return run
             await asyncio.sleep(THREAD_POLL)
-        raise Conflict("The first request with this key has not started its run yet.", run_id=run_id)
+        raise Conflict("The first request with this key has not started its run.", run_id=run_id)

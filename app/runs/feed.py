@@ -38,6 +38,15 @@ class Feed:
         if self._waiting:
             self._wake()
 
+    def extend(self, records: list[Record]) -> None:
+        """Add records that were read from the log; what the log had lost before them is behind the base."""
+        first = records[0].cursor
+        if not first.follows(self.top):
+            self.base = Cursor(first.attempt, first.sequence - 1)
+            self._records.clear()
+        for record in records:
+            self.append(record)
+
     def close(self) -> None:
         """Say that no record will come any more; viewers look elsewhere for the rest."""
         self.closed = True

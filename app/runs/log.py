@@ -1,41 +1,51 @@
-"""The run log: one Redis stream a run, whose entry ids are the event ids.
+"""The run log: one Redis stream a run. An entry holds records that were ready together.
 
-Redis refuses an entry whose id is not above the top one. A process that lost its lease therefore cannot
-write into a newer attempt: its first append fails with LostRun.
+An entry's id is the event id of its last record. Redis refuses an entry whose id is not above the top one, so
+a process that lost its lease cannot write into a newer attempt. A log is made with its run and never by an
+append, so that one which was erased does not come back.
 """
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
+from app.runs import replies
 from app.runs.events import Cursor, Record
 
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.010
 FLUSH_EVENTS = 64
+ENTRY_RECORDS = 256
 MAX_PENDING = 10_000
 RETRY_SECONDS = 0.25
+
+# One command for the entries of all runs. Returns the numbers of those that were refused: a newer attempt has
+# the log, an interrupted command had appended them already, or the log was erased.
+APPEND = """
+local refused = {}
+for i = 1, #KEYS do
+  local reply = redis.pcall('XADD', KEYS[i], 'NOMKSTREAM', ARGV[2 * i - 1], 'records', ARGV[2 * i])
+  local failed = type(reply) == 'table' and reply.err
+  if failed and not string.find(failed, 'equal or smaller') then return reply end
+  if failed or not reply then table.insert(refused, i) end
+end
+return refused
+"""
 
 
 def log_key(run_id: str) -> str:
     return f"gh:{{{run_id}}}:log"
 
 
-def entry(record: Record) -> dict[bytes | str, bytes | str]:
-    """Return the fields of a stream entry."""
-    return {"t": record.type, "d": record.data}
-
-
-def parsed(entry_id: bytes, fields: dict[bytes, bytes]) -> Record:
-    """Return a stream entry as a record."""
-    attempt, _, sequence = entry_id.partition(b"-")
-    return Record(Cursor(int(attempt), int(sequence)), fields[b"t"].decode(), fields[b"d"])
+def packed(records: Iterable[Record]) -> bytes:
+    """Return records as the field of an entry: a line each, its type and its JSON."""
+    return b"\n".join([b"%s %s" % (record.type.encode(), record.data) for record in records])
 
 
 def reraise_cancellation() -> None:
@@ -51,55 +61,68 @@ class RunLog:
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
 
-    async def after(self, run_id: str, cursor: Cursor, count: int = 500) -> list[Record]:
-        """Return up to `count` records after `cursor`, oldest first."""
-        found = await self.redis.xrange(log_key(run_id), min=f"({cursor}", max="+", count=count)
-        return [parsed(entry_id, fields) for entry_id, fields in found]
+    async def after(self, run_id: str, cursor: Cursor, entries: int = 100) -> list[Record]:
+        """Return the records after `cursor` in the next entries, oldest first."""
+        found = await self.redis.xrange(log_key(run_id), min=f"({cursor}", max="+", count=entries)
+        return [record for record in replies.records(found) if record.cursor > cursor]
 
     async def last(self, run_id: str) -> Cursor | None:
         """Return the cursor of the newest record, or None when there is no log."""
-        found = await self.redis.xrevrange(log_key(run_id), count=1)
-        return parsed(*found[0]).cursor if found else None
+        newest = replies.records(await self.redis.xrevrange(log_key(run_id), count=1))
+        return newest[-1].cursor if newest else None
+
+
+Entry = tuple[str, Sequence[Record]]
 
 
 class LogWriter:
-    """Appends the records of all runs of this process: one pipeline every 10 ms or 64 records.
+    """Appends the records of all runs of this process: one command every 10 ms or 64 records.
 
-    `lost` is called with the id of a run that a newer attempt took over.
+    `lost` is called with the id of a run that a newer attempt took over, or that was erased.
     """
 
     def __init__(self, redis: Redis, lost: Callable[[str], None]) -> None:
         self.redis = redis
         self.lost = lost
-        self._pending: list[tuple[str, Record]] = []
+        self._append = redis.register_script(APPEND)
+        self._pending: dict[tuple[str, int], list[Record]] = {}
+        self._count = 0
+        self._writing: list[Entry] = []
         self._some = asyncio.Event()
         self._many = asyncio.Event()
         self._written = asyncio.Condition()
-        self._writing: list[tuple[str, Record]] = []
+        self._begun = 0  # batches
+        self._done = 0
 
     @property
     def congested(self) -> bool:
         """True when Redis does not keep up, so that runs should wait with `room`."""
-        return len(self._pending) >= MAX_PENDING
+        return self._count >= MAX_PENDING
 
     def add(self, run_id: str, record: Record) -> None:
         """Have `record` appended soon. Never waits."""
-        self._pending.append((run_id, record))
-        if len(self._pending) >= FLUSH_EVENTS:
+        key = (run_id, record.cursor.attempt)
+        if key in self._pending:
+            self._pending[key].append(record)
+        else:
+            self._pending[key] = [record]
+        self._count += 1
+        if self._count == 1:
+            self._some.set()
+        elif self._count == FLUSH_EVENTS:
             self._many.set()
-        self._some.set()
 
     async def room(self) -> None:
         """Return when the writer is not congested."""
         async with self._written:
             await self._written.wait_for(lambda: not self.congested)
 
-    async def flushed(self, run_id: str) -> None:
-        """Return when every record of this run is in Redis, or the run was lost."""
+    async def flushed(self) -> None:
+        """Return when every record that was added before this call is in Redis, or its run was lost."""
+        self._many.set()
+        batch = self._begun + bool(self._pending)
         async with self._written:
-            await self._written.wait_for(
-                lambda: all(run_id != waiting for waiting, _ in (*self._writing, *self._pending))
-            )
+            await self._written.wait_for(lambda: self._done >= batch)
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -107,7 +130,11 @@ class LogWriter:
             await self._some.wait()
             self._some.clear()
             self._many.clear()
-            self._writing, self._pending = self._pending, []
+            pending, self._pending, self._count = self._pending, {}, 0
+            self._begun += 1
+            self._writing = [
+                (run_id, some) for (run_id, _), records in pending.items() for some in pieces(records)
+            ]
             while self._writing:
                 try:
                     await self._write()
@@ -115,6 +142,7 @@ class LogWriter:
                     reraise_cancellation()
                     log.warning("run log cannot be written", error=type(error).__name__)
                     await asyncio.sleep(RETRY_SECONDS)
+            self._done = self._begun
             async with self._written:
                 self._written.notify_all()
             # the first record of a burst went out at once; those that follow go together
@@ -122,27 +150,23 @@ class LogWriter:
                 await asyncio.wait_for(self._many.wait(), FLUSH_SECONDS)
 
     async def _write(self) -> None:
-        """Append everything in `_writing` in one pipeline, and take out of it what is done with."""
-        pipeline = self.redis.pipeline(transaction=False)
-        for run_id, record in self._writing:
-            pipeline.xadd(log_key(run_id), entry(record), id=str(record.cursor))
-        replies = await pipeline.execute(raise_on_error=False)
-        refused: defaultdict[str, list[Record]] = defaultdict(list)
-        for (run_id, record), reply in zip(self._writing, replies, strict=True):
-            if isinstance(reply, ResponseError):
-                refused[run_id].append(record)
-            elif isinstance(reply, Exception):
-                raise reply
-        self._writing = []
-        for run_id, records in refused.items():
-            await self._judge(run_id, records)
-
-    async def _judge(self, run_id: str, refused: list[Record]) -> None:
-        """Tell a run that was taken over from one whose records an interrupted write already appended."""
-        top = await RunLog(self.redis).last(run_id)
-        if top is None or top.attempt != refused[0].cursor.attempt:
+        """Append everything in `_writing`, and take out of it what is done with."""
+        keys = [log_key(run_id) for run_id, _ in self._writing]
+        arguments: list[Any] = []
+        for _, records in self._writing:
+            arguments += [str(records[-1].cursor), packed(records)]
+        refused = [self._writing[number - 1] for number in await self._append(keys, arguments)]
+        lost = {run_id for run_id, records in refused if not await self._appended(run_id, records)}
+        self._writing = []  # not before: what is interrupted in between is written and judged again
+        for run_id in lost:
             self.lost(run_id)
-            self._pending = [(other, record) for other, record in self._pending if other != run_id]
-            return
-        missing = [record for record in refused if record.cursor > top]
-        self._writing += [(run_id, record) for record in missing]
+
+    async def _appended(self, run_id: str, refused: Sequence[Record]) -> bool:
+        """Tell an entry that an interrupted write had appended from one of a run that was taken over."""
+        top = await RunLog(self.redis).last(run_id)
+        return top is not None and top.attempt == refused[0].cursor.attempt
+
+
+def pieces(records: Sequence[Record]) -> Iterable[Sequence[Record]]:
+    """Return the records in pieces that fit an entry."""
+    return [records[at : at + ENTRY_RECORDS] for at in range(0, len(records), ENTRY_RECORDS)]

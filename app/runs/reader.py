@@ -8,14 +8,17 @@ from dataclasses import dataclass
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from redis.typing import KeyT, StreamIdT
 
+from app.runs import replies
 from app.runs.events import BEGINNING
 from app.runs.feed import Feed
-from app.runs.log import RETRY_SECONDS, RunLog, log_key, parsed, reraise_cancellation
+from app.runs.log import RETRY_SECONDS, RunLog, log_key, reraise_cancellation
 
 log = structlog.get_logger(__name__)
 
 BLOCK_MS = 1000
+READ_AT_ONCE = 1000  # entries of one stream
 CONTROL_KEEP = 1000  # messages of a control stream; each is read within a second
 
 
@@ -52,9 +55,10 @@ class LogReader:
         if mirror is None:
             base = await RunLog(self.redis).last(run_id) or BEGINNING
             mirror = self.mirrors.setdefault(run_id, Mirror(Feed(self.feed_size, base)))
-            await self.tell(self.owner, "look", run_id)  # ends the XREAD that does not know of it yet
-        mirror.viewers += 1
+        mirror.viewers += 1  # before anything is awaited: the last viewer to leave takes the mirror away
         try:
+            if mirror.viewers == 1:
+                await self.tell(self.owner, "look", run_id)  # ends the XREAD that does not know of it yet
             yield mirror.feed
         finally:
             mirror.viewers -= 1
@@ -80,16 +84,14 @@ class LogReader:
     async def _read(self) -> None:
         followed = {log_key(run_id): mirror.feed for run_id, mirror in self.mirrors.items()}
         control = control_key(self.owner)
-        streams = {key: str(feed.top) for key, feed in followed.items()}
+        streams: dict[KeyT, StreamIdT] = {key: str(feed.top) for key, feed in followed.items()}
         streams[control] = self._heard
-        reply = await self.redis.xread(streams, block=BLOCK_MS, count=1000)  # type: ignore[arg-type]
-        for key, entries in reply.items() if isinstance(reply, dict) else reply or []:
-            if key.decode() == control:
+        found = await self.redis.xread(streams, block=BLOCK_MS, count=READ_AT_ONCE)
+        for key, entries in replies.streams(found):
+            if key == control:
                 self._hear(entries)
-                continue
-            feed = followed[key.decode()]
-            for entry_id, fields in entries:
-                feed.append(parsed(entry_id, fields))
+            else:
+                followed[key].extend(replies.records(entries))
 
     def _hear(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         for entry_id, fields in entries:

@@ -5,8 +5,10 @@ from typing import Any, Literal, Self
 
 import orjson
 from redis.asyncio import Redis
+from redis.typing import EncodableT, FieldT
 
 from app.auth.principal import Principal
+from app.runs import replies
 from app.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
 
 State = Literal["running"] | Status
@@ -55,7 +57,7 @@ class RunRecord:
         closing = {"running": 0, "cancelled": 1, "completed": 2, "failed": 2}[self.state]
         return Cursor(self.text_cursor.attempt, self.text_cursor.sequence + closing)
 
-    def fields(self) -> dict[str, bytes | str | int | float]:
+    def fields(self) -> dict[FieldT, EncodableT]:
         """Return the hash's fields."""
         return {
             "id": self.id,
@@ -72,7 +74,7 @@ class RunRecord:
             **self.progress(),
         }
 
-    def progress(self) -> dict[str, bytes | str | int | float]:
+    def progress(self) -> dict[FieldT, EncodableT]:
         """Return the fields that change while the run goes on."""
         return {
             "text": self.text,
@@ -115,5 +117,5 @@ def principal_fields(principal: Principal) -> dict[str, Any]:
 
 async def load(redis: Redis, run_id: str) -> RunRecord | None:
     """Return the run, or None when it never was or has expired."""
-    fields = await redis.hgetall(run_key(run_id))
+    fields = replies.fields(await redis.hgetall(run_key(run_id)))
     return RunRecord.of(fields) if fields else None

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, Update, and_, func, select, tuple_, update
+from sqlalchemy import ColumnElement, FromClause, Select, Update, and_, func, select, tuple_, update
 
 from app.auth.principal import Principal
 from app.errors import NotFound
@@ -16,7 +16,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NO_SUCH_THREAD = "There is no such thread."
 
 
-def owned(table: Table, principal: Principal) -> ColumnElement[bool]:
+def owned(table: FromClause, principal: Principal) -> ColumnElement[bool]:
     """Return the condition that a row is the principal's."""
     return and_(table.c.tenant_id == principal.tenant_id, table.c.user_id == principal.user_id)
 
@@ -49,12 +49,12 @@ def message_page(principal: Principal, thread_id: str, limit: int, cursor: str |
     return query.order_by(messages.c.position).limit(limit + 1)
 
 
-def last_position(principal: Principal, thread_id: str) -> Select[tuple[int]]:
+def last_position(principal: Principal, thread_id: str) -> Select[int]:
     """Return the query of the position of the thread's last message, 0 when it has none."""
     return select(func.coalesce(func.max(messages.c.position), 0)).where(messages_of(principal, thread_id))
 
 
-def known_message(principal: Principal, thread_id: str, run_id: str, role: str) -> Select[tuple[str, int]]:
+def known_message(principal: Principal, thread_id: str, run_id: str, role: str) -> Select[str, int]:
     """Return the query of the id and the attempt of a run's message, if it is stored already."""
     return select(messages.c.id, messages.c.attempt).where(
         messages_of(principal, thread_id), messages.c.run_id == run_id, messages.c.role == role
@@ -66,7 +66,7 @@ def replaced_answer(principal: Principal, message_id: str) -> Update:
     return update(messages).where(messages.c.id == message_id, owned(messages, principal))
 
 
-def exchanges(principal: Principal, thread_id: str, run_id: str, characters: int) -> Select[tuple[str, str]]:
+def exchanges(principal: Principal, thread_id: str, run_id: str, characters: int) -> Select[str, str]:
     """Return the query of what was said and answered before a run, the oldest first.
 
     Only the newest exchanges that have `characters` in all are read, so that a long thread costs no more

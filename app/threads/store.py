@@ -98,10 +98,12 @@ class ThreadStore:
             rows = (await connection.execute(query)).all()
         items = tuple(Message.model_validate(row) for row in rows[:limit])
         more = len(rows) > limit
-        return MessagePage(items=items, next_cursor=message_cursor(rows[limit - 1].position) if more else None)
+        return MessagePage(
+            items=items, next_cursor=message_cursor(rows[limit - 1].position) if more else None
+        )
 
     async def begin(self, principal: Principal, thread_id: str, run_id: str, text: str) -> None:
-        """Store the message that starts a run; a repetition changes nothing.
+        """Store the message that starts a run; a repetition stores nothing.
 
         Raises NotFound, and Conflict when the thread has as many messages as it may.
         """
@@ -111,11 +113,11 @@ class ThreadStore:
                 raise NotFound(queries.NO_SUCH_THREAD)
             if await _known(connection, principal, thread_id, run_id, "human"):
                 return
-            position = await connection.scalar(queries.last_position(principal, thread_id)) or 0
-            if position >= self._max_messages:
-                raise Conflict(f"This thread has {position} messages, which is the most: begin another one.")
+            count = await _count(connection, principal, thread_id)
+            if count >= self._max_messages:
+                raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
             row = {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text)}
-            await _append(connection, principal, thread_id, position + 1, {**row, "tool_calls": []})
+            await _append(connection, principal, thread_id, count + 1, {**row, "tool_calls": []})
 
     async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
         """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""
@@ -133,8 +135,8 @@ class ThreadStore:
                 return
             known = await _known(connection, principal, thread_id, answer.run_id, "ai")
             if known is None:
-                position = await connection.scalar(queries.last_position(principal, thread_id)) or 0
-                await _append(connection, principal, thread_id, position + 1, row)
+                count = await _count(connection, principal, thread_id)
+                await _append(connection, principal, thread_id, count + 1, row)
             elif known.attempt <= answer.attempt:
                 await connection.execute(queries.replaced_answer(principal, known.id).values(row))
 
@@ -174,6 +176,10 @@ async def _touch(connection: AsyncConnection, principal: Principal, thread_id: s
     return result.rowcount == 1
 
 
+async def _count(connection: AsyncConnection, principal: Principal, thread_id: str) -> int:
+    return await connection.scalar(queries.last_position(principal, thread_id)) or 0
+
+
 async def _known(
     connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
 ) -> Any | None:
@@ -184,5 +190,6 @@ async def _known(
 async def _append(
     connection: AsyncConnection, principal: Principal, thread_id: str, position: int, row: dict[str, Any]
 ) -> None:
-    message = {"id": str(uuid7()), "thread_id": thread_id, "position": position, "created_at": datetime.now(UTC)}
-    await connection.execute(insert(messages), {**message, **_owner(principal), **row})
+    place = {"thread_id": thread_id, "position": position, **_owner(principal)}
+    message = {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}
+    await connection.execute(insert(messages), message)

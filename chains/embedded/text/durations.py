@@ -8,6 +8,8 @@ from chains.embedded.text.numbers import digits_for_words
 DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 360}  # 12 months are a year here
 LETTERS = {"d": "day", "w": "week", "wk": "week", "mo": "month", "m": "month", "y": "year", "yr": "year"}
 
+TIME_UNITS = ("second", "minute", "hour", *DAYS)
+
 _UNIT = "|".join(DAYS)
 _LETTER = "|".join(sorted(LETTERS, key=len, reverse=True))
 _SPAN = re.compile(

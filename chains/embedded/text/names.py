@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 QUOTED = re.compile(r"[\"“”]([^\"“”]{1,200})[\"“”]|(?<!\w)['‘]([^'‘’]{1,200})['’](?!\w)")
-WORD = re.compile(r"[A-Za-zÀ-ɏ0-9][\w&.'’-]*", re.UNICODE)
+WORD = re.compile(r"\^?[A-Za-zÀ-ɏ0-9][\w&.'’-]*", re.UNICODE)
 CODE = re.compile(r"\^?[A-Z][A-Z0-9]*(?:[.-][A-Z0-9]+)?")
 
 # words that start with a capital or stand where a name could stand, and are none
@@ -22,3 +22,54 @@ NO_NAMES = frozenset(
     yes yesterday you your yours january february march april june july august september october november
     december monday tuesday wednesday thursday friday saturday sunday""".split()
 )
+
+_SENTENCE_START = re.compile(r"(?:^|[.!?:;\n])\s*$")
+_LISTED = re.compile(r"^\s*(?:,|&|and\b|or\b|vs\b|versus\b|against\b)", re.IGNORECASE)
+_PAIR = re.compile(
+    r"(?=\b((?:[\w&.-]+,\s+)*[\w&.-]+),?\s+(?:and|or|vs\.?|versus|with|to|against)\s+(?:the\s+)?([\w&.-]*\w))", re.IGNORECASE
+)
+_PLACED = re.compile(r"\b(?:in|at|for|of|from|to|on|about)\s+(?:the\s+)?([\w&.-]*\w)", re.IGNORECASE)
+
+
+def names_in(text: str, common: Collection[str] = ()) -> list[str]:
+    """Return what a message names, in order and once each: quoted words, codes, capitalised names.
+
+    `common` holds lower-case words that are no names here, such as those of the tools' own names.
+    """
+    quoted = [match[1] or match[2] for match in QUOTED.finditer(text)]
+    rest = QUOTED.sub(lambda match: " " * len(match[0]), text)
+    return list(dict.fromkeys([*quoted, *_capitalised(rest, common)]))
+
+
+def lower_case_names_in(text: str, common: Collection[str] = ()) -> list[str]:
+    """Return the words of a message that stand where names stand: `gold and silver`, `in paris`."""
+    paired = [word for match in _PAIR.finditer(text) for word in (*re.split(r",\s+", match[1]), match[2])]
+    placed = [match[1] for match in _PLACED.finditer(text)]
+    return [word for word in dict.fromkeys([*paired, *placed]) if _is_name(word, common)]
+
+
+def _capitalised(text: str, common: Collection[str]) -> list[str]:
+    names: list[str] = []
+    end = -1  # of the name before, if it is a capitalised word that the next may continue
+    for match in WORD.finditer(text):
+        word = match[0].rstrip(".'’-").removesuffix("'s").removesuffix("’s")
+        is_code = CODE.fullmatch(word) is not None
+        if not (is_code or word[0].isupper()) or not _is_name(word, common):
+            end = -1
+        elif is_code or not _starts_sentence(text, match):
+            if end >= 0 and text[end : match.start()] == " " and not is_code:
+                names[-1] += f" {word}"
+            else:
+                names.append(word)
+            end = -1 if is_code else match.start() + len(word)
+    return names
+
+
+def _starts_sentence(text: str, match: re.Match[str]) -> bool:
+    """Tell whether the capital may come from the start of a sentence rather than from a name."""
+    return bool(_SENTENCE_START.search(text[: match.start()])) and not _LISTED.match(text[match.end() :])
+
+
+def _is_name(word: str, common: Collection[str]) -> bool:
+    lower = word.lower()
+    return not (lower in NO_NAMES or lower in common or lower.rstrip("s") in common or not re.match(r"\^?[^\W\d]", lower))

@@ -1,0 +1,73 @@
+"""The layer that every request passes: default deny."""
+
+from typing import TYPE_CHECKING
+
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.auth.authenticator import Authenticator, open_authenticator
+from app.auth.credentials import without_tokens
+from app.auth.destination import signin_for
+from app.errors import ApiError, InvalidCredential, Unauthenticated
+from app.middleware import send_problem
+
+if TYPE_CHECKING:
+    from app.lifespan import Services
+
+__all__ = ["Authenticate", "Authenticator", "open_authenticator"]
+
+# All that anybody may call. POST /auth/session and the pages of app.auth.signin look after themselves.
+PUBLIC = frozenset({
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+    ("GET", "/signin"),
+    ("GET", "/signin.css"),
+    ("GET", "/signin.js"),
+    ("GET", "/signin.svg"),
+    ("POST", "/auth/session"),
+})  # fmt: skip
+
+
+class Authenticate:
+    """Puts the principal into the request's state, or refuses the request.
+
+    It decides on `scope["path"]` alone, by equality: no Host header, double slash or encoded slash
+    leads around it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or (
+            scope["type"] == "http" and (scope["method"], scope["path"]) in PUBLIC
+        ):
+            await self.app(scope, receive, send)
+            return
+        services: Services = scope["state"]["services"]
+        try:
+            scope["state"]["principal"] = await services.authenticator.authenticate(HTTPConnection(scope))
+        except ApiError as error:
+            await refuse(error, scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            scope["subprotocols"] = without_tokens(scope.get("subprotocols", ()))
+        await self.app(scope, receive, send)
+
+
+async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send `error`; a person who opens a page without being signed in goes to the sign-in page instead."""
+    if isinstance(error, Unauthenticated | InvalidCredential) and opens_page(scope):
+        response = RedirectResponse(signin_for(scope), 303, {"cache-control": "no-store"})
+        await response(scope, receive, send)
+    else:
+        await send_problem(error, scope, receive, send)
+
+
+def opens_page(scope: Scope) -> bool:
+    """Tell whether a browser navigates, rather than a script or a program asking for data."""
+    if scope["type"] != "http":
+        return False
+    headers = HTTPConnection(scope).headers
+    return headers.get("sec-fetch-mode") == "navigate" and "text/html" in headers.get("accept", "")

@@ -1,0 +1,128 @@
+"""Decides who is calling: the one place that knows every kind of credential."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import HTTPConnection
+
+from app.auth.api_keys import ApiKeys
+from app.auth.configuration import BadConfiguration
+from app.auth.cookie import cookie_name
+from app.auth.credentials import Presented, find_credential
+from app.auth.jwt import JwtVerifier
+from app.auth.key_format import PREFIX
+from app.auth.origin import check_forgery, check_handshake
+from app.auth.principal import Principal
+from app.auth.sessions import Sessions
+from app.auth.start_link import StartLink
+from app.errors import InvalidCredential, Unauthenticated, Unavailable
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+START_LINK_CHARACTERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Turns credentials into principals."""
+
+    settings: Settings
+    jwt: JwtVerifier
+    api_keys: ApiKeys
+    sessions: Sessions
+    start_link: StartLink
+
+    async def authenticate(self, connection: HTTPConnection) -> Principal:
+        """Return who sent this request or opens this WebSocket.
+
+        Raises Unauthenticated without a credential, BadRequest with two, InvalidCredential for a bad
+        one, Forbidden or UnsupportedMediaType when another site may have made the browser send it, and
+        Unavailable when the credential cannot be looked up.
+        """
+        presented = find_credential(connection, cookie_name(connection, self.settings))
+        if presented is None:
+            raise Unauthenticated
+        by_cookie = presented.kind == "session"
+        if connection.scope["type"] == "websocket":
+            check_handshake(connection, self.settings.allowed_origins, cookie=by_cookie)
+        elif by_cookie:
+            check_forgery(connection, self.settings.allowed_origins)
+        async with lookup():
+            return await self._verify(presented)
+
+    async def accept(self, text: str) -> Principal:
+        """Return whom an API key or a token names, where one field takes either: the sign-in page.
+
+        Raises InvalidCredential, or Unavailable when it cannot be looked up.
+        """
+        async with lookup():
+            return await self._verify(Presented("api_key" if text.startswith(PREFIX) else "jwt", text))
+
+    async def redeem(self, link: str) -> Principal:
+        """Return whom the start link signs in, once. Raises InvalidCredential from then on; Unavailable."""
+        async with lookup():
+            principal = await self.start_link.redeem(link)
+        if principal is None:
+            raise InvalidCredential
+        return principal
+
+    async def _verify(self, presented: Presented) -> Principal:
+        match presented.kind:
+            case "jwt":
+                return self.jwt.verify(presented.text)
+            case "api_key":
+                return await self.api_keys.verify(presented.text)
+            case "session":
+                return await self._resume(presented.text)
+
+    async def _resume(self, token: str) -> Principal:
+        session = await self.sessions.find(token)
+        if session is None:
+            raise InvalidCredential
+        if session.credential == "api_key" and not await self.api_keys.works(session.credential_id):
+            raise InvalidCredential
+        return session.principal
+
+
+async def open_authenticator(settings: Settings, engine: AsyncEngine, redis: Redis) -> Authenticator:
+    """Return the authenticator that the settings describe, with the start link registered.
+
+    Raises BadConfiguration when keys, secrets or the start link cannot work.
+    """
+    jwt = await asyncio.to_thread(JwtVerifier.from_settings, settings)
+    api_keys = await asyncio.to_thread(ApiKeys.from_settings, settings, engine)
+    start_link = StartLink(redis)
+    if settings.start_link is not None:
+        token = settings.start_link.get_secret_value()
+        check_start_link(token, development=settings.development)
+        await start_link.register(token)
+    return Authenticator(settings, jwt, api_keys, Sessions(redis, settings.session_lifetime), start_link)
+
+
+def check_start_link(token: str, *, development: bool) -> None:
+    """Raise BadConfiguration for a start link that can be guessed, or that opens a production server."""
+    if not development:
+        raise BadConfiguration("GATEHOUSE_START_LINK signs in without a key: it is for development only.")
+    if len(token) < START_LINK_CHARACTERS:
+        raise BadConfiguration(
+            f"GATEHOUSE_START_LINK has {len(token)} characters and {START_LINK_CHARACTERS} are needed: "
+            "make one with `openssl rand -hex 32`."
+        )
+
+
+@asynccontextmanager
+async def lookup() -> AsyncIterator[None]:
+    """Turn a database or Redis that cannot be asked into a 503: who is calling is not known, so nobody is."""
+    try:
+        yield
+    except (SQLAlchemyError, RedisError, OSError) as error:
+        log.exception("credentials cannot be looked up")
+        raise Unavailable("Credentials cannot be checked now. Try again later.") from error

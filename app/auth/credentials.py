@@ -1,0 +1,69 @@
+"""Finds the one credential that a request carries."""
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from starlette.requests import HTTPConnection
+
+from app.auth.cookie import cookies_named
+from app.errors import BadRequest
+
+# A browser cannot set headers on a WebSocket, so its token travels as an offered subprotocol
+SUBPROTOCOL = "base64url.bearer.authorization.gatehouse."
+
+TWO_CREDENTIALS = "Send one credential: a Bearer token, or an x-api-key header, or a session cookie."
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A credential as it came in, not yet verified."""
+
+    kind: Literal["jwt", "api_key", "session"]
+    text: str = field(repr=False)
+
+
+def find_credential(connection: HTTPConnection, cookie: str) -> Presented | None:
+    """Return the credential of a request, None when it has none. `cookie` is the session cookie's name.
+
+    Raises BadRequest when there are two, be they equal or of different kinds. A cookie beside a header
+    counts too: who is calling is not to depend on which of two this server happens to prefer.
+    """
+    headers = connection.headers
+    found = [
+        *(_bearer(value) for value in headers.getlist("authorization")),
+        *(Presented("api_key", value) for value in headers.getlist("x-api-key")),
+        *(
+            Presented("jwt", _decoded(value))
+            for value in connection.get("subprotocols", ())
+            if _is_token(value)
+        ),
+        *(Presented("session", value) for value in cookies_named(connection, cookie)),
+    ]
+    if len(found) > 1:
+        raise BadRequest(TWO_CREDENTIALS)
+    return found[0] if found else None
+
+
+def without_tokens(subprotocols: Iterable[str]) -> list[str]:
+    """Return the subprotocols but those that carry a token, so that none is echoed to the client."""
+    return [offered for offered in subprotocols if not _is_token(offered)]
+
+
+def _bearer(authorization: str) -> Presented | None:
+    """Return the token of an Authorization header, None for a scheme that is not served (RFC 6750, 3.1)."""
+    scheme, _, token = authorization.partition(" ")
+    return Presented("jwt", token.strip()) if scheme.lower() == "bearer" else None
+
+
+def _is_token(subprotocol: str) -> bool:
+    return subprotocol.startswith(SUBPROTOCOL)
+
+
+def _decoded(subprotocol: str) -> str:
+    encoded = subprotocol.removeprefix(SUBPROTOCOL)
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except ValueError:
+        return ""  # refused as any other bad token

@@ -1,0 +1,83 @@
+"""Browser sessions: what a cookie stands for, kept in Redis, where every replica finds it."""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass, field, replace
+
+from pydantic import TypeAdapter, ValidationError
+from redis.asyncio import Redis
+
+from app.auth.principal import CredentialKind, Principal
+from app.errors import InvalidCredential
+
+TOKEN_BYTES = 32
+MAX_TOKEN = 64  # characters; ours have 43
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A principal who signed in, and the credential that they did it with: the session ends with it."""
+
+    principal: Principal
+    credential: CredentialKind
+    credential_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A new session. `token` is what the cookie holds; the server keeps its hash only."""
+
+    token: str = field(repr=False)
+    principal: Principal
+    lifetime: float  # seconds
+
+
+SESSION = TypeAdapter(Session)
+
+
+class Sessions:
+    """The sessions of this deployment. Redis forgets each at its end."""
+
+    def __init__(self, redis: Redis, lifetime: float) -> None:
+        """`lifetime` is in seconds; a session ends sooner when its credential does."""
+        self._redis = redis
+        self._lifetime = lifetime
+
+    async def open(self, signed_in: Principal) -> OpenedSession:
+        """Begin a session for whom a credential names. Raises InvalidCredential when it is at its end."""
+        now = time.time()
+        ends = min(now + self._lifetime, signed_in.expires_at or float("inf"))
+        lifetime = ends - now
+        if int(lifetime * 1000) <= 0:
+            raise InvalidCredential
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        session_id = _hash(token)
+        principal = replace(signed_in, credential="session", credential_id=session_id, expires_at=ends)
+        session = Session(principal, signed_in.credential, signed_in.credential_id)
+        await self._redis.set(_key(session_id), SESSION.dump_json(session), px=int(lifetime * 1000))
+        return OpenedSession(token, principal, lifetime)
+
+    async def find(self, token: str) -> Session | None:
+        """Return the session that a cookie stands for, or None when there is none or it has ended."""
+        if len(token) > MAX_TOKEN:
+            return None
+        kept = await self._redis.get(_key(_hash(token)))
+        if kept is None:
+            return None
+        try:
+            return SESSION.validate_json(kept)
+        except ValidationError:  # another release wrote it: its owner signs in once more
+            return None
+
+    async def end(self, token: str) -> None:
+        """End the session that a cookie stands for, if there is one."""
+        await self._redis.delete(_key(_hash(token)))
+
+
+def _key(session_id: str) -> str:
+    return f"gh:session:{session_id}"
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

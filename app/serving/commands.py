@@ -1,0 +1,136 @@
+"""What a WebSocket takes: frames, checked and bounded before anything is done for them."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from app.errors import ApiError, BadRequest, InvalidInput, PayloadTooLarge, UnsupportedMediaType
+from app.runs.engine import Multitask
+from app.serving.api import ChatRequest
+
+MAX_FRAME_BYTES = 64 * 1024
+FRAME_BURST = 20
+FRAMES_PER_SECOND = 5
+
+
+class TooFrequent(ApiError):
+    """The frame was not looked at."""
+
+    status = 429
+    kind = "too-frequent"
+    default_detail = (
+        f"A socket takes {FRAMES_PER_SECOND} frames a second. This one was left out: send it again."
+    )
+
+
+class Command(BaseModel):
+    """A frame that was understood."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Message(Command):
+    """Start a run. `message` is what the user says; the rest is as in the run API's body."""
+
+    type: Literal["message"] = "message"
+    message: str = Field(min_length=1, max_length=100_000)
+    runnable: str | None = None
+    thread_id: str | None = None
+    multitask: Multitask = "reject"
+    idempotency_key: str | None = Field(None, min_length=1, max_length=200)
+
+    def chat(self) -> ChatRequest:
+        """Return the request of the run API that means the same, so that an Idempotency-Key spans both."""
+        return ChatRequest(
+            query=self.message, thread_id=self.thread_id, runnable=self.runnable, multitask=self.multitask
+        )
+
+
+class Cancel(Command):
+    """Stop a run."""
+
+    type: Literal["cancel"]
+    run_id: str
+
+
+class Resume(Command):
+    """Follow a run, from its start or after the last event id that was seen."""
+
+    type: Literal["resume"]
+    run_id: str
+    last_event_id: str | None = None
+
+
+class Ping(Command):
+    """Ask for a pong: a browser cannot see the protocol's own."""
+
+    type: Literal["ping"]
+
+
+COMMANDS: Mapping[object, type[Message | Cancel | Resume | Ping]] = {
+    "message": Message,
+    "cancel": Cancel,
+    "resume": Resume,
+    "ping": Ping,
+}
+
+
+class TokenBucket:
+    """Allows `burst` at once and `per_second` in the long run. `clock` is in seconds."""
+
+    def __init__(
+        self,
+        burst: int = FRAME_BURST,
+        per_second: float = FRAMES_PER_SECOND,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.burst = burst
+        self.per_second = per_second
+        self.clock = clock
+        self._left = float(burst)
+        self._at = clock()
+
+    def take(self) -> bool:
+        """Take one, or tell that none is left."""
+        now = self.clock()
+        self._left = min(self.burst, self._left + (now - self._at) * self.per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def parsed(text: str | None) -> Message | Cancel | Resume | Ping:
+    """Return what a frame asks for; `text` is None for a binary one.
+
+    Raises UnsupportedMediaType, PayloadTooLarge, BadRequest (not a JSON object of a known type) or
+    InvalidInput (with the faulty fields).
+    """
+    if text is None:
+        raise UnsupportedMediaType("Send text frames: binary ones are not taken.")
+    if len(text) > MAX_FRAME_BYTES or len(text.encode()) > MAX_FRAME_BYTES:
+        raise PayloadTooLarge(f"A frame may have {MAX_FRAME_BYTES} bytes.")
+    try:
+        body = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The frame is not valid JSON: {error.msg}.") from None
+    return validated(body)
+
+
+def validated(body: Any) -> Message | Cancel | Resume | Ping:
+    """Return the command that a JSON value is. Raises BadRequest or InvalidInput."""
+    if not isinstance(body, dict):
+        raise BadRequest("A frame is a JSON object.")
+    kind = body.get("type", "message")
+    command = COMMANDS.get(kind) if isinstance(kind, str) else None
+    if command is None:
+        raise BadRequest("The type of a frame is message, cancel, resume or ping.")
+    try:
+        return command.model_validate(body)
+    except ValidationError as error:
+        faults = [{name: fault[name] for name in ("loc", "msg", "type")} for fault in error.errors()]
+        raise InvalidInput("The frame has faulty fields.", errors=faults) from None

@@ -1,0 +1,145 @@
+"""The WebSocket: one socket, several runs at once. docs/websocket.md tells of its frames and close codes."""
+
+import asyncio
+import math
+import time
+
+from fastapi import APIRouter, WebSocket
+
+from app.auth.principal import Principal
+from app.errors import ApiError
+from app.lifespan import services_of
+from app.middleware import send_problem
+from app.serving.commands import Cancel, Command, Message, Ping, Resume, TokenBucket, TooFrequent, parsed
+from app.serving.frames import PONG, Vocabulary, vocabulary_of
+from app.serving.websocket_viewers import Viewers
+from app.serving.websocket_writer import TIMED_OUT, Leave, Writer
+
+SUBPROTOCOL = "gatehouse"
+MAX_BAD_FRAMES = 10
+IDLE_SECONDS = 600.0
+
+GOING_AWAY = 1001
+INTERNAL_ERROR = 1011
+BAD_FRAMES = 4400
+CREDENTIAL_ENDED = 4401
+
+
+class UpgradeRequired(ApiError):
+    """RFC 9110 section 15.5.22."""
+
+    status = 426
+    kind = "upgrade-required"
+    default_detail = "This is a WebSocket: connect with ws:// or wss://."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"upgrade": "websocket", "connection": "upgrade"})
+
+
+router = APIRouter(prefix="/ws")
+
+
+@router.websocket("/chat")
+@router.websocket("/chat/")
+async def chat(websocket: WebSocket) -> None:
+    """Serve one socket in the vocabulary that `?events=` names."""
+    try:
+        vocabulary = vocabulary_of(websocket.query_params)
+    except ApiError as error:  # an exception handler's response would not reach a handshake
+        await send_problem(error, websocket.scope, websocket.receive, websocket.send)
+        return
+    offered = websocket.scope.get("subprotocols", ())
+    # a browser that offered subprotocols gives up unless one of them is chosen
+    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    await Socket(websocket, vocabulary).serve()
+
+
+@router.get("/chat", include_in_schema=False)
+@router.get("/chat/", include_in_schema=False)
+async def upgrade_required() -> None:
+    raise UpgradeRequired
+
+
+class Socket:
+    """One accepted socket. Its tasks (a reader, a watch, one for each run it follows) end with it."""
+
+    def __init__(self, websocket: WebSocket, vocabulary: Vocabulary) -> None:
+        services = services_of(websocket)
+        self.websocket = websocket
+        self.principal: Principal = websocket.state.principal
+        self.writer = Writer(websocket, services.settings.send_timeout)
+        self.tasks = asyncio.TaskGroup()
+        self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
+        self.bucket = TokenBucket()
+        self.last_frame = time.monotonic()
+
+    async def serve(self) -> None:
+        """Return when the client has left or the socket was closed."""
+        leaving = Leave(GOING_AWAY)  # it stays this when the server cancels the task
+        try:
+            async with self.tasks:
+                self.tasks.create_task(self._watch(), name="websocket watch")
+                await self._read()
+        except* Leave as group:
+            leaving = first_of(group)
+        except* Exception:
+            leaving = Leave(INTERNAL_ERROR)
+            raise
+        finally:
+            await self.writer.close(leaving)
+
+    async def _read(self) -> None:
+        """Obey frames until the client leaves. Raises Leave."""
+        bad = 0
+        while True:
+            event = await self.websocket.receive()
+            if event["type"] == "websocket.disconnect":
+                raise Leave
+            self.last_frame = time.monotonic()
+            try:
+                if not self.bucket.take():
+                    raise TooFrequent
+                command = parsed(event.get("text"))
+            except ApiError as error:
+                await self.writer.tell(error)
+                bad += 1
+                if bad == MAX_BAD_FRAMES:
+                    raise Leave(BAD_FRAMES, "too many bad frames") from None
+                continue
+            bad = 0
+            await self._obey(command)
+
+    async def _obey(self, command: Command) -> None:
+        match command:
+            case Ping():
+                await self.writer.send(PONG)
+            case Cancel():
+                await self.viewers.cancel(command)
+            case Message() | Resume():
+                await self.viewers.add(command)
+
+    async def _watch(self) -> None:
+        """Raise Leave when the credential expires, or when no frame came for long and no run goes on."""
+        while True:
+            valid = self._valid_seconds()
+            if valid <= 0:
+                raise Leave(CREDENTIAL_ENDED, "the credential has expired")
+            idle = self._idle_seconds()
+            if idle >= IDLE_SECONDS:
+                raise Leave(TIMED_OUT, "idle")
+            await asyncio.sleep(min(valid, IDLE_SECONDS - idle))
+
+    def _valid_seconds(self) -> float:
+        expires_at = self.principal.expires_at
+        return math.inf if expires_at is None else expires_at - time.time()
+
+    def _idle_seconds(self) -> float:
+        if self.viewers.viewing:
+            return 0.0
+        return time.monotonic() - max(self.last_frame, self.viewers.last_left)
+
+
+def first_of(group: BaseExceptionGroup[Leave]) -> Leave:
+    """Return the exception that ended the socket; those after it are its consequences."""
+    first = group.exceptions[0]
+    return first_of(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,123 @@
+"""The runs that one WebSocket follows."""
+
+import asyncio
+import time
+from contextlib import aclosing
+from typing import Any
+
+from app.auth.principal import Principal
+from app.errors import ApiError, Conflict
+from app.lifespan import Services
+from app.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
+from app.serving import api
+from app.serving.commands import Cancel, Message, Resume
+from app.serving.frames import Frames, Vocabulary
+from app.serving.websocket_writer import Writer
+
+MAX_FOLLOWED = 8
+BURST = 64  # records after which a run that has many ready lets others have the event loop
+
+
+class TooManyRuns(ApiError):
+    """The socket follows as many runs as it may."""
+
+    status = 429
+    kind = "too-many-runs"
+    default_detail = f"A socket follows at most {MAX_FOLLOWED} runs. Wait for one to end."
+
+
+class Viewers:
+    """Starts, joins and stops runs for `principal`: a task of `tasks` for each that the socket follows.
+
+    A run does not end with its viewer. What becomes of it is the engine's to decide.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        principal: Principal,
+        vocabulary: Vocabulary,
+        writer: Writer,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.services = services
+        self.runs = services.runs
+        self.principal = principal
+        self.vocabulary = vocabulary
+        self.writer = writer
+        self.tasks = tasks
+        self.viewing: set[asyncio.Task[None]] = set()
+        self.followed: set[str] = set()
+        self.last_left = time.monotonic()
+
+    async def add(self, command: Message | Resume) -> None:
+        """Follow the run that the command starts or names, in a task: it may have to wait for its thread."""
+        if len(self.viewing) == MAX_FOLLOWED:
+            await self.writer.tell(TooManyRuns(), **subject_of(command))
+            return
+        work = self._start(command) if isinstance(command, Message) else self._resume(command)
+        viewer = self.tasks.create_task(work, name="websocket viewer")
+        self.viewing.add(viewer)
+        viewer.add_done_callback(self._left)
+
+    async def cancel(self, command: Cancel) -> None:
+        """Stop the caller's run; its viewers see it end."""
+        async with self.writer.telling(run_id=command.run_id):
+            await self.runs.get(self.principal, command.run_id)
+            await self.runs.cancel(command.run_id)
+
+    def _left(self, viewer: asyncio.Task[None]) -> None:
+        self.viewing.discard(viewer)
+        self.last_left = time.monotonic()
+
+    async def _start(self, message: Message) -> None:
+        async with self.writer.telling(**subject_of(message)):
+            key = message.idempotency_key
+            started = await api.start(self.services, self.principal, message.chat(), key)
+            await self._follow(started.run.id, BEGINNING, self.vocabulary(started.run.id, key))
+
+    async def _resume(self, command: Resume) -> None:
+        async with self.writer.telling(**subject_of(command)):
+            cursor = parse_cursor(command.last_event_id)
+            await self.runs.get(self.principal, command.run_id)
+            await self._follow(command.run_id, cursor, self.vocabulary(command.run_id))
+
+    async def _follow(self, run_id: str, cursor: Cursor, frames: Frames) -> None:
+        """Send the run's records after the cursor, up to its end, unless this socket does so already."""
+        async with self.writer.telling(run_id=run_id):
+            if run_id in self.followed:
+                raise Conflict("This socket follows the run already.", run_id=run_id)
+            self.followed.add(run_id)
+            try:
+                end = await self._send_records(run_id, cursor, frames)
+                await self._send_end(run_id, end, frames)
+            finally:
+                self.followed.discard(run_id)
+
+    async def _send_records(self, run_id: str, cursor: Cursor, frames: Frames) -> Record | None:
+        """Send all records but the last, `end`, which is returned; None when the cursor was there already."""
+        async with aclosing(self.runs.view(run_id, cursor)) as batches:  # type: ignore[type-var]  # a generator
+            async for ready in batches:
+                for count, item in enumerate(ready, 1):
+                    if item.type == "end":
+                        return item
+                    for frame in frames.of(item):
+                        await self.writer.send(frame)
+                    if count % BURST == 0:
+                        await asyncio.sleep(0)
+        return None
+
+    async def _send_end(self, run_id: str, end: Record | None, frames: Frames) -> None:
+        """Send the end of a run, once more to a client that resumes at it: it asked and gets an answer."""
+        run = await self.runs.get(self.principal, run_id)
+        status: Any = run.state
+        end = end or record(run.last_event, End(status=status))
+        for frame in frames.of_end(end, run.text):
+            await self.writer.send(frame)
+
+
+def subject_of(command: Message | Resume) -> dict[str, str | None]:
+    """Return what an error about this command names, so that the client knows what went wrong."""
+    if isinstance(command, Message):
+        return {"idempotency_key": command.idempotency_key}
+    return {"run_id": command.run_id}

@@ -1,0 +1,82 @@
+"""Sends the frames of one WebSocket, in order and within a time limit."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+from fastapi import WebSocket
+from redis.exceptions import RedisError
+from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
+
+from app.errors import ApiError, Unavailable
+from app.middleware import request_id_of
+from app.serving.frames import error_frame
+
+log = structlog.get_logger(__name__)
+
+CLOSE_SECONDS = 1.0
+
+TIMED_OUT = 4408
+
+
+class Leave(Exception):
+    """Ends the socket with this close code; without one the client is gone already."""
+
+    def __init__(self, code: int | None = None, reason: str = "") -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(reason)
+
+
+class Writer:
+    """All that is sent on a socket goes through here. `timeout` is the seconds that one frame may take.
+
+    Nothing is queued: a run's viewer waits until its frame was taken, while the run itself goes on.
+    """
+
+    def __init__(self, websocket: WebSocket, timeout: float) -> None:
+        self.websocket = websocket
+        self.timeout = timeout
+        self.request_id = request_id_of(websocket.scope)
+        self._sending = asyncio.Lock()
+
+    async def send(self, frame: str) -> None:
+        """Send one frame. Raises Leave when the client is gone or does not take it in time."""
+        async with self._sending:
+            try:
+                async with asyncio.timeout(self.timeout):
+                    await self.websocket.send_text(frame)
+            except TimeoutError:
+                raise Leave(TIMED_OUT, "frames are not read") from None
+            except (WebSocketDisconnect, WebSocketDisconnected):
+                raise Leave from None
+
+    async def tell(self, error: ApiError, **about: str | None) -> None:
+        """Send an error; `about` names the run or the message that it is about."""
+        await self.send(error_frame(error, self.request_id, **about))
+
+    @asynccontextmanager
+    async def telling(self, **about: str | None) -> AsyncIterator[None]:
+        """Send what goes wrong inside as an error frame: the socket stays, with its other runs."""
+        try:
+            yield
+        except Leave:
+            raise
+        except ApiError as error:
+            await self.tell(error, **about)
+        except RedisError as error:
+            log.warning("run cannot be followed", error=type(error).__name__, **about)
+            await self.tell(Unavailable(), **about)
+        except Exception:
+            log.exception("frame failed", **about)
+            await self.tell(ApiError(), **about)
+
+    async def close(self, leaving: Leave) -> None:
+        """Send the close frame, unless the client is gone."""
+        if leaving.code is None:
+            return
+        # a reader that takes nothing does not take the close frame either
+        with suppress(TimeoutError, WebSocketDisconnect, WebSocketDisconnected):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.websocket.close(leaving.code, leaving.reason)

@@ -1,0 +1,95 @@
+"""The routes of threads: list, begin, read, rename and delete them, and read their messages."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.auth.dependencies import CurrentPrincipal
+from app.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
+from app.lifespan import services_of
+from app.threads.models import MessagePage, Thread, ThreadPage
+
+router = APIRouter(prefix="/api/threads", tags=["threads"], responses=Unauthenticated.schema())
+
+Limit = Annotated[int, Query(ge=1, le=100, description="most items of the page")]
+After = Annotated[str | None, Query(description="`next_cursor` of the page before", examples=["bTUw"])]
+Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class NewThread(BaseModel):
+    """What a thread is begun with."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    runnable: str | None = Field(
+        None, description="the runnable's name; by default the first that is served", examples=["chat"]
+    )
+    title: Title | None = Field(
+        None, description="by default the first message gives it", examples=["Savings plan"]
+    )
+
+
+class Renaming(BaseModel):
+    """The thread's new title."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: Title = Field(examples=["Savings plan"])
+
+
+@router.get("", responses={**BadRequest.schema(), **InvalidInput.schema()})
+async def list_threads(
+    request: Request, principal: CurrentPrincipal, limit: Limit = 50, cursor: After = None
+) -> ThreadPage:
+    """The caller's threads, that with the newest message first."""
+    return await services_of(request).threads.page(principal, limit, cursor)
+
+
+@router.post("", status_code=201, responses={**NotFound.schema(), **InvalidInput.schema()})
+async def begin_thread(request: Request, principal: CurrentPrincipal, new: NewThread) -> Thread:
+    """Begin a thread, that runs can then be started in."""
+    services = services_of(request)
+    runnable = served_name(services.runs.runnables, new.runnable)
+    return await services.threads.create(principal, runnable, new.title or "")
+
+
+@router.get("/{thread_id}", responses=NotFound.schema())
+async def read_thread(request: Request, principal: CurrentPrincipal, thread_id: str) -> Thread:
+    """One of the caller's threads."""
+    return await services_of(request).threads.get(principal, thread_id)
+
+
+@router.patch("/{thread_id}", responses={**NotFound.schema(), **InvalidInput.schema()})
+async def rename_thread(
+    request: Request, principal: CurrentPrincipal, thread_id: str, renaming: Renaming
+) -> Thread:
+    """Give the thread another title."""
+    return await services_of(request).threads.rename(principal, thread_id, renaming.title)
+
+
+@router.delete("/{thread_id}", status_code=204, responses=NotFound.schema())
+async def delete_thread(request: Request, principal: CurrentPrincipal, thread_id: str) -> None:
+    """Erase the thread, its messages and its runs. A run that goes on is stopped."""
+    services = services_of(request)
+    await services.runs.erase(await services.threads.delete(principal, thread_id))
+
+
+@router.get(
+    "/{thread_id}/messages",
+    responses={**BadRequest.schema(), **NotFound.schema(), **InvalidInput.schema()},
+)
+async def list_messages(
+    request: Request, principal: CurrentPrincipal, thread_id: str, limit: Limit = 50, cursor: After = None
+) -> MessagePage:
+    """The thread's messages, the oldest first, with the tools that an answer used."""
+    return await services_of(request).threads.messages(principal, thread_id, limit, cursor)
+
+
+def served_name(runnables: Mapping[str, Any], name: str | None) -> str:
+    """Return the name of a runnable that is served, or of the first. Raises NotFound."""
+    path = next(iter(runnables), None) if name is None else f"/{name.removeprefix('/')}"
+    if path is None or path not in runnables:
+        raise NotFound("There is no such runnable.")
+    return path.removeprefix("/")

@@ -1,0 +1,183 @@
+"""The arguments that a message gives for a tool, and those that it leaves out.
+
+No value is invented: every one is read from the message. Where values can be shared out among the
+parameters in more than one way, all ways are returned and the model chooses one.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from types import MappingProxyType
+from typing import Any
+
+from chains.embedded.text.durations import days_of
+from chains.embedded.tool_schema import Kind, Parameter, Tool, words_of
+from chains.embedded.values import Quantity, Values
+
+MOST_OPTIONS = 24  # ways to share out values that the model is asked to choose from
+CUE_WORDS = 3  # before a number: in `a final value of 500` the third names the parameter
+
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """The possible arguments of a call, the likeliest first; or the parameters that are missing.
+
+    `found` counts the values of the message that the arguments hold.
+    """
+
+    options: tuple[Arguments, ...] = ()
+    missing: tuple[Parameter, ...] = ()
+    found: int = 0
+
+
+def fill(tool: Tool, values: Values) -> Filling:
+    """Return what a message gives for `tool`."""
+    ways: list[list[Arguments]] = []
+    missing: list[Parameter] = []
+    for kind, find in _FINDERS.items():
+        parameters = [p for p in tool.parameters if p.kind == kind]
+        options, lacking = find([p for p in parameters if p.required or _is_named(p, values)], values)
+        if not options and not any(p.required for p in lacking) and kind != "enum":
+            options, lacking = find([p for p in parameters if p.required], values)
+        ways.append(options)
+        missing += lacking
+    found = sum(_count(options[0]) for options in ways if options)
+    if missing:
+        return Filling(missing=tuple(missing), found=found)
+    merged = ({name: value for part in parts for name, value in part.items()} for parts in product(*ways))
+    return Filling(tuple(islice(merged, MOST_OPTIONS)), found=found)
+
+
+Found = tuple[list[Arguments], list[Parameter]]
+
+
+def _numbers(parameters: Sequence[Parameter], values: Values) -> Found:
+    """Share out the numbers; one that follows a parameter's name is that parameter's."""
+    cued = {p.name: q for p in parameters for q in values.quantities if _is_cued(p, q)}
+    candidates = [
+        [cued[p.name]]
+        if p.name in cued
+        else [q for q in _quantities_for(p, values, len(parameters)) if q not in cued.values()]
+        for p in parameters
+    ]
+    options = [
+        {p.name: q.value for p, q in zip(parameters, chosen, strict=True)} for chosen in _distinct(candidates)
+    ]
+    return options, [] if options else [p for p in parameters if p.name not in cued]
+
+
+def _quantities_for(parameter: Parameter, values: Values, wanted: int) -> list[Quantity]:
+    in_unit = [q for q in values.quantities if q.unit in parameter.units]
+    plain = [q for q in values.quantities if q.unit is None]
+    without_years = [q for q in plain if not q.may_be_year]
+    return in_unit or (without_years if len(without_years) >= wanted else plain)
+
+
+def _names(parameters: Sequence[Parameter], values: Values) -> Found:
+    names = values.names if len(values.names) >= len(parameters) else values.lower_case_names
+    options = [
+        {p.name: name for p, name in zip(parameters, chosen, strict=True)}
+        for chosen in _distinct([list(names)] * len(parameters))
+    ]
+    return options, [] if options else list(parameters)
+
+
+def _each(choices_of: Callable[[Parameter, Values], list[Any]]) -> Callable[..., Found]:
+    """Return a finder for parameters that do not compete for the message's values."""
+
+    def find(parameters: Sequence[Parameter], values: Values) -> Found:
+        choices = {p.name: choices_of(p, values) for p in parameters}
+        options = [
+            dict(zip(choices, chosen, strict=True)) for chosen in product(*choices.values())
+        ]
+        return options, [p for p in parameters if not choices[p.name]]
+
+    return find
+
+
+def _texts(_parameter: Parameter, values: Values) -> list[Any]:
+    return [values.text]
+
+
+def _arithmetic(_parameter: Parameter, values: Values) -> list[Any]:
+    return list(values.arithmetic[:1])
+
+
+def _booleans(_parameter: Parameter, _values: Values) -> list[Any]:
+    return [True, False]
+
+
+def _matches(parameter: Parameter, values: Values) -> list[Any]:
+    pattern = re.compile(parameter.pattern)
+    return [word for word in values.words if pattern.fullmatch(word)]
+
+
+def _lists(parameter: Parameter, values: Values) -> list[Any]:
+    least, most = parameter.item_bounds
+    if (parameter.schema.get("items") or {}).get("type") in {"number", "integer"}:
+        items: list[Any] = [quantity.value for quantity in values.quantities]
+    else:
+        items = list(values.names if len(values.names) >= least else values.lower_case_names)
+    return [items] if least <= len(items) <= most else []
+
+
+def _enum_values(parameter: Parameter, values: Values) -> list[Any]:
+    """Return the values that are named as they are, or the one that is as long as a duration named."""
+    if lengths := _lengths(parameter):
+        return [lengths[d.days] for d in values.durations if d.days in lengths][:1]
+    return [value for value in parameter.values if _says(values.text, str(value))]
+
+
+def _nothing(_parameter: Parameter, _values: Values) -> list[Any]:
+    return []
+
+
+_FINDERS: Mapping[Kind, Callable[[Sequence[Parameter], Values], Found]] = MappingProxyType(
+    {
+        "number": _numbers,
+        "name": _names,
+        "list": _each(_lists),
+        "enum": _each(_enum_values),
+        "arithmetic": _each(_arithmetic),
+        "pattern": _each(_matches),
+        "text": _each(_texts),
+        "boolean": _each(_booleans),
+        "other": _each(_nothing),
+    }
+)
+
+
+def _is_named(parameter: Parameter, values: Values) -> bool:
+    """Tell whether the message speaks of an optional parameter."""
+    if parameter.kind == "enum":
+        return bool(values.durations and _lengths(parameter)) or bool(_enum_values(parameter, values))
+    return any(_says(values.text, word) for word in words_of(parameter.name))
+
+
+def _is_cued(parameter: Parameter, quantity: Quantity) -> bool:
+    near = quantity.before.split()[-CUE_WORDS:]
+    return any(word in near for word in words_of(parameter.name))
+
+
+def _lengths(parameter: Parameter) -> dict[int, Any]:
+    """Return the values of an enum by their length in days; empty if they are no durations."""
+    lengths = {days_of(str(value)): value for value in parameter.values}
+    return {days: value for days, value in lengths.items() if days is not None}
+
+
+def _says(text: str, words: str) -> bool:
+    return re.search(rf"\b{re.escape(words.replace('_', ' '))}s?\b", text, re.IGNORECASE) is not None
+
+
+def _distinct(candidates: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+    """Yield the ways to take one candidate each so that none is taken twice, in the message's order first."""
+    for chosen in product(*candidates):
+        if len({id(candidate) for candidate in chosen}) == len(chosen):
+            yield chosen
+
+
+def _count(arguments: Arguments) -> int:
+    return sum(len(value) if isinstance(value, list) else 1 for value in arguments.values())

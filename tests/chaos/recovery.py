@@ -1,0 +1,90 @@
+"""How long a run stands still after its process was killed or paused."""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from app.runs.attempts import lease_key
+from app.runs.log import log_key
+
+LOOK_AGAIN_MS = 50
+HIGHEST_SEQUENCE = 2**64 - 1
+
+
+@dataclass(eq=False, slots=True)
+class Life:
+    """A process from its start to its end. `gone_at` is when (monotonic) it was last killed or paused."""
+
+    replica: str
+    owner: bytes | None = None
+    gone_at: float | None = None
+
+
+@dataclass(slots=True)
+class Executed:
+    """A run that goes on: whose it is, what its attempts were made for, and when its client was told."""
+
+    life: Life | None
+    attempt: int = 1
+    fault_at: dict[int, float] = field(default_factory=dict)
+    told_at: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Recovery:
+    """Watches the logs of all runs for the first event of their next attempts. Times are in seconds."""
+
+    redis: Redis
+    to_next_attempt: list[float] = field(default_factory=list)
+    to_client: list[float] = field(default_factory=list)
+    unprovoked: int = 0
+    _runs: dict[str, Executed] = field(default_factory=dict)
+    _lives: dict[bytes, Life] = field(default_factory=dict)
+
+    async def started(self, run_id: str, life: Life) -> None:
+        """Note which process executes a run that a client has started."""
+        self._runs[run_id] = Executed(life)
+        if life.owner is None and (owner := await self.redis.get(lease_key(run_id))):
+            life.owner = owner
+            self._lives[owner] = life
+
+    def told(self, run_id: str, attempt: int) -> None:
+        """Note that a client has come to know of an attempt."""
+        if run := self._runs.get(run_id):
+            run.told_at.setdefault(attempt, time.monotonic())
+
+    def ended(self, run_id: str) -> None:
+        """Note that a client has seen the end of a run."""
+        if run := self._runs.pop(run_id, None):
+            both = run.fault_at.keys() & run.told_at.keys()
+            self.to_client += [run.told_at[attempt] - run.fault_at[attempt] for attempt in both]
+
+    async def watch(self) -> None:
+        """Take the times, until cancelled."""
+        while True:
+            after = {log_key(id_): f"{run.attempt}-{HIGHEST_SEQUENCE}" for id_, run in self._runs.items()}
+            if not after:
+                await asyncio.sleep(LOOK_AGAIN_MS / 1000)
+                continue
+            ids = {log_key(id_).encode(): id_ for id_ in self._runs}
+            reply = await self.redis.xread(after, block=LOOK_AGAIN_MS, count=1)  # type: ignore[arg-type]
+            for key, entries in reply.items() if isinstance(reply, dict) else reply or []:
+                attempt = int(entries[0][0].partition(b"-")[0])
+                await self._next_attempt(ids[key], attempt)
+
+    async def _next_attempt(self, run_id: str, attempt: int) -> None:
+        now = time.monotonic()
+        run = self._runs.get(run_id)
+        if run is None:
+            return
+        if run.life is not None:  # else it was taken over by a process that no client has started a run on
+            if run.life.gone_at is None:
+                self.unprovoked += 1
+            else:
+                run.fault_at[attempt] = run.life.gone_at
+                self.to_next_attempt.append(now - run.life.gone_at)
+        owner = await self.redis.get(lease_key(run_id))
+        run.life = self._lives.get(owner) if owner else None
+        run.attempt = attempt
