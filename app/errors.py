@@ -39,14 +39,14 @@ class ApiError(Exception):
         self.extra = extra
         super().__init__(self.detail)
 
-    def problem(self, request_id: str) -> dict[str, Any]:
-        """Return the problem+json body; `request_id` becomes its `instance`."""
+    def problem(self, instance: str) -> dict[str, Any]:
+        """Return the problem+json body; `instance` names the request or the run, as a URN."""
         return {
             "type": f"urn:gatehouse:problem:{self.kind}",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
             "detail": self.detail,
-            "instance": f"urn:gatehouse:request:{request_id}",
+            "instance": instance,
             **self.extra,
         }
 
@@ -148,7 +148,7 @@ class RunFailed(ApiError):
 
     status = 500
     kind = "run-failed"
-    default_detail = "The run failed. The request id finds the cause in the server's log."
+    default_detail = "The run failed. The server's log has the cause."
 
 
 class Unavailable(ApiError):

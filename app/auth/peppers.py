@@ -11,7 +11,7 @@ from app.auth.configuration import BadConfiguration
 from app.auth.key_format import KeyText
 
 PEPPER_BYTES = 32
-VERSIONED = re.compile(r"(\d{1,9}):(.*)", re.DOTALL)
+VERSION = r"\d{1,9}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,10 @@ class Peppers:
         a version that is given twice.
         """
         peppers: dict[int, bytes] = {}
-        for entry in text.split(","):
-            match = VERSIONED.fullmatch(entry.strip())
-            version, pepper = (int(match[1]), match[2].encode()) if match else (1, entry.strip().encode())
+        entries = re.split(rf",\s*(?={VERSION})", text) if re.match(VERSION, text) else [f"1:{text}"]
+        for entry in entries:
+            number, _, secret = entry.partition(":")
+            version, pepper = int(number), secret.encode()
             if version in peppers:
                 raise BadConfiguration(
                     f"GATEHOUSE_API_KEY_PEPPER has two peppers of version {version}: write 2:NEW,1:OLD."

@@ -135,10 +135,9 @@ class Attempts:
 
     async def finish(self, run: RunRecord, records: Sequence[Record]) -> bool:
         """Append the last records and store the outcome; False when a newer attempt holds the run."""
-        changes: dict[str, Any] = {"state": run.state, **run.progress()}
         last = str(records[-1].cursor)
         arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records)]
-        for name, value in changes.items():
+        for name, value in {"state": run.state, **run.progress()}.items():
             arguments += [name, value]
         keys = (run_key(run.id), lease_key(run.id), log_key(run.id))
         finished = await self.redis.eval(FINISH, len(keys), *keys, *arguments)

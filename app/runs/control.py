@@ -1,8 +1,8 @@
 """What callers ask about runs across replicas: stop one, start one only once, one run a thread at a time."""
 
 import hashlib
-import math
 from dataclasses import dataclass
+from math import ceil
 
 from redis.asyncio import Redis
 
@@ -68,7 +68,7 @@ def viewers_key(run_id: str) -> str:
 
 
 def thread_keys(run: RunRecord) -> tuple[str, str]:
-    """Return the keys of a run's thread: each user's own, since a claim comes before the thread is looked up."""
+    """Return the keys of a run's thread. Each user has their own: a claim comes before the thread is read."""
     thread = "gh:thread:" + digest_of(run.principal, run.thread_id or "")
     return thread, f"{thread}:queue"
 
@@ -97,7 +97,7 @@ class Control:
         """Return None when the run has its thread now, else the id of the run that comes before it."""
         prefix, suffix = run_key("\0").split("\0")
         times = (int(WAITING_SECONDS * 1000), int(STARTING_SECONDS * 1000))
-        arguments = (run.id, math.ceil(seconds), prefix, suffix, *times)
+        arguments = (run.id, ceil(seconds), prefix, suffix, *times)
         before = await self.redis.eval(CLAIM_THREAD, 2, *thread_keys(run), *arguments)
         return None if before == 1 else replies.text(before)
 

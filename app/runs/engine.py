@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.auth.principal import Principal
-from app.errors import ApiError, Conflict, DeadlineExceeded, NotFound, RunFailed
+from app.errors import ApiError, Conflict, NotFound, RunFailed
 from app.runs.attempts import Attempts, lease_key
 from app.runs.control import Control, viewers_key
 from app.runs.events import BEGINNING, Cursor, Event, Gap, Record, Restart, Status, record
@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 
 THREAD_POLL = 0.1
 KNOWN_SECONDS = 5.0
+ERASE_SECONDS = 1.0
+ERASE_POLL = 0.02
+CLOSE_SECONDS = 5.0
 
 Multitask = Literal["reject", "enqueue", "interrupt"]
 
@@ -149,8 +152,8 @@ class RunEngine:
             grace=grace,
         )
         if thread_id is not None:
-            await self._claim(thread_id, run, multitask)
-            await self._begin(thread_id, run)
+            await self._claim(run, multitask)
+            await self._begin(run)
         held_until = time.monotonic() + self.settings.lease
         await self.attempts.create(run)
         self._execute(run, held_until, tap)
@@ -188,7 +191,7 @@ class RunEngine:
         cursor = after
         while run := await load(self.redis, run_id):
             if run.finished and run_id not in self.local:
-                while records := await self._dense(run_id, await self.log.after(run_id, cursor), cursor):
+                while records := await self._logged(run_id, cursor):
                     yield records
                     cursor = records[-1].cursor
                 return
@@ -217,7 +220,9 @@ class RunEngine:
 
     async def revive(self, run_id: str) -> None:
         """Make the next attempt at a run whose process is gone. Does nothing if it has one."""
-        if self.closing:
+        known = await load(self.redis, run_id)
+        # during a rolling update a run may be of a runnable that only other processes have
+        if self.closing or known is None or known.runnable not in self.runnables:
             return
         held_until = time.monotonic() + self.settings.lease
         if not await self.attempts.take(run_id):
@@ -232,17 +237,29 @@ class RunEngine:
         """Stop these runs and forget them: their input, their log and their text."""
         for run_id in run_ids:
             await self.cancel(run_id)
+        for run_id in run_ids:
+            await self._until_ended(run_id)
             keys = (run_key(run_id), log_key(run_id), lease_key(run_id), viewers_key(run_id))
             await self.redis.delete(*keys)
             await self.attempts.forget(run_id)
+
+    async def _until_ended(self, run_id: str) -> None:
+        """Wait for a run that was cancelled, so that its viewers see its end and its answer is kept first."""
+        until = time.monotonic() + ERASE_SECONDS
+        while (run := await load(self.redis, run_id)) and not run.finished and time.monotonic() < until:
+            await asyncio.sleep(ERASE_POLL)
 
     async def close(self) -> None:
         """Hand the runs of this process over: another may take them at once."""
         self.closing = True
         for execution in list(self.local.values()):
             execution.halt("handover")
-        if self.tasks:
-            await asyncio.wait(self.tasks)
+        if not self.tasks:
+            return
+        _, late = await asyncio.wait(self.tasks, timeout=CLOSE_SECONDS)
+        for task in late:  # Redis is away, or a runnable does not stop: the leases run out by themselves
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     # -- executing
 
@@ -256,25 +273,30 @@ class RunEngine:
 
     async def _conduct(self, execution: Execution, tap: Tap | None) -> None:
         """Execute an attempt from its first event to the end of the run, or to where it is given up."""
-        status: Status = "completed"
+        status: Status = "cancelled"
         failure: ApiError | None = None
+        try:
+            status, failure = await self._attempt(execution, tap)
+            if execution.given_up or not await self._finish(execution, status, failure):
+                await self._give_up(execution)
+        finally:
+            self._forget(execution)
+            if tap is not None:
+                tap.end(failure or (None if status == "completed" else RunFailed("The run was stopped.")))
+
+    async def _attempt(self, execution: Execution, tap: Tap | None) -> tuple[Status, ApiError | None]:
+        """Execute an attempt and return how it ended."""
         try:
             self._open(execution)
             await execution.produce(self._history_of(execution.run), tap)
         except Halted:
-            status = "cancelled"
+            return "cancelled", None
         except ApiError as error:
-            status, failure = "failed", error
-        except TimeoutError:
-            status, failure = "failed", DeadlineExceeded()
+            return "failed", error
         except Exception:
             log.exception("run failed", run_id=execution.run.id, runnable=execution.run.runnable)
-            status, failure = "failed", RunFailed()
-        if execution.given_up or not await self._finish(execution, status, failure):
-            await self._give_up(execution)
-        self._forget(execution)
-        if tap is not None:
-            tap.end(failure or (None if status == "completed" else RunFailed("The run was stopped.")))
+            return "failed", RunFailed()
+        return "completed", None
 
     def _open(self, execution: Execution) -> None:
         """Emit the first event of the attempt. Raises for a run that must not be executed again."""
@@ -296,23 +318,31 @@ class RunEngine:
 
     async def _finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
         """Store the answer and end the run; False when that is another process's to do."""
+        await execution.settle()
+        await self.writer.flushed()
+        if execution.given_up:
+            return False
         ended = execution.outcome(status, failure)
-        await self.writer.flushed(ended.id)
         if ended.thread_id is not None:
             await self._keep(execution, ended)
         closing = execution.closing(ended)
-        while not execution.given_up:
-            try:
-                finished = await self.attempts.finish(ended, closing)
-            except (RedisError, OSError):
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            for item in closing if finished else []:
+        finished = await self._end(execution, ended, closing)
+        if finished:
+            for item in closing:
                 execution.feed.append(item)
-            if finished:
-                await self._clean_up(ended)
-            return finished
-        return False
+            await self._clean_up(ended)
+        return finished
+
+    async def _end(self, execution: Execution, ended: RunRecord, closing: list[Record]) -> bool:
+        """Try until the end of the run is in Redis; False when the run is given up before."""
+        while True:
+            try:
+                return await self.attempts.finish(ended, closing)
+            except (RedisError, OSError) as error:
+                log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
+            if execution.given_up:
+                return False
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _keep(self, execution: Execution, ended: RunRecord) -> None:
         try:
@@ -324,7 +354,7 @@ class RunEngine:
         """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
         try:
             if ended.thread_id is not None:
-                await self.control.leave_thread(ended.thread_id, ended.id)
+                await self.control.leave_thread(ended)
             if isinstance(self.runnables[ended.runnable], Stepwise):
                 await self.checkpoints.adelete_thread(ended.id)
         except Exception:  # the run has ended well: what is left expires or is replaced
@@ -333,7 +363,7 @@ class RunEngine:
     async def _give_up(self, execution: Execution) -> None:
         """Leave the run to another process; one that is handed over can be taken at once."""
         if execution.stop == "handover":
-            await self.writer.flushed(execution.run.id)
+            await self.writer.flushed()
             await self.attempts.release(execution.run.id)
 
     def _forget(self, execution: Execution) -> None:
@@ -341,9 +371,10 @@ class RunEngine:
             del self.local[execution.run.id]
         execution.feed.close()
 
-    def _lost(self, run_id: str) -> None:
-        if execution := self.local.get(run_id):
-            log.warning("run lost to another process", run_id=run_id, attempt=execution.run.attempt)
+    def _lost(self, run_id: str, attempt: int) -> None:
+        execution = self.local.get(run_id)
+        if execution is not None and execution.run.attempt == attempt:
+            log.warning("run lost to another process", run_id=run_id, attempt=attempt)
             execution.halt("lost")
 
     def _stop_here(self, run_id: str) -> None:
@@ -371,7 +402,7 @@ class RunEngine:
         """Yield records after the cursor from the log and the feed, until the feed is closed."""
         while True:
             if cursor < feed.base:
-                records = await self._dense(run_id, await self.log.after(run_id, cursor), cursor)
+                records = await self._logged(run_id, cursor)
             else:
                 records = feed.after(cursor)
             if records:
@@ -382,8 +413,12 @@ class RunEngine:
             else:
                 await feed.changed()
 
-    async def _dense(self, run_id: str, records: list[Record], cursor: Cursor) -> list[Record]:
+    async def _logged(self, run_id: str, cursor: Cursor) -> list[Record]:
         """Return the log's records after the cursor, or a `gap` when the first of them does not follow it."""
+        records = await self.log.after(run_id, cursor)
+        if not records and run_id in self.local:
+            await self.writer.flushed()  # they are on their way
+            records = await self.log.after(run_id, cursor)
         if not records or records[0].cursor.follows(cursor):
             return records
         run = await load(self.redis, run_id)
@@ -391,7 +426,8 @@ class RunEngine:
             return []
         oldest = records[0].cursor
         gap = Gap(requested=str(cursor), oldest=str(oldest), text=run.text)
-        return [record(max(run.text_cursor, cursor), gap)]
+        # a Redis that failed over may have lost records whose text was not saved: the viewer still goes on
+        return [record(max(run.text_cursor, Cursor(oldest.attempt, oldest.sequence - 1)), gap)]
 
     async def _caught_up(self, run: RunRecord) -> RunRecord:
         """Return a run that another process executes, with the text that its log tells of."""
@@ -407,10 +443,10 @@ class RunEngine:
 
     # -- threads
 
-    async def _claim(self, thread_id: str, run: RunRecord, multitask: Multitask) -> None:
-        """Return when the thread is this run's. Raises Conflict when it is not to wait, or waited too long."""
+    async def _claim(self, run: RunRecord, multitask: Multitask) -> None:
+        """Return when the thread is this run's. Raises Conflict when it is not to wait or waited too long."""
         try:
-            while before := await self.control.claim_thread(thread_id, run.id, self.settings.deadline):
+            while before := await self.control.claim_thread(run, self.settings.deadline):
                 if multitask == "reject":
                     raise Conflict("This thread has a run that has not ended.", run_id=before)
                 if multitask == "interrupt":
@@ -419,14 +455,14 @@ class RunEngine:
                     raise Conflict("The thread did not become free in time.", run_id=before)
                 await asyncio.sleep(THREAD_POLL)
         except BaseException:
-            await self.control.leave_thread(thread_id, run.id)
+            await self.control.leave_thread(run)
             raise
 
-    async def _begin(self, thread_id: str, run: RunRecord) -> None:
+    async def _begin(self, run: RunRecord) -> None:
         try:
             await self.history.begin(run)
         except BaseException:
-            await self.control.leave_thread(thread_id, run.id)
+            await self.control.leave_thread(run)
             raise
 
     async def _known(self, run_id: str) -> RunRecord:

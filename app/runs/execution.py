@@ -6,14 +6,26 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from app.errors import ApiError, RunFailed
-from app.runs.events import Complete, Cursor, End, Error, Event, Record, Start, Status, Token, record
+from app.errors import ApiError, DeadlineExceeded, RunFailed
+from app.runs.events import (
+    BEGINNING,
+    Complete,
+    Cursor,
+    End,
+    Error,
+    Event,
+    Record,
+    Start,
+    Status,
+    Token,
+    record,
+)
 from app.runs.feed import Feed
 from app.runs.log import LogWriter
 from app.runs.records import RunRecord
@@ -21,11 +33,12 @@ from app.runs.sources import Mode, UsageMeter, source
 
 log = structlog.get_logger(__name__)
 
-Stop = Literal["cancelled", "lost", "handover"]
+Stop = Literal["cancelled", "deadline", "lost", "handover"]
 
 BURST = 64  # chunks after which a model that never waits lets others have the event loop
 HELD_POLL = 0.05
 TAP_SIZE = 10_000
+JOIN_SECONDS = 1.0  # in which the first viewer of an attempt may come: a run is started before it is viewed
 
 
 class Halted(Exception):
@@ -108,12 +121,13 @@ class Execution:
         self.writer = writer
         self.limits = limits
         self.held_until = held_until
-        self.feed = Feed(limits.feed_size)
+        # the records of earlier attempts are in the log alone
+        self.feed = Feed(limits.feed_size, BEGINNING if run.attempt == 1 else Cursor(run.attempt, 0))
         self.meter = UsageMeter()
         self.text: list[str] = []
         self.steps: list[Event] = []
         self.viewers = 0
-        self.alone_since = time.monotonic()
+        self.alone_since = time.monotonic() + JOIN_SECONDS
         self.stop: Stop | None = None
         self.producing = False
         self.task: asyncio.Task[None] | None = None
@@ -154,10 +168,11 @@ class Execution:
 
     def halt(self, why: Stop) -> None:
         """Stop now. What was produced is kept. The first reason counts, but for the loss of the lease."""
-        if self.stop is None or why == "lost":
+        first = self.stop is None
+        if first or why == "lost":
             self.stop = why
-            if self.producing and self.task is not None:
-                self.task.cancel()
+        if first and self.producing and self.task is not None:
+            self.task.cancel()
 
     def start_event(self) -> Start:
         run = self.run
@@ -169,20 +184,32 @@ class Execution:
         )
 
     async def produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
-        """Run to the end, or raise: ApiError, TimeoutError at the deadline, Halted when it was stopped."""
+        """Run to the end. Raises what the runnable raises, DeadlineExceeded, or Halted if it was stopped."""
+        seconds = max(0.0, self.run.deadline - time.time())
+        deadline = asyncio.get_running_loop().call_later(seconds, self.halt, "deadline")
         self.producing = True
         try:
-            async with asyncio.timeout(max(0.0, self.run.deadline - time.time())):
-                await self._produce(history, tap)
-        except (asyncio.CancelledError, Exception):
+            await self._produce(history, tap)
+        except (asyncio.CancelledError, Exception) as error:
             if self.stop is None:
-                raise
-            if self.task is not None:  # whatever it raised, it was stopped
-                self.task.uncancel()
+                self._raise(error)
         finally:
+            deadline.cancel()
             self.producing = False
         if self.stop is not None:
-            raise Halted
+            self._stopped(self.stop)
+
+    def _raise(self, error: BaseException) -> NoReturn:
+        """Raise what the runnable raised; a cancellation that nobody asked for is a failure like another."""
+        if isinstance(error, asyncio.CancelledError) and not (self.task and self.task.cancelling()):
+            raise RuntimeError("the runnable cancelled itself") from error
+        raise error
+
+    def _stopped(self, why: Stop) -> NoReturn:
+        """Raise for an execution that was stopped, whatever the runnable made of that."""
+        while self.task is not None and self.task.cancelling():
+            self.task.uncancel()
+        raise DeadlineExceeded if why == "deadline" else Halted
 
     async def _produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
         if self.stop is not None:
@@ -224,12 +251,17 @@ class Execution:
 
     async def _hold(self) -> None:
         """Wait while the lease is in doubt or Redis does not keep up."""
-        while time.monotonic() > self.held_until:
-            await asyncio.sleep(HELD_POLL)
-        withheld, self._withheld = self._withheld, []
-        for item in withheld:
-            self._show(item)
+        await self.settle()
         await self.writer.room()
+
+    async def settle(self) -> None:
+        """Return when the lease is certain and what was withheld is shown, or when the run is given up."""
+        while time.monotonic() > self.held_until and not self.given_up:
+            await asyncio.sleep(HELD_POLL)
+        if not self.given_up:
+            withheld, self._withheld = self._withheld, []
+            for item in withheld:
+                self._show(item)
 
     def outcome(self, status: Status, failure: ApiError | None) -> RunRecord:
         """Return the run's record as it ended."""
@@ -239,7 +271,7 @@ class Execution:
             text="".join(self.text),
             text_cursor=self.top,
             usage=self.meter.usage,
-            problem=failure.problem(self.run.id) if failure else None,
+            problem=failure.problem(f"urn:gatehouse:run:{self.run.id}") if failure else None,
             duration_ms=round((time.monotonic() - self._began) * 1000),
         )
 

@@ -78,10 +78,10 @@ Entry = tuple[str, Sequence[Record]]
 class LogWriter:
     """Appends the records of all runs of this process: one command every 10 ms or 64 records.
 
-    `lost` is called with the id of a run that a newer attempt took over, or that was erased.
+    `lost` is called with the id and the attempt of a run that a newer attempt took over, or that was erased.
     """
 
-    def __init__(self, redis: Redis, lost: Callable[[str], None]) -> None:
+    def __init__(self, redis: Redis, lost: Callable[[str, int], None]) -> None:
         self.redis = redis
         self.lost = lost
         self._append = redis.register_script(APPEND)
@@ -156,15 +156,16 @@ class LogWriter:
         for _, records in self._writing:
             arguments += [str(records[-1].cursor), packed(records)]
         refused = [self._writing[number - 1] for number in await self._append(keys, arguments)]
-        lost = {run_id for run_id, records in refused if not await self._appended(run_id, records)}
+        doubtful = {(run_id, records[0].cursor.attempt) for run_id, records in refused}
+        lost = [(run_id, attempt) for run_id, attempt in doubtful if not await self._holds(run_id, attempt)]
         self._writing = []  # not before: what is interrupted in between is written and judged again
-        for run_id in lost:
-            self.lost(run_id)
+        for run_id, attempt in lost:
+            self.lost(run_id, attempt)
 
-    async def _appended(self, run_id: str, refused: Sequence[Record]) -> bool:
+    async def _holds(self, run_id: str, attempt: int) -> bool:
         """Tell an entry that an interrupted write had appended from one of a run that was taken over."""
         top = await RunLog(self.redis).last(run_id)
-        return top is not None and top.attempt == refused[0].cursor.attempt
+        return top is not None and top.attempt == attempt
 
 
 def pieces(records: Sequence[Record]) -> Iterable[Sequence[Record]]:

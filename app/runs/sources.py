@@ -1,7 +1,7 @@
 """Where a run's events come from: LangChain's cheapest faithful stream for each kind of runnable."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import orjson
 from langchain_core.callbacks import AsyncCallbackHandler
@@ -33,9 +33,10 @@ def source(
     if mode == "invoke":
         return output(runnable, value, config, emit)
     observed = Observed(runnable, emit)
+    # both are generators, though LangChain declares them as iterators
     if mode == "events":
-        return observed.astream_events(value, config, **options)  # type: ignore[return-value]  # a generator
-    return observed.astream_log(value, config, **options)  # type: ignore[return-value]  # a generator
+        return cast("AsyncGenerator[Any]", observed.astream_events(value, config, **options))
+    return cast("AsyncGenerator[Any]", observed.astream_log(value, config, **options))
 
 
 async def chunks(
@@ -83,7 +84,7 @@ class Observed(Runnable[dict[str, Any], Any]):
     def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         raise TypeError("An observed runnable is only streamed.")
 
-    async def astream(  # type: ignore[override]  # Runnable declares an iterator, not a generator
+    async def astream(
         self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         if isinstance(self.runnable, Stepwise):
@@ -91,7 +92,7 @@ class Observed(Runnable[dict[str, Any], Any]):
             def on_step(step: Step) -> None:
                 emit_step(step, self.emit)
 
-            async for chunk in self.runnable.astream(input, config, on_step=on_step):  # type: ignore[attr-defined]
+            async for chunk in self.runnable.astream(input, config, on_step=on_step):
                 yield chunk
             return
         async for chunk in chunks(self.runnable, input, config or {}, self.emit):

@@ -17,8 +17,8 @@ from app.runs.engine import History, RunEngine
 from app.runs.events import Cursor
 from app.runs.execution import Execution
 from app.runs.limits import EngineSettings
-from app.runs.log import log_key, reraise_cancellation
-from app.runs.records import run_key
+from app.runs.log import reraise_cancellation
+from app.runs.records import load
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +76,8 @@ class Tending:
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 log.warning("leases cannot be renewed", error=type(error).__name__)
+            except Exception:  # the leases of every run here depend on the next beat
+                log.exception("runs are not tended")
 
     async def sweep(self) -> None:
         """Make the next attempt at runs whose process is gone, until cancelled."""
@@ -87,6 +89,8 @@ class Tending:
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 log.warning("runs cannot be looked after", error=type(error).__name__)
+            except Exception:  # other runs wait for the next sweep
+                log.exception("runs are not looked after")
 
     async def redis_time(self) -> float:
         """Return the time in Unix seconds by Redis's clock."""
@@ -96,22 +100,24 @@ class Tending:
     async def _renew(self, now: float) -> None:
         engine = self.engine
         began = time.monotonic()
-        held = {run_id: execution.run.attempt for run_id, execution in engine.local.items()}
-        lost = await engine.attempts.renew(held, now + 1.2 * self.settings.lease)
-        for run_id in held:
-            execution = engine.local.get(run_id)
-            if execution is None:
-                continue
-            if run_id in lost:
+        held = {run_id: item for run_id, item in engine.local.items() if not item.given_up}
+        attempts = {run_id: item.run.attempt for run_id, item in held.items()}
+        renewed = await engine.attempts.renew(attempts, now + 1.2 * self.settings.lease)
+        for run_id, execution in held.items():
+            if run_id in renewed.lost:
                 execution.halt("lost")
-            else:
-                execution.held_until = began + self.settings.lease
+                continue
+            execution.held_until = began + self.settings.lease
+            if run_id in renewed.cancelled:
+                execution.halt("cancelled")
 
     async def _note_viewers(self, now: float) -> None:
-        watched = [run_id for run_id, mirror in self.engine.reader.mirrors.items() if mirror.viewers]
-        if watched:
-            until = now + self.settings.lease
-            await self.engine.control.note_viewers(watched, self.engine.owner, until)
+        mirrors = dict(self.engine.reader.mirrors)
+        if not mirrors:
+            return
+        until = now + self.settings.lease
+        for run_id in await self.engine.control.note_viewers(list(mirrors), self.engine.owner, until):
+            mirrors[run_id].feed.close()
 
     async def _stop_orphans(self, now: float) -> None:
         """Cancel the runs that nobody has watched for their grace."""
@@ -128,7 +134,8 @@ class Tending:
         if run_id in self.engine.local or await self.engine.attempts.owner_of(run_id):
             return
         await self.engine.revive(run_id)
-        if run_id not in self.engine.local:  # it has ended, or another process was faster
+        run = await load(self.engine.redis, run_id)
+        if run is None or run.finished:
             await self.engine.attempts.forget(run_id)
 
     async def _trim(self) -> None:
@@ -157,11 +164,6 @@ class Tending:
         )
 
     async def _drop(self, execution: Execution, cut: int) -> None:
-        run = execution.run
-        fields = {"text": "".join(execution.text), "text_cursor": str(execution.top)}
-        await self.engine.writer.flushed(run.id)
-        pipeline = self.engine.redis.pipeline(transaction=True)
-        pipeline.hset(run_key(run.id), mapping=fields)
-        pipeline.xtrim(log_key(run.id), minid=str(Cursor(run.attempt, cut)), approximate=False)
-        pipeline.expire(log_key(run.id), int(self.settings.deadline + self.settings.keep))
-        await pipeline.execute()
+        below, top, text = Cursor(execution.run.attempt, cut), execution.top, "".join(execution.text)
+        await self.engine.writer.flushed()
+        await self.engine.attempts.trim(execution.run.id, below, text, top)

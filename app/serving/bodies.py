@@ -4,6 +4,7 @@ LangServe answers several of these with a 500 or takes them in: see the cases in
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import orjson
@@ -51,28 +52,40 @@ class ManyInputs(BaseModel):
     config: Config | list[Config] = Config()
 
 
-async def normalised(request: Request, entry: Entry, endpoint: str, max_batch: int) -> bytes:
-    """Return the body of a POST to `endpoint` of `entry` as LangServe may see it.
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A body as LangServe may see it, and the thread of each input, which LangServe would drop."""
+
+    body: bytes
+    thread_ids: list[str | None]
+
+
+async def normalised(request: Request, entry: Entry, endpoint: str, max_batch: int) -> Normalised:
+    """Return the body of a POST to `endpoint` of `entry`: checked, with nothing in it that is not taken.
 
     Raises UnsupportedMediaType, BadRequest (not JSON) or InvalidInput (with the faulty fields).
     """
     body = await parsed(request)
     if endpoint == "batch":
-        many = validated(ManyInputs, body)
-        if len(many.inputs) > max_batch:
-            raise InvalidInput(f"A batch may have {max_batch} inputs.")
-        if isinstance(many.config, list) and len(many.config) != len(many.inputs):
-            raise InvalidInput("A list of configs needs one config for each input.")
-        for item in many.inputs:
-            check_input(entry, item)
-        # one config for each item: the config modifier then runs once an item, so every run has its own id
-        configs = many.config if isinstance(many.config, list) else [many.config] * len(many.inputs)
-        return orjson.dumps(
-            {"inputs": many.inputs, "config": [config.model_dump(exclude_none=True) for config in configs]}
-        )
+        return batch(validated(ManyInputs, body), entry, max_batch)
     one = validated(OneInput, body)
     check_input(entry, one.input)
-    return orjson.dumps(one.model_dump(exclude_none=True))
+    content = one.model_dump(exclude={"config"}, exclude_none=True)
+    return Normalised(orjson.dumps(content), [one.config.configurable.thread_id])
+
+
+def batch(many: ManyInputs, entry: Entry, max_batch: int) -> Normalised:
+    """Return the body of a batch. Raises InvalidInput."""
+    if len(many.inputs) > max_batch:
+        raise InvalidInput(f"A batch may have {max_batch} inputs.")
+    configs = many.config if isinstance(many.config, list) else [many.config] * len(many.inputs)
+    if len(configs) != len(many.inputs):
+        raise InvalidInput("A list of configs needs one config for each input.")
+    for item in many.inputs:
+        check_input(entry, item)
+    # one config for each input: the config modifier then runs once an input
+    content = {"inputs": many.inputs, "config": [{} for _ in configs]}
+    return Normalised(orjson.dumps(content), [config.configurable.thread_id for config in configs])
 
 
 async def parsed(request: Request) -> Any:

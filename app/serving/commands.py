@@ -70,7 +70,9 @@ class Ping(Command):
     type: Literal["ping"]
 
 
-COMMANDS: Mapping[object, type[Message | Cancel | Resume | Ping]] = {
+AnyCommand = Message | Cancel | Resume | Ping
+
+COMMANDS: Mapping[str, type[AnyCommand]] = {
     "message": Message,
     "cancel": Cancel,
     "resume": Resume,
@@ -104,7 +106,7 @@ class TokenBucket:
         return True
 
 
-def parsed(text: str | None) -> Message | Cancel | Resume | Ping:
+def parsed(text: str | None) -> AnyCommand:
     """Return what a frame asks for; `text` is None for a binary one.
 
     Raises UnsupportedMediaType, PayloadTooLarge, BadRequest (not a JSON object of a known type) or
@@ -121,7 +123,7 @@ def parsed(text: str | None) -> Message | Cancel | Resume | Ping:
     return validated(body)
 
 
-def validated(body: Any) -> Message | Cancel | Resume | Ping:
+def validated(body: Any) -> AnyCommand:
     """Return the command that a JSON value is. Raises BadRequest or InvalidInput."""
     if not isinstance(body, dict):
         raise BadRequest("A frame is a JSON object.")

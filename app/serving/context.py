@@ -27,16 +27,17 @@ class Call:
     grace: float
 
 
-async def rebuild_config(client_config: dict[str, Any], request: Request) -> dict[str, Any]:
+async def rebuild_config(_client_config: dict[str, Any], request: Request) -> dict[str, Any]:
     """Return the whole run config for one invocation, made from the principal.
 
-    LangServe calls this once for every item of a batch. Of what the client sent only a `thread_id` is taken
-    over, once it is known to be the caller's: in LangServe, a client's own keys would end up beside ours.
+    LangServe calls this once for every item of a batch, in order. Of what the client configured only the
+    `thread_id` counts, which the route has put aside, and only if the thread is the caller's: in LangServe,
+    a client's own keys would end up beside ours.
     Raises NotFound for another's thread, BadRequest for a bad x-disconnect-grace.
     """
     services = services_of(request)
     principal: Principal = request.state.principal
-    thread_id = client_config.get("configurable", {}).get("thread_id")
+    thread_id = request.state.thread_ids.pop(0)
     if thread_id is not None:
         await services.threads.get(principal, thread_id)
     run_id = request.state.run_id = uuid7()

@@ -119,7 +119,7 @@ def error_frame(error: ApiError, request_id: str, **about: str | None) -> str:
     `about` says what it is about: `run_id`, `idempotency_key`.
     """
     known = {name: value for name, value in about.items() if value is not None}
-    problem = error.problem(request_id)
+    problem = error.problem(f"urn:gatehouse:request:{request_id}")
     return dumped({"type": "error", "content": error.detail, "problem": problem, **known})
 
 

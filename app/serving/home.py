@@ -14,6 +14,8 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Gatehouse</title>
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="/signin.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/signin.css">
 </head>
 <body>

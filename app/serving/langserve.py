@@ -55,8 +55,9 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
             async def tended(request: Request) -> Response:
                 settings = services_of(request).settings
                 if request.method == "POST":
-                    body = await normalised(request, entry, endpoint, settings.max_batch)
-                    request = with_body(request, body)
+                    checked = await normalised(request, entry, endpoint, settings.max_batch)
+                    request = with_body(request, checked.body)
+                    request.state.thread_ids = checked.thread_ids
                 response = await handle(request)
                 run_id = getattr(request.state, "run_id", None)
                 if run_id and endpoint != "batch":  # a batch has a run for each item

@@ -4,21 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.utils.uuid import uuid7
 
 from app.errors import RunFailed
 from app.runs.execution import Tap
 from app.serving.context import CALL, Call
 from chains.registry import Entry
-
-THREAD = ConfigurableFieldSpec(
-    id="thread_id",
-    annotation=str | None,
-    name="Thread",
-    description="the conversation that this message belongs to; it must be the caller's",
-    default=None,
-)
 
 
 class ServedRunnable(Runnable[Any, Any]):
@@ -39,10 +31,6 @@ class ServedRunnable(Runnable[Any, Any]):
     @property
     def OutputType(self) -> Any:  # noqa: N802
         return self.entry.output_type
-
-    @property
-    def config_specs(self) -> list[ConfigurableFieldSpec]:
-        return [THREAD]
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         raise TypeError("A served runnable is asynchronous: use ainvoke, astream or abatch.")
@@ -78,7 +66,7 @@ class ServedRunnable(Runnable[Any, Any]):
         async for chunk in self._run(input, config, Tap("stream")):
             yield chunk
 
-    async def astream_events(  # type: ignore[override]  # one of LangChain's overloads, by its v2 events
+    async def astream_events(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         async for event in self._run(input, config, Tap("events", kwargs)):
@@ -86,7 +74,7 @@ class ServedRunnable(Runnable[Any, Any]):
                 event["data"]["error"] = RunFailed.default_detail
             yield event
 
-    async def astream_log(  # type: ignore[override]  # one of LangChain's overloads, by its patches
+    async def astream_log(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         async for patch in self._run(input, config, Tap("log", kwargs)):

@@ -10,7 +10,7 @@ from app.auth.principal import Principal
 from app.errors import ApiError
 from app.lifespan import services_of
 from app.middleware import send_problem
-from app.serving.commands import Cancel, Command, Message, Ping, Resume, TokenBucket, TooFrequent, parsed
+from app.serving.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
 from app.serving.frames import PONG, Vocabulary, vocabulary_of
 from app.serving.websocket_viewers import Viewers
 from app.serving.websocket_writer import TIMED_OUT, Leave, Writer
@@ -109,13 +109,13 @@ class Socket:
             bad = 0
             await self._obey(command)
 
-    async def _obey(self, command: Command) -> None:
+    async def _obey(self, command: AnyCommand) -> None:
         match command:
             case Ping():
                 await self.writer.send(PONG)
             case Cancel():
                 await self.viewers.cancel(command)
-            case Message() | Resume():
+            case _:
                 await self.viewers.add(command)
 
     async def _watch(self) -> None:

@@ -56,7 +56,11 @@ Found = tuple[list[Arguments], list[Parameter]]
 
 def _numbers(parameters: Sequence[Parameter], values: Values) -> Found:
     """Share out the numbers; one that follows a parameter's name is that parameter's."""
-    cued = {p.name: q for p in parameters for q in values.quantities if _is_cued(p, q)}
+    cued: dict[str, Quantity] = {}
+    for quantity in values.quantities:
+        named = next((p for p in parameters if p.name not in cued and _is_cued(p, quantity)), None)
+        if named:
+            cued[named.name] = quantity
     candidates = [
         [cued[p.name]]
         if p.name in cued
@@ -158,7 +162,7 @@ def _is_named(parameter: Parameter, values: Values) -> bool:
 
 
 def _is_cued(parameter: Parameter, quantity: Quantity) -> bool:
-    near = quantity.before.split()[-CUE_WORDS:]
+    near = re.split(r"\d", quantity.before)[-1].split()[-CUE_WORDS:]
     return any(word in near for word in words_of(parameter.name))
 
 

@@ -19,6 +19,7 @@ PATTERNS = {
     "email": r"[^\s@]+@[^\s@]+\.\w+",
     "uri": r"https?://\S+",
 }
+_SENTENCE_END = re.compile(r"\n\s*\n|(?<=[.!?])\s|:\s")
 _WORD = re.compile(r"[^\W\d_]+")
 _AT_LEAST = re.compile(r"\b(?:at least (\w+)|(\w+) (?:or more|to (?:\w+)))\b")
 
@@ -106,9 +107,14 @@ class Tool:
         )
 
     @property
-    def phrase(self) -> str:
-        """Name and description in plain words: what the tool means."""
-        return f"{' '.join(words_of(self.name))}: {self.description}"
+    def words(self) -> str:
+        """The name in plain words."""
+        return " ".join(words_of(self.name))
+
+    @property
+    def purpose(self) -> str:
+        """What the tool does: the first sentence of its description, without a list of details."""
+        return _SENTENCE_END.split(self.description.strip(), maxsplit=1)[0]
 
     @property
     def vocabulary(self) -> frozenset[str]:

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 
 from app.runs.attempts import lease_key
 from app.runs.log import log_key
+from app.runs.replies import streams, text
 
 LOOK_AGAIN_MS = 50
 HIGHEST_SEQUENCE = 2**64 - 1
@@ -18,7 +19,6 @@ class Life:
     """A process from its start to its end. `gone_at` is when (monotonic) it was last killed or paused."""
 
     replica: str
-    owner: bytes | None = None
     gone_at: float | None = None
 
 
@@ -41,14 +41,14 @@ class Recovery:
     to_client: list[float] = field(default_factory=list)
     unprovoked: int = 0
     _runs: dict[str, Executed] = field(default_factory=dict)
-    _lives: dict[bytes, Life] = field(default_factory=dict)
+    _lives: dict[str, Life] = field(default_factory=dict)
 
-    async def started(self, run_id: str, life: Life) -> None:
-        """Note which process executes a run that a client has started."""
-        self._runs[run_id] = Executed(life)
-        if life.owner is None and (owner := await self.redis.get(lease_key(run_id))):
-            life.owner = owner
+    async def started(self, run_id: str, life: Life | None) -> None:
+        """Note that a client has started a run, and in which process, where the client knows that."""
+        owner = await self._owner(run_id)
+        if owner and life:
             self._lives[owner] = life
+        self._runs[run_id] = Executed(self._lives.get(owner) if owner else life)
 
     def told(self, run_id: str, attempt: int) -> None:
         """Note that a client has come to know of an attempt."""
@@ -68,11 +68,10 @@ class Recovery:
             if not after:
                 await asyncio.sleep(LOOK_AGAIN_MS / 1000)
                 continue
-            ids = {log_key(id_).encode(): id_ for id_ in self._runs}
+            ids = {log_key(id_): id_ for id_ in self._runs}
             reply = await self.redis.xread(after, block=LOOK_AGAIN_MS, count=1)  # type: ignore[arg-type]
-            for key, entries in reply.items() if isinstance(reply, dict) else reply or []:
-                attempt = int(entries[0][0].partition(b"-")[0])
-                await self._next_attempt(ids[key], attempt)
+            for key, entries in streams(reply):
+                await self._next_attempt(ids[key], attempt=int(entries[0][0].partition(b"-")[0]))
 
     async def _next_attempt(self, run_id: str, attempt: int) -> None:
         now = time.monotonic()
@@ -85,6 +84,10 @@ class Recovery:
             else:
                 run.fault_at[attempt] = run.life.gone_at
                 self.to_next_attempt.append(now - run.life.gone_at)
-        owner = await self.redis.get(lease_key(run_id))
-        run.life = self._lives.get(owner) if owner else None
+        run.life = self._lives.get(await self._owner(run_id))
         run.attempt = attempt
+
+    async def _owner(self, run_id: str) -> str:
+        """Return the name of the process that holds the run's lease; it is empty when nobody does."""
+        owner = await self.redis.get(lease_key(run_id))
+        return text(owner) if owner else ""

@@ -82,7 +82,9 @@ class Replicas:
 
     def errors_logged(self) -> list[str]:
         """Return the lines of the servers' logs that tell of an error."""
-        lines = [line for server in self.servers for line in server.log.read_text(errors="replace").splitlines()]
+        lines = [
+            line for server in self.servers for line in server.log.read_text(errors="replace").splitlines()
+        ]
         return [line for line in lines if '"level": "error"' in line or "[error" in line or "Error:" in line]
 
 

@@ -30,6 +30,7 @@ class Transcript:
     gaps: int = 0
     ends: int = 0
     status: str = ""
+    problem: str = ""
     faults: list[str] = field(default_factory=list)
     _top: int = 0
     _said: set[int] = field(default_factory=set)
@@ -49,6 +50,8 @@ class Transcript:
             self._begin_again(kind, body)
         elif kind == "complete":
             self._complete = body["content"]
+        elif kind == "error":
+            self.problem = body["content"]
         elif kind == "end":
             self.ends += 1
             self.status = body["status"]

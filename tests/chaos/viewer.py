@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import Counter
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
 import httpx
@@ -12,9 +12,11 @@ import httpx
 from tests.chaos.events import events
 from tests.chaos.recovery import Recovery
 from tests.chaos.replicas import Replicas
-from tests.chaos.transcript import BEGINNING, Transcript
+from tests.chaos.transcript import Transcript
 
 STUCK_SECONDS = 120
+AWAY_SECONDS = 0.2
+RETRIED = frozenset({409, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Story:
     silent: int = 0
     cut: int = 0
     left: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
 
 
@@ -48,7 +51,12 @@ class Viewer:
     """Follows one run. Which replica, how long and how patiently is for `rng` to say, and repeatable."""
 
     def __init__(
-        self, http: httpx.AsyncClient, replicas: Replicas, recovery: Recovery, question: Question, rng: random.Random
+        self,
+        http: httpx.AsyncClient,
+        replicas: Replicas,
+        recovery: Recovery,
+        question: Question,
+        rng: random.Random,
     ) -> None:
         self.http = http
         self.replicas = replicas
@@ -67,26 +75,103 @@ class Viewer:
                     await self._connect()
                 story.live.finish()
                 self.recovery.ended(story.run_id)
-                await self._read_again()
+                while not await self._same_when_read_again():
+                    await asyncio.sleep(AWAY_SECONDS)
         except TimeoutError:
-            story.faults.append(f"no end after {STUCK_SECONDS} s: at {story.live.cursor}")
+            story.faults.append(f"not read in {STUCK_SECONDS} s: it is at {story.live.cursor}")
         story.seconds = time.monotonic() - began
         return story
 
     async def _connect(self) -> None:
-        """Read a part of the run over one connection, as far as that goes."""
-        index = self.rng.randrange(len(self.replicas.servers))
-        patience = self.rng.choice((1.0, 2.5, 20.0))
-        leave_after = self.rng.randrange(120) if self.rng.random() < 0.7 else None
-        self.story.connections += 1
+        """Read a part of the run over one connection, as far as that goes, and stay away for a moment."""
+        story, rng = self.story, self.rng
+        index = rng.randrange(len(self.replicas.servers))
+        leave_after = rng.randrange(120) if rng.random() < 0.7 else None
+        story.connections += 1
         try:
-            async with self._opened(index, patience) as response:
+            async with self._opened(index, patience=rng.choice((1.0, 2.5, 20.0))) as response:
                 if await self._accepted(response, index):
                     await self._read(response, leave_after)
         except httpx.ReadTimeout:
-            self.story.silent += 1
-        except httpx.ReadError, httpx.RemoteProtocolError:
-            self.story.cut += 1
+            story.silent += 1
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            story.cut += 1
         except httpx.TransportError:
-            self.story.refused += 1
-        await asyncio.sleep(self.rng.uniform(1, 3) if self.rng.random() < 0.1 else self.rng.uniform(0, 0.2))
+            story.refused += 1
+        if not story.live.ends:
+            await asyncio.sleep(rng.uniform(1, 3) if rng.random() < 0.1 else rng.uniform(0, AWAY_SECONDS))
+
+    def _opened(self, index: int, patience: float) -> AbstractAsyncContextManager[httpx.Response]:
+        """Start the run at this replica, or join it there."""
+        url = self.replicas.urls[index]
+        if not self.story.run_id:
+            return self.http.stream(
+                "POST",
+                f"{url}/api/chat/stream",
+                json={"query": self.question.text},
+                headers={"idempotency-key": self.key},
+                timeout=patience,
+            )
+        attempt, sequence = self.story.live.cursor
+        headers = {"last-event-id": f"{attempt}-{sequence}" if attempt else "-1"}
+        return self.http.stream(
+            "GET", f"{url}/api/runs/{self.story.run_id}/stream", headers=headers, timeout=patience
+        )
+
+    async def _accepted(self, response: httpx.Response, index: int) -> bool:
+        """Note the run's id; False when the replica could not answer now."""
+        story = self.story
+        if response.status_code == 200:
+            if not story.run_id:
+                story.run_id = response.headers["x-run-id"]
+                first = story.connections == 1  # else it may have been started elsewhere
+                await self.recovery.started(story.run_id, self.replicas.lives[index] if first else None)
+            return True
+        await response.aread()
+        if response.status_code in RETRIED:
+            story.refused += 1
+        else:
+            story.faults.append(f"{response.request.method} got {response.status_code}: {response.text}")
+        story.statuses[response.status_code] += 1
+        return False
+
+    async def _read(self, response: httpx.Response, leave_after: int | None) -> None:
+        count = 0
+        async for event in events(response.aiter_bytes()):
+            self.story.live.take(*event)
+            if event.type in ("restart", "gap"):
+                self.recovery.told(self.story.run_id, self.story.live.cursor[0])
+            count += 1
+            if leave_after is not None and count > leave_after and event.type != "end":
+                self.story.left += 1
+                return
+        if not self.story.live.ends:
+            self.story.cut += 1
+
+    async def _same_when_read_again(self) -> bool:
+        """Check that the run reads the same from its start, and as JSON; False when nobody could be asked."""
+        story, url = self.story, self.rng.choice(self.replicas.urls)
+        again = Transcript(self.question.tokens)
+        try:
+            response = await self.http.get(f"{url}/api/runs/{story.run_id}", timeout=5)
+            state = response.raise_for_status().json()
+            headers = {"last-event-id": "-1"}
+            async with self.http.stream(
+                "GET", f"{url}/api/runs/{story.run_id}/stream", headers=headers, timeout=5
+            ) as replay:
+                async for event in events(replay.raise_for_status().aiter_bytes()):
+                    again.take(*event)
+        except (httpx.TransportError, httpx.HTTPStatusError):
+            return False
+        again.finish()
+        story.faults += [f"when read again: {fault}" for fault in again.faults]
+        live = story.live
+        if (again.text, again.status, again.cursor) != (live.text, live.status, live.cursor):
+            story.faults.append(f"read again it ended at {again.cursor}, read live at {live.cursor}")
+        if (state["text"], state["state"]) != (live.text, live.status):
+            story.faults.append(
+                f"its state is {state['state']}, its text has {len(state['text'])} characters"
+            )
+        if state["last_event_id"] != f"{live.cursor[0]}-{live.cursor[1]}":
+            story.faults.append(f"its last_event_id is {state['last_event_id']}, not {live.cursor}")
+        return True

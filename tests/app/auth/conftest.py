@@ -4,24 +4,25 @@ import importlib.util
 import shutil
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 import redis as sync_redis
+from auth_app import Served, serve
+from auth_settings import PARTNER, PEPPER, MakeSettings
 from fakeredis import FakeAsyncRedis
+from httpx import ASGITransport, AsyncClient
 from redis.asyncio import Redis
 from signed_tokens import AUDIENCE, ISSUER, SECRET
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth.api_keys import ApiKeys
+from app.auth.api_keys import ApiKeys, CreatedKey
+from app.auth.authenticator import Authenticator, open_authenticator
 from app.auth.peppers import Peppers
 from app.auth.tables import api_keys
 from app.database import metadata, open_engine
 from app.settings import Settings
-
-PEPPER = "pepper that is not kept in the database"
-MakeSettings = Callable[..., Settings]
 
 
 def redis_binary() -> str | None:
@@ -62,8 +63,15 @@ def wait_until_it_answers(socket: str) -> None:
                 return
 
 
+@pytest.fixture
+async def in_process_redis() -> AsyncIterator[Redis]:
+    async with FakeAsyncRedis() as client:
+        yield client
+
+
 @pytest.fixture(params=["fakeredis", "redis-server"])
 async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
+    """Either store. A module whose cases don't depend on which overrides this with the in-process one."""
     if request.param == "fakeredis":
         client: Redis = FakeAsyncRedis()
     else:
@@ -98,5 +106,27 @@ def make_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeSettin
 def settings(make_settings: MakeSettings) -> Settings:
     return make_settings(
         issuer=ISSUER, audience=AUDIENCE, jwt_secret=SECRET, api_key_pepper=PEPPER,
-        allowed_origins=("https://partner.example",),
+        allowed_origins=(PARTNER,),
     )  # fmt: skip
+
+
+@pytest.fixture
+async def authenticator(settings: Settings, engine: AsyncEngine, redis: Redis) -> Authenticator:
+    return await open_authenticator(settings, engine, redis)
+
+
+@pytest.fixture
+def served(settings: Settings, authenticator: Authenticator) -> Served:
+    return serve(settings, authenticator)
+
+
+@pytest.fixture
+async def client(served: Served) -> AsyncIterator[AsyncClient]:
+    """A client of a development server on http://localhost."""
+    async with AsyncClient(transport=ASGITransport(served.app), base_url="http://localhost:8000") as client:
+        yield client
+
+
+@pytest.fixture
+async def alice(keys: ApiKeys) -> CreatedKey:
+    return await keys.create(tenant_id="acme", user_id="alice", name="Alice", scopes=["runnable:chat"])

@@ -4,7 +4,7 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from conftest import MakeSettings
+from auth_settings import MakeSettings
 from signed_tokens import SECRET
 
 from app.auth.configuration import BadConfiguration

@@ -1,6 +1,6 @@
 import jwt
 import pytest
-from conftest import MakeSettings
+from auth_settings import MakeSettings
 from signed_tokens import AUDIENCE, ISSUER, SECRET
 
 from app.auth.issuer import issue_token

@@ -54,8 +54,8 @@ class TestKeysFromJwks:
             ([{**RSA_JWK, "use": "enc"}], "no signature key"),
             ([], "no signature key"),
         ],
-        ids=["no kids", "same kid", "number as kid", "symmetric", "private", "weak", "broken RSA", "not on curve",
-             "no modulus", "none left", "empty"],
+        ids=["no kids", "same kid", "number as kid", "symmetric", "private", "weak", "broken RSA",
+             "not on curve", "no modulus", "none left", "empty"],
     )  # fmt: skip
     def test_refuses_keys_that_are_unsafe_or_unclear(self, jwks: list[Any], message: str) -> None:
         with pytest.raises(BadConfiguration, match=message):

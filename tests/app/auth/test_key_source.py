@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 import pytest
-from conftest import MakeSettings
+from auth_settings import MakeSettings
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -96,7 +96,7 @@ class TestBadConfiguration:
     @pytest.mark.parametrize(
         ("given", "message"),
         [
-            ({"jwt_secret": SECRET, "jwt_public_key_file": "key.pem"}, "JWT_SECRET and .*JWT_PUBLIC_KEY_FILE"),
+            ({"jwt_secret": SECRET, "jwt_public_key_file": "key.pem"}, "JWT_SECRET and .*PUBLIC_KEY_FILE"),
             ({"jwt_secret": SECRET, "jwks_file": "jwks.json"}, "JWT_SECRET and .*JWKS_FILE"),
             ({"jwks_file": "a", "jwt_public_key_file": "b"}, "JWT_PUBLIC_KEY_FILE and .*JWKS_FILE"),
             ({"jwt_secret": "x" * 31}, "31 bytes and HS256 needs 32"),

@@ -2,14 +2,21 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from fakeredis import FakeServer
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketState
 from websocket_server import ALICE, Client, Json, serving
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from app.serving import commands, websocket, websocket_viewers
+from app.serving.frames import RunFrames
+from app.serving.websocket import Socket
+from app.settings import Settings
 
 
 def tokens(frames: list[Json]) -> str:
@@ -23,6 +30,23 @@ def ids(frames: list[Json]) -> list[str]:
 async def started(client: Client, message: str, **fields: str) -> str:
     """Send a message and return the id of the run that its `start` tells of."""
     return (await client.ask({"message": message, **fields}))["run_id"]
+
+
+def silent(sent: list[Message]) -> WebSocket:
+    """Return an accepted socket whose client says nothing; what is sent to it is kept."""
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    services = SimpleNamespace(settings=Settings(_env_file=None), runs=None)
+    state = {"services": services, "principal": ALICE, "request_id": "1"}
+    socket = WebSocket({"type": "websocket", "state": state}, receive, send)
+    socket.client_state = socket.application_state = WebSocketState.CONNECTED
+    return socket
 
 
 class TestRunVocabulary:
@@ -48,6 +72,16 @@ class TestRunVocabulary:
         assert [frame["type"] for frame in frames[1:4]] == ["agent_action", "tool_start", "tool_end"]
         assert frames[2]["input"] == {"a": 1, "b": 2}
 
+    async def test_keeps_the_order_of_a_run_with_many_events_ready(self) -> None:
+        words = "".join(f"{n} " for n in range(300))
+        async with serving() as server, server.client() as client:
+            run_id = await started(client, words)
+            await client.until_end()
+            await client.send({"type": "resume", "run_id": run_id})
+            frames = await client.until_end()
+        assert ids(frames) == [f"1-{n}" for n in range(1, 304)]
+        assert tokens(frames) == words
+
     async def test_answers_without_a_trailing_slash(self) -> None:
         async with serving() as server:
             slashless = server.path.removesuffix("/")
@@ -63,7 +97,7 @@ class TestLangChainVocabulary:
             frames = await client.until_end()
         run_id = frames[0]["run_id"]
         assistant = {"name": "Assistant", "run_id": run_id}
-        about = {"thread_id": "thread-1", "runnable": "/chat", "attempt": 1}
+        about = {"thread_id": "thread-1", "runnable": "chat", "attempt": 1}
         assert frames == [
             {"id": "1-1", "event": "on_parser_start", **assistant, "data": {}, "metadata": about},
             {"id": "1-2", "event": "on_parser_stream", **assistant, "data": {"chunk": "Hello "}},
@@ -195,7 +229,7 @@ class TestRefusals:
 
     async def test_of_another_users_thread_are_those_of_one_that_does_not_exist(self) -> None:
         async with serving() as server, server.client() as alice, server.client(user="bob") as bob:
-            thread_id = (await alice.ask({"message": "Hello"}))["thread_id"]
+            thread_id = (await alice.ask({"message": "wait"}))["thread_id"]
             foreign = await bob.ask({"message": "Hello", "thread_id": thread_id})
             missing = await bob.ask({"message": "Hello", "thread_id": "nothing"})
         assert foreign == missing
@@ -428,20 +462,36 @@ class TestClosing:
             assert await client.closed() == (4408, "idle")
 
     async def test_cuts_a_reader_that_takes_nothing_and_lets_its_run_go_on(self) -> None:
-        async with serving(send_timeout=0.3) as server:
-            async with server.client(compression=None, max_queue=1, narrow=True) as client:
-                run_id = await started(client, "wait flood")
-                server.script.gate.set()
-                await server.ended(run_id)
-                assert len((await server.runs.get(ALICE, run_id)).text) == 4096 * 1000
-                await server.left()
-                code, _ = await client.closed()
-                assert code in (1006, 4408)
+        reader = {"compression": None, "max_queue": 1, "narrow": True}
+        async with serving(send_timeout=0.3) as server, server.client(**reader) as client:
+            run_id = await started(client, "wait flood")
+            server.script.gate.set()
+            await server.ended(run_id)
+            assert len((await server.runs.get(ALICE, run_id)).text) == 4096 * 1000
+            await server.left()
+            code, _ = await client.closed()
+            assert code in (1006, 4408)
 
     async def test_is_an_internal_error_when_the_server_is_at_fault(self) -> None:
         principals = {"broken": replace(ALICE, expires_at="soon")}
         async with serving(principals=principals) as server, server.client(user="broken") as client:
             assert (await client.closed())[0] == 1011
+
+    async def test_tells_the_client_to_come_again_when_the_server_stops(self) -> None:
+        async with AsyncExitStack() as clients:
+            async with serving() as server:
+                client = await clients.enter_async_context(server.client())
+                await started(client, "wait")
+            assert (await client.closed())[0] == 1012
+
+    async def test_is_going_away_when_the_server_cancels_the_socket(self) -> None:
+        sent: list[Message] = []
+        serve = asyncio.create_task(Socket(silent(sent), RunFrames).serve())
+        await asyncio.sleep(0)
+        serve.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serve
+        assert sent == [{"type": "websocket.close", "code": 1001, "reason": ""}]
 
     async def test_by_the_client_leaves_the_run_to_its_grace(self) -> None:
         async with serving(disconnect_grace=0) as server:

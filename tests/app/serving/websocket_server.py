@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableGenerator
 from langgraph.checkpoint.memory import InMemorySaver
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from app.auth.principal import Principal
 from app.errors import NotFound
@@ -138,8 +139,9 @@ class Client:
 
     async def closed(self) -> tuple[int | None, str | None]:
         """Return the close code and reason once the server has closed; frames before it are dropped."""
-        async for _ in self.connection:
-            pass
+        with suppress(ConnectionClosed):
+            while True:
+                await asyncio.wait_for(self.connection.recv(), 10)
         return self.connection.close_code, self.connection.close_reason
 
 

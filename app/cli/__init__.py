@@ -1,0 +1,51 @@
+"""The `gatehouse` command. What is heavy is imported by the commands that use it, so that `--help` is quick."""
+
+from typing import Annotated
+
+import typer
+
+from app.cli.database import database
+from app.cli.demo import demo
+from app.cli.doctor import doctor
+from app.cli.failure import Commands
+from app.cli.keys import keys
+from app.cli.routes import routes
+from app.cli.serve import serve
+from app.cli.token import token
+
+PLAIN = {"help_option_names": ["-h", "--help"]}
+
+gatehouse = typer.Typer(
+    name="gatehouse",
+    cls=Commands,
+    context_settings=PLAIN,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@gatehouse.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  # read by Commands
+) -> None:
+    """Serve LangChain runnables to the authenticated user.
+
+    Settings come from the environment and from `.env`. Exit codes: 0 it was done, 1 it failed, 2 the
+    command was not understood.
+    """
+
+
+gatehouse.command()(serve)
+gatehouse.add_typer(keys, name="keys")
+gatehouse.command()(token)
+gatehouse.command()(routes)
+gatehouse.add_typer(database, name="db")
+gatehouse.add_typer(demo, name="demo")
+gatehouse.command()(doctor)
+
+
+def main() -> None:
+    """Run the command line of this process and exit."""
+    gatehouse(prog_name="gatehouse")

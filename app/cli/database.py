@@ -1,0 +1,62 @@
+"""`gatehouse db`: the database's schema."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli.environment import load_settings
+from app.cli.failure import Failed
+from app.cli.output import print_json
+from app.cli.stores import open_database
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+
+database = typer.Typer(help="Look at the database's schema and bring it up to date.", no_args_is_help=True)
+
+
+@database.command()
+def upgrade(
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing when it was done.")] = False,
+) -> None:
+    """Bring the schema up to date.
+
+    Several may run at once: one does the work, the others wait for it. A schema that is newer than this
+    release stays as it is.
+    """
+    asyncio.run(brought_up_to_date(load_settings()))
+    if not quiet:
+        print("The database's schema is up to date.")
+
+
+@database.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say whether the database can be used; exit with 1 when it cannot."""
+    reason = asyncio.run(why_not(load_settings()))
+    if as_json:
+        print_json({"ready": reason is None, "reason": reason})
+        if reason:
+            raise typer.Exit(1)
+    elif reason:
+        raise Failed(f"database: {reason}")
+    else:
+        print("The database can be reached and its schema is up to date.")
+
+
+async def brought_up_to_date(settings: "Settings") -> None:
+    """Raises Failed."""
+    from app.database import upgrade as upgrade_schema
+
+    async with open_database(settings, ready=False) as engine:
+        await upgrade_schema(engine)
+
+
+async def why_not(settings: "Settings") -> str | None:
+    """Return why the database cannot be used, None when it can. Raises Failed for an unusable URL."""
+    from app.database import why_not_ready
+
+    async with open_database(settings, ready=False) as engine:
+        return await why_not_ready(engine)

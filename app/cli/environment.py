@@ -1,0 +1,53 @@
+"""The settings as commands read them."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from app.cli.failure import Failed
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from app.settings import Settings
+
+
+def load_settings(**options: Any) -> "Settings":
+    """Return the settings; an option that is not None stands above the environment.
+
+    What is logged goes to stderr from then on. Raises Failed, which names the settings that are wrong.
+    """
+    from pydantic import ValidationError
+
+    from app.settings import Settings
+
+    configure_logs("warning", pretty=sys.stderr.isatty())
+    try:
+        return Settings(**{name: value for name, value in options.items() if value is not None})
+    except ValidationError as error:
+        faults = "; ".join(fault(details) for details in error.errors())
+        raise Failed(f"settings: {faults}") from None
+
+
+def configure_logs(level: str, *, pretty: bool) -> None:
+    """Send logs to stderr: a command's output is on stdout."""
+    from app.telemetry.logs import configure_logging
+
+    configure_logging(level, pretty)
+
+
+def fault(details: "ErrorDetails") -> str:
+    """Return which variable is wrong and why. Its value is left out: it may be a secret."""
+    message = details["msg"].removeprefix("Value error, ")
+    return f"{variable(str(details['loc'][0]))}: {message}" if details["loc"] else message
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a field of Settings; another name is one already."""
+    from pydantic import AliasChoices
+
+    from app.settings import Settings
+
+    if name not in Settings.model_fields:
+        return name
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"GATEHOUSE_{name.upper()}"

@@ -1,0 +1,78 @@
+"""The measurements: cost, speed and memory of one target."""
+
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.processes import Server
+from bench.transports.load import Client, prompt
+
+ANSWER_TOKENS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to measure: seconds, and numbers of streams and answers."""
+
+    seconds: float = 2.5
+    seconds_alone: float = 1.5
+    streams: int = 50
+    firsts: int = 100
+    open_streams: int = 1000
+    opened_a_second: int = 100
+    settle: float = 4.0
+
+
+async def busy(client: Client, server: Server, effort: Effort) -> dict[str, float]:
+    """Measure a model that yields at once: CPU µs a token, and tokens/s, over 50 streams and over one."""
+    found: dict[str, float] = {}
+    for streams, seconds in ((effort.streams, effort.seconds), (1, effort.seconds_alone)):
+        cpu, began = server.cpu_seconds(), time.perf_counter()
+        answers = await client.keep_asking(streams, seconds, ANSWER_TOKENS)
+        took, cpu = time.perf_counter() - began, server.cpu_seconds() - cpu
+        tokens = ANSWER_TOKENS * len(answers)
+        found[f"cpu_us_per_token_{streams}"] = 1e6 * cpu / tokens
+        found[f"tokens_per_second_{streams}"] = tokens / took
+    return found
+
+
+async def prompt_start(client: Client, effort: Effort) -> dict[str, float]:
+    """Measure the time to the first token in ms: one stream after the other, and among 50 slow ones."""
+    alone = [await client.ask(10) for _ in range(effort.firsts)]
+    among = await client.keep_asking(effort.streams, effort.seconds, 50, delay=0.02, spread=1.0)
+    found: dict[str, float] = {}
+    for name, answers in (("alone", alone), ("among", among)):
+        firsts = sorted(1000 * answer.first for answer in answers)
+        found[f"first_ms_p50_{name}"] = statistics.median(firsts)
+        found[f"first_ms_p99_{name}"] = percentile(firsts, 0.99)
+    # a slow model's own delay before its first token is no cost of the transport
+    for which in ("p50", "p99"):
+        found[f"first_ms_{which}_among"] -= 20.0
+    return found
+
+
+async def memory(client: Client, server: Server, effort: Effort) -> dict[str, float]:
+    """Measure what an open stream adds to the process, in kB, with 1,000 of them at a token a second."""
+    await client.keep_asking(10, 1.0, 50)
+    before = server.resident_bytes()
+    streams = []
+    for _ in range(effort.open_streams):
+        streams.append(await client.open(prompt(900, 1.0)))
+        await asyncio.sleep(1 / effort.opened_a_second)
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(stream.started for stream in streams))
+    await asyncio.sleep(effort.settle)
+    held = server.resident_bytes() - before
+    lost = [stream for stream in streams if stream.done.done()]
+    for stream in streams:
+        stream.leave()
+    await asyncio.gather(*(stream.done for stream in streams), return_exceptions=True)
+    if lost:
+        raise RuntimeError(f"{client.target.name}: {len(lost)} streams ended while they were counted")
+    return {"kilobytes_per_stream": held / 1000 / effort.open_streams}
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, round(share * len(ordered)))]

@@ -1,0 +1,99 @@
+"""Medians over the rounds, ratios, and the report."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.transports.targets import BARE, STOCK, TARGETS
+
+Results = Mapping[str, Sequence[Mapping[str, float]]]
+Medians = Mapping[str, Mapping[str, float]]
+
+# name, what it is, whether more is better
+MEASURES: tuple[tuple[str, str, bool], ...] = (
+    ("cpu_us_per_token_50", "CPU µs/token, 50 streams", False),
+    ("cpu_us_per_token_1", "CPU µs/token, 1 stream", False),
+    ("tokens_per_second_50", "tokens/s, 50 streams", True),
+    ("tokens_per_second_1", "tokens/s, 1 stream", True),
+    ("first_ms_p50_alone", "first token p50 ms, alone", False),
+    ("first_ms_p99_alone", "first token p99 ms, alone", False),
+    ("first_ms_p50_among", "first token p50 ms, among 50", False),
+    ("first_ms_p99_among", "first token p99 ms, among 50", False),
+    ("kilobytes_per_stream", "kB/open stream", False),
+)
+
+
+def medians(results: Results) -> dict[str, dict[str, float]]:
+    """Return the median of every measure of every target; results are lists of what the rounds found."""
+    return {
+        target: {
+            name: statistics.median(found[name] for found in rounds if name in found)
+            for name, _, _ in MEASURES
+            if any(name in found for found in rounds)
+        }
+        for target, rounds in results.items()
+    }
+
+
+def ratios(found: Medians, to: str) -> dict[str, dict[str, float]]:
+    """Return how many times as good as target `to` each target is: above 1 is better, for every measure."""
+    base = found[to]
+    return {
+        target: {
+            name: values[name] / base[name] if more else base[name] / values[name]
+            for name, _, more in MEASURES
+            if values.get(name) and base.get(name)
+        }
+        for target, values in found.items()
+    }
+
+
+def markdown(found: Medians, facts: Mapping[str, Any], how: str) -> str:
+    """Return the report: the medians, and the ratios to stock LangServe and to the floor."""
+    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
+    return f"""# Transports: what a token costs
+
+{how}
+
+{facts["date"]}, {facts["machine"]}. {versions}.
+
+## Medians
+
+{table(found, "{:.1f}")}
+## Times as good as stock LangServe (above 1 is better)
+
+{table(ratios(found, STOCK.name), "{:.2f}")}
+## Times as good as the floor
+
+{table(ratios(found, BARE.name), "{:.2f}")}
+## Worse than stock LangServe
+
+{worse(found)}"""
+
+
+def table(values: Medians, form: str) -> str:
+    """Return a table with a row for each measure and a column for each target."""
+    names = [target.name for target in TARGETS if target.name in values]
+    head = f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
+    rows = [
+        f"| {title} | {' | '.join(cell(values[target], name, form) for target in names)} |\n"
+        for name, title, _ in MEASURES
+        if any(name in values[target] for target in names)
+    ]
+    return head + "".join(rows)
+
+
+def cell(values: Mapping[str, float], name: str, form: str) -> str:
+    return form.format(values[name]) if name in values else ""
+
+
+def worse(found: Medians) -> str:
+    """Return the measures in which a target of ours is worse than stock LangServe by more than 5 %."""
+    titles = {name: title for name, title, _ in MEASURES}
+    lines = [
+        f"- {target}: {titles[name]}, {ratio:.2f} times as good\n"
+        for target, values in ratios(found, STOCK.name).items()
+        for name, ratio in values.items()
+        if ratio < 0.95 and target != BARE.name
+    ]
+    return "".join(lines) or "Nothing.\n"

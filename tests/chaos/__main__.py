@@ -1,0 +1,82 @@
+"""The chaos test as a program: `make chaos`, or `python -m tests.chaos --help`."""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.machine import machine
+from tests.chaos.experiment import Experiment, conduct
+from tests.chaos.findings import Findings
+
+RESULTS = Path(__file__).parents[2] / "bench" / "results"
+
+
+def main() -> int:
+    """Run the experiment; return 1 when anything was not as promised."""
+    arguments = parsed()
+    plan = Experiment(
+        seed=arguments.seed,
+        runs=arguments.runs,
+        tokens=arguments.tokens,
+        delay=arguments.delay,
+        concurrency=arguments.concurrency,
+        lease=arguments.lease,
+        max_attempts=arguments.max_attempts,
+    )
+    folder = Path(tempfile.mkdtemp(prefix="gatehouse-chaos-"))
+    say(f"The servers' logs are in {folder}.")
+    found = asyncio.run(conduct(plan, folder, say))
+    report = written(plan, found)
+    say(report)
+    if arguments.write:
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "chaos.md").write_text(report)
+        facts = {**machine(), "plan": asdict(plan), "found": found.as_json()}
+        (RESULTS / "chaos.json").write_text(json.dumps(facts, indent=1) + "\n")
+    return 0 if found.right else 1
+
+
+def parsed() -> argparse.Namespace:
+    default = Experiment()
+    parser = argparse.ArgumentParser(description="Kills and pauses replicas under runs that clients follow.")
+    parser.add_argument("--seed", type=int, default=default.seed, help="of what happens to whom, and when")
+    parser.add_argument("--runs", type=int, default=default.runs)
+    parser.add_argument("--tokens", type=int, default=default.tokens, help="of each run")
+    parser.add_argument("--delay", type=float, default=default.delay, help="seconds between tokens")
+    parser.add_argument("--concurrency", type=int, default=default.concurrency, help="runs at once")
+    parser.add_argument("--lease", type=float, default=default.lease, help="GATEHOUSE_RUN_LEASE")
+    parser.add_argument("--max-attempts", type=int, default=default.max_attempts)
+    parser.add_argument("--write", action="store_true", help="write bench/results/chaos.md and chaos.json")
+    return parser.parse_args()
+
+
+def written(plan: Experiment, found: Findings) -> str:
+    """Return the report."""
+    facts = machine()
+    return f"""# Chaos test
+
+{plan.replicas} Gatehouse processes over one Redis and one database. {plan.runs} runs of {plan.tokens}
+tokens, {plan.concurrency} at once, a token every {plan.delay * 1000:.0f} ms. Each run has a client that
+starts it at a random replica, drops its connection at random moments and joins again at a random replica, dead
+or alive, until it has seen `end`; then it reads the run once more from its start, and its state. Meanwhile
+processes are killed with `kill -9` and started again, or stopped for longer than their lease and woken
+up. Seed {plan.seed}, lease {plan.lease} s, at most {plan.max_attempts} attempts at a run, a log of
+{plan.log_length} events. How to repeat it: `make chaos`.
+
+{found.as_markdown()}
+{facts["date"]}, {facts["machine"]}, Python {facts["versions"]["python"]}, {datetime.now(UTC):%H:%M} UTC.
+"""
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

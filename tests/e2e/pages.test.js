@@ -1,0 +1,76 @@
+// What a person sees: signed in by the one-time link, home, documentation, the playgrounds.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { ARTEFACTS, launch, watched } from "./browser.js";
+
+const BASE = process.env.GATEHOUSE_URL;
+
+describe("in the browser", () => {
+  let browser, page, troubles;
+
+  before(async () => {
+    browser = await launch();
+    page = await browser.newPage();
+    troubles = watched(page, BASE);
+  });
+  after(() => browser.close());
+
+  it("is asked to sign in", async () => {
+    await page.goto(`${BASE}/`);
+    assert.match(page.url(), /\/signin$/);
+    await page.screenshot({ path: `${ARTEFACTS}/signin.png` });
+  });
+
+  it("is signed in by the one-time link", async () => {
+    await page.goto(process.env.GATEHOUSE_LINK);
+    await page.waitForURL(`${BASE}/`);
+    await page.getByText("Alice Martin").waitFor();
+    await page.screenshot({ path: `${ARTEFACTS}/home.png` });
+  });
+
+  it("cannot use the link a second time", async () => {
+    const other = await (await browser.newContext()).newPage();
+    await other.goto(process.env.GATEHOUSE_LINK);
+    await other.waitForLoadState("networkidle");
+    assert.doesNotMatch(await other.textContent("body"), /Alice/);
+    await other.context().close();
+  });
+
+  it("tries /chat in its playground and sees it stream", async () => {
+    await page.goto(`${BASE}/chat/playground/`);
+    const box = page.getByRole("textbox").first();
+    await box.waitFor();
+    await box.fill("[tokens 60] [delay 0.05]");
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText("t1 t2 t3").first().waitFor();
+    assert.equal(await page.getByText("t59 t60").count(), 0, "it came in one piece");
+    await page.getByText("t59 t60").first().waitFor();
+    await page.screenshot({ path: `${ARTEFACTS}/playground.png` });
+  });
+
+  for (const name of ["summarize", "agent"]) {
+    it(`opens the playground of /${name}`, async () => {
+      await page.goto(`${BASE}/${name}/playground/`);
+      await page.getByRole("button", { name: "Start" }).waitFor();
+    });
+  }
+
+  it("reads the API documentation without the network", async () => {
+    await page.goto(`${BASE}/docs`);
+    await page.getByRole("button", { name: "Authorize" }).waitFor();
+    await page.getByText("/agent/invoke").first().waitFor();
+    await page.screenshot({ path: `${ARTEFACTS}/docs.png` });
+  });
+
+  it("saw no error on any of these pages, and nothing from elsewhere", () => {
+    assert.deepEqual(troubles, []);
+  });
+
+  it("signs out", async () => {
+    await page.goto(`${BASE}/`);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL(/\/signin/);
+    await page.goto(`${BASE}/`);
+    assert.match(page.url(), /\/signin/);
+  });
+});
