@@ -66,7 +66,7 @@ class ServedRunnable(Runnable[Any, Any]):
         async for chunk in self._run(input, config, Tap("stream")):
             yield chunk
 
-    async def astream_events(
+    async def astream_events(  # type: ignore[override]  # one of LangChain's overloads, by its v2 events
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         async for event in self._run(input, config, Tap("events", kwargs)):

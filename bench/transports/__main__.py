@@ -89,7 +89,7 @@ async def running(
     folder: Path, names: set[ServerName], cores: list[int]
 ) -> AsyncIterator[Mapping[ServerName, Server]]:
     """Yield these servers when they answer, all pinned to the first core; end them afterwards."""
-    folder.mkdir()  # noqa: ASYNC240  # nothing else is going on
+    folder.mkdir(parents=True)  # noqa: ASYNC240  # nothing else is going on
     redis = redis_server(folder, cores[-1])
     servers = {name: server_of(name, folder, redis.port, cores[0]) for name in names}
     try:

@@ -1,10 +1,11 @@
 """Stock LangServe, as its documentation shows it: what Gatehouse is compared with."""
 
-from chains.scripted import ScriptedChatModel
 from fastapi import FastAPI
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langserve import add_routes
+
+from chains.scripted import ScriptedChatModel
 
 prompt = ChatPromptTemplate.from_messages(
     [("system", "You are the assistant of a bank. Answer briefly and clearly."), ("human", "{input}")]
