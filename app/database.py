@@ -53,9 +53,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def open_engine(url: str) -> AsyncEngine:
+def open_engine(url: str, pool_size: int = 10) -> AsyncEngine:
     """Return an engine for an SQLAlchemy URL with an async driver. No connection is made yet.
 
+    A server database keeps `pool_size` connections, and opens as many again under load.
     For a SQLite file the folder is created, readable by its owner only. Raises SQLAlchemyError for a
     URL that cannot be used, ModuleNotFoundError when its driver is not installed.
     """
@@ -64,7 +65,12 @@ def open_engine(url: str) -> AsyncEngine:
         return _open_sqlite(parsed)
     # pre-ping: a connection that the server or a proxy closed is replaced before it is used
     return create_async_engine(
-        parsed, pool_pre_ping=True, pool_size=10, max_overflow=10, pool_timeout=10, pool_recycle=1800
+        parsed,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=10,
+        pool_recycle=1800,
     )
 
 

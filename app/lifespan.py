@@ -61,7 +61,7 @@ def services_of(connection: HTTPConnection) -> Services:
 async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -> AsyncIterator[Services]:
     """Open every part and yield them. Raises CannotStart with the name of the part that can't work."""
     async with AsyncExitStack() as stack:
-        engine = open_engine(settings.database)
+        engine = open_engine(settings.database, settings.database_pool)
         stack.push_async_callback(engine.dispose)
         if reason := await why_not_ready(engine):
             raise CannotStart(f"database: {reason}")

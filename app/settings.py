@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; by default a SQLite file in the data folder"
     )
+    database_pool: int = Field(10, gt=0, description="connections that a process keeps to the database")
     redis_url: SecretStr | None = Field(
         None, description="redis:// or rediss:// URL; by default an in-process store (one worker only)"
     )

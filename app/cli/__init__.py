@@ -1,4 +1,4 @@
-"""The `gatehouse` command. What is heavy is imported by the commands that use it, so that `--help` is quick."""
+"""The `gatehouse` command. Commands import what is heavy when they run, so that `--help` is quick."""
 
 from typing import Annotated
 
@@ -13,12 +13,10 @@ from app.cli.routes import routes
 from app.cli.serve import serve
 from app.cli.token import token
 
-PLAIN = {"help_option_names": ["-h", "--help"]}
-
 gatehouse = typer.Typer(
     name="gatehouse",
     cls=Commands,
-    context_settings=PLAIN,
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -28,7 +26,7 @@ gatehouse = typer.Typer(
 
 @gatehouse.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # noqa: ARG001  # read by Commands
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # read by Commands
 ) -> None:
     """Serve LangChain runnables to the authenticated user.
 

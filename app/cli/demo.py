@@ -56,7 +56,9 @@ async def seed_and_make_keys(settings: "Settings") -> "tuple[SeedResult, tuple[D
         try:
             return seeded, await demo_keys(api_keys, settings.data_dir)
         except OSError as error:
-            raise Failed(f"data folder: {settings.data_dir} cannot keep the keys ({error.strerror})") from None
+            raise Failed(
+                f"data folder: {settings.data_dir} cannot keep the keys ({error.strerror})"
+            ) from None
 
 
 def described(seeded: "SeedResult", keys: "tuple[DemoKey, ...]") -> dict[str, object]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.auth.api_keys import ApiKeys
 from app.auth.principal import ALL_SCOPES
+from app.cli.failure import Failed
 from app.errors import InvalidCredential
 from tools.portfolio.demo_data import DEMO_CUSTOMERS, DemoCustomer
 
@@ -29,9 +30,16 @@ async def demo_keys(api_keys: ApiKeys, data_dir: Path) -> tuple[DemoKey, ...]:
     """Return a key for each of the demo's users: the one that is kept, or else a new one, kept from now on.
 
     A kept key that was revoked, or is of another database, is replaced. The file is readable by its owner
-    only. Raises OSError when the folder cannot be used.
+    only. Raises Failed when the folder cannot keep it.
     """
-    file = data_dir / FILE
+    try:
+        return await kept_or_made(api_keys, data_dir / FILE)
+    except OSError as error:
+        raise Failed(f"data folder: {data_dir} cannot keep the demo's keys ({error.strerror})") from None
+
+
+async def kept_or_made(api_keys: ApiKeys, file: Path) -> tuple[DemoKey, ...]:
+    """Raises OSError."""
     kept = await asyncio.to_thread(read, file)
     keys = tuple(
         [

@@ -11,6 +11,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DURATION = re.compile(r"(\d{1,9})([smhd])")
 LONGEST = timedelta(days=3650)
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # a scope-token of RFC 6749 section 3.3
+PLAN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 CLAIM = re.compile(r"([a-z][a-z0-9_]{0,63})=(.{1,255})")
 # What the server itself puts into `configurable`, or into a token
 OWN_CLAIMS = frozenset({
@@ -24,7 +25,9 @@ def duration(text: str) -> timedelta:
     match = DURATION.fullmatch(text)
     length = timedelta(**{UNITS[match[2]]: int(match[1])}) if match else None
     if length is None or length > LONGEST:
-        raise typer.BadParameter(f"{text!r} is no duration of at most ten years, such as 30d, 12h, 90m or 45s.")
+        raise typer.BadParameter(
+            f"{text!r} is no duration of at most ten years, such as 30d, 12h, 90m or 45s."
+        )
     return length
 
 
@@ -40,7 +43,9 @@ def scopes(given: Sequence[str]) -> list[str]:
     """Return the scopes, each checked: one that no token could carry would never be granted."""
     for scope in given:
         if not SCOPE.fullmatch(scope):
-            raise typer.BadParameter(f"{scope!r} is no scope, such as runnable:chat or *.", param_hint="--scope")
+            raise typer.BadParameter(
+                f"{scope!r} is no scope, such as runnable:chat or *.", param_hint="--scope"
+            )
     return list(given)
 
 
@@ -67,3 +72,10 @@ def name(text: str) -> str:
         return identifier(text)
     except ValueError as error:
         raise typer.BadParameter(f"{error}.") from None
+
+
+def plan(text: str) -> str:
+    """Return the name of a plan."""
+    if not PLAN.fullmatch(text):
+        raise typer.BadParameter(f"{text!r} is no plan: a name has 1 to 64 of a-z, 0-9, - and _.")
+    return text

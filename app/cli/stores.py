@@ -31,7 +31,9 @@ async def open_database(settings: "Settings", *, ready: bool = True) -> "AsyncIt
             raise Failed(f"database: {reason}")
         yield engine
     except (SQLAlchemyError, OSError) as error:
-        raise Failed(f"database: it failed ({type(error).__name__}); gatehouse db status says more") from error
+        raise Failed(
+            f"database: it failed ({type(error).__name__}); gatehouse db status says more"
+        ) from error
     finally:
         await engine.dispose()
 

@@ -147,7 +147,8 @@ class LogWriter:
                 self._written.notify_all()
             # the first record of a burst went out at once; those that follow go together
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._many.wait(), FLUSH_SECONDS)
+                async with asyncio.timeout(FLUSH_SECONDS):  # wait_for would swallow a cancellation
+                    await self._many.wait()
 
     async def _write(self) -> None:
         """Append everything in `_writing`, and take out of it what is done with."""

@@ -25,6 +25,7 @@ from app.runs.engine import Multitask, Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
 from app.serving import sse
+from app.serving.leaving import while_connected
 from chains.registry import Entry
 
 IdempotencyKey = Annotated[
@@ -126,7 +127,7 @@ async def chat(
     """Answer in one piece."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key)
-    return await answer(services, started.run)
+    return await while_connected(request, answer(services, started.run))
 
 
 @router.post("/chat/stream", response_class=EventSourceResponse, responses=STARTING)

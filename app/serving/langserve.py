@@ -16,6 +16,7 @@ from app.errors import ApiError, RunFailed
 from app.lifespan import services_of
 from app.serving.bodies import normalised
 from app.serving.context import rebuild_config
+from app.serving.leaving import while_connected
 from app.serving.served import ServedRunnable
 from chains.registry import Entry
 
@@ -52,13 +53,17 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
             handle = super().get_route_handler()
             endpoint = self.path.rsplit("/", 1)[-1]
 
-            async def tended(request: Request) -> Response:
+            async def tended(original: Request) -> Response:
+                request = original
                 settings = services_of(request).settings
                 if request.method == "POST":
                     checked = await normalised(request, entry, endpoint, settings.max_batch)
                     request = with_body(request, checked.body)
                     request.state.thread_ids = checked.thread_ids
-                response = await handle(request)
+                if endpoint in ("invoke", "batch"):
+                    response = await while_connected(original, handle(request))
+                else:
+                    response = await handle(request)
                 run_id = getattr(request.state, "run_id", None)
                 if run_id and endpoint != "batch":  # a batch has a run for each item
                     response.headers["x-run-id"] = str(run_id)

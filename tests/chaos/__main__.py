@@ -6,14 +6,15 @@ import json
 import sys
 import tempfile
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import fill
 
 from bench.machine import machine
 from tests.chaos.experiment import Experiment, conduct
 from tests.chaos.findings import Findings
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
+WIDTH = 110
 
 
 def main() -> int:
@@ -58,19 +59,17 @@ def parsed() -> argparse.Namespace:
 def written(plan: Experiment, found: Findings) -> str:
     """Return the report."""
     facts = machine()
-    return f"""# Chaos test
-
-{plan.replicas} Gatehouse processes over one Redis and one database. {plan.runs} runs of {plan.tokens}
-tokens, {plan.concurrency} at once, a token every {plan.delay * 1000:.0f} ms. Each run has a client that
-starts it at a random replica, drops its connection at random moments and joins again at a random replica,
-dead or alive, until it has seen `end`; then it reads the run once more from its start, and its state. Meanwhile
-processes are killed with `kill -9` and started again, or stopped for longer than their lease and woken
-up. Seed {plan.seed}, lease {plan.lease} s, at most {plan.max_attempts} attempts at a run, a log of
-{plan.log_length} events. How to repeat it: `make chaos`.
-
-{found.as_markdown()}
-{facts["date"]}, {facts["machine"]}, Python {facts["versions"]["python"]}, {datetime.now(UTC):%H:%M} UTC.
-"""
+    how = (
+        f"{plan.replicas} Gatehouse processes over one Redis and one database. {plan.runs} runs of "
+        f"{plan.tokens} tokens, {plan.concurrency} at once, a token every {plan.delay * 1000:.0f} ms. Each run "
+        "has a client that starts it at a random replica, drops its connection at random moments and joins "
+        "again at a random replica, dead or alive, until it has seen `end`; then it reads the run once more "
+        "from its start, and its state. Meanwhile processes are killed with `kill -9` and started again, or "
+        f"stopped for longer than their lease and woken up. Seed {plan.seed}, lease {plan.lease} s, at most "
+        f"{plan.max_attempts} attempts at a run, a log of {plan.log_length} events. To repeat it: `make chaos`."
+    )
+    where = f"{facts['date']}, {facts['machine']}, Python {facts['versions']['python']}."
+    return f"# Chaos test\n\n{fill(how, WIDTH)}\n\n{found.as_markdown()}\n{where}\n"
 
 
 def say(text: str) -> None:

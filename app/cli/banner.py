@@ -1,0 +1,56 @@
+"""What a development server says when it is up."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from rich.console import Console
+
+from app.cli.demo_keys import DemoKey
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on, and how it is reached
+QUESTION = {"query": "How is my portfolio doing?", "runnable": "agent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """`link` is the token of the sign-in link; `model` says which chat model answers."""
+
+    url: str
+    link: str
+    model: str
+    keys: Sequence[DemoKey]
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the address by which a server on this machine is reached."""
+    host = EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def curl(url: str, key: str) -> str:
+    """Return a command, in one line, that asks the agent about the caller's own portfolio."""
+    headers = (f"x-api-key: {key}", "content-type: application/json")
+    return " ".join(
+        ["curl -N", f"{url}/api/chat/stream"]
+        + [f"-H {shlex.quote(header)}" for header in headers]
+        + [f"-d {shlex.quote(json.dumps(QUESTION))}"]
+    )
+
+
+def print_banner(banner: Banner) -> None:
+    """Print it on stdout. What is to be copied stands on a line of its own, which is never broken."""
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+    console.print(f"\nGatehouse {version('gatehouse')} answers on {banner.url}", style="bold")
+    console.print(f"Chat model: {banner.model}")
+    console.print("\nSign in as alice of acme, once and within an hour:", style="bold")
+    console.print(f"{banner.url}/signin?link={banner.link}")
+    console.print("\nAPI keys", style="bold")
+    for key in banner.keys:
+        console.print(f"{key.customer.user_id} of {key.customer.tenant_id}:  {key.key}")
+    console.print("\nAsk alice's assistant:", style="bold")
+    console.print(curl(banner.url, banner.keys[0].key))
+    console.print("\nCtrl+C stops the server.\n")
+    console.file.flush()

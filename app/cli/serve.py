@@ -1,0 +1,108 @@
+"""`gatehouse serve`."""
+
+import asyncio
+import json
+import secrets
+import socket
+from typing import TYPE_CHECKING, Annotated
+from urllib.request import urlopen
+
+import typer
+
+from app.cli.environment import load_settings
+from app.cli.failure import Failed
+from app.cli.stores import open_api_keys
+
+if TYPE_CHECKING:
+    from app.cli.demo_keys import DemoKey
+    from app.lifespan import Services
+    from app.settings import Settings
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Address to listen on, above GATEHOUSE_HOST.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="NUMBER", min=0, max=65535, help="Port to listen on, above PORT.")
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(metavar="NUMBER", min=1, max=64, help="Processes; more than one need Redis.")
+    ] = 1,
+) -> None:
+    """Start the server.
+
+    The first SIGTERM or Ctrl+C lets open streams end, for at most GATEHOUSE_DRAIN_SECONDS, and exits with
+    0. A second one ends at once. In development a banner on stdout says how to sign in.
+    """
+    settings = with_start_link(load_settings(host=host, port=port))
+    if workers > 1 and settings.redis_url is None:
+        raise Failed(
+            f"--workers {workers} needs GATEHOUSE_REDIS_URL: the in-process store is one process's own, and "
+            "a run could not be read from another"
+        )
+    from app.server import StartFailed
+
+    try:
+        run(settings, workers)
+    except StartFailed as error:
+        raise Failed(str(error)) from error
+    except KeyboardInterrupt:
+        raise Failed("stopped before open streams had ended") from None
+
+
+def with_start_link(settings: "Settings") -> "Settings":
+    """Return the settings with a token for the sign-in link, in development."""
+    from pydantic import SecretStr
+
+    if not settings.development or settings.start_link is not None:
+        return settings
+    return settings.model_copy(update={"start_link": SecretStr(secrets.token_urlsafe(32))})
+
+
+def run(settings: "Settings", workers: int) -> None:
+    """Raises StartFailed, Failed, KeyboardInterrupt."""
+    from app.cli.demo_keys import demo_keys
+    from app.server import listen, run_many, run_one
+
+    listener = listen(settings.host, settings.port)
+
+    async def announce_one(services: "Services") -> None:
+        if settings.development:
+            keys = await demo_keys(services.authenticator.api_keys, settings.data_dir)
+            announce(settings, listener, services.model.label, keys)
+
+    def announce_many() -> None:
+        if settings.development:
+            keys = asyncio.run(keys_of(settings))
+            announce(settings, listener, model_of(settings, listener), keys)
+
+    if workers == 1:
+        run_one(settings, listener, announce_one)
+    else:
+        run_many(settings, workers, listener, announce_many)
+
+
+def announce(settings: "Settings", listener: socket.socket, model: str, keys: "tuple[DemoKey, ...]") -> None:
+    """Print the banner."""
+    from app.cli.banner import Banner, print_banner, url_of
+
+    link = settings.start_link.get_secret_value() if settings.start_link else ""
+    url = url_of(settings.host, listener.getsockname()[1])
+    print_banner(Banner(url, link, model, keys))
+
+
+async def keys_of(settings: "Settings") -> "tuple[DemoKey, ...]":
+    """Raises Failed."""
+    from app.cli.demo_keys import demo_keys
+
+    async with open_api_keys(settings) as api_keys:
+        return await demo_keys(api_keys, settings.data_dir)
+
+
+def model_of(settings: "Settings", listener: socket.socket) -> str:
+    """Return which chat model answers, as the workers say."""
+    from app.cli.banner import url_of
+
+    with urlopen(f"{url_of(settings.host, listener.getsockname()[1])}/readyz", timeout=10) as answer:  # noqa: S310  # http, our own
+        return str(json.load(answer)["model"])
