@@ -55,7 +55,7 @@ def reason(error: Exception) -> str:
             return " ".join(f"{part}{error}".split())
     if isinstance(error, SQLAlchemyError):  # its text may hold the URL and its password
         return f"database: GATEHOUSE_DATABASE_URL cannot be used ({type(error).__name__})"
-    return redact(f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return str(redact(f"{type(error).__name__}: {' '.join(str(error).split())}"))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -26,7 +26,9 @@ gatehouse = typer.Typer(
 
 @gatehouse.callback()
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,  # read by Commands
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an error.")
+    ] = False,  # read by Commands
 ) -> None:
     """Serve LangChain runnables to the authenticated user.
 

@@ -49,7 +49,8 @@ def print_banner(banner: Banner) -> None:
     console.print(f"{banner.url}/signin?link={banner.link}")
     console.print("\nAPI keys", style="bold")
     for key in banner.keys:
-        console.print(f"{key.customer.user_id} of {key.customer.tenant_id}:  {key.key}")
+        whose = f"{key.customer.user_id} of {key.customer.tenant_id}:"
+        console.print(f"{whose:<15}{key.key}")
     console.print("\nAsk alice's assistant:", style="bold")
     console.print(curl(banner.url, banner.keys[0].key))
     console.print("\nCtrl+C stops the server.\n")

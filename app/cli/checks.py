@@ -1,26 +1,27 @@
-"""What `gatehouse doctor` tests. Each check tests one configured part by using it."""
+"""What `gatehouse doctor` tests: every configured part, by using it."""
 
 import asyncio
-import os
+import json
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from http.client import HTTPException
 from typing import Literal
+from urllib.error import URLError
 from urllib.request import urlopen
 
 from redis.exceptions import RedisError
+from sqlalchemy.engine import make_url
 
 from app.auth.configuration import BadConfiguration
-from app.auth.jwt import JwtVerifier
-from app.auth.peppers import Peppers
 from app.auth.dev_secrets import api_key_pepper
+from app.auth.key_source import load_keys
+from app.auth.peppers import Peppers
 from app.cli.banner import url_of
 from app.cli.failure import Failed
 from app.cli.stores import open_database
 from app.lifespan import CannotStart, open_redis
-from app.server import StartFailed, listen, reason
+from app.server import StartFailed, listen
 from app.settings import Settings
 from app.telemetry.logs import redact
 from chains import registry
@@ -30,27 +31,166 @@ from tools.portfolio.store import PortfolioStore
 from tools.registry import BadTool, Stores, build_tools
 
 OLDEST_REDIS = (6, 2)
-MODEL_SECONDS = 30
-QUESTION = "Answer with one word: is water wet?"
+MODEL_SECONDS = 30  # within which the first token must come
+QUESTION = "Is water wet? Answer with one word."
 
 State = Literal["ok", "warning", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check found. `detail` says what is wrong and how to mend it, or what is used."""
+    """What a check found: what is used, or what is wrong and how to mend it."""
 
     part: str
     state: State
     detail: str
 
 
-async def check_settings(settings: Settings) -> Finding:
-    if settings.development:
-        return Finding("settings", "ok", "development: unset parts use their embedded defaults")
-    if settings.model_copy(update={"model": settings.chat_model.chosen}).model in ("embedded", "scripted"):
-        return Finding(
-            "settings", "warning", f"production with the {settings.chat_model.chosen} model: set OPENAI_API_KEY "
-            "or GATEHOUSE_MODEL",
-        )  # fmt: skip
-    return Finding("settings", "ok", "production")
+class Unusable(Exception):
+    """A part cannot be used; the message says why and how to mend it."""
+
+
+class Doubtful(Exception):
+    """A part can be used, but perhaps not as it is meant; the message says why."""
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Return what every check found, in the order in which a start needs the parts."""
+    return [await found_by(part, check, settings) for part, check in CHECKS.items()]
+
+
+async def found_by(part: str, check: "Check", settings: Settings) -> Finding:
+    try:
+        return Finding(part, "ok", await check(settings))
+    except Doubtful as error:
+        return Finding(part, "warning", str(error))
+    except Unusable as error:
+        return Finding(part, "failed", str(error))
+
+
+async def environment(settings: Settings) -> str:
+    if not settings.development:
+        return "production"
+    if settings.host not in ("127.0.0.1", "::1", "localhost"):
+        raise Doubtful(f"development, and others reach {settings.host}: set GATEHOUSE_ENVIRONMENT=production")
+    return "development"
+
+
+async def data_folder(settings: Settings) -> str:
+    def write() -> None:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=settings.data_dir):
+            pass
+
+    if not settings.development:
+        return "not used in production"
+    try:
+        await asyncio.to_thread(write)
+    except OSError as error:
+        raise Unusable(
+            f"{settings.data_dir} cannot be written ({error.strerror}): name another in GATEHOUSE_DATA_DIR"
+        ) from None
+    return f"{settings.data_dir} can be written"
+
+
+async def database(settings: Settings) -> str:
+    try:
+        async with open_database(settings):
+            return f"{make_url(settings.database).get_backend_name()}, its schema is up to date"
+    except Failed as error:
+        raise Unusable(str(error).removeprefix("database: ")) from None
+
+
+async def redis(settings: Settings) -> str:
+    try:
+        async with open_redis(settings) as client:
+            if settings.redis_url is None:
+                return "the in-process store (one worker only; GATEHOUSE_REDIS_URL names another)"
+            version = str((await client.info("server"))["redis_version"])
+    except CannotStart as error:
+        raise Unusable(str(error).removeprefix("Redis: ")) from None
+    except (RedisError, ValueError, OSError) as error:
+        raise Unusable(f"GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__})") from None
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
+        raise Unusable(f"it is version {version}, and Gatehouse needs 6.2 or newer")
+    return f"version {version}"
+
+
+async def identity(settings: Settings) -> str:
+    def read() -> set[str]:
+        Peppers.parse(api_key_pepper(settings))
+        return {key.algorithm for key in load_keys(settings).keys}
+
+    try:
+        algorithms = await asyncio.to_thread(read)
+    except BadConfiguration as error:
+        raise Unusable(str(error)) from None
+    return f"tokens of {settings.issuer} ({', '.join(sorted(algorithms))}), API keys"
+
+
+async def chat_model(settings: Settings) -> str:
+    """Ask for one token: what is behind a URL or a key shows only when it is used."""
+    label = settings.chat_model.chosen
+    try:
+        async with asyncio.timeout(MODEL_SECONDS), open_chat_model(settings.chat_model) as opened:
+            label = opened.label
+            async with aclosing(opened.model.astream(QUESTION)) as answer:  # type: ignore[type-var]
+                async for _ in answer:
+                    return f"{label} answers"
+    except ModelUnavailable as error:
+        raise Unusable(" ".join(str(error).split())) from None
+    except TimeoutError:
+        raise Unusable(
+            f"{label} did not answer within {MODEL_SECONDS} s: check its address and key"
+        ) from None
+    except Exception as error:  # whatever a provider's client raises
+        text = redact(" ".join(str(error).split()))[:200]
+        raise Unusable(f"{label} does not answer ({type(error).__name__}: {text})") from None
+    raise Unusable(f"{label} answered nothing")
+
+
+async def served(settings: Settings) -> str:
+    try:
+        async with open_database(settings, ready=False) as engine:
+            tools = build_tools(Stores(portfolio=PortfolioStore(engine)))
+            entries = registry.check(registry.REGISTRY)
+            registry.build(entries, registry.Parts(ScriptedChatModel(), tools))
+    except registry.BadRegistry as error:
+        raise Unusable(f"chains/registry.py: {error}") from None
+    except BadTool as error:
+        raise Unusable(f"tools/registry.py: {error}") from None
+    except Failed:
+        raise Doubtful("not tested, since the database cannot be used") from None
+    return f"{len(entries)} runnables, {len(tools)} tools"
+
+
+async def port(settings: Settings) -> str:
+    try:
+        listen(settings.host, settings.port).close()
+    except StartFailed as error:
+        if await asyncio.to_thread(is_gatehouse, url_of(settings.host, settings.port)):
+            raise Doubtful(f"{settings.port} is in use by a Gatehouse that runs already") from None
+        raise Unusable(str(error)) from None
+    return f"{settings.port} on {settings.host} is free"
+
+
+def is_gatehouse(url: str) -> bool:
+    try:
+        with urlopen(f"{url}/livez", timeout=2) as answer:  # noqa: S310  # http, this machine
+            return bool(json.load(answer) == {"status": "ok"})
+    except (URLError, OSError, ValueError):
+        return False
+
+
+Check = Callable[[Settings], Awaitable[str]]
+
+CHECKS: dict[str, Check] = {
+    "settings": environment,
+    "data folder": data_folder,
+    "database": database,
+    "Redis": redis,
+    "identity": identity,
+    "chat model": chat_model,
+    "runnables": served,
+    "port": port,
+}

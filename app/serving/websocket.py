@@ -13,16 +13,18 @@ from app.middleware import send_problem
 from app.serving.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
 from app.serving.frames import PONG, Vocabulary, vocabulary_of
 from app.serving.websocket_viewers import Viewers
-from app.serving.websocket_writer import TIMED_OUT, Leave, Writer
+from app.serving.websocket_writer import Leave, Writer
 
 SUBPROTOCOL = "gatehouse"
 MAX_BAD_FRAMES = 10
 IDLE_SECONDS = 600.0
+LOOKS = 4  # at a frame that is not taken, until it has taken too long
 
 GOING_AWAY = 1001
 INTERNAL_ERROR = 1011
 BAD_FRAMES = 4400
 CREDENTIAL_ENDED = 4401
+TIMED_OUT = 4408
 
 
 class UpgradeRequired(ApiError):
@@ -67,7 +69,8 @@ class Socket:
         services = services_of(websocket)
         self.websocket = websocket
         self.principal: Principal = websocket.state.principal
-        self.writer = Writer(websocket, services.settings.send_timeout)
+        self.send_timeout = services.settings.send_timeout
+        self.writer = Writer(websocket)
         self.tasks = asyncio.TaskGroup()
         self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
         self.bucket = TokenBucket()
@@ -119,15 +122,16 @@ class Socket:
                 await self.viewers.add(command)
 
     async def _watch(self) -> None:
-        """Raise Leave when the credential expires, or when no frame came for long and no run goes on."""
+        """Raise Leave when the credential expires, frames are not read, or nothing goes on for long."""
         while True:
-            valid = self._valid_seconds()
+            valid, idle = self._valid_seconds(), self._idle_seconds()
             if valid <= 0:
                 raise Leave(CREDENTIAL_ENDED, "the credential has expired")
-            idle = self._idle_seconds()
+            if self.writer.waiting_seconds() >= self.send_timeout:
+                raise Leave(TIMED_OUT, "frames are not read")
             if idle >= IDLE_SECONDS:
                 raise Leave(TIMED_OUT, "idle")
-            await asyncio.sleep(min(valid, IDLE_SECONDS - idle))
+            await asyncio.sleep(min(valid, IDLE_SECONDS - idle, self.send_timeout / LOOKS))
 
     def _valid_seconds(self) -> float:
         expires_at = self.principal.expires_at

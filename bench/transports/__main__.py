@@ -122,11 +122,11 @@ def server_of(name: ServerName, folder: Path, redis_port: int, core: int) -> Ser
 def report(found: Found, effort: Effort, rounds: int, seconds: float, *, write: bool) -> None:
     facts = machine()
     how = (
-        f"Medians of {rounds} interleaved rounds; every server on one core, the load and Redis on another. The "
-        f"same scripted chain everywhere but in the floor; answers of 300 tokens, {effort.streams} streams at once "
-        f"or one; memory with {effort.open_streams} streams of a token a second, in a fresh process. CPU is that "
-        f"of the server's process, user and system. It took {seconds:.0f} s, at a load average of "
-        f"{os.getloadavg()[1]:.1f}."
+        f"Medians of {rounds} interleaved rounds; every server on one core, the load and Redis on another. "
+        "The same scripted chain everywhere but in the floor. Answers of 300 tokens, over "
+        f"{effort.streams} streams at once or over one; memory with {effort.open_streams} streams of a token "
+        "a second, in a fresh process. CPU is that of the server's process, user and system. It took "
+        f"{seconds:.0f} s, at a load average of {os.getloadavg()[1]:.1f}."
     )
     text = markdown(medians(found), facts, how)
     say(text)

@@ -184,4 +184,11 @@ def _distinct(candidates: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
 
 
 def _count(arguments: Arguments) -> int:
-    return sum(len(value) if isinstance(value, list) else 1 for value in arguments.values())
+    """Return how many values of a message the arguments hold; arithmetic has one per number and sign."""
+    return sum(_size(value) for value in arguments.values())
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, list):
+        return len(value)
+    return max(1, len(_ARITHMETIC_PARTS.findall(value))) if isinstance(value, str) else 1

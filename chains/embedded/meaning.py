@@ -14,13 +14,16 @@ from operator import mul
 from chains.embedded.examples import CONVERSATION, REQUESTS, TOOLS
 from chains.embedded.tool_schema import Tool
 
+LONGEST = 600  # characters: what is read must fit into one batch of the model
 NEAREST = 3  # examples of each kind that a message is compared with
 
 Vector = Sequence[float]
 
 
 def wants(text: str) -> str:
-    """Return the prompt at whose end the model's state stands for `text`."""
+    """Return the prompt at whose end the model's state stands for `text`; of a long one start and end."""
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
     return f'The user says "{text}" because they want in one word:"'
 
 

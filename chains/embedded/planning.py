@@ -6,6 +6,7 @@ so that one piece of code serves synchronous and asynchronous callers.
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chains.embedded.arguments import Arguments, fill
 from chains.embedded.clauses import requests_in
@@ -14,17 +15,20 @@ from chains.embedded.relevance import Fit, ranked, wants_a_tool
 from chains.embedded.tool_schema import Parameter, Tool
 from chains.embedded.values import Values
 
+LONGEST = 4_000  # characters of a message that are looked at; of a longer one its start and its end
+MOST_REQUESTS = 4  # in one message: the last ones count
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Asks for the vectors of prompts, by prompt."""
+    """Asks for the vectors of prompts, as a mapping by prompt."""
 
     prompts: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Choose:
-    """Asks for the index of the arguments that a request means."""
+    """Asks which of the possible arguments a request means, as one of `options`."""
 
     tool: Tool
     request: str
@@ -41,27 +45,65 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Lack:
-    """A tool that a message asks for without giving the values of `missing`."""
+    """A tool that a message asks for without giving what it needs."""
 
     tool: Tool
     missing: Sequence[Parameter]
 
-    @property
-    def question(self) -> str:
-        """The question back to the user."""
-        names = [_in_words(parameter) for parameter in self.missing]
-        listed = ", ".join(names[:-1]) + " and " * (len(names) > 1) + names[-1]
-        return f"To {self.tool.words} I need {listed}. Which should I use?"
-
 
 Step = Call | Lack
-Planning = Generator[Read | Choose, object, list[Step]]
+Planning = Generator[Read | Choose, Any, list[Step]]
 
 
-def plan(message: str, tools: Sequence[Tool], *, must_call: bool = False) -> Planning:
-    """Yield questions to the model and return the calls and questions back that a message needs, in order.
+def learn() -> Generator[Read, Mapping[str, Vector], Meaning]:
+    """Yield a question to the model and return what it takes to compare messages and tools."""
+    vectors = yield Read([*BACKGROUND, *(prompt for tool in BACKGROUND_TOOLS for prompt in tool)])
+    return Meaning(vectors)
 
-    A `Read` is answered with a mapping of vectors by prompt, a `Choose` with an index into its options.
-    With `must_call` every request is taken to want a tool.
+
+def plan(message: str, tools: Sequence[Tool], meaning: Meaning, *, must_call: bool = False) -> Planning:
+    """Yield questions to the model and return the calls that a message asks for, in its order.
+
+    What it asks for without saying enough is a Lack. With `must_call` every request wants a tool.
     """
-    ...
+    verbs = [tool.words.split()[0] for tool in tools]
+    steps: list[Step] = []
+    for request in requests_in(_shortened(message), verbs)[-MOST_REQUESTS:]:
+        vectors = yield Read([wants(request), *(prompt for tool in tools for prompt in tool_prompts(tool))])
+        best = _best(request, tools, meaning, vectors)
+        if must_call or wants_a_tool(request, best, meaning.asks(vectors[wants(request)])):
+            step = yield from _step(request, _with_values_of(message, best, tools))
+            if step not in steps:
+                steps.append(step)
+    return steps
+
+
+def _best(request: str, tools: Sequence[Tool], meaning: Meaning, vectors: Mapping[str, Vector]) -> Fit:
+    values = Values.of(request, _common(tools))
+    return ranked(request, [(tool, fill(tool, values)) for tool in tools], meaning, vectors)[0]
+
+
+def _with_values_of(message: str, fit: Fit, tools: Sequence[Tool]) -> Fit:
+    """Return the fit with what another part of the message gives, if its own part says too little."""
+    if fit.filling.options:
+        return fit
+    return Fit(fit.tool, fit.score, fill(fit.tool, Values.of(_shortened(message), _common(tools))))
+
+
+def _step(request: str, fit: Fit) -> Generator[Choose, Arguments, Step]:
+    options = fit.filling.options
+    if not options:
+        return Lack(fit.tool, fit.filling.missing)
+    if len(options) == 1:
+        return Call(fit.tool.name, options[0])
+    return Call(fit.tool.name, (yield Choose(fit.tool, request, options)))
+
+
+def _common(tools: Sequence[Tool]) -> frozenset[str]:
+    return frozenset().union(*(tool.vocabulary for tool in tools))
+
+
+def _shortened(message: str) -> str:
+    if len(message) <= LONGEST:
+        return message
+    return f"{message[: LONGEST // 2]} {message[-LONGEST // 2 :]}"

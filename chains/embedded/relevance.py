@@ -35,15 +35,15 @@ class Fit:
 
 def ranked(
     request: str,
-    fillings: Mapping[Tool, Filling],
+    fillings: Sequence[tuple[Tool, Filling]],
     meaning: Meaning,
     vectors: Mapping[str, Vector],
 ) -> list[Fit]:
-    """Return the tools of `fillings` by how well they fit, the best first."""
-    shared = _shared_words(request, list(fillings))
+    """Return the tools by how well they fit, the best first."""
+    shared = _shared_words(request, [tool for tool, _ in fillings])
     here = vectors[wants(request)]
     fits = []
-    for tool, filling in fillings.items():
+    for tool, filling in fillings:
         score = meaning.relevance(here, [vectors[prompt] for prompt in tool_prompts(tool)])
         score += PER_VALUE * filling.found + PER_WORD * min(shared[tool.name], MOST_WORDS)
         if reads_the_callers_own(tool.description):

@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 
 import httpx
-from redis.asyncio import Redis
 
 from bench.processes import bearer
 from tests.chaos.findings import Findings
@@ -38,11 +37,8 @@ class Experiment:
 async def conduct(plan: Experiment, folder: Path, tell: Callable[[str], None]) -> Findings:
     """Return what was found. Servers keep their logs in `folder`; `tell` is given lines of progress."""
     settings = {"MAX_ATTEMPTS": str(plan.max_attempts), "LOG_LENGTH": str(plan.log_length)}
-    async with (
-        running_replicas(folder, plan.replicas, plan.lease, settings) as replicas,
-        Redis(port=replicas.redis.port) as redis,
-    ):
-        recovery = Recovery(redis)
+    async with running_replicas(folder, plan.replicas, plan.lease, settings) as replicas:
+        recovery = Recovery(replicas.redis, replicas.known)
         began = time.monotonic()
         stories = await disturbed(plan, replicas, recovery, tell)
         return Findings.of(stories, replicas, recovery, time.monotonic() - began)

@@ -47,7 +47,7 @@ class Findings:
     kills: int
     pauses: int
     restarts: int
-    unprovoked_restarts: int
+    unprovoked: list[str]
     gaps: int
     connections: int
     left: int
@@ -80,7 +80,7 @@ class Findings:
             kills=replicas.counts["kill"],
             pauses=replicas.counts["pause"],
             restarts=len(recovery.to_next_attempt),
-            unprovoked_restarts=recovery.unprovoked,
+            unprovoked=recovery.unprovoked,
             gaps=sum(live.gaps for live in lives),
             connections=sum(story.connections for story in stories),
             left=sum(story.left for story in stories),
@@ -119,7 +119,7 @@ class Findings:
             ("processes paused for longer than the lease", self.pauses),
             (
                 "next attempts made",
-                f"{self.restarts}, and {self.unprovoked_restarts} without a fault",
+                f"{self.restarts}, and {len(self.unprovoked)} without a fault",
             ),
             ("gaps told to clients", self.gaps),
             (

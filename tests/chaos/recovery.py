@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
@@ -34,21 +35,21 @@ class Executed:
 
 @dataclass(slots=True)
 class Recovery:
-    """Watches the logs of all runs for the first event of their next attempts. Times are in seconds."""
+    """Watches the logs of all runs for the first event of their next attempts. Times are in seconds.
+
+    `lives` are the processes by the names under which they hold leases.
+    """
 
     redis: Redis
+    lives: Mapping[str, Life]
     to_next_attempt: list[float] = field(default_factory=list)
     to_client: list[float] = field(default_factory=list)
-    unprovoked: int = 0
+    unprovoked: list[str] = field(default_factory=list)
     _runs: dict[str, Executed] = field(default_factory=dict)
-    _lives: dict[str, Life] = field(default_factory=dict)
 
-    async def started(self, run_id: str, life: Life | None) -> None:
-        """Note that a client has started a run, and in which process, where the client knows that."""
-        owner = await self._owner(run_id)
-        if owner and life:
-            self._lives[owner] = life
-        self._runs[run_id] = Executed(self._lives.get(owner) if owner else life)
+    async def started(self, run_id: str) -> None:
+        """Note that a client has started a run."""
+        self._runs[run_id] = Executed(await self._executor_of(run_id))
 
     def told(self, run_id: str, attempt: int) -> None:
         """Note that a client has come to know of an attempt."""
@@ -78,16 +79,16 @@ class Recovery:
         run = self._runs.get(run_id)
         if run is None:
             return
-        if run.life is not None:  # else it was taken over by a process that no client has started a run on
-            if run.life.gone_at is None:
-                self.unprovoked += 1
-            else:
-                run.fault_at[attempt] = run.life.gone_at
-                self.to_next_attempt.append(now - run.life.gone_at)
-        run.life = self._lives.get(await self._owner(run_id))
+        if run.life is None or run.life.gone_at is None:
+            whose = run.life.replica if run.life else "nobody"
+            self.unprovoked.append(f"run {run_id}, attempt {attempt}: it was executed by {whose}")
+        else:
+            run.fault_at[attempt] = run.life.gone_at
+            self.to_next_attempt.append(now - run.life.gone_at)
+        run.life = await self._executor_of(run_id)
         run.attempt = attempt
 
-    async def _owner(self, run_id: str) -> str:
-        """Return the name of the process that holds the run's lease; it is empty when nobody does."""
+    async def _executor_of(self, run_id: str) -> Life | None:
+        """Return the process that holds the run's lease, or None when nobody does."""
         owner = await self.redis.get(lease_key(run_id))
-        return text(owner) if owner else ""
+        return self.lives.get(text(owner)) if owner else None

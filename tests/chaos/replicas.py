@@ -10,10 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from bench.processes import Server, gatehouse_server, migrate, redis_ready, redis_server
-from tests.chaos.recovery import Life
+import httpx
+from redis.asyncio import Redis
 
-READY = "/readyz"
+from app.runs.attempts import lease_key
+from app.runs.replies import text
+from bench.processes import Server, bearer, gatehouse_server, migrate, redis_ready, redis_server
+from tests.chaos.recovery import Life
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +40,33 @@ def faults(rng: random.Random, every: tuple[float, float], lease: float) -> Iter
 
 @dataclass(slots=True)
 class Replicas:
-    """The servers by their index; `lives` are those of their present processes."""
+    """The servers by their index, and the lives of their processes: `known` by the owner of their leases."""
 
     servers: list[Server]
-    redis: Server
+    redis: Redis
     lease: float
-    lives: list[Life]
+    lives: dict[int, Life] = field(default_factory=dict)
+    known: dict[str, Life] = field(default_factory=dict)
     down: set[int] = field(default_factory=set)
     counts: dict[str, int] = field(default_factory=lambda: {"kill": 0, "pause": 0})
 
     @property
     def urls(self) -> list[str]:
         return [server.url for server in self.servers]
+
+    async def start(self, index: int) -> None:
+        """Return when a new process answers, and it is known under which name it holds leases."""
+        server = self.servers[index]
+        server.start()
+        await server.ready("/readyz")
+        body = {"query": "[tokens 3] [delay 0.1]"}
+        async with (
+            httpx.AsyncClient(base_url=server.url, headers=bearer(), timeout=30) as http,
+            http.stream("POST", "/api/chat/stream", json=body) as response,
+        ):
+            owner = await self.redis.get(lease_key(response.raise_for_status().headers["x-run-id"]))
+            self.lives[index] = self.known[text(owner)] = Life(server.name)
+            await response.aread()
 
     async def disturb(self, plan: Iterator[Fault], rng: random.Random) -> None:
         """Do what is planned, until it is done or this is cancelled. One replica is always left."""
@@ -68,23 +86,19 @@ class Replicas:
             server.send(signal.SIGSTOP)
             await asyncio.sleep(fault.down)
             server.send(signal.SIGCONT)
-            self.down.discard(index)
             await asyncio.sleep(2 * self.lease)  # by then others have its runs
             life.gone_at = None
-            return
-        server.send(signal.SIGKILL)
-        await server.gone(5)
-        await asyncio.sleep(fault.down)
-        self.lives[index] = Life(server.name)
-        server.start()
-        await server.ready(READY)
+        else:
+            server.send(signal.SIGKILL)
+            await server.gone(5)
+            await asyncio.sleep(fault.down)
+            await self.start(index)
         self.down.discard(index)
 
     def errors_logged(self) -> list[str]:
         """Return the lines of the servers' logs that tell of an error."""
-        lines = [
-            line for server in self.servers for line in server.log.read_text(errors="replace").splitlines()
-        ]
+        logs = [server.log.read_text(errors="replace") for server in self.servers]
+        lines = [line for log in logs for line in log.splitlines()]
         return [line for line in lines if '"level": "error"' in line or "[error" in line or "Error:" in line]
 
 
@@ -93,18 +107,17 @@ async def running_replicas(
     folder: Path, count: int, lease: float, settings: dict[str, str]
 ) -> AsyncIterator[Replicas]:
     """Yield replicas that are ready; end them and their Redis afterwards."""
-    redis = redis_server(folder)
-    shared = {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0", "RUN_LEASE": str(lease), **settings}
+    store = redis_server(folder)
+    shared = {"REDIS_URL": f"redis://127.0.0.1:{store.port}/0", "RUN_LEASE": str(lease), **settings}
     servers = [gatehouse_server(f"replica-{index}", folder, shared) for index in range(count)]
-    replicas = Replicas(servers, redis, lease, [Life(server.name) for server in servers])
-    try:
-        redis.start()
-        await redis_ready(redis)
-        await migrate(folder)
-        for server in servers:
-            server.start()
-        await asyncio.gather(*(server.ready(READY) for server in servers))
-        yield replicas
-    finally:
-        await asyncio.gather(*(server.stop() for server in servers))
-        await redis.stop()
+    async with Redis(port=store.port) as redis:
+        replicas = Replicas(servers, redis, lease)
+        try:
+            store.start()
+            await redis_ready(store)
+            await migrate(folder)
+            await asyncio.gather(*map(replicas.start, range(count)))
+            yield replicas
+        finally:
+            await asyncio.gather(*(server.stop() for server in servers))
+            await store.stop()

@@ -90,7 +90,7 @@ class Viewer:
         story.connections += 1
         try:
             async with self._opened(index, patience=rng.choice((1.0, 2.5, 20.0))) as response:
-                if await self._accepted(response, index):
+                if await self._accepted(response):
                     await self._read(response, leave_after)
         except httpx.ReadTimeout:
             story.silent += 1
@@ -118,14 +118,13 @@ class Viewer:
             "GET", f"{url}/api/runs/{self.story.run_id}/stream", headers=headers, timeout=patience
         )
 
-    async def _accepted(self, response: httpx.Response, index: int) -> bool:
+    async def _accepted(self, response: httpx.Response) -> bool:
         """Note the run's id; False when the replica could not answer now."""
         story = self.story
         if response.status_code == 200:
             if not story.run_id:
                 story.run_id = response.headers["x-run-id"]
-                first = story.connections == 1  # else it may have been started elsewhere
-                await self.recovery.started(story.run_id, self.replicas.lives[index] if first else None)
+                await self.recovery.started(story.run_id)
             return True
         await response.aread()
         if response.status_code in RETRIED:

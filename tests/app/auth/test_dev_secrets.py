@@ -46,6 +46,13 @@ class TestGeneratedSecret:
             assert len(set(pool.map(start, range(workers)))) == 1
         assert [file.name for file in settings.data_dir.iterdir()] == ["jwt_secret"]
 
+    def test_is_not_replaced_by_a_worker_that_looked_too_early(
+        self, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first = jwt_secret(make_settings())
+        monkeypatch.setattr(Path, "exists", lambda _path: False)
+        assert jwt_secret(make_settings()) == first
+
     def test_needs_a_folder_that_can_be_written(self, make_settings: MakeSettings, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(BadConfiguration, match="GATEHOUSE_DATA_DIR"):

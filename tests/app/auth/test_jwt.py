@@ -231,6 +231,19 @@ class TestForm:
         assert refused(signed(HEADER, good_claims(), secret=b"another secret of more than 32 bytes"))
 
 
+class TestFailureOfTheParser:
+    @pytest.mark.parametrize("error", [RuntimeError, RecursionError, MemoryError, OverflowError, KeyError])
+    @pytest.mark.parametrize("function", ["get_unverified_header", "decode"])
+    def test_is_a_bad_token_and_no_fault_of_the_server(
+        self, monkeypatch: pytest.MonkeyPatch, function: str, error: type[Exception]
+    ) -> None:
+        def fail(*_arguments: object, **_options: object) -> None:
+            raise error
+
+        monkeypatch.setattr(jwt, function, fail)
+        assert refused(token())
+
+
 class TestAsymmetricKeys:
     @pytest.mark.parametrize(
         ("key", "algorithm"), [(RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")],

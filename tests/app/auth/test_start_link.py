@@ -54,10 +54,19 @@ class TestStartLink:
         assert await link.redeem(TOKEN) is None
 
     @pytest.mark.parametrize("token", ["", "another", TOKEN.upper()])
-    async def test_that_was_never_registered_signs_nobody_in(self, link: StartLink, token: str) -> None:
+    async def test_that_was_never_registered_signs_nobody_in(
+        self, redis: Redis, link: StartLink, token: str
+    ) -> None:
         assert await link.redeem(token) is None
+        assert len(await redis.keys("*")) == 1
+
+    async def test_that_was_used_is_remembered_for_30_days_and_not_for_ever(
+        self, redis: Redis, link: StartLink
+    ) -> None:
+        await link.redeem(TOKEN)
+        [key] = await redis.keys("*")
+        assert 29 * 86_400 < await redis.ttl(key) <= 30 * 86_400
 
     async def test_is_kept_as_a_hash(self, redis: Redis, link: StartLink) -> None:
         [key] = await redis.keys("*")
         assert TOKEN.encode() not in key + await redis.get(key)
-        assert await redis.ttl(key) > 29 * 86_400

@@ -12,7 +12,7 @@ from app.serving.websocket_writer import Leave, Writer
 Send = Callable[[Message], Awaitable[None]]
 
 
-def writer(send: Send, timeout: float = 5) -> Writer:
+def writer(send: Send) -> Writer:
     """Return the writer of an accepted socket whose server sends like this."""
 
     async def receive() -> Message:
@@ -20,7 +20,7 @@ def writer(send: Send, timeout: float = 5) -> Writer:
 
     websocket = WebSocket({"type": "websocket", "state": {"request_id": "1"}}, receive, send)
     websocket.client_state = websocket.application_state = WebSocketState.CONNECTED
-    return Writer(websocket, timeout)
+    return Writer(websocket)
 
 
 async def gone(_: Message) -> None:
@@ -39,11 +39,6 @@ class TestSend:
                 await writes.send("{}")
             assert left.value.code is None
 
-    async def test_leaves_with_4408_when_a_frame_is_not_taken_in_time(self) -> None:
-        with pytest.raises(Leave) as left:
-            await writer(stuck, timeout=0.01).send("{}")
-        assert left.value.code == 4408
-
     async def test_lets_one_frame_out_at_a_time_in_the_order_of_asking(self) -> None:
         sent: list[str] = []
 
@@ -56,12 +51,34 @@ class TestSend:
         await asyncio.gather(*(writes.send(str(n)) for n in range(3)))
         assert sent == ["begin 0", "end 0", "begin 1", "end 1", "begin 2", "end 2"]
 
-    async def test_does_not_count_the_wait_for_another_frame(self) -> None:
-        async def slow(_: Message) -> None:
-            await asyncio.sleep(0.06)
 
-        writes = writer(slow, timeout=0.1)
-        await asyncio.gather(*(writes.send("{}") for _ in range(3)))
+class TestWaiting:
+    async def test_lasts_while_a_frame_is_not_taken(self) -> None:
+        writes = writer(stuck)
+        assert writes.waiting_seconds() == 0
+        sending = asyncio.create_task(writes.send("{}"))
+        await asyncio.sleep(0.05)
+        assert 0.04 < writes.waiting_seconds() < 5
+        sending.cancel()
+        await asyncio.wait([sending])
+        assert writes.waiting_seconds() == 0
+
+    async def test_begins_anew_with_each_frame(self) -> None:
+        taken = asyncio.Semaphore(0)
+
+        async def slow(_: Message) -> None:
+            await taken.acquire()
+
+        writes = writer(slow)
+        sending = asyncio.gather(writes.send("1"), writes.send("2"))
+        await asyncio.sleep(0.1)
+        first = writes.waiting_seconds()
+        taken.release()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert 0 < writes.waiting_seconds() < first
+        taken.release()
+        await sending
 
 
 class TestClose:

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
-from thread_server import Parts, application, client_of, open_parts
+from thread_server import Parts, application, client_of, open_parts, open_running_parts
 
 from app.auth.principal import Principal
 from app.errors import NotFound
@@ -175,20 +175,21 @@ class TestDelete:
         assert_problem(await client.delete(path), 404, "not-found")
 
     async def test_stops_its_run_and_nothing_of_it_comes_back(
-        self, client: httpx.AsyncClient, parts: Parts, alice: Principal
+        self, store: ThreadStore, alice: Principal
     ) -> None:
-        thread_id = (await begun(client))["id"]
-        run = (await parts.runs.start(alice, "/chat", {"input": "Hello"}, thread_id=thread_id)).run
-        async for _ in parts.runs.view(run.id):
-            break  # it is under way
-        assert (await client.delete(f"/api/threads/{thread_id}")).status_code == 204
-        async with asyncio.timeout(10):
-            while parts.runs.local:
-                await asyncio.sleep(0.01)
-        assert_problem(await client.get(f"/api/threads/{thread_id}"), 404, "not-found")
-        assert (await client.get("/api/threads")).json()["items"] == []
-        with pytest.raises(NotFound):
-            await parts.runs.get(alice, run.id)
+        async with open_running_parts(store) as parts, client_of(application(parts), alice) as client:
+            thread_id = (await begun(client))["id"]
+            run = (await parts.runs.start(alice, "/chat", {"input": "Hello"}, thread_id=thread_id)).run
+            async for _ in parts.runs.view(run.id):
+                break  # it is under way
+            assert (await client.delete(f"/api/threads/{thread_id}")).status_code == 204
+            async with asyncio.timeout(10):
+                while parts.runs.local:
+                    await asyncio.sleep(0.01)
+            assert_problem(await client.get(f"/api/threads/{thread_id}"), 404, "not-found")
+            assert (await client.get("/api/threads")).json()["items"] == []
+            with pytest.raises(NotFound):
+                await parts.runs.get(alice, run.id)
 
 
 class TestStrangers:
@@ -208,14 +209,12 @@ class TestStrangers:
         body: dict[str, str] | None,
     ) -> None:
         thread = await begun(client, title="Bonds")
-        answers = []
-        for thread_id in (thread["id"], NOBODYS, "1", "%00", "..%2f", "%27%20OR%201=1"):
+        answers = set()
+        for thread_id in (thread["id"], NOBODYS, "1", "%00", "%27%20OR%201=1", NOBODYS.upper()):
             response = await foreign.request(method, f"/api/threads/{thread_id}{rest}", json=body)
-            if thread_id != "..%2f":  # the slash makes it another path
-                assert_problem(response, 404, "not-found")
-                answers.append({**response.json(), "instance": ""})
-            assert response.status_code == 404
-        assert len({json.dumps(answer) for answer in answers}) == 1
+            assert_problem(response, 404, "not-found")
+            answers.add(json.dumps({**response.json(), "instance": "the request's id"}))
+        assert len(answers) == 1
         assert (await client.get(f"/api/threads/{thread['id']}")).json() == thread
 
     async def test_see_an_empty_list(self, client: httpx.AsyncClient, foreign: httpx.AsyncClient) -> None:

@@ -54,16 +54,24 @@ async def endless(_input: AsyncIterator[Any]) -> AsyncIterator[str]:
         await asyncio.sleep(0.01)
 
 
+RUNNABLES = {"/chat": RunnableGenerator(endless), "/agent": RunnableGenerator(endless)}
+
+
 @asynccontextmanager
 async def open_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
-    """Yield the services, with one runnable served as /chat and as /agent."""
-    redis = FakeAsyncRedis()
-    runnable = RunnableGenerator(endless)
-    history = ThreadHistory(threads, 2000)
-    runnables = {"/chat": runnable, "/agent": runnable}
-    async with open_runs(redis, runnables, history, InMemorySaver(), EngineSettings()) as runs:
-        yield Parts(threads, runs)
-    await redis.aclose()
+    """Yield the services, with an engine that executes no run."""
+    async with FakeAsyncRedis() as redis:
+        history = ThreadHistory(threads, 2000)
+        yield Parts(threads, RunEngine(redis, RUNNABLES, history, InMemorySaver(), EngineSettings()))
+
+
+@asynccontextmanager
+async def open_running_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
+    """Yield the services, with an engine that executes runs."""
+    async with FakeAsyncRedis() as redis:
+        history = ThreadHistory(threads, 2000)
+        async with open_runs(redis, RUNNABLES, history, InMemorySaver(), EngineSettings()) as runs:
+            yield Parts(threads, runs)
 
 
 def application(services: Parts) -> FastAPI:

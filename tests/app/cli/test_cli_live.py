@@ -1,0 +1,3 @@
+def test_it(server):
+    print(server.output, server.log)
+    assert server.keys

@@ -1,0 +1,79 @@
+"""Servers with the real routes and middleware, for one test or for all of them, and what they log."""
+
+import io
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from live_app import LiveApp, migrated_database, serving
+from probe_runnables import Endless, probes
+
+from app.telemetry.logs import configure_logging
+
+Serve = Callable[..., LiveApp]
+
+# What LangServe 0.3.3, which is in maintenance, uses of pydantic and langchain-core
+LANGSERVE_WARNINGS = (
+    "ignore:Accessing the 'model_fields' attribute on the instance is deprecated",
+    "ignore:astream_log is deprecated",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.filterwarnings(*LANGSERVE_WARNINGS))
+
+
+@pytest.fixture(autouse=True)
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the server logs: JSON lines, as on its stderr."""
+    stderr = io.StringIO()
+    root, configure = logging.getLogger(), structlog.configure
+    handlers, level = root.handlers, root.level
+
+    def without_cache(**options: Any) -> None:  # a logger that was used keeps its configuration otherwise
+        configure(**{**options, "cache_logger_on_first_use": False})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", stderr)
+        patch.setattr(structlog, "configure", without_cache)
+        configure_logging("info", pretty=False)
+    yield stderr
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return migrated_database(tmp_path_factory.mktemp("migrated"))
+
+
+@pytest.fixture(scope="session")
+def endless() -> Endless:
+    """The runnable under /endless of the shared server."""
+    return Endless()
+
+
+@pytest.fixture(scope="session")
+def shared(database: Path, endless: Endless, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    """One server for every test that leaves no trace: it serves the registry and the probes."""
+    with serving(database, tmp_path_factory.mktemp("shared"), probes(endless)) as live:
+        yield live
+
+
+@pytest.fixture
+def serve(database: Path, tmp_path: Path) -> Iterator[Serve]:
+    """Start a server with settings, and with the registry of probes unless another is given."""
+    with ExitStack() as stack:
+
+        def start(**changes: Any) -> LiveApp:
+            registry = changes.pop("registry", probes(Endless()))
+            return stack.enter_context(serving(database, tmp_path, registry, **changes))
+
+        yield start

@@ -1,0 +1,148 @@
+"""The whole application behind uvicorn on a loopback port, in a thread of its own: clients may block."""
+
+import asyncio
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import uvicorn
+from langserve import RemoteRunnable
+from starlette.types import ASGIApp
+
+from app.auth.issuer import issue_token
+from app.database import open_engine, upgrade
+from app.lifespan import Services
+from app.main import create_app
+from app.server import options
+from app.settings import Settings
+from chains.registry import Entry
+
+JWT_SECRET = "the issuer and this server know it: 0123456789"
+START_SECONDS = 20
+
+Result = TypeVar("Result")
+
+
+def token(user: str = "alice", tenant: str = "acme", scopes: Sequence[str] = ("*",), **claims: Any) -> str:
+    """Return a token that every server here accepts."""
+    return issue_token(
+        JWT_SECRET, "gatehouse", "gatehouse", user, tenant, user.title(), scopes, claims=claims
+    )
+
+
+def bearer(user: str = "alice", tenant: str = "acme", **further: Any) -> dict[str, str]:
+    """Return the header that signs this user in."""
+    return {"authorization": f"Bearer {token(user, tenant, **further)}"}
+
+
+@dataclass(frozen=True)
+class LiveApp:
+    """A server that runs. `loop` is its thread's."""
+
+    url: str
+    port: int
+    settings: Settings
+    services: Services
+    loop: asyncio.AbstractEventLoop
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Return what a coroutine returns that the server's own loop runs."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(20)
+
+    def client(self, headers: Mapping[str, str] | None = None) -> httpx.Client:
+        """Return a client that is alice of acme, or what the headers say."""
+        signed_in = bearer() if headers is None else headers
+        return httpx.Client(base_url=self.url, headers=signed_in, timeout=20)
+
+    def aclient(self, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
+        signed_in = bearer() if headers is None else headers
+        return httpx.AsyncClient(base_url=self.url, headers=signed_in, timeout=20)
+
+    def remote(self, path: str, headers: Mapping[str, str] | None = None) -> RemoteRunnable[Any, Any]:
+        """Return LangServe's client of a runnable."""
+        signed_in = bearer() if headers is None else headers
+        return RemoteRunnable(self.url + path, headers=dict(signed_in), timeout=20)
+
+    def api_key(self, user: str = "alice", tenant: str = "acme", scopes: Sequence[str] = ("*",)) -> str:
+        keys = self.services.authenticator.api_keys
+        return self.run(keys.create(tenant_id=tenant, user_id=user, name=user.title(), scopes=scopes)).key
+
+    def eventually(self, wanted: Any, seconds: float = 5.0) -> None:
+        """Return when `wanted()` is true; fail when it is not in time."""
+        until = time.monotonic() + seconds
+        while not wanted():
+            assert time.monotonic() < until, "it did not happen in time"
+            time.sleep(0.02)
+
+    def running(self, run_id: str) -> bool:
+        """Tell whether the server executes this run."""
+        return run_id in self.services.runs.local
+
+
+def migrated_database(folder: Path) -> Path:
+    """Return a SQLite file with the newest schema."""
+    file = folder / "gatehouse.db"
+
+    async def migrate() -> None:
+        engine = open_engine(f"sqlite+aiosqlite:///{file}")
+        await upgrade(engine)
+        await engine.dispose()
+
+    asyncio.run(migrate())
+    return file
+
+
+@contextmanager
+def serving(
+    database: Path, folder: Path, registry: Sequence[Entry] | None = None, **changes: Any
+) -> Iterator[LiveApp]:
+    """Yield a server with these settings that works on a copy of the database, in the folder."""
+    shutil.copy(database, folder / "gatehouse.db")
+    settings = Settings(
+        _env_file=None,
+        **{"model": "scripted", "data_dir": folder, "jwt_secret": JWT_SECRET, "drain_seconds": 1, **changes},
+    )
+    with running(create_app(settings, registry), settings) as live:
+        yield live
+
+
+@contextmanager
+def running(app: ASGIApp, settings: Settings) -> Iterator[LiveApp]:
+    """Yield `app` behind uvicorn."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        # small, so that a reader that takes nothing is noticed after kilobytes, not megabytes
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        port = listener.getsockname()[1]
+        server = uvicorn.Server(uvicorn.Config(app, **options(settings)))
+        loops: list[asyncio.AbstractEventLoop] = []
+        thread = threading.Thread(target=asyncio.run, args=(serve(server, listener, loops),))
+        thread.start()
+        try:
+            wait_until_it_serves(server, thread)
+            services = server.lifespan.state["services"]
+            yield LiveApp(f"http://127.0.0.1:{port}", port, settings, services, loops[0])
+        finally:
+            server.should_exit = True
+            thread.join(START_SECONDS)
+
+
+async def serve(
+    server: uvicorn.Server, listener: socket.socket, loops: list[asyncio.AbstractEventLoop]
+) -> None:
+    loops.append(asyncio.get_running_loop())
+    await server.serve(sockets=[listener])
+
+
+def wait_until_it_serves(server: uvicorn.Server, thread: threading.Thread) -> None:
+    until = time.monotonic() + START_SECONDS
+    while not server.started:
+        assert thread.is_alive(), "the server did not start: its log says why"
+        assert time.monotonic() < until
+        time.sleep(0.01)

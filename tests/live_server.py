@@ -1,0 +1,171 @@
+"""`gatehouse serve` as a real process on loopback, with the scripted model and the demo's customers."""
+
+import asyncio
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.auth.issuer import issue_token
+from app.cli.database import brought_up_to_date
+from app.cli.demo import seed_and_make_keys
+from app.settings import Settings
+
+GATEHOUSE = str(Path(sys.executable).with_name("gatehouse"))
+SECRET = "the-secret-of-a-throwaway-server-on-loopback"
+START_LINK = "the-sign-in-link-of-a-throwaway-server"
+START_SECONDS = 60
+STOP_SECONDS = 20
+
+
+class NotStarted(Exception):
+    """The server does not serve; the message ends with its log."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveServer:
+    """A server that serves. `keys` are API keys with every scope, of `alice` (acme) and `bob` (beta).
+
+    What it prints is in `output`, what it logs in `log`. The sign-in link works once.
+    """
+
+    url: str
+    port: int
+    folder: Path
+    keys: Mapping[str, str]
+    process: subprocess.Popen[bytes]
+
+    @property
+    def signin_link(self) -> str:
+        return f"{self.url}/signin?link={START_LINK}"
+
+    @property
+    def data_dir(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def output(self) -> str:
+        return (self.folder / "output.txt").read_text()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log.txt").read_text()
+
+    def token(
+        self, user: str, tenant: str, scopes: tuple[str, ...] = ("*",), lifetime: float = 3600, **claims: Any
+    ) -> str:
+        """Return a JWT that the server accepts."""
+        return issue_token(
+            SECRET, "gatehouse", "gatehouse", user, tenant, scopes=scopes, lifetime=lifetime, claims=claims
+        )
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """End the process politely and return its exit code; kill it when it does not end."""
+        if self.process.poll() is None:
+            self.send(signal.SIGTERM)
+        return self.exit_code()
+
+    def exit_code(self, seconds: float = STOP_SECONDS) -> int:
+        """Return the exit code when the process has ended; one that takes longer is killed."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
+
+
+@contextmanager
+def running_server(folder: Path, *arguments: str, **environment: str) -> Iterator[LiveServer]:
+    """Yield a server that keeps its data in `folder`, and stop it in the end.
+
+    `arguments` are those of `gatehouse serve`; `environment` holds further variables, such as
+    `GATEHOUSE_RUN_DEADLINE="2"`. A second server in the same folder finds the data of the first. Raises
+    NotStarted.
+    """
+    port = free_port()
+    variables = server_environment(folder, PORT=str(port), **environment)
+    keys = prepare(variables)
+    with (folder / "output.txt").open("wb") as output, (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            [GATEHOUSE, "serve", *arguments], env=variables, cwd=folder, stdout=output, stderr=log
+        )
+    server = LiveServer(f"http://127.0.0.1:{port}", port, folder, keys, process)
+    try:
+        wait_until_ready(server)
+        yield server
+    finally:
+        server.stop()
+
+
+def server_environment(folder: Path, **more: str) -> dict[str, str]:
+    """Return the variables of a process that uses `folder`: none of the settings, keys and proxies of ours."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return {
+        **inherited,
+        **coverage,
+        "GATEHOUSE_DATA_DIR": str(folder / "data"),
+        "GATEHOUSE_MODEL": "scripted",
+        "GATEHOUSE_JWT_SECRET": SECRET,
+        "GATEHOUSE_START_LINK": START_LINK,
+        **more,
+    }
+
+
+def prepare(variables: Mapping[str, str]) -> dict[str, str]:
+    """Migrate and seed the server's database as `make run` does, and return the demo's keys by user."""
+    settings = Settings(
+        _env_file=None,
+        **{  # type: ignore[arg-type]  # variables are texts
+            name.removeprefix("GATEHOUSE_").lower(): value
+            for name, value in variables.items()
+            if name.startswith("GATEHOUSE_")
+        },
+    )
+
+    async def migrate_and_seed() -> dict[str, str]:
+        await brought_up_to_date(settings)
+        _, keys = await seed_and_make_keys(settings)
+        return {key.customer.user_id: key.key for key in keys}
+
+    with ThreadPoolExecutor(1) as elsewhere:  # the caller may have an event loop of its own
+        return elsewhere.submit(asyncio.run, migrate_and_seed()).result()
+
+
+def wait_until_ready(server: LiveServer) -> None:
+    """Return when /readyz answers 200. Raises NotStarted."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        if is_ready(server.port):
+            return
+        time.sleep(0.05)
+    raise NotStarted(server.log[-3000:])
+
+
+def is_ready(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    return False
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
