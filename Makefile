@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test check e2e lock format clean
+.PHONY: run test check e2e chaos bench lock format clean
 
 run: $(VENV)/.runtime  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -25,6 +25,12 @@ check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 
 e2e: $(VENV)/.dev tests/e2e/node_modules  ## JavaScript clients and a real browser
 	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+chaos: $(VENV)/.dev  ## kill and pause replicas under 600 runs, and write bench/results/chaos.md
+	$(BIN)/python -m tests.chaos --write $(ARGS)
+
+bench: $(VENV)/.dev  ## measure every transport beside stock LangServe, and write bench/results/transports.md
+	$(BIN)/python -m bench.transports --write $(ARGS)
 
 lock: $(VENV)/.dev  ## write the lock files anew (ARGS=--upgrade takes newer releases)
 	$(BIN)/python requirements/lock.py $(ARGS)

@@ -8,13 +8,13 @@ from typing import TypedDict, cast
 
 from fakeredis import FakeAsyncRedis
 from fastapi import FastAPI
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sse_starlette.sse import AppStatus
 from starlette.requests import HTTPConnection
 
-from app.auth.authenticate import Authenticator, open_authenticator
+from app.auth.authenticator import Authenticator, open_authenticator
 from app.database import open_engine, why_not_ready
 from app.runs.checkpoints import open_checkpoints
 from app.runs.engine import RunEngine
@@ -26,6 +26,9 @@ from chains import registry
 from chains.models import ChatModel, open_chat_model
 from tools.portfolio.store import PortfolioStore
 from tools.registry import Stores, build_tools
+
+REDIS_CONNECTIONS = 100
+REDIS_WAIT = 10  # seconds that a call waits for a free connection
 
 
 class CannotStart(Exception):
@@ -83,10 +86,7 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
     """Yield a client of the configured Redis, or of the in-process store. Raises CannotStart."""
-    if settings.redis_url is None:
-        redis: Redis = FakeAsyncRedis()
-    else:
-        redis = Redis.from_url(settings.redis_url.get_secret_value(), socket_connect_timeout=5)
+    redis = redis_of(settings)
     try:
         await redis.ping()
     except RedisError as error:
@@ -95,6 +95,23 @@ async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
         yield redis
     finally:
         await redis.aclose()
+
+
+def redis_of(settings: Settings) -> Redis:
+    """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises."""
+    if settings.redis_url is None:
+        return FakeAsyncRedis(
+            connection_pool_class=BlockingConnectionPool,
+            max_connections=REDIS_CONNECTIONS,
+            timeout=REDIS_WAIT,
+        )
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value(),
+        max_connections=REDIS_CONNECTIONS,
+        timeout=REDIS_WAIT,
+        socket_connect_timeout=5,
+    )
+    return Redis.from_pool(pool)
 
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[State]]
@@ -106,7 +123,7 @@ def lifespan_for(settings: Settings, entries: Sequence[registry.Entry]) -> Lifes
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         # else every open stream ends at SIGTERM, without its last events; uvicorn waits for them instead
-        AppStatus.disable_automatic_graceful_drain()
+        AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
         async with open_services(settings, entries) as services:
             tune_garbage_collection()
             yield {"services": services}

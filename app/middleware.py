@@ -1,11 +1,13 @@
 """What surrounds every request, as pure ASGI: request id, access log, security headers, body limit."""
 
 import asyncio
+import contextlib
 import json
 import time
 
 import structlog
 from langchain_core.utils.uuid import uuid7
+from sse_starlette.sse import SendTimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +26,8 @@ PLAYGROUND_CSP = (
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+
+LINGER_SECONDS = 2
 
 
 def request_id_of(scope: Scope) -> str:
@@ -72,6 +76,8 @@ class RequestContext:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self.app(scope, receive, send_with_id)
+            except SendTimeoutError:
+                log.info("reader cut", path=scope["path"])
             except Exception:
                 log.exception("request failed", path=scope["path"])
                 if status == 0:
@@ -141,7 +147,7 @@ class BodyLimit:
             await send_problem(RequestTimeout(headers={"connection": "close"}), scope, receive, send)
             return
         except PayloadTooLarge as error:
-            await send_problem(error, scope, receive, send)
+            await send_problem(error, scope, receive, lingering(receive, send))
             return
         if body is None:
             return
@@ -171,7 +177,27 @@ class BodyLimit:
                 return b"".join(parts)
 
     def too_large(self) -> PayloadTooLarge:
-        # the rest of the body is not read, so the connection cannot be used again
+        # the rest of the body may not be read, so the connection cannot be used again
         return PayloadTooLarge(
             f"The request body may have {self.max_bytes} bytes.", headers={"connection": "close"}
         )
+
+
+def lingering(receive: Receive, send: Send) -> Send:
+    """Return `send`, which after the body takes in for 2 s what the client is still sending.
+
+    A connection that is closed before that is reset, and the client that was sending loses the answer.
+    """
+
+    async def send_and_linger(message: Message) -> None:
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        await send({**message, "more_body": True})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while (await receive()).get("more_body", False):
+                    pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    return send_and_linger

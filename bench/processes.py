@@ -84,8 +84,7 @@ class Server:
         try:
             await asyncio.to_thread(process.wait, seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait)
+            self.kill()
 
     async def stop(self, seconds: float = 5) -> None:
         """End the process: politely, then not."""
@@ -93,6 +92,12 @@ class Server:
             self.send(signal.SIGCONT)
             self.send(signal.SIGTERM)
             await self.gone(seconds)
+
+    def kill(self) -> None:
+        """End the process, whatever it is doing."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     def cpu_seconds(self) -> float:
         """Return the user and system time that the process has used, of all its threads (proc(5))."""

@@ -37,7 +37,7 @@ class Entry:
 
     `path` starts with a slash and is one lower-case segment. `scope` is what a caller needs; by default
     `runnable:<name>`. `input_type` and `output_type` are what LangServe validates and documents; the
-    runnable is invoked with `input_type` as a dict.
+    runnable is invoked with an `input_type` as a dict of plain JSON.
     """
 
     path: str
@@ -61,7 +61,11 @@ class Entry:
         fields = self.input_type.model_fields
         required = [name for name, field in fields.items() if field.is_required()]
         name = "input" if "input" in fields else required[0] if len(required) == 1 else ""
-        return self.input_type.model_validate({name: query}).model_dump()
+        return self.plain({name: query})
+
+    def plain(self, value: Any) -> dict[str, Any]:
+        """Return an input as the runnable gets it: what a run is stored and made again from, so JSON."""
+        return self.input_type.model_validate(value).model_dump(mode="json")
 
 
 REGISTRY: tuple[Entry, ...] = (

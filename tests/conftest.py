@@ -1,10 +1,12 @@
-"""What every test may use: a running server; and the rule that in CI a skipped test is a failure."""
+"""What every test may use: a running server, a Redis; and the rule that in CI a skip is a failure."""
 
-import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 
 import pytest
+from live_redis import running_redis
 from live_server import LiveServer, running_server
+
+pytest_plugins = ["require_all"]
 
 
 @pytest.fixture(scope="session")
@@ -14,23 +16,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield server
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
-    fail_if_skipped(report)
-    return report
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    report = yield
-    fail_if_skipped(report)
-    return report
-
-
-def fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
-    """With REQUIRE_ALL=1 make a skip a failure. A test that is expected to fail may do so."""
-    if os.environ.get("REQUIRE_ALL") == "1" and report.skipped and not hasattr(report, "wasxfail"):
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome = "failed"
-        report.longrepr = f"REQUIRE_ALL=1 and {reason}"
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Redis for all tests that use keys of their own."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url

@@ -111,7 +111,7 @@ def running_server(folder: Path, *arguments: str, **environment: str) -> Iterato
 
 
 def server_environment(folder: Path, **more: str) -> dict[str, str]:
-    """Return the variables of a process that uses `folder`: none of the settings, keys and proxies of ours."""
+    """Return the variables of a process that uses `folder`: no setting, key or proxy of ours."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     coverage = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
     return {

@@ -6,7 +6,6 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth.authenticator import Authenticator, open_authenticator
 from app.auth.credentials import without_tokens
 from app.auth.destination import signin_for
 from app.errors import ApiError, InvalidCredential, Unauthenticated
@@ -14,8 +13,6 @@ from app.middleware import send_problem
 
 if TYPE_CHECKING:
     from app.lifespan import Services
-
-__all__ = ["Authenticate", "Authenticator", "open_authenticator"]
 
 # All that anybody may call. POST /auth/session and the pages of app.auth.signin look after themselves.
 PUBLIC = frozenset({

@@ -4,14 +4,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli.database import database
-from app.cli.demo import demo
-from app.cli.doctor import doctor
+from app.cli import database, demo, doctor, keys, routes, serve, token
 from app.cli.failure import Commands
-from app.cli.keys import keys
-from app.cli.routes import routes
-from app.cli.serve import serve
-from app.cli.token import token
 
 gatehouse = typer.Typer(
     name="gatehouse",
@@ -37,13 +31,13 @@ def options(
     """
 
 
-gatehouse.command()(serve)
-gatehouse.add_typer(keys, name="keys")
-gatehouse.command()(token)
-gatehouse.command()(routes)
-gatehouse.add_typer(database, name="db")
-gatehouse.add_typer(demo, name="demo")
-gatehouse.command()(doctor)
+gatehouse.command()(serve.serve)
+gatehouse.add_typer(keys.commands, name="keys")
+gatehouse.command()(token.token)
+gatehouse.command()(routes.routes)
+gatehouse.add_typer(database.commands, name="db")
+gatehouse.add_typer(demo.commands, name="demo")
+gatehouse.command()(doctor.doctor)
 
 
 def main() -> None:

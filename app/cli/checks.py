@@ -21,8 +21,9 @@ from app.cli.banner import url_of
 from app.cli.failure import Failed
 from app.cli.stores import open_database
 from app.lifespan import CannotStart, open_redis
-from app.server import StartFailed, listen
+from app.server import listen
 from app.settings import Settings
+from app.startup import StartFailed
 from app.telemetry.logs import redact
 from chains import registry
 from chains.models import ModelUnavailable, open_chat_model

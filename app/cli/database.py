@@ -13,10 +13,10 @@ from app.cli.stores import open_database
 if TYPE_CHECKING:
     from app.settings import Settings
 
-database = typer.Typer(help="Look at the database's schema and bring it up to date.", no_args_is_help=True)
+commands = typer.Typer(help="Look at the database's schema and bring it up to date.", no_args_is_help=True)
 
 
-@database.command()
+@commands.command()
 def upgrade(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing when it was done.")] = False,
 ) -> None:
@@ -30,7 +30,7 @@ def upgrade(
         print("The database's schema is up to date.")
 
 
-@database.command()
+@commands.command()
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from tools.portfolio.seed import SeedResult
 
-demo = typer.Typer(help="Fill a development database with something to try.", no_args_is_help=True)
+commands = typer.Typer(help="Fill a development database with something to try.", no_args_is_help=True)
 
 
-@demo.callback()
+@commands.callback()
 def only_one() -> None:
     """Fill a development database with something to try."""
 
 
-@demo.command()
+@commands.command()
 def seed(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing when it was done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

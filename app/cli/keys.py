@@ -24,10 +24,10 @@ COLUMNS = ("id", "user", "name", "scopes", "expires", "last used", "state")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="The key's id, as `keys list` prints it.")]
 
-keys = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
+commands = typer.Typer(help="Make, list, rotate and revoke API keys.", no_args_is_help=True)
 
 
-@keys.command()
+@commands.command()
 def create(
     tenant: Annotated[str, typer.Option(parser=parsing.name, metavar="T", help="The tenant's id.")],
     user: Annotated[str, typer.Option(parser=parsing.name, metavar="U", help="The user's id.")],
@@ -71,7 +71,7 @@ def create(
         typer.echo("It has no scope and may call nothing: see --scope.", err=True)
 
 
-@keys.command(name="list")
+@commands.command(name="list")
 def list_keys(
     tenant: Annotated[str | None, typer.Option(metavar="T", help="Only the keys of this tenant.")] = None,
     as_json: AsJson = False,
@@ -90,7 +90,7 @@ def list_keys(
         print("There is no API key.")
 
 
-@keys.command()
+@commands.command()
 def rotate(
     key_id: KeyId,
     overlap: Annotated[
@@ -107,7 +107,7 @@ def rotate(
     show(asyncio.run(with_keys(take_over)), as_json=as_json)
 
 
-@keys.command()
+@commands.command()
 def revoke(key_id: KeyId) -> None:
     """End a key. Every server refuses it within 5 seconds."""
 

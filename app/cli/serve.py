@@ -41,13 +41,13 @@ def serve(
             f"--workers {workers} needs GATEHOUSE_REDIS_URL: the in-process store is one process's own, and "
             "a run could not be read from another"
         )
-    from app.server import StartFailed
+    from app.startup import CutOff, StartFailed
 
     try:
         run(settings, workers)
     except StartFailed as error:
         raise Failed(str(error)) from error
-    except KeyboardInterrupt:
+    except CutOff:
         raise Failed("stopped before open streams had ended") from None
 
 
@@ -61,9 +61,10 @@ def with_start_link(settings: "Settings") -> "Settings":
 
 
 def run(settings: "Settings", workers: int) -> None:
-    """Raises StartFailed, Failed, KeyboardInterrupt."""
+    """Raises StartFailed, CutOff, Failed."""
     from app.cli.demo_keys import demo_keys
-    from app.server import listen, run_many, run_one
+    from app.server import listen, run_one
+    from app.workers import run_many
 
     listener = listen(settings.host, settings.port)
 

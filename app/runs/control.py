@@ -105,18 +105,26 @@ class Control:
         """Give the thread back, or the place in its queue."""
         await self.redis.eval(LEAVE_THREAD, 2, *thread_keys(run), run.id)
 
-    async def claim_key(self, principal: Principal, key: str, body: bytes, run_id: str) -> str:
+    async def claim_key(
+        self, principal: Principal, key: str, body: bytes, run_id: str, seconds: float
+    ) -> str:
         """Return the run that this principal started with this Idempotency-Key: `run_id` if it is the first.
 
-        Raises InvalidInput when the key was used with another body.
+        The claim lasts for `seconds`, unless `keep_key` says that the run was started: a process that is
+        killed before must not keep the key from those who ask again. Raises InvalidInput when the key was
+        used with another body.
         """
         digest = hashlib.sha256(body).hexdigest()
-        arguments = (f"{run_id} {digest}", IDEMPOTENCY_SECONDS)
+        arguments = (f"{run_id} {digest}", ceil(seconds))
         found = await self.redis.eval(CLAIM_KEY, 1, idempotency_key(principal, key), *arguments)
         first, _, first_digest = found.decode().partition(" ")
         if first_digest != digest:
             raise InvalidInput("This Idempotency-Key was used with another body.")
         return str(first)
+
+    async def keep_key(self, principal: Principal, key: str) -> None:
+        """Keep an Idempotency-Key whose run was started."""
+        await self.redis.expire(idempotency_key(principal, key), IDEMPOTENCY_SECONDS)
 
     async def drop_key(self, principal: Principal, key: str) -> None:
         """Forget an Idempotency-Key whose run could not be started."""

@@ -19,12 +19,12 @@ from redis.exceptions import RedisError
 from app.auth.principal import Principal
 from app.errors import ApiError, Conflict, NotFound, RunFailed
 from app.runs.attempts import Attempts, lease_key
-from app.runs.control import Control, viewers_key
+from app.runs.control import STARTING_SECONDS, Control, viewers_key
 from app.runs.events import BEGINNING, Cursor, Event, Gap, Record, Restart, Status, record
 from app.runs.execution import Execution, Halted, Limits, Tap
 from app.runs.feed import Feed
 from app.runs.limits import EngineSettings
-from app.runs.log import RETRY_SECONDS, LogWriter, RunLog, log_key
+from app.runs.log import RETRY_SECONDS, LogWriter, RunLog, log_key, reraise_cancellation
 from app.runs.reader import LogReader
 from app.runs.records import RunRecord, load, run_key
 from chains.steps import Stepwise
@@ -116,7 +116,9 @@ class RunEngine:
         """
         run_id = run_id or str(uuid7())
         if idempotency is not None:
-            first = await self.control.claim_key(principal, *idempotency, run_id)
+            waiting = 0 if multitask == "reject" else self.settings.deadline
+            seconds = waiting + STARTING_SECONDS
+            first = await self.control.claim_key(principal, *idempotency, run_id, seconds)
             if first != run_id:
                 return Started(await self._known(first), None)
         try:
@@ -127,6 +129,8 @@ class RunEngine:
             if idempotency is not None:
                 await self.control.drop_key(principal, idempotency[0])
             raise
+        if idempotency is not None:
+            await self.control.keep_key(principal, idempotency[0])
         return Started(run, tap)
 
     async def _create(
@@ -411,6 +415,7 @@ class RunEngine:
             elif cursor < feed.base or feed.closed or feed.ended:
                 return
             else:
+                reraise_cancellation()
                 await feed.changed()
 
     async def _logged(self, run_id: str, cursor: Cursor) -> list[Record]:

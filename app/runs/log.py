@@ -49,7 +49,11 @@ def packed(records: Iterable[Record]) -> bytes:
 
 
 def reraise_cancellation() -> None:
-    """Raise CancelledError if this task was cancelled: redis-py turns that into a connection error."""
+    """Raise CancelledError if this task was cancelled.
+
+    A cancellation can get lost in a Redis client: redis-py turns it into a connection error, and fakeredis
+    awaits `asyncio.wait_for`, which before Python 3.12 swallows one that comes together with the reply.
+    """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
@@ -127,6 +131,7 @@ class LogWriter:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
+            reraise_cancellation()
             await self._some.wait()
             self._some.clear()
             self._many.clear()

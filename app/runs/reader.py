@@ -76,6 +76,7 @@ class LogReader:
         while True:
             try:
                 await self._read()
+                reraise_cancellation()
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 log.warning("run log cannot be read", error=type(error).__name__)

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,6 +23,7 @@ from app.runs.records import load
 log = structlog.get_logger(__name__)
 
 BEATS_PER_LEASE = 4
+CANCEL_AGAIN_SECONDS = 0.2
 
 
 @asynccontextmanager
@@ -49,9 +50,16 @@ async def open_runs(
         yield engine
     finally:
         await engine.close()
-        for task in tasks:
+        await ended(tasks)
+
+
+async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel the tasks until they are done: a library between may swallow a cancellation."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
 
 
 class Tending:
@@ -66,6 +74,7 @@ class Tending:
     async def beat(self) -> None:
         """Renew the leases and do the rest of the work, until cancelled."""
         while True:
+            reraise_cancellation()
             await asyncio.sleep(self.settings.lease / BEATS_PER_LEASE)
             try:
                 now = await self.redis_time()
@@ -82,6 +91,7 @@ class Tending:
     async def sweep(self) -> None:
         """Make the next attempt at runs whose process is gone, until cancelled."""
         while True:
+            reraise_cancellation()
             await asyncio.sleep(self.settings.lease / 2)
             try:
                 for run_id in await self.engine.attempts.neglected(await self.redis_time()):

@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from sse_starlette import EventSourceResponse
 
 from app.auth.dependencies import CurrentPrincipal
+from app.auth.origin import media_type
 from app.auth.principal import Principal
 from app.errors import (
     ApiError,
@@ -19,6 +20,7 @@ from app.errors import (
     InvalidInput,
     NotFound,
     Unauthenticated,
+    UnsupportedMediaType,
 )
 from app.lifespan import Services, services_of
 from app.runs.engine import Multitask, Started
@@ -35,14 +37,20 @@ IdempotencyKey = Annotated[
 LastEventId = Annotated[str | None, Header(description="read on after this event id; -1 is the start")]
 
 
+# a length makes pydantic refuse what is no Unicode: lone surrogates, which JSON can hold and UTF-8 cannot
+Name = Annotated[str, StringConstraints(max_length=200)]
+
+
 class ChatRequest(BaseModel):
     """A message to a runnable."""
 
     model_config = ConfigDict(extra="forbid")
 
     query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
-    thread_id: str | None = Field(None, description="the thread that goes on; without it a new one begins")
-    runnable: str | None = Field(None, description="the runnable's name; by default the first that is served")
+    thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
+    runnable: Name | None = Field(
+        None, description="the runnable's name; by default the first that is served"
+    )
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
 
@@ -98,6 +106,7 @@ STARTING = {
     **InsufficientScope.schema(),
     **NotFound.schema(),
     **Conflict.schema(),
+    **UnsupportedMediaType.schema(),
     **InvalidInput.schema(),
 }
 
@@ -108,19 +117,25 @@ class EventSourceParameters(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     query: str = Field(min_length=1, max_length=10_000)
-    thread_id: str | None = None
-    runnable: str | None = None
-    idempotency_key: str | None = Field(None, max_length=200)
-    last_event_id: str | None = None
+    thread_id: Name | None = None
+    runnable: Name | None = None
+    idempotency_key: Name | None = None
+    last_event_id: Name | None = None
 
     def chat(self) -> ChatRequest:
         return ChatRequest(query=self.query, thread_id=self.thread_id, runnable=self.runnable)
 
 
+async def json_body(request: Request) -> None:
+    """Refuse a body that a foreign page could send without asking first. Raises UnsupportedMediaType."""
+    if media_type(request) != "application/json":
+        raise UnsupportedMediaType
+
+
 router = APIRouter(prefix="/api", tags=["runs"])
 
 
-@router.post("/chat", responses=STARTING)
+@router.post("/chat", responses=STARTING, dependencies=[Depends(json_body)])
 async def chat(
     request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
 ) -> ChatResponse:
@@ -130,7 +145,12 @@ async def chat(
     return await while_connected(request, answer(services, started.run))
 
 
-@router.post("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
+@router.post(
+    "/chat/stream",
+    response_class=EventSourceResponse,
+    responses=STARTING,
+    dependencies=[Depends(json_body)],
+)
 async def chat_stream(
     request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -140,7 +160,9 @@ async def chat_stream(
     return view(services, started.run, BEGINNING, sse.typed)
 
 
-@router.post("/stream", response_class=EventSourceResponse, responses=STARTING)
+@router.post(
+    "/stream", response_class=EventSourceResponse, responses=STARTING, dependencies=[Depends(json_body)]
+)
 async def plain_stream(
     request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:

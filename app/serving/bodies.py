@@ -12,6 +12,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
+from app.auth.origin import media_type
 from app.errors import BadRequest, InvalidInput, UnsupportedMediaType
 from chains.registry import Entry
 
@@ -90,8 +91,7 @@ def batch(many: ManyInputs, entry: Entry, max_batch: int) -> Normalised:
 
 async def parsed(request: Request) -> Any:
     """Return the request's JSON: no NaN, lone surrogate, deep nesting or serialised LangChain object."""
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json":  # text/plain would let a foreign page send it without preflight
+    if media_type(request) != "application/json":  # a foreign page may send text/plain without asking
         raise UnsupportedMediaType
     try:
         body = orjson.loads(await request.body())

@@ -6,6 +6,8 @@ import fastapi_offline
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
+from app.errors import NotFound
+
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 FILES = frozenset({"swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"})
 
@@ -54,5 +56,5 @@ def add_docs(app: FastAPI) -> None:
     @app.get("/docs/{file}", include_in_schema=False)
     async def asset(file: str) -> Response:
         if file not in FILES:
-            return Response(status_code=404)
+            raise NotFound
         return FileResponse(ASSETS / file)

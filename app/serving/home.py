@@ -50,4 +50,6 @@ async def home(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
         model=escape(services.model.label),
         items="".join(items),
     )
-    return HTMLResponse(page, headers={"cache-control": "no-store"})
+    # strict-origin: under the usual no-referrer the form's Origin would be "null", and it refused
+    headers = {"cache-control": "no-store", "referrer-policy": "strict-origin"}
+    return HTMLResponse(page, headers=headers)

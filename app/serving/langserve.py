@@ -1,7 +1,8 @@
 """LangServe's routes for every registry entry. The only module that imports langserve."""
 
+import contextlib
 import json
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, cast
 
 import structlog
@@ -12,7 +13,7 @@ from sse_starlette import EventSourceResponse
 from starlette.types import Message
 
 from app.auth.dependencies import requires
-from app.errors import ApiError, RunFailed
+from app.errors import ApiError, NotFound, RunFailed
 from app.lifespan import services_of
 from app.serving.bodies import normalised
 from app.serving.context import rebuild_config
@@ -64,12 +65,15 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
                     response = await while_connected(original, handle(request))
                 else:
                     response = await handle(request)
+                if response.status_code == NotFound.status:  # no such file of the playground
+                    raise NotFound
                 run_id = getattr(request.state, "run_id", None)
                 if run_id and endpoint != "batch":  # a batch has a run for each item
                     response.headers["x-run-id"] = str(run_id)
                 if isinstance(response, EventSourceResponse):
                     response.send_timeout = settings.send_timeout
-                    response.body_iterator = ended_cleanly(response.body_iterator)
+                    frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
+                    response.body_iterator = ended_cleanly(frames)
                 return response
 
             return tended
@@ -88,7 +92,11 @@ def with_body(request: Request, body: bytes) -> Request:
     return Request(request.scope, receive)
 
 
-async def ended_cleanly(frames: AsyncIterable[Any]) -> AsyncIterator[Any]:
+class ReaderLeft(Exception):
+    """Ends LangServe's generator of frames."""
+
+
+async def ended_cleanly(frames: AsyncGenerator[dict[str, str], None]) -> AsyncIterator[dict[str, str]]:
     """Yield LangServe's frames, and end the response after its error frame.
 
     LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
@@ -103,6 +111,15 @@ async def ended_cleanly(frames: AsyncIterable[Any]) -> AsyncIterator[Any]:
     except Exception:  # such as a chunk that cannot be serialised
         log.exception("stream failed")
         yield error_frame(RunFailed())
+    finally:
+        await closed(frames)
+
+
+async def closed(frames: AsyncGenerator[dict[str, str], None]) -> None:
+    """Close LangServe's generator, so that the run is let go. To `aclose` it would answer with a frame."""
+    with contextlib.suppress(ReaderLeft, StopAsyncIteration):
+        await frames.athrow(ReaderLeft)
+        await anext(frames)
 
 
 def error_frame(error: ApiError) -> dict[str, str]:

@@ -88,7 +88,7 @@ class ServedRunnable(Runnable[Any, Any]):
         started = await runs.start(
             call.principal,
             self.entry.path,
-            value,
+            self.entry.plain(value),  # LangServe has made messages and documents of what is JSON
             run_id=run_id,
             thread_id=call.thread_id,
             grace=call.grace,

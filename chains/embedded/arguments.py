@@ -20,6 +20,8 @@ CUE_WORDS = 3  # before a number: in `a final value of 500` the third names the 
 
 Arguments = dict[str, Any]
 
+_ARITHMETIC_PARTS = re.compile(r"[\w.]+|\*\*|//|[-+*/%]")
+
 
 @dataclass(frozen=True, slots=True)
 class Filling:
@@ -44,7 +46,7 @@ def fill(tool: Tool, values: Values) -> Filling:
             options, lacking = find([p for p in parameters if p.required], values)
         ways.append(options)
         missing += lacking
-    found = sum(_count(options[0]) for options in ways if options)
+    found = sum(_found(kind, options[0]) for kind, options in zip(_FINDERS, ways, strict=True) if options)
     if missing:
         return Filling(missing=tuple(missing), found=found)
     merged = ({name: value for part in parts for name, value in part.items()} for parts in product(*ways))
@@ -183,12 +185,12 @@ def _distinct(candidates: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
             yield chosen
 
 
-def _count(arguments: Arguments) -> int:
-    """Return how many values of a message the arguments hold; arithmetic has one per number and sign."""
-    return sum(_size(value) for value in arguments.values())
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, list):
-        return len(value)
-    return max(1, len(_ARITHMETIC_PARTS.findall(value))) if isinstance(value, str) else 1
+def _found(kind: Kind, arguments: Arguments) -> int:
+    """Return how many values of a message the arguments of a kind hold."""
+    match kind:
+        case "text" | "boolean":
+            return 0  # taken whole, or not read from the message
+        case "arithmetic":  # each number and each sign
+            return sum(len(_ARITHMETIC_PARTS.findall(expression)) for expression in arguments.values())
+        case _:
+            return sum(len(value) if isinstance(value, list) else 1 for value in arguments.values())

@@ -68,7 +68,8 @@ CONVERSATION = (
     "Sing me a song about the moon.",
 )
 
-# tools of other fields, as name and description: what is common to all tools tells none apart
+# tools of other fields, as name and description: what all tools share tells none apart, and a request that
+# fits one of these far better than any tool that is there wants none that is there
 TOOLS = (
     ("get weather", "The weather in a city on a day."),
     ("translate text", "Translate a text into another language."),
@@ -80,4 +81,14 @@ TOOLS = (
     ("compare phones", "Compare the features of two or more phones."),
     ("book table", "Book a table in a restaurant."),
     ("calculate age", "Age in years, from the birth date and today."),
+    ("set timer", "Set a timer or an alarm."),
+    ("play music", "Play music."),
+    ("book flight", "Book a flight to a city."),
+    ("get time", "The time in a place."),
+    ("send money", "Send money to somebody."),
+    ("order food", "Order food."),
+    ("change profile", "Change the caller's address or password."),
+    ("control lights", "Turn the lights on or off."),
+    ("convert currency", "Convert an amount to another currency."),
+    ("track parcel", "Where a parcel is."),
 )

@@ -41,7 +41,9 @@ class Meaning:
         self._origin = _mean(vectors[prompt] for prompt in BACKGROUND)
         self._requests = [_unit(vectors[wants(text)], self._origin) for text in REQUESTS]
         self._conversation = [_unit(vectors[wants(text)], self._origin) for text in CONVERSATION]
-        self._tool_origin = _mean(_mean(vectors[prompt] for prompt in tool) for tool in BACKGROUND_TOOLS)
+        tools = [_mean(vectors[prompt] for prompt in tool) for tool in BACKGROUND_TOOLS]
+        self._tool_origin = _mean(tools)
+        self._other_tools = [_unit(tool, self._tool_origin) for tool in tools]
 
     def asks(self, message: Vector) -> float:
         """Return how much more a message resembles requests than conversation, from -2 to 2."""
@@ -51,6 +53,11 @@ class Meaning:
     def relevance(self, message: Vector, tool: Iterable[Vector]) -> float:
         """Return how well a message and a tool (the vectors of its prompts) go together, from -1 to 1."""
         return _dot(_unit(message, self._origin), _unit(_mean(tool), self._tool_origin))
+
+    def relevance_elsewhere(self, message: Vector) -> float:
+        """Return how well a message goes together with the best of the tools of other fields."""
+        here = _unit(message, self._origin)
+        return max(_dot(here, tool) for tool in self._other_tools)
 
 
 def tool_prompts(tool: Tool) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ def plan(message: str, tools: Sequence[Tool], meaning: Meaning, *, must_call: bo
     for request in requests_in(_shortened(message), verbs)[-MOST_REQUESTS:]:
         vectors = yield Read([wants(request), *(prompt for tool in tools for prompt in tool_prompts(tool))])
         best = _best(request, tools, meaning, vectors)
-        if must_call or wants_a_tool(request, best, meaning.asks(vectors[wants(request)])):
+        if must_call or wants_a_tool(request, best, meaning, vectors[wants(request)]):
             step = yield from _step(request, _with_values_of(message, best, tools))
             if step not in steps:
                 steps.append(step)

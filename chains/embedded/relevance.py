@@ -22,6 +22,7 @@ PERSONAL = 0.05  # added where request and tool are both about the caller, taken
 OF_RELEVANCE = 0.25  # how much the best tool's fit counts beside the request's own resemblance to requests
 OF_VALUES = 0.05  # and each of the values, up to two, that a tool needs and the request has
 LEAST = 0.1  # the sum of these above which a request wants a tool
+MARGIN = 0.1  # by which a tool of another field must fit better for none of those here to be wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +53,15 @@ def ranked(
     return sorted(fits, key=lambda fit: fit.score, reverse=True)
 
 
-def wants_a_tool(request: str, best: Fit, asks: float) -> bool:
-    """Tell whether a request wants its best tool; `asks` is how much it resembles requests."""
+def wants_a_tool(request: str, best: Fit, meaning: Meaning, here: Vector) -> bool:
+    """Tell whether a request, whose vector is `here`, wants the tool that fits it best."""
     if asks_in_general(request) and not best.filling.found:
+        return False
+    if meaning.relevance_elsewhere(here) > best.score + MARGIN:
         return False
     needed = any(parameter.required for parameter in best.tool.parameters)
     values = min(best.filling.found, 2) if needed and best.filling.options else 0
-    return asks + OF_RELEVANCE * best.score + OF_VALUES * values > LEAST
+    return meaning.asks(here) + OF_RELEVANCE * best.score + OF_VALUES * values > LEAST
 
 
 def _shared_words(request: str, tools: Sequence[Tool]) -> Mapping[str, float]:

@@ -156,7 +156,9 @@ class TestUpgrade:
             "api_keys",
             "holdings",
             "instruments",
+            "messages",
             "prices",
+            "threads",
         ]
 
     async def test_can_be_repeated(self, migrated: AsyncEngine) -> None:
@@ -191,14 +193,19 @@ class TestUpgrade:
 
 
 class TestWhyNotReady:
-    async def test_an_empty_database_needs_the_upgrade(self, engine: AsyncEngine) -> None:
+    async def test_an_empty_database_needs_the_upgrade(
+        self, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(database, "_revisions", lambda: ("0002", "0001"))
         assert await why_not_ready(engine) == (
-            "its schema is at revision none, not 0001: run gatehouse db upgrade"
+            "its schema is at revision none, not 0002: run gatehouse db upgrade"
         )
 
     async def test_an_older_schema_needs_the_upgrade(
         self, migrated: AsyncEngine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        async with migrated.begin() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         monkeypatch.setattr(database, "_revisions", lambda: ("0002", "0001"))
         assert await why_not_ready(migrated) == (
             "its schema is at revision 0001, not 0002: run gatehouse db upgrade"

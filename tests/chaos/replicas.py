@@ -73,27 +73,27 @@ class Replicas:
         async with asyncio.TaskGroup() as repairs:
             for fault in plan:
                 await asyncio.sleep(fault.wait)
+                while len(self.down) >= len(self.servers) - 1:
+                    await asyncio.sleep(0.1)
                 up = [index for index in range(len(self.servers)) if index not in self.down]
-                if len(up) > 1:
-                    repairs.create_task(self._suffer(rng.choice(up), fault))
+                repairs.create_task(self._suffer(rng.choice(up), fault))
 
     async def _suffer(self, index: int, fault: Fault) -> None:
         server, life = self.servers[index], self.lives[index]
         self.down.add(index)
         self.counts[fault.kind] += 1
-        life.gone_at = time.monotonic()
-        if fault.kind == "pause":
-            server.send(signal.SIGSTOP)
-            await asyncio.sleep(fault.down)
-            server.send(signal.SIGCONT)
-            await asyncio.sleep(2 * self.lease)  # by then others have its runs
-            life.gone_at = None
-        else:
-            server.send(signal.SIGKILL)
+        gone_at = life.gone_at = time.monotonic()
+        server.send(signal.SIGKILL if fault.kind == "kill" else signal.SIGSTOP)
+        await asyncio.sleep(fault.down)
+        if fault.kind == "kill":
             await server.gone(5)
-            await asyncio.sleep(fault.down)
             await self.start(index)
+        else:
+            server.send(signal.SIGCONT)
         self.down.discard(index)
+        await asyncio.sleep(2 * self.lease)  # by then others have the runs of a paused process
+        if life.gone_at == gone_at:
+            life.gone_at = None
 
     def errors_logged(self) -> list[str]:
         """Return the lines of the servers' logs that tell of an error."""
@@ -119,5 +119,6 @@ async def running_replicas(
             await asyncio.gather(*map(replicas.start, range(count)))
             yield replicas
         finally:
-            await asyncio.gather(*(server.stop() for server in servers))
+            for server in servers:
+                server.kill()
             await store.stop()

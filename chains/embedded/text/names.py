@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 
 QUOTED = re.compile(r"[\"“”]([^\"“”]{1,200})[\"“”]|(?<!\w)['‘]([^'‘’]{1,200})['’](?!\w)")
-WORD = re.compile(r"\^?[A-Za-zÀ-ɏ0-9][\w&.'’-]*", re.UNICODE)
+WORD = re.compile(r"(?<!/)\^?[A-Za-zÀ-ɏ0-9][\w&.'’-]*", re.UNICODE)
 CODE = re.compile(r"\^?[A-Z][A-Z0-9]*(?:[.-][A-Z0-9]+)?")
 
 # words that start with a capital or stand where a name could stand, and are none

@@ -2,12 +2,12 @@
 
 import re
 
-_FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|my|mine|me|we|our|ours|us)\b", re.IGNORECASE)
+_FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|my|mine|we|our|ours)\b", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"\b(?:my|mine|our|ours)\b", re.IGNORECASE)
 _OF_THE_CALLER = re.compile(r"\b(?:caller|user|own|your)\b", re.IGNORECASE)
 _GENERAL = re.compile(
     r"""^(?:what|who)(?:'s|\ is|s|\ are|\ was|\ were)\ (?:an?|the\ (?:difference|meaning|advantage|purpose|point)s?)\s
-      | \b(?:means?|stands?\ for|explain|define|why|should\ i)\b
+      | \b(?:means?|stands?\ for|explain|define|why|should\ i|advice|tips?|joke|poem|story|song)\b
       | \b(?:how|when|where)\ (?:do|can|should|could|would|does|will)\ (?:i|you|one|we|people|it|they|an?)\s""",
     re.VERBOSE | re.IGNORECASE,
 )

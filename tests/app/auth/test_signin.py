@@ -21,7 +21,7 @@ from app.settings import Settings
 LINK = "a-start-link-that-is-long-enough"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 JSON = {"content-type": "application/json"}
-WANTED = ["/", "/chat/playground/", "/chat?a=1&b=2#c", "/a%20b", "/é"]
+WANTED = ["/", "/chat/playground/", "/chat?a=1&b=2#c", "/a%20b", "/é", '/"><b>']
 FOREIGN = [
     "//evil.example", "https://evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
     "/\n/evil.example", "javascript:alert(1)", "evil.example", "", " /x", "/a b", "/%0a\x00", "/x\\y",

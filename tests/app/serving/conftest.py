@@ -3,19 +3,21 @@
 import io
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
-from live_app import LiveApp, migrated_database, serving
+from langserve import RemoteRunnable
+from live_app import LiveApp, bearer, migrated_database, serving
 from probe_runnables import Endless, probes
 
 from app.telemetry.logs import configure_logging
 
 Serve = Callable[..., LiveApp]
+Remote = Callable[..., RemoteRunnable[Any, Any]]
 
 # What LangServe 0.3.3, which is in maintenance, uses of pydantic and langchain-core
 LANGSERVE_WARNINGS = (
@@ -65,6 +67,21 @@ def shared(database: Path, endless: Endless, tmp_path_factory: pytest.TempPathFa
     """One server for every test that leaves no trace: it serves the registry and the probes."""
     with serving(database, tmp_path_factory.mktemp("shared"), probes(endless)) as live:
         yield live
+
+
+@pytest.fixture
+async def remote(shared: LiveApp) -> AsyncIterator[Remote]:
+    """Make LangServe's client of a runnable of the shared server, for alice or for what the headers say."""
+    made: list[RemoteRunnable[Any, Any]] = []
+
+    def client_of(path: str, headers: dict[str, str] | None = None) -> RemoteRunnable[Any, Any]:
+        made.append(RemoteRunnable(shared.url + path, headers=headers or bearer(), timeout=20))
+        return made[-1]
+
+    yield client_of
+    for client in made:
+        client.sync_client.close()
+        await client.async_client.aclose()
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 import httpx
 import uvicorn
-from langserve import RemoteRunnable
 from starlette.types import ASGIApp
 
 from app.auth.issuer import issue_token
@@ -65,11 +64,6 @@ class LiveApp:
         signed_in = bearer() if headers is None else headers
         return httpx.AsyncClient(base_url=self.url, headers=signed_in, timeout=20)
 
-    def remote(self, path: str, headers: Mapping[str, str] | None = None) -> RemoteRunnable[Any, Any]:
-        """Return LangServe's client of a runnable."""
-        signed_in = bearer() if headers is None else headers
-        return RemoteRunnable(self.url + path, headers=dict(signed_in), timeout=20)
-
     def api_key(self, user: str = "alice", tenant: str = "acme", scopes: Sequence[str] = ("*",)) -> str:
         keys = self.services.authenticator.api_keys
         return self.run(keys.create(tenant_id=tenant, user_id=user, name=user.title(), scopes=scopes)).key
@@ -120,24 +114,24 @@ def running(app: ASGIApp, settings: Settings) -> Iterator[LiveApp]:
         # small, so that a reader that takes nothing is noticed after kilobytes, not megabytes
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         port = listener.getsockname()[1]
-        server = uvicorn.Server(uvicorn.Config(app, **options(settings)))
-        loops: list[asyncio.AbstractEventLoop] = []
-        thread = threading.Thread(target=asyncio.run, args=(serve(server, listener, loops),))
+        config = uvicorn.Config(app, **options(settings))
+        server = uvicorn.Server(config)
+        runner = asyncio.Runner(loop_factory=config.get_loop_factory())
+        loop = runner.get_loop()
+        thread = threading.Thread(target=serve, args=(runner, server, listener))
         thread.start()
         try:
             wait_until_it_serves(server, thread)
             services = server.lifespan.state["services"]
-            yield LiveApp(f"http://127.0.0.1:{port}", port, settings, services, loops[0])
+            yield LiveApp(f"http://127.0.0.1:{port}", port, settings, services, loop)
         finally:
             server.should_exit = True
             thread.join(START_SECONDS)
 
 
-async def serve(
-    server: uvicorn.Server, listener: socket.socket, loops: list[asyncio.AbstractEventLoop]
-) -> None:
-    loops.append(asyncio.get_running_loop())
-    await server.serve(sockets=[listener])
+def serve(runner: asyncio.Runner, server: uvicorn.Server, listener: socket.socket) -> None:
+    with runner:
+        runner.run(server.serve(sockets=[listener]))
 
 
 def wait_until_it_serves(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -48,10 +48,11 @@ def json_safe(value: Any) -> bool:
 
 
 async def flood(requests: AsyncIterator[Request]) -> AsyncIterator[str]:
-    """Say 8 MB: more than any socket's buffers take."""
+    """Say more than any socket's buffers take, until it is stopped."""
     async for _ in requests:
-        for _ in range(2000):
+        while True:
             yield "x" * 4096
+            await asyncio.sleep(0.001)
 
 
 async def odd_chunk(requests: AsyncIterator[Request]) -> AsyncIterator[Any]:
@@ -89,7 +90,7 @@ class Anything(BaseModel):
 def who_is_calling(config: Annotated[RunnableConfig, InjectedToolArg], user_id: str = "") -> str:
     """Tell who is calling. `user_id` is what a model that was talked into it would send."""
     caller = caller_of(config)
-    return f"{caller.user_id} of {caller.tenant_id}, portfolio {caller.portfolio_id}"
+    return f"{caller.user_id}/{caller.tenant_id}/{caller.portfolio_id}"
 
 
 @tool

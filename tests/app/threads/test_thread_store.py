@@ -367,6 +367,29 @@ class TestMessages:
             await store.messages(alice, thread.id, 10, cursor)
 
 
+class TestExchanges:
+    async def test_are_read_only_as_far_as_they_are_used(self, store: ThreadStore, alice: Principal) -> None:
+        thread = await store.create(alice, "chat", "")
+        for number in range(3):
+            await store.begin(alice, thread.id, f"r{number}", f"ask {number}")
+            await store.answer(alice, thread.id, answer(f"r{number}", f"say {number}"))
+        newest = [("ask 1", "say 1"), ("ask 2", "say 2")]
+        assert await store.exchanges(alice, thread.id, "r3", 20) == newest
+        assert await store.exchanges(alice, thread.id, "r3", 19) == newest[1:]
+
+    async def test_and_messages_leave_out_a_row_of_another_that_lies_in_the_thread(
+        self, store: ThreadStore, engine: AsyncEngine, alice: Principal, stranger: Principal
+    ) -> None:
+        thread = await store.create(alice, "chat", "")
+        await store.begin(alice, thread.id, "r1", "What is a bond?")
+        await store.answer(alice, thread.id, answer("r1"))
+        theirs = {"tenant_id": stranger.tenant_id, "user_id": stranger.user_id}
+        async with engine.begin() as connection:
+            await connection.execute(update(messages).where(messages.c.role == "ai").values(theirs))
+        assert await store.exchanges(alice, thread.id, "r2", 10_000) == []
+        assert [message.role for message in await all_messages(store, alice, thread.id)] == ["human"]
+
+
 class TestConnections:
     async def test_are_given_back_by_every_call(
         self, store: ThreadStore, engine: AsyncEngine, alice: Principal

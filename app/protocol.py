@@ -1,0 +1,72 @@
+"""uvicorn's HTTP protocol, with the limits on a request's head that it lacks."""
+
+import asyncio
+
+from httptools import HttpParserError
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+MAX_HEAD = 65_536  # bytes of request line and headers
+HEAD_SECONDS = 20.0  # within which they must arrive
+TOO_LARGE = 431  # RFC 6585 section 5
+
+
+class BoundedHead(HttpToolsProtocol):
+    """A connection that sends a head larger than `MAX_HEAD` gets a 431; one that is slow with it is closed.
+
+    httptools itself buffers a header of any length, and a connection that never sends one stays open.
+    What follows the head is bounded in `app.middleware.BodyLimit`.
+    """
+
+    deadline: asyncio.TimerHandle | None = None
+    in_head = False
+    received = 0  # bytes since the chunk in which the head began
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self.await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += len(data)
+        super().data_received(data)
+        if self.in_head and self.received > MAX_HEAD:
+            self.refuse_head()
+        elif self.is_idle():  # bytes that begin no request have ended uvicorn's keep-alive timeout
+            self.await_head()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.in_head = True
+        self.received = 0
+        self.await_head()
+
+    def on_headers_complete(self) -> None:
+        self.in_head = False
+        self.stop_waiting()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
+            self.refuse_head()
+            raise HttpParserError("the head is too large")
+        super().on_headers_complete()
+
+    def is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def await_head(self) -> None:
+        if self.deadline is None and not self.transport.is_closing():
+            self.deadline = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+
+    def stop_waiting(self) -> None:
+        if self.deadline is not None:
+            self.deadline.cancel()
+            self.deadline = None
+
+    def refuse_head(self) -> None:
+        self.transport.write(STATUS_LINE[TOO_LARGE] + b"content-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)

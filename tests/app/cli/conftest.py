@@ -1,0 +1,51 @@
+"""Commands run in this process, in an empty folder of their own."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from cli_results import Run
+from typer.testing import CliRunner, Result
+
+from app.cli import gatehouse
+from app.cli.database import brought_up_to_date
+from app.settings import Settings
+
+OURS = ("GATEHOUSE_", "OPENAI_", "AZURE_", "LANGSMITH_")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder: no `.env`, none of our variables set but a data folder and the scripted model."""
+    for name in [name for name in os.environ if name.startswith(OURS) or name == "PORT"]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GATEHOUSE_DATA_DIR", "data")
+    monkeypatch.setenv("GATEHOUSE_MODEL", "scripted")
+    return tmp_path
+
+
+@pytest.fixture
+def migrated(home: Path) -> Path:
+    """The working folder with a database that is up to date."""
+    asyncio.run(brought_up_to_date(Settings()))
+    return home
+
+
+@pytest.fixture
+def run(home: Path) -> Iterator[Run]:
+    """Run `gatehouse` with these arguments. What commands do to logging is undone."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+
+    def invoke(*arguments: str) -> Result:
+        return CliRunner().invoke(gatehouse, arguments, prog_name="gatehouse")
+
+    yield invoke
+    root.handlers = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()

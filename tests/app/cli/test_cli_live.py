@@ -1,3 +1,0 @@
-def test_it(server):
-    print(server.output, server.log)
-    assert server.keys

@@ -1,0 +1,93 @@
+"""How every command is asked for help, and how it fails."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from cli_results import Run, failure_of, misuse_of
+from live_server import GATEHOUSE
+from typer.main import get_command
+
+from app.cli import gatehouse
+
+COMMANDS = (
+    ("serve",),
+    ("token",),
+    ("routes",),
+    ("doctor",),
+    ("keys", "create"),
+    ("keys", "list"),
+    ("keys", "rotate"),
+    ("keys", "revoke"),
+    ("db", "upgrade"),
+    ("db", "status"),
+    ("demo", "seed"),
+)
+HEAVY = {"langchain", "langserve", "sqlalchemy", "fastapi", "pydantic_settings", "xllamacpp", "rich"}
+IMPORTED = """
+import sys
+from app.cli import main
+sys.argv = ["gatehouse", "--help"]
+try:
+    main()
+except SystemExit:
+    print(*sys.modules)
+"""
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+    def test_every_command_says_what_it_does(self, run: Run, command: tuple[str, ...]) -> None:
+        result = run(*command, "--help")
+        assert result.exit_code == 0
+        assert result.stdout.startswith(f"Usage: gatehouse {' '.join(command)} ")
+        assert len(result.stdout.split("Options:")[0].splitlines()) > 3
+
+    def test_lists_all_commands(self, run: Run) -> None:
+        first_words = {command[0] for command in COMMANDS}
+        assert set(get_command(gatehouse).commands) == first_words  # type: ignore[attr-defined]
+        assert all(f"\n  {word} " in run("--help").stdout for word in first_words)
+
+    def test_imports_nothing_heavy(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-c", IMPORTED], capture_output=True, text=True, timeout=30, check=True
+        )
+        assert not HEAVY & set(done.stdout.splitlines()[-1].split())
+
+    def test_takes_well_under_a_second(self) -> None:
+        times = []
+        for _ in range(3):
+            started = time.perf_counter()
+            subprocess.run([GATEHOUSE, "--help"], check=True, capture_output=True, timeout=30)
+            times.append(time.perf_counter() - started)
+        assert min(times) < 1
+
+
+class TestMisuse:
+    @pytest.mark.parametrize(
+        "arguments",
+        [("nonsense",), ("serve", "--nonsense"), ("keys", "rotate"), ("serve", "--port", "99999")],
+    )
+    def test_exits_with_2(self, run: Run, arguments: tuple[str, ...]) -> None:
+        assert misuse_of(run(*arguments)).startswith("Usage: gatehouse")
+
+    def test_without_a_command_shows_the_help(self, run: Run) -> None:
+        assert "Commands:" in misuse_of(run())
+
+
+class TestUnforeseenError:
+    @pytest.fixture(autouse=True)
+    def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def load_settings(**_options: object) -> None:
+            raise RuntimeError("of postgresql://user:hunter2@db/gatehouse\nand more")
+
+        monkeypatch.setattr("app.cli.routes.load_settings", load_settings)
+
+    def test_is_one_line_without_secrets(self, run: Run) -> None:
+        assert failure_of(run("routes")) == (
+            "RuntimeError: of postgresql://[redacted]@db/gatehouse and more (gatehouse --debug … shows where)"
+        )
+
+    def test_is_raised_as_it_is_when_debugging(self, run: Run) -> None:
+        assert isinstance(run("--debug", "routes").exception, RuntimeError)

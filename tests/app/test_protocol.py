@@ -1,0 +1,155 @@
+"""The limits on a request's head, on a real connection."""
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from app import protocol
+from app.protocol import MAX_HEAD, BoundedHead
+
+ROOM = MAX_HEAD - 1000
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer a request with its path, a chunk each 0.1 s for `/slow`; echo one WebSocket message."""
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.accept"})
+        return
+    while (await receive())["more_body"]:
+        pass
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(8 if scope["path"] == "/slow" else 0):
+        await send({"type": "http.response.body", "body": b"chunk", "more_body": True})
+        await asyncio.sleep(0.1)
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+
+@asynccontextmanager
+async def connection() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Yield a connection to a server that speaks the protocol."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(
+            application, http=BoundedHead, log_config=None, lifespan="off", timeout_keep_alive=1
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        while not server.started:
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            server.should_exit = True
+            await serving
+
+
+def request(path: str = "/", *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "host: test", *headers, "", ""]).encode()
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a head 0.3 s."""
+    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+
+
+class TestSize:
+    async def test_a_large_head_is_served(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/", f"x: {'a' * ROOM}"))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+    async def test_a_larger_one_is_431(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/", *(f"x-{n}: {'a' * 1000}" for n in range(70))))
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+        assert answer.count(b"HTTP/1.1") == 1
+
+    async def test_so_is_a_long_address(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request(f"/?{'a' * MAX_HEAD}"))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 431")
+
+    async def test_a_header_without_end_is_cut_when_it_is_too_large(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(b"GET / HTTP/1.1\r\nx: ")
+            sent = 0
+            with pytest.raises(OSError):  # noqa: PT011  # reset or broken pipe
+                while sent < 64 * MAX_HEAD:
+                    writer.write(b"a" * 16_384)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                    sent += 16_384
+        assert sent < 64 * MAX_HEAD
+
+    async def test_every_request_of_a_connection_has_the_whole_room(self) -> None:
+        async with connection() as (reader, writer):
+            for _ in range(3):
+                writer.write(request("/again", f"x: {'a' * ROOM}"))
+                assert b"/again" in await reader.readuntil(b"/again")
+
+    async def test_what_is_no_http_is_400(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(b"\x16\x03\x01 nonsense\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.usefixtures("hurried")
+class TestTime:
+    @pytest.mark.parametrize("start", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nhost: te"])
+    async def test_a_head_that_does_not_come_ends_the_connection(self, start: bytes) -> None:
+        async with connection() as (reader, writer):
+            began = time.monotonic()
+            writer.write(start)
+            assert await reader.read() == b""
+            assert 0.2 < time.monotonic() - began < 2
+
+    async def test_dribbling_does_not_prolong_it(self) -> None:
+        async with connection() as (reader, writer):
+            began = time.monotonic()
+            ended = asyncio.create_task(reader.read())
+            while not ended.done() and time.monotonic() - began < 5:
+                writer.write(b"G" if time.monotonic() - began < 0.05 else b"")
+                await asyncio.sleep(0.05)
+            assert time.monotonic() - began < 2
+
+    async def test_bytes_that_begin_no_request_do_not_hold_an_idle_connection(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/first"))
+            await reader.readuntil(b"/first")
+            writer.write(b"\r\n")
+            async with asyncio.timeout(3):
+                assert (await reader.read()).strip() in (b"", b"0")
+
+    async def test_a_response_may_take_longer(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/slow", "connection: close"))
+            assert (await reader.read()).count(b"chunk") == 8
+
+    async def test_so_may_a_body_and_a_websocket(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(b"POST / HTTP/1.1\r\nhost: test\r\nconnection: close\r\ncontent-length: 4\r\n\r\nab")
+            await asyncio.sleep(0.6)
+            writer.write(b"cd")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        async with connection() as (reader, writer):
+            upgrade = ("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13")
+            writer.write(request("/", *upgrade, "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="))
+            await reader.readuntil(b"\r\n\r\n")
+            await asyncio.sleep(0.6)
+            assert not writer.is_closing()
+
+    async def test_a_second_request_has_its_own_time(self) -> None:
+        async with connection() as (reader, writer):
+            for _ in range(3):
+                writer.write(request("/again"))
+                await reader.readuntil(b"/again")
+                await asyncio.sleep(0.2)
