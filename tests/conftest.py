@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from live_redis import running_redis
 from live_server import LiveServer, running_server
+from postgres_databases import running_postgres
 
 pytest_plugins = ["require_all"]
 
@@ -20,4 +21,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real Redis for all tests that use keys of their own."""
     with running_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The SQLAlchemy URL of a PostgreSQL server, for tests that make databases of their own on it."""
+    with running_postgres() as url:
         yield url

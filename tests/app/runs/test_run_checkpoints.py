@@ -1,0 +1,40 @@
+"""Where an agent's finished steps are kept."""
+
+from pathlib import Path
+from typing import TypedDict
+
+import pytest
+from langgraph.graph import END, START, StateGraph
+from postgres_databases import empty_database
+
+from app.runs.checkpoints import open_checkpoints
+
+
+class Count(TypedDict):
+    count: int
+
+
+async def count_in(url: str) -> None:
+    """Run a graph of one step with a checkpointer, and see its checkpoints come and go."""
+    graph = StateGraph(Count)
+    graph.add_node("add", lambda state: {"count": state["count"] + 1})
+    graph.add_edge(START, "add")
+    graph.add_edge("add", END)
+    config = {"configurable": {"thread_id": "run-1"}}
+    async with open_checkpoints(url) as checkpoints:
+        await graph.compile(checkpointer=checkpoints).ainvoke({"count": 1}, config)
+    async with open_checkpoints(url) as checkpoints:  # another process
+        state = await graph.compile(checkpointer=checkpoints).aget_state(config)
+        assert state.values == {"count": 2}
+        await checkpoints.adelete_thread("run-1")
+        assert await checkpoints.aget_tuple(config) is None
+
+
+class TestCheckpoints:
+    async def test_are_kept_beside_the_sqlite_file(self, tmp_path: Path) -> None:
+        await count_in(f"sqlite+aiosqlite:///{tmp_path / 'gatehouse.db'}")
+        assert (tmp_path / "gatehouse.db.checkpoints").exists()
+
+    async def test_are_kept_in_postgresql(self, request: pytest.FixtureRequest) -> None:
+        async with empty_database(request.getfixturevalue("postgres_url")) as url:
+            await count_in(url)

