@@ -170,11 +170,11 @@ def gatehouse_environment(folder: Path, settings: Mapping[str, str]) -> dict[str
     return {**environment(), **{f"GATEHOUSE_{name}": value for name, value in given.items()}}
 
 
-async def migrate(folder: Path) -> None:
-    """Make the database of the servers of this folder. Raises NotStarted."""
+async def migrate(folder: Path, settings: Mapping[str, str]) -> None:
+    """Make the tables of the servers of this folder. Raises NotStarted."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     process = await asyncio.create_subprocess_exec(
-        *GATEHOUSE, "db", "upgrade", env=gatehouse_environment(folder, {}), cwd=folder,
+        *GATEHOUSE, "db", "upgrade", env=gatehouse_environment(folder, settings), cwd=folder,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await process.communicate()

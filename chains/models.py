@@ -1,22 +1,16 @@
 """Which chat model answers."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib import import_module
+from urllib.parse import urlsplit
 
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from chains.scripted import ScriptedChatModel
-
-NO_KEY = SecretStr("none")  # a compatible server may want no key; the client insists on one
-
-
-class ModelUnavailable(Exception):
-    """The configured chat model can't be used; the message says which setting or command mends it."""
+NO_KEY = SecretStr("not-needed")  # the client insists on a key, a server of one's own may not
 
 
 class ModelSettings(BaseModel):
@@ -33,89 +27,108 @@ class ModelSettings(BaseModel):
     azure_deployment: str | None = None
     azure_api_version: str | None = None
 
-    @property
-    def chosen(self) -> str:
-        """The choice, or what the keys allow."""
-        if self.choice:
-            return self.choice
-        if self.azure_api_key and self.azure_endpoint:
-            return "azure"
-        return "openai" if self.openai_api_key or self.openai_base_url else "embedded"
-
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
-    """A chat model, and what people are told answers."""
+    """The model that answers, and what to call it before people."""
 
     model: BaseChatModel
     label: str
 
 
+class ModelUnavailable(Exception):
+    """The chat model cannot be opened; the message says which setting or command mends it."""
+
+
 @asynccontextmanager
 async def open_chat_model(settings: ModelSettings) -> AsyncIterator[ChatModel]:
-    """Yield the chat model that the settings choose. Raises ModelUnavailable."""
-    if settings.chosen == "embedded":
-        embedded = import_module("chains.embedded")  # its packages are large, and need not be installed
-        async with embedded.open_embedded_model() as model:
-            yield ChatModel(model, "SmolLM2-135M (embedded in this process; a very small model)")
-    else:
-        yield remote(settings)
+    """Yield the chat model that `settings` ask for. Raises ModelUnavailable."""
+    async with AsyncExitStack() as stack:
+        yield await _opened(settings, stack)
 
 
-def remote(settings: ModelSettings) -> ChatModel:
-    """Return a model that needs no server of ours. Raises ModelUnavailable."""
-    match settings.chosen:
-        case "scripted":
-            return ChatModel(ScriptedChatModel(), "The scripted model")
-        case "openai":
-            return openai(settings)
-        case "azure":
-            return azure(settings)
-        case choice if ":" in choice:
-            return by_provider(choice)
-        case choice:
+async def _opened(settings: ModelSettings, stack: AsyncExitStack) -> ChatModel:
+    kind, _, name = (settings.choice or _default_choice(settings)).partition(":")
+    match kind, name:
+        case "embedded", "":
+            return await _embedded(stack)
+        case "scripted", "":
+            return _scripted()
+        case ("azure" | "azure_openai"), _:
+            return _azure(settings, name or settings.azure_deployment)
+        case "openai", _:
+            return _openai(settings, name or settings.openai_model)
+        case _, "":
             raise ModelUnavailable(
-                f"GATEHOUSE_MODEL={choice} is not known: embedded, scripted, openai, azure or provider:name"
+                f"GATEHOUSE_MODEL={settings.choice} is not known. "
+                "Use embedded, scripted, azure, openai, or provider:name such as anthropic:claude-sonnet-4-5."
             )
+        case _:
+            return _of_provider(kind, name)
 
 
-def openai(settings: ModelSettings) -> ChatModel:
-    if not (settings.openai_api_key or settings.openai_base_url):
-        raise ModelUnavailable("OpenAI needs OPENAI_API_KEY (or OPENAI_BASE_URL for a compatible server)")
-    model = ChatOpenAI(
-        model=settings.openai_model,
-        api_key=settings.openai_api_key or NO_KEY,
-        base_url=settings.openai_base_url,
-        stream_usage=True,
-    )
-    where = f" at {settings.openai_base_url}" if settings.openai_base_url else ""
-    return ChatModel(model, f"OpenAI {settings.openai_model}{where}")
+def _default_choice(settings: ModelSettings) -> str:
+    if settings.azure_api_key and settings.azure_endpoint:
+        return "azure"
+    return "openai" if settings.openai_api_key or settings.openai_base_url else "embedded"
 
 
-def azure(settings: ModelSettings) -> ChatModel:
+async def _embedded(stack: AsyncExitStack) -> ChatModel:
+    from chains.embedded.opening import open_embedded_chat  # noqa: PLC0415 - nobody else pays for it
+    from chains.embedded.server import CannotStart  # noqa: PLC0415
+
+    try:
+        model = await stack.enter_async_context(open_embedded_chat())
+    except CannotStart as error:
+        raise ModelUnavailable(str(error)) from error
+    return ChatModel(model, "SmolLM2-135M (embedded, in this process; a very small model)")
+
+
+def _scripted() -> ChatModel:
+    from chains.scripted import ScriptedChatModel  # noqa: PLC0415 - for tests and benchmarks only
+
+    return ChatModel(ScriptedChatModel(), "scripted (for tests: it does what the message tells it to)")
+
+
+def _azure(settings: ModelSettings, deployment: str | None) -> ChatModel:
     needed = {
         "AZURE_OPENAI_API_KEY": settings.azure_api_key,
         "AZURE_OPENAI_ENDPOINT": settings.azure_endpoint,
-        "AZURE_OPENAI_DEPLOYMENT_NAME": settings.azure_deployment,
+        "AZURE_OPENAI_DEPLOYMENT_NAME": deployment,
         "AZURE_OPENAI_API_VERSION": settings.azure_api_version,
     }
     if missing := [name for name, value in needed.items() if not value]:
-        raise ModelUnavailable(f"Azure OpenAI needs {', '.join(missing)}")
+        raise ModelUnavailable(f"Azure OpenAI needs {', '.join(missing)} as well.")
     model = AzureChatOpenAI(
-        azure_deployment=settings.azure_deployment,
+        azure_deployment=deployment,
         azure_endpoint=settings.azure_endpoint,
         api_key=settings.azure_api_key,
         api_version=settings.azure_api_version,
         stream_usage=True,
     )
-    return ChatModel(model, f"Azure OpenAI deployment {settings.azure_deployment}")
+    return ChatModel(model, f"Azure OpenAI deployment {deployment}")
 
 
-def by_provider(choice: str) -> ChatModel:
-    """Return a model of any provider that `init_chat_model` knows, for `provider:name`."""
+def _openai(settings: ModelSettings, name: str) -> ChatModel:
+    if not (settings.openai_api_key or settings.openai_base_url):
+        raise ModelUnavailable("OpenAI needs OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own.")
+    model = ChatOpenAI(
+        model=name,
+        api_key=settings.openai_api_key or NO_KEY,
+        base_url=settings.openai_base_url,
+        stream_usage=True,
+    )
+    host = urlsplit(settings.openai_base_url or "").netloc.rpartition("@")[2]  # never the password
+    return ChatModel(model, f"{name} at {host}" if host else f"OpenAI {name}")
+
+
+def _of_provider(provider: str, name: str) -> ChatModel:
+    """Open a model of any provider that LangChain knows; its package reads its key from the environment."""
     try:
-        return ChatModel(init_chat_model(choice), choice)
+        model = init_chat_model(name, model_provider=provider)
     except ImportError as error:
-        raise ModelUnavailable(f"GATEHOUSE_MODEL={choice}: {error}") from error
-    except ValueError as error:
-        raise ModelUnavailable(f"GATEHOUSE_MODEL={choice} cannot be used: {error}") from error
+        package = (error.name or f"langchain_{provider}").replace("_", "-")
+        raise ModelUnavailable(f"GATEHOUSE_MODEL={provider}:{name} needs pip install {package}") from error
+    except Exception as error:
+        ...
+    return ChatModel(model, f"{provider} {name}")

@@ -1,61 +1,61 @@
-"""A chat model that says what it is told to: for tests, benchmarks and demonstrations of failure.
+"""A chat model for tests and benchmarks that does what the message tells it to.
 
-It reads cues from the newest human message. Without a cue it answers with a fixed sentence.
+Cues stand in square brackets in the last human message, anywhere in its text, and are followed in order:
 
 | cue | effect |
 |---|---|
-| `[tokens 200]` | the answer is `t1 t2 … t200`, a token each, so that loss and repetition can be seen |
-| `[say some words]` | the answer is these words |
-| `[delay 0.01]` | seconds before each token |
-| `[tool calculator {"expression": "2+2"}]` | calls a bound tool; several are called one after the other |
-| `[fail]`, `[fail some text]` | raises before the first token, with this text |
-| `[fail after 3]` | raises after the third token |
+| `[tokens 200]` | says `t1 t2 … t200`, numbered so that a lost, repeated or reordered token shows |
+| `[say some text]` | says this text, a word a token |
+| `[delay 0.01]` | waits this many seconds before every token from here on |
+| `[tool calculator {"expression": "2+2"}]` | calls the tool; after its result goes on with the next cue |
+| `[fail]` | raises ScriptedFailure before the first token |
+| `[fail after 3]` | raises it after three tokens of this turn |
+| `[fail SECRET]`, `[fail after 3 SECRET]` | the same, with this text in the exception |
 
-After a tool's result an answer without `[tokens]` or `[say]` quotes the results.
+A message without cues is answered with `tokens`. When the cues end with a tool, the answer quotes the
+results of all tools called. Where a tool must be called, or data of a schema is asked for, the arguments are
+valid ones made from the message's words.
 """
 
 import asyncio
 import json
-import re
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
+from uuid import uuid4
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.tool import tool_call, tool_call_chunk
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
-CUE = re.compile(r"\[(tokens|say|delay|fail)(?: ([^\]]*))?\]")
-TOOL = re.compile(r"\[tool (\w+) ")
-DEFAULT = "This answer was written by the scripted model."
-BREATH = 32  # tokens after which a model without delay lets others have the event loop
+from chains.scripted_cues import Script, ToolCue, Words, cues_in, words_of
+from chains.scripted_data import data_for
+
+BURST = 32  # tokens without a delay after which other tasks of the event loop get their turn
+
+Pause = float  # seconds
+Event = ChatGenerationChunk | Pause
 
 
 class ScriptedFailure(Exception):
-    """What a `[fail]` cue raises."""
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What the model does with a conversation. `fail_after` is a number of tokens."""
-
-    tokens: tuple[str, ...]
-    delay: float = 0.0
-    call: tuple[str, dict[str, Any], str] | None = None
-    fail_after: int | None = None
-    failure: str = "scripted failure"
+    """Raised where a message asks for it."""
 
 
 class ScriptedChatModel(BaseChatModel):
-    """Follows the cues in the newest human message; see the module's own words. `delay` is in seconds."""
+    """Answers as the cues in the last human message say; without cues, with `tokens`.
 
+    `delay` is in seconds before each token. Usage counts a message's words and the tokens said.
+    """
+
+    tokens: tuple[str, ...] = ("This", " is", " a", " scripted", " answer.")
     delay: float = 0.0
 
     @property
@@ -63,23 +63,47 @@ class ScriptedChatModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(
-        self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Return the model with these tools, which it calls on cue."""
-        return self.bind(tools=[convert_to_openai_tool(tool) for tool in tools], **kwargs)
+        """Return the model with these tools; `tool_choice` "any", "required" or a name forces a call."""
+        bound = [convert_to_openai_tool(tool) for tool in tools]
+        return self.bind(tools=bound, tool_choice=tool_choice, **kwargs)
 
-    def with_structured_output(  # type: ignore[override]  # narrower: always a pydantic class
-        self, schema: type[BaseModel], **kwargs: Any
-    ) -> Runnable[LanguageModelInput, BaseModel]:
-        """Return a runnable whose output fits `schema`, made of the words of the newest message."""
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **_kwargs: Any
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return the model answering with data of `schema`; `method` and `strict` make no difference."""
+        return super().with_structured_output(schema, include_raw=include_raw)
 
-        async def answer(prompt: LanguageModelInput) -> BaseModel:
-            message = await self.ainvoke(prompt)
-            conversation = self._convert_input(prompt).to_messages()
-            words = str(conversation[-1].text).split()
-            return schema.model_validate(example(schema.model_json_schema(), words, str(message.text)))
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002 - of the interface
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - BaseChatModel reports tokens
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        for event in self._events(messages, kwargs):
+            if isinstance(event, ChatGenerationChunk):
+                yield event
+            elif event:
+                time.sleep(event)
 
-        return RunnableLambda(answer, name="scripted structured output")
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,  # noqa: ARG002 - of the interface
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - BaseChatModel reports tokens
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        for event in self._events(messages, kwargs):
+            if isinstance(event, ChatGenerationChunk):
+                yield event
+            else:
+                await asyncio.sleep(event)
 
     def _generate(
         self,
@@ -88,7 +112,7 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return result(list(self._stream(messages, **kwargs)))
+        return generate_from_stream(self._stream(messages, stop, run_manager, **kwargs))
 
     async def _agenerate(
         self,
@@ -97,128 +121,64 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return result([chunk async for chunk in self._astream(messages, **kwargs)])
+        return await agenerate_from_stream(self._astream(messages, stop, run_manager, **kwargs))
 
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        script = script_of(messages, kwargs.get("tools", []), self.delay)
-        for chunk in chunks(script, messages):
-            if script.delay:
-                time.sleep(script.delay)
-            yield chunk
+    def _events(self, messages: list[BaseMessage], settings: dict[str, Any]) -> Iterator[Event]:
+        """Yield the chunks of this turn and the pauses between them."""
+        script = self._script(messages, settings)
+        said = 0
+        for words in script.words:
+            delay = self.delay if words.delay is None else words.delay
+            for token in words.tokens:
+                if script.failure and said == script.failure.after:
+                    raise ScriptedFailure(script.failure.text)
+                if delay or said % BURST == BURST - 1:
+                    yield delay
+                yield ChatGenerationChunk(message=AIMessageChunk(content=token))
+                said += 1
+        if script.failure:
+            raise ScriptedFailure(script.failure.text)
+        yield _last_chunk(script.tool, _usage(messages, said))
 
-    async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        script = script_of(messages, kwargs.get("tools", []), self.delay)
-        for count, chunk in enumerate(chunks(script, messages)):
-            if script.delay or count % BREATH == 0:
-                await asyncio.sleep(script.delay)
-            yield chunk
-
-
-def script_of(messages: Sequence[BaseMessage], tools: Sequence[dict[str, Any]], delay: float) -> Script:
-    """Return what the cues of the newest human message ask for, at this point of the conversation."""
-    asked = max(at for at, message in enumerate(messages) if isinstance(message, HumanMessage))
-    text = str(messages[asked].text)
-    results = [message for message in messages[asked:] if isinstance(message, ToolMessage)]
-    cues = {name: argument or "" for name, argument in CUE.findall(text)}
-    if "delay" in cues:
-        delay = float(cues["delay"])
-    bound = {tool["function"]["name"] for tool in tools}
-    calls = [(name, arguments) for name, arguments in tool_cues(text) if name in bound]
-    if len(results) < len(calls):
-        name, arguments = calls[len(results)]
-        return Script((), delay, call=(name, arguments, f"call_{asked}_{len(results)}"))
-    return Script(answer_tokens(cues, results), delay, **failure_of(cues))
+    def _script(self, messages: list[BaseMessage], settings: dict[str, Any]) -> Script:
+        last = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=-1)
+        message, since = messages[last].text if last >= 0 else "", messages[last + 1 :]
+        cues = cues_in(message)
+        turn = sum(isinstance(earlier, AIMessage) and bool(earlier.tool_calls) for earlier in since)
+        script = cues.turns[turn] if turn < len(cues.turns) else Script()
+        if script.tool or script.failure is None and (tool := _forced(settings, message)):
+            return script if script.tool else Script(script.words, tool)
+        if script.words:
+            return script
+        results = [result.text for result in since if isinstance(result, ToolMessage)]
+        tokens = words_of(f"The results: {'; '.join(results)}") if results else self.tokens
+        return Script([Words(tokens, cues.delay)], None, script.failure)
 
 
-def tool_cues(text: str) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tool calls that a text asks for: the arguments are JSON and may hold brackets."""
-    found = []
-    for match in TOOL.finditer(text):
-        arguments, _ = json.JSONDecoder().raw_decode(text, match.end())
-        found.append((match[1], arguments))
-    return found
+def _forced(settings: dict[str, Any], message: str) -> ToolCue | None:
+    """Return the tool that the caller insists on, with valid arguments."""
+    choice, tools = settings.get("tool_choice"), [tool["function"] for tool in settings.get("tools") or ()]
+    if not tools or choice in {None, "auto", "none"}:
+        return None
+    tool = next((tool for tool in tools if tool["name"] == choice), tools[0])
+    return ToolCue(tool["name"], data_for(tool.get("parameters") or {}, message))
 
 
-def answer_tokens(cues: dict[str, str], results: Sequence[ToolMessage]) -> tuple[str, ...]:
-    """Return the tokens of the answer, each with the space behind it."""
-    if "tokens" in cues:
-        return tuple(f"t{number} " for number in range(1, int(cues["tokens"]) + 1))
-    if "say" in cues:
-        text = cues["say"]
-    elif results:
-        text = " ".join(str(result.text) for result in results)
-    else:
-        text = DEFAULT
-    return tuple(re.findall(r"\s*\S+\s?", text))
-
-
-def failure_of(cues: dict[str, str]) -> dict[str, Any]:
-    """Return the fields of a Script for the `[fail]` cue, if there is one."""
-    if "fail" not in cues:
-        return {}
-    if after := re.fullmatch(r"after (\d+)", cues["fail"]):
-        return {"fail_after": int(after[1])}
-    return {"fail_after": 0, **({"failure": cues["fail"]} if cues["fail"] else {})}
-
-
-def chunks(script: Script, messages: Sequence[BaseMessage]) -> Iterator[ChatGenerationChunk]:
-    """Yield the script's chunks; the last one has the usage. Raises ScriptedFailure where it says so."""
-    said = script.tokens if script.fail_after is None else script.tokens[: script.fail_after]
-    if script.call is not None:
-        name, arguments, call_id = script.call
-        call = tool_call_chunk(name=name, args=json.dumps(arguments), id=call_id, index=0)
-        yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[call]))
-    for token in said:
-        yield ChatGenerationChunk(message=AIMessageChunk(content=token))
-    if script.fail_after is not None:
-        raise ScriptedFailure(script.failure)
-    usage = usage_of(messages, max(1, len(script.tokens)))
-    yield ChatGenerationChunk(message=AIMessageChunk(content="", usage_metadata=usage))
-
-
-def usage_of(messages: Sequence[BaseMessage], output: int) -> UsageMetadata:
-    """Return the usage: a word of the prompt counts as a token, and so does a token of the answer."""
-    count = sum(len(str(message.text).split()) for message in messages)
-    return UsageMetadata(input_tokens=count, output_tokens=output, total_tokens=count + output)
-
-
-def result(generated: Sequence[ChatGenerationChunk]) -> ChatResult:
-    """Return chunks as one message."""
-    parts = [chunk.message for chunk in generated if isinstance(chunk.message, AIMessageChunk)]
-    calls = [call for part in parts for call in part.tool_calls]
-    message = AIMessage(
-        content="".join(str(part.content) for part in parts),
-        tool_calls=[tool_call(name=call["name"], args=call["args"], id=call["id"]) for call in calls],
-        usage_metadata=parts[-1].usage_metadata,
+def _last_chunk(tool: ToolCue | None, usage: UsageMetadata) -> ChatGenerationChunk:
+    calls = []
+    if tool:
+        arguments = json.dumps(tool.arguments)
+        calls = [tool_call_chunk(name=tool.name, args=arguments, id=f"call_{uuid4().hex}", index=0)]
+    message = AIMessageChunk(
+        content="",
+        tool_call_chunks=calls,
+        usage_metadata=usage,
+        response_metadata={"finish_reason": "tool_calls" if tool else "stop"},
+        chunk_position="last",
     )
-    return ChatResult(generations=[ChatGeneration(message=message)])
+    return ChatGenerationChunk(message=message)
 
 
-def example(schema: dict[str, Any], words: Sequence[str], answer: str) -> Any:
-    """Return data that fits a JSON schema: its first string is made of `words`, the others of `answer`."""
-    return {
-        name: value_for(part, " ".join(words[-8:]) if at == 0 else answer)
-        for at, (name, part) in enumerate(schema.get("properties", {}).items())
-    }
-
-
-def value_for(schema: dict[str, Any], text: str) -> Any:
-    """Return a value that fits the schema of a field."""
-    if "enum" in schema:
-        return schema["enum"][0]
-    kind = schema.get("type", "string")
-    if kind == "array":
-        return [value_for(schema.get("items", {}), text)]
-    return {"integer": 1, "number": 1.0, "boolean": True, "object": {}}.get(kind, text)
+def _usage(messages: Sequence[BaseMessage], said: int) -> UsageMetadata:
+    read = sum(len(message.text.split()) for message in messages)
+    return UsageMetadata(input_tokens=read, output_tokens=said, total_tokens=read + said)

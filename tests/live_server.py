@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,11 +55,11 @@ class LiveServer:
 
     @property
     def output(self) -> str:
-        return (self.folder / "output.txt").read_text()
+        return output_file(self.folder, self.port).read_text()
 
     @property
     def log(self) -> str:
-        return (self.folder / "log.txt").read_text()
+        return log_file(self.folder, self.port).read_text()
 
     def token(
         self, user: str, tenant: str, scopes: tuple[str, ...] = ("*",), lifetime: float = 3600, **claims: Any
@@ -95,12 +95,21 @@ def running_server(folder: Path, *arguments: str, **environment: str) -> Iterato
     `GATEHOUSE_RUN_DEADLINE="2"`. A second server in the same folder finds the data of the first. Raises
     NotStarted.
     """
-    port = free_port()
-    variables = server_environment(folder, PORT=str(port), **environment)
+    variables = server_environment(folder, **environment)
     keys = prepare(variables)
-    with (folder / "output.txt").open("wb") as output, (folder / "log.txt").open("wb") as log:
+    with running([GATEHOUSE, "serve", *arguments], folder, variables, keys) as server:
+        yield server
+
+
+@contextmanager
+def running(
+    command: Sequence[str], folder: Path, variables: Mapping[str, str], keys: Mapping[str, str]
+) -> Iterator[LiveServer]:
+    """Yield the server that a command starts, and stop it in the end. Raises NotStarted."""
+    port = free_port()
+    with output_file(folder, port).open("wb") as output, log_file(folder, port).open("wb") as log:
         process = subprocess.Popen(
-            [GATEHOUSE, "serve", *arguments], env=variables, cwd=folder, stdout=output, stderr=log
+            command, env={**variables, "PORT": str(port)}, cwd=folder, stdout=output, stderr=log
         )
     server = LiveServer(f"http://127.0.0.1:{port}", port, folder, keys, process)
     try:
@@ -108,6 +117,14 @@ def running_server(folder: Path, *arguments: str, **environment: str) -> Iterato
         yield server
     finally:
         server.stop()
+
+
+def output_file(folder: Path, port: int) -> Path:
+    return folder / f"output-{port}.txt"
+
+
+def log_file(folder: Path, port: int) -> Path:
+    return folder / f"log-{port}.txt"
 
 
 def server_environment(folder: Path, **more: str) -> dict[str, str]:

@@ -31,7 +31,7 @@ APPEND = """
 local refused = {}
 for i = 1, #KEYS do
   local reply = redis.pcall('XADD', KEYS[i], 'NOMKSTREAM', ARGV[2 * i - 1], 'records', ARGV[2 * i])
-  local failed = type(reply) == 'table' and reply.err
+  local failed = type(reply) == 'table' and tostring(reply.err)
   if failed and not string.find(failed, 'equal or smaller') then return reply end
   if failed or not reply then table.insert(refused, i) end
 end

@@ -97,7 +97,7 @@ async def running(
             redis.start()
             await redis_ready(redis)
         if names & {"redis", "embedded"}:
-            await migrate(folder)
+            await migrate(folder, {})
         for server in servers.values():
             server.start()
         for name, server in servers.items():

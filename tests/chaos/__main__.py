@@ -12,6 +12,7 @@ from textwrap import fill
 from bench.machine import machine
 from tests.chaos.experiment import Experiment, conduct
 from tests.chaos.findings import Findings
+from tests.postgres_databases import create_database, running_postgres
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
 WIDTH = 110
@@ -31,7 +32,9 @@ def main() -> int:
     )
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-chaos-"))
     say(f"The servers' logs are in {folder}.")
-    found = asyncio.run(conduct(plan, folder, say))
+    with running_postgres() as server:
+        database_url = asyncio.run(create_database(server))
+        found = asyncio.run(conduct(plan, folder, database_url, say))
     report = written(plan, found)
     say(report)
     if arguments.write:
@@ -60,8 +63,8 @@ def written(plan: Experiment, found: Findings) -> str:
     """Return the report."""
     facts = machine()
     how = (
-        f"{plan.replicas} Gatehouse processes over one Redis and one database. {plan.runs} runs of "
-        f"{plan.tokens} tokens, {plan.concurrency} at once, a token every {plan.delay * 1000:.0f} ms. Each "
+        f"{plan.replicas} Gatehouse processes over one Redis and one PostgreSQL. {plan.runs} runs "
+        f"of {plan.tokens} tokens, {plan.concurrency} at once, a token every {plan.delay * 1000:.0f} ms. Each "
         "run has a client that starts it at a random replica, drops its connection at random moments and "
         "joins again at a random replica, dead or alive, until it has seen `end`; then it reads the run once "
         "more from its start, and its state. Meanwhile processes are killed with `kill -9` and started "

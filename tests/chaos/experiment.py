@@ -24,19 +24,23 @@ class Experiment:
     seed: int = 1
     runs: int = 600
     tokens: int = 200
-    delay: float = 0.03
+    delay: float = 0.02
     concurrency: int = 40
     replicas: int = 3
     lease: float = 2.0
     max_attempts: int = 5
     log_length: int = 100  # shorter than a run, so that a client that was away is told of a gap
-    every: tuple[float, float] = (3.0, 7.0)
+    every: tuple[float, float] = (4.0, 10.0)
     most_faults: int | None = None
 
 
-async def conduct(plan: Experiment, folder: Path, tell: Callable[[str], None]) -> Findings:
+async def conduct(plan: Experiment, folder: Path, database_url: str, tell: Callable[[str], None]) -> Findings:
     """Return what was found. Servers keep their logs in `folder`; `tell` is given lines of progress."""
-    settings = {"MAX_ATTEMPTS": str(plan.max_attempts), "LOG_LENGTH": str(plan.log_length)}
+    settings = {
+        "DATABASE_URL": database_url,
+        "MAX_ATTEMPTS": str(plan.max_attempts),
+        "LOG_LENGTH": str(plan.log_length),
+    }
     async with running_replicas(folder, plan.replicas, plan.lease, settings) as replicas:
         recovery = Recovery(replicas.redis, replicas.known)
         began = time.monotonic()

@@ -115,7 +115,7 @@ async def running_replicas(
         try:
             store.start()
             await redis_ready(store)
-            await migrate(folder)
+            await migrate(folder, shared)
             await asyncio.gather(*map(replicas.start, range(count)))
             yield replicas
         finally:

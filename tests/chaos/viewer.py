@@ -14,7 +14,7 @@ from tests.chaos.recovery import Recovery
 from tests.chaos.replicas import Replicas
 from tests.chaos.transcript import Transcript
 
-STUCK_SECONDS = 120
+STUCK_SECONDS = 300
 AWAY_SECONDS = 0.2
 RETRIED = frozenset({409, 502, 503, 504})
 

@@ -33,8 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What the server logs: JSON lines, as on its stderr."""
+def logged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What the server logs: JSON lines, as on its stderr. No test leaves a request behind."""
     stderr = io.StringIO()
     root, configure = logging.getLogger(), structlog.configure
     handlers, level = root.handlers, root.level
@@ -47,6 +47,9 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
         patch.setattr(structlog, "configure", without_cache)
         configure_logging("info", pretty=False)
     yield stderr
+    if "shared" in request.fixturenames:
+        live: LiveApp = request.getfixturevalue("shared")
+        live.eventually(lambda: not live.requests)
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
 

@@ -5,7 +5,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,13 +43,14 @@ def bearer(user: str = "alice", tenant: str = "acme", **further: Any) -> dict[st
 
 @dataclass(frozen=True)
 class LiveApp:
-    """A server that runs. `loop` is its thread's."""
+    """A server that runs. `loop` is its thread's, `requests` are those that it is at."""
 
     url: str
     port: int
     settings: Settings
     services: Services
     loop: asyncio.AbstractEventLoop
+    requests: Collection[object]
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Return what a coroutine returns that the server's own loop runs."""
@@ -123,7 +124,8 @@ def running(app: ASGIApp, settings: Settings) -> Iterator[LiveApp]:
         try:
             wait_until_it_serves(server, thread)
             services = server.lifespan.state["services"]
-            yield LiveApp(f"http://127.0.0.1:{port}", port, settings, services, loop)
+            requests = server.server_state.tasks
+            yield LiveApp(f"http://127.0.0.1:{port}", port, settings, services, loop, requests)
         finally:
             server.should_exit = True
             thread.join(START_SECONDS)

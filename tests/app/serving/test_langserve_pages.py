@@ -4,10 +4,11 @@ import re
 from typing import Any
 
 import pytest
+from langserve.lzstring import LZString
 from live_app import LiveApp, bearer
 
-# {"configurable": {"x": "</script><script>alert(1)</script>"}} as LangServe's playground packs it into its address
-HASH = "N4IgxgNglgZghgIwgUwCYAIwFcDO4BcALgBYD2A1gA7GYBOAnjgDQDmAFABYCUAXiAL5A"
+ATTACK = '{"configurable": {"x": "</script><script>alert(1)</script>"}}'
+HASH = LZString.compressToEncodedURIComponent(ATTACK)
 METHODS = ("GET", "POST")
 
 

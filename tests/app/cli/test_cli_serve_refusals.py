@@ -1,0 +1,98 @@
+"""What `gatehouse serve` refuses to start with: one line that names the part."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from cli_results import Run, failure_of
+from live_server import free_port
+
+import app.main
+from chains.registry import Entry
+
+PRODUCTION = {
+    "GATEHOUSE_ENVIRONMENT": "production",
+    "GATEHOUSE_DATABASE_URL": "sqlite+aiosqlite:///gatehouse.db",
+    "GATEHOUSE_REDIS_URL": "redis://127.0.0.1:1",
+    "GATEHOUSE_API_KEY_PEPPER": "x" * 32,
+    "GATEHOUSE_JWT_SECRET": "x" * 32,
+}
+
+
+@pytest.fixture(autouse=True)
+def port(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", str(free_port()))
+
+
+def test_port_in_use(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        line = failure_of(run("serve", "--port", port))
+    assert line.startswith(f"cannot listen on 127.0.0.1 port {port} (Address already in use)")
+
+
+def test_address_that_is_not_ours(run: Run) -> None:
+    assert failure_of(run("serve", "--host", "192.0.2.1")).startswith("cannot listen on 192.0.2.1 port")
+
+
+def test_two_workers_without_redis(run: Run) -> None:
+    assert failure_of(run("serve", "--workers", "2")).startswith("--workers 2 needs GATEHOUSE_REDIS_URL")
+
+
+def test_database_without_schema(run: Run) -> None:
+    assert "run gatehouse db upgrade" in failure_of(run("serve"))
+
+
+@pytest.mark.usefixtures("migrated")
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        (
+            "GATEHOUSE_RUN_DEADLINE",
+            "soon",
+            "settings: GATEHOUSE_RUN_DEADLINE: Input should be a valid number",
+        ),
+        ("GATEHOUSE_ENVIRONMENT", "production", "settings: production needs GATEHOUSE_DATABASE_URL"),
+        ("GATEHOUSE_DATABASE_URL", "no://u:hunter2@db", "database: GATEHOUSE_DATABASE_URL cannot be used"),
+        ("GATEHOUSE_REDIS_URL", "redis://127.0.0.1:1", "Redis: GATEHOUSE_REDIS_URL cannot be reached"),
+        ("GATEHOUSE_JWT_SECRET", "short", "authentication: GATEHOUSE_JWT_SECRET has 5 bytes"),
+        ("GATEHOUSE_START_LINK", "short", "authentication: GATEHOUSE_START_LINK has 5 characters"),
+        ("GATEHOUSE_MODEL", "nonsense", "chat model: GATEHOUSE_MODEL=nonsense is not known"),
+    ],
+)
+def test_part_that_cannot_work(
+    run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    line = failure_of(run("serve"))
+    assert line.startswith(complaint)
+    assert "hunter2" not in line
+
+
+def test_start_link_in_production(run: Run, monkeypatch: pytest.MonkeyPatch, redis_url: str) -> None:
+    assert run("db", "upgrade").exit_code == 0
+    variables = {**PRODUCTION, "GATEHOUSE_REDIS_URL": redis_url, "GATEHOUSE_START_LINK": "l" * 43}
+    for name, value in {
+        **variables,
+        "GATEHOUSE_DATABASE_URL": "sqlite+aiosqlite:///data/gatehouse.db",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert "development only" in failure_of(run("serve"))
+
+
+@pytest.mark.usefixtures("migrated")
+def test_registry_that_cannot_be_served(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_parts: object) -> None:
+        raise RuntimeError("no such prompt")
+
+    monkeypatch.setattr(app.main, "REGISTRY", [Entry("/broken", fail, "")])  # type: ignore[arg-type]
+    assert failure_of(run("serve")) == "chains/registry.py: /broken: the description is missing"
+    monkeypatch.setattr(app.main, "REGISTRY", [Entry("/broken", fail, "Does not build.")])  # type: ignore[arg-type]
+    assert failure_of(run("serve")) == "chains/registry.py: /broken: its factory failed: no such prompt"
+
+
+@pytest.mark.usefixtures("migrated")
+def test_demo_keys_that_cannot_be_kept(run: Run, home: Path) -> None:
+    (home / "data" / "demo-keys.json").mkdir()
+    line = failure_of(run("serve")).removeprefix("gatehouse: ")
+    assert line == "data folder: data cannot keep the demo's keys (Is a directory)"

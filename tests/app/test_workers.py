@@ -1,0 +1,138 @@
+"""How several workers start and end. Their application is light; the supervisor is the real one."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+import uvicorn
+
+from app import workers
+from app.server import listen
+from app.settings import Settings
+from app.startup import StartFailed
+from app.workers import Workers, run_many, worker
+from chains.registry import BadRegistry
+
+
+@pytest.fixture(autouse=True)
+def signals() -> Iterator[None]:
+    """Give the signals back that a supervisor takes."""
+    before = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with listen("127.0.0.1", 0) as listener:
+        yield listener
+
+
+def supervise(
+    application: str, listener: socket.socket, when_ready: Callable[[Workers, str], None]
+) -> Workers:
+    """Run two workers until they have ended; `when_ready` is called in a thread with the address."""
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def announce() -> None:
+        thread.start()
+
+    config = uvicorn.Config(
+        f"light_workers:{application}", factory=True, workers=2, log_config=None, timeout_graceful_shutdown=20
+    )
+    supervisor = Workers(config, listener, announce)
+    thread = threading.Thread(target=when_ready, args=(supervisor, url))
+    supervisor.run()
+    if thread.ident is not None:
+        thread.join()
+    return supervisor
+
+
+class TestWorkers:
+    def test_first_signal_lets_responses_end(self, listener: socket.socket) -> None:
+        texts: list[str] = []
+
+        def use(supervisor: Workers, url: str) -> None:
+            with httpx.stream("GET", url) as response:
+                parts = response.iter_text()
+                texts.append(next(parts))
+                supervisor.signal_queue.append(signal.SIGTERM)
+                texts.extend(parts)
+
+        supervisor = supervise("served", listener, use)
+        assert texts == ["first ", "last"]
+        assert not supervisor.failed
+
+    def test_second_signal_ends_them_at_once(self, listener: socket.socket) -> None:
+        failures: list[Exception] = []
+
+        def use(supervisor: Workers, url: str) -> None:
+            try:
+                with httpx.stream("GET", url) as response:
+                    parts = response.iter_text()
+                    next(parts)
+                    supervisor.signal_queue.append(signal.SIGTERM)
+                    supervisor.should_exit.wait(5)
+                    supervisor.signal_queue.append(signal.SIGTERM)
+                    list(parts)
+            except httpx.RemoteProtocolError as error:
+                failures.append(error)
+
+        supervisor = supervise("served", listener, use)
+        assert len(failures) == 1
+        assert supervisor.failed
+
+    def test_that_cannot_start_are_not_announced_and_end(self, listener: socket.socket) -> None:
+        announced: list[str] = []
+        supervisor = supervise("failing", listener, lambda _, url: announced.append(url))
+        assert announced == []
+        assert supervisor.failed
+
+
+class TestRunMany:
+    @pytest.fixture(autouse=True)
+    def environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(workers, "configure_server_logging", lambda _settings: None)
+        monkeypatch.setenv("GATEHOUSE_START_LINK", "")
+
+    def test_hands_the_sign_in_link_on(
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Workers, "run", lambda _self: None)
+        run_many(Settings(_env_file=None, start_link="l" * 43), 2, listener, lambda: None)  # type: ignore[arg-type]
+        assert os.environ["GATEHOUSE_START_LINK"] == "l" * 43
+
+    def test_says_that_a_worker_failed(
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Workers, "run", lambda _self: None)
+        monkeypatch.setattr(Workers, "failed", True)
+        with pytest.raises(StartFailed, match="see above"):
+            run_many(Settings(_env_file=None), 2, listener, lambda: None)
+
+    def test_a_worker_that_cannot_be_made_is_not_started_again(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def create_app(_settings: Settings) -> None:
+            raise BadRegistry("/chat: twice")
+
+        monkeypatch.setattr(workers, "create_app", create_app)
+        with pytest.raises(SystemExit) as exited:
+            worker()
+        assert exited.value.code == uvicorn.config.STARTUP_FAILURE
+
+    def test_a_worker_serves_the_application(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def application(_scope: object, _receive: object, _send: object) -> None:
+            called.append("application")
+
+        called: list[str] = []
+        monkeypatch.setattr(workers, "create_app", lambda _settings: application)
+        asyncio.run(worker()({"type": "http"}, None, None))  # type: ignore[arg-type]
+        assert called == ["application"]
