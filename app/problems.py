@@ -1,5 +1,7 @@
 """The one place that turns errors into responses."""
 
+from typing import Any
+
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -41,17 +43,28 @@ def add_error_handlers(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> Response:
         return problem_response(HttpProblem(error), request.scope)
 
-    document_problem(app)
+    document_problems(app)
 
 
-def document_problem(app: FastAPI) -> None:
-    """Add the Problem schema to the OpenAPI document, where `ApiError.schema()` refers to it."""
+def document_problems(app: FastAPI) -> None:
+    """Say in the OpenAPI document what errors look like."""
     generate = app.openapi
 
-    def openapi() -> dict[str, object]:
+    def openapi() -> dict[str, Any]:
         document = generate()
         schemas = document.setdefault("components", {}).setdefault("schemas", {})
         schemas["Problem"] = Problem.model_json_schema()
+        if schemas.pop("HTTPValidationError", None):  # what FastAPI would answer, and we do not
+            del schemas["ValidationError"]
+            for path in document["paths"].values():
+                for operation in path.values():
+                    document_validation(operation["responses"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def document_validation(responses: dict[str, Any]) -> None:
+    """Put our problem in the place of FastAPI's validation error."""
+    if "HTTPValidationError" in str(responses.get("422")):
+        responses.update({str(status): answer for status, answer in InvalidInput.schema().items()})

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 NO_KEY = SecretStr("not-needed")  # the client insists on a key, a server of one's own may not
 
@@ -54,7 +54,7 @@ async def _opened(settings: ModelSettings, stack: AsyncExitStack) -> ChatModel:
             return await _embedded(stack)
         case "scripted", "":
             return _scripted()
-        case ("azure" | "azure_openai"), _:
+        case (("azure" | "azure_openai"), _):
             return _azure(settings, name or settings.azure_deployment)
         case "openai", _:
             return _openai(settings, name or settings.openai_model)
@@ -98,7 +98,7 @@ def _azure(settings: ModelSettings, deployment: str | None) -> ChatModel:
         "AZURE_OPENAI_API_VERSION": settings.azure_api_version,
     }
     if missing := [name for name, value in needed.items() if not value]:
-        raise ModelUnavailable(f"Azure OpenAI needs {', '.join(missing)} as well.")
+        raise ModelUnavailable(f"Azure OpenAI is chosen, but {', '.join(missing)} is not set.")
     model = AzureChatOpenAI(
         azure_deployment=deployment,
         azure_endpoint=settings.azure_endpoint,
@@ -124,11 +124,20 @@ def _openai(settings: ModelSettings, name: str) -> ChatModel:
 
 def _of_provider(provider: str, name: str) -> ChatModel:
     """Open a model of any provider that LangChain knows; its package reads its key from the environment."""
+    choice = f"GATEHOUSE_MODEL={provider}:{name}"
     try:
         model = init_chat_model(name, model_provider=provider)
-    except ImportError as error:
-        package = (error.name or f"langchain_{provider}").replace("_", "-")
-        raise ModelUnavailable(f"GATEHOUSE_MODEL={provider}:{name} needs pip install {package}") from error
-    except Exception as error:
-        ...
+    except (ImportError, ValueError) as error:
+        if isinstance(error, ValidationError):  # a ValueError too, but one that quotes what it was given
+            raise _not_configured(choice, provider, error) from error
+        raise ModelUnavailable(f"{choice}: {error}") from error  # names the package or the providers
+    except Exception as error:  # each provider's package has its own for a missing key
+        raise _not_configured(choice, provider, error) from error
     return ChatModel(model, f"{provider} {name}")
+
+
+def _not_configured(choice: str, provider: str, error: Exception) -> ModelUnavailable:
+    return ModelUnavailable(
+        f"{choice} cannot be opened ({type(error).__name__}). Its package reads its settings from the "
+        f"environment, such as {provider.upper()}_API_KEY; .env is read for Gatehouse's own settings only."
+    )

@@ -21,6 +21,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -82,8 +83,8 @@ class ScriptedChatModel(BaseChatModel):
     def _stream(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,  # noqa: ARG002 - of the interface
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - BaseChatModel reports tokens
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         for event in self._events(messages, kwargs):
@@ -95,8 +96,8 @@ class ScriptedChatModel(BaseChatModel):
     async def _astream(
         self,
         messages: list[BaseMessage],
-        stop: list[str] | None = None,  # noqa: ARG002 - of the interface
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - BaseChatModel reports tokens
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         for event in self._events(messages, kwargs):
@@ -146,9 +147,9 @@ class ScriptedChatModel(BaseChatModel):
         cues = cues_in(message)
         turn = sum(isinstance(earlier, AIMessage) and bool(earlier.tool_calls) for earlier in since)
         script = cues.turns[turn] if turn < len(cues.turns) else Script()
-        if script.tool or script.failure is None and (tool := _forced(settings, message)):
-            return script if script.tool else Script(script.words, tool)
-        if script.words:
+        if script.tool is None and script.failure is None:
+            script = replace(script, tool=_forced(settings, message))
+        if script.tool or script.words:
             return script
         results = [result.text for result in since if isinstance(result, ToolMessage)]
         tokens = words_of(f"The results: {'; '.join(results)}") if results else self.tokens

@@ -1,4 +1,4 @@
-"""Data that fits a JSON schema, made from a text: what the scripted chat model answers where data is asked."""
+"""Data that fits a JSON schema, made from a text: what the scripted chat model fills in."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ def data_for(schema: Mapping[str, Any], text: str) -> dict[str, Any]:
     Strings are the first words of the text within the lengths asked for, enums their first value, numbers
     their minimum or the count of words, lists as short as allowed but not empty.
     """
-    return _Maker(text.split() or ["nothing"], schema.get("$defs") or {}).object(schema)
+    return _Maker(text.split() or ["nothing"], schema.get("$defs") or {}).data(schema)
 
 
 class _Maker:
@@ -20,29 +20,37 @@ class _Maker:
         self._words = words
         self._definitions = definitions
 
-    def object(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+    def data(self, schema: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self.value(prop) for name, prop in (schema.get("properties") or {}).items()}
 
     def value(self, schema: Mapping[str, Any]) -> Any:
         if "$ref" in schema:
             return self.value(self._definitions[schema["$ref"].rsplit("/", 1)[-1]])
-        if "enum" in schema or "const" in schema:
-            return schema["enum"][0] if "enum" in schema else schema["const"]
+        if fixed := schema.get("enum") or ([schema["const"]] if "const" in schema else None):
+            return fixed[0]
         if variants := schema.get("anyOf") or schema.get("oneOf"):
             return self.value(variants[0])
+        return self._of_type(schema)
+
+    def _of_type(self, schema: Mapping[str, Any]) -> Any:
+        made: Any
         match schema.get("type"):
             case "object":
-                return self.object(schema)
+                made = self.data(schema)
             case "array":
-                return [self.value(schema.get("items") or {})] * max(1, schema.get("minItems", 1))
+                made = self._array(schema)
             case "integer" | "number":
-                return self._number(schema)
+                made = self._number(schema)
             case "boolean":
-                return True
+                made = True
             case "null":
-                return None
+                made = None
             case _:
-                return self._string(schema)
+                made = self._string(schema)
+        return made
+
+    def _array(self, schema: Mapping[str, Any]) -> list[Any]:
+        return [self.value(schema.get("items") or {})] * max(1, schema.get("minItems", 1))
 
     def _number(self, schema: Mapping[str, Any]) -> int | float:
         least: int | float = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import secrets
-import socket
 from typing import TYPE_CHECKING, Annotated
 from urllib.request import urlopen
 
@@ -62,34 +61,33 @@ def with_start_link(settings: "Settings") -> "Settings":
 
 def run(settings: "Settings", workers: int) -> None:
     """Raises StartFailed, CutOff, Failed."""
+    from app.cli.banner import url_of
     from app.cli.demo_keys import demo_keys
     from app.server import listen, run_one
     from app.workers import run_many
 
-    listener = listen(settings.host, settings.port)
-
     async def announce_one(services: "Services") -> None:
         if settings.development:
             keys = await demo_keys(services.authenticator.api_keys, settings.data_dir)
-            announce(settings, listener, services.model.label, keys)
+            announce(settings, url, services.model.label, keys)
 
     def announce_many() -> None:
         if settings.development:
-            keys = asyncio.run(keys_of(settings))
-            announce(settings, listener, model_of(settings, listener), keys)
+            announce(settings, url, model_at(url), asyncio.run(keys_of(settings)))
 
-    if workers == 1:
-        run_one(settings, listener, announce_one)
-    else:
-        run_many(settings, workers, listener, announce_many)
+    with listen(settings.host, settings.port) as listener:
+        url = url_of(settings.host, listener.getsockname()[1])
+        if workers == 1:
+            run_one(settings, listener, announce_one)
+        else:
+            run_many(settings, workers, listener, announce_many)
 
 
-def announce(settings: "Settings", listener: socket.socket, model: str, keys: "tuple[DemoKey, ...]") -> None:
+def announce(settings: "Settings", url: str, model: str, keys: "tuple[DemoKey, ...]") -> None:
     """Print the banner."""
-    from app.cli.banner import Banner, print_banner, url_of
+    from app.cli.banner import Banner, print_banner
 
     link = settings.start_link.get_secret_value() if settings.start_link else ""
-    url = url_of(settings.host, listener.getsockname()[1])
     print_banner(Banner(url, link, model, keys))
 
 
@@ -101,9 +99,7 @@ async def keys_of(settings: "Settings") -> "tuple[DemoKey, ...]":
         return await demo_keys(api_keys, settings.data_dir)
 
 
-def model_of(settings: "Settings", listener: socket.socket) -> str:
+def model_at(url: str) -> str:
     """Return which chat model answers, as the workers say."""
-    from app.cli.banner import url_of
-
-    with urlopen(f"{url_of(settings.host, listener.getsockname()[1])}/readyz", timeout=10) as answer:  # noqa: S310  # http, our own
+    with urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310  # http, our own
         return str(json.load(answer)["model"])

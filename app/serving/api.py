@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from sse_starlette import EventSourceResponse
 
 from app.auth.dependencies import CurrentPrincipal
 from app.auth.origin import media_type
@@ -102,7 +101,6 @@ class RunFailedBefore(ApiError):
 
 JOINING = {**NotFound.schema(), **BadRequest.schema()}
 STARTING = {
-    **Unauthenticated.schema(),
     **InsufficientScope.schema(),
     **NotFound.schema(),
     **Conflict.schema(),
@@ -132,7 +130,7 @@ async def json_body(request: Request) -> None:
         raise UnsupportedMediaType
 
 
-router = APIRouter(prefix="/api", tags=["runs"])
+router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schema())
 
 
 @router.post("/chat", responses=STARTING, dependencies=[Depends(json_body)])
@@ -147,7 +145,7 @@ async def chat(
 
 @router.post(
     "/chat/stream",
-    response_class=EventSourceResponse,
+    response_class=sse.EventStream,
     responses=STARTING,
     dependencies=[Depends(json_body)],
 )
@@ -160,9 +158,7 @@ async def chat_stream(
     return view(services, started.run, BEGINNING, sse.typed)
 
 
-@router.post(
-    "/stream", response_class=EventSourceResponse, responses=STARTING, dependencies=[Depends(json_body)]
-)
+@router.post("/stream", response_class=sse.EventStream, responses=STARTING, dependencies=[Depends(json_body)])
 async def plain_stream(
     request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -172,7 +168,7 @@ async def plain_stream(
     return view(services, started.run, BEGINNING, sse.plain)
 
 
-@router.get("/chat/stream", response_class=EventSourceResponse, responses=STARTING)
+@router.get("/chat/stream", response_class=sse.EventStream, responses=STARTING)
 async def chat_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:
@@ -180,7 +176,7 @@ async def chat_event_source(
     return await for_event_source(request, principal, parameters, sse.typed)
 
 
-@router.get("/stream", response_class=EventSourceResponse, responses=STARTING)
+@router.get("/stream", response_class=sse.EventStream, responses=STARTING)
 async def plain_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:
@@ -194,7 +190,7 @@ async def run_state(request: Request, principal: CurrentPrincipal, run_id: str) 
     return RunState.of(await services_of(request).runs.get(principal, run_id))
 
 
-@router.get("/runs/{run_id}/stream", response_class=EventSourceResponse, responses=JOINING)
+@router.get("/runs/{run_id}/stream", response_class=sse.EventStream, responses=JOINING)
 async def join(
     request: Request,
     principal: CurrentPrincipal,

@@ -1,11 +1,12 @@
 """Probes: is the process alive, can it serve."""
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
 from redis.exceptions import RedisError
 
-from app.database import why_not_ready
+from app.database import ANSWER_SECONDS, why_not_ready
 from app.errors import Unavailable
 from app.lifespan import services_of
 
@@ -24,7 +25,8 @@ async def readyz(request: Request) -> dict[str, Any]:
     if await why_not_ready(services.engine):
         raise Unavailable("The database cannot be used.")
     try:
-        await services.redis.ping()
-    except RedisError:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await services.redis.ping()
+    except (RedisError, OSError):  # TimeoutError among them
         raise Unavailable("Redis cannot be reached.") from None
     return {"status": "ok", "model": services.model.label}

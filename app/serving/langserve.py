@@ -13,15 +13,42 @@ from sse_starlette import EventSourceResponse
 from starlette.types import Message
 
 from app.auth.dependencies import requires
-from app.errors import ApiError, NotFound, RunFailed
+from app.errors import (
+    ApiError,
+    BadRequest,
+    Conflict,
+    DeadlineExceeded,
+    InsufficientScope,
+    InvalidInput,
+    NotFound,
+    PayloadTooLarge,
+    RunFailed,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from app.lifespan import services_of
 from app.serving.bodies import normalised
 from app.serving.context import rebuild_config
 from app.serving.leaving import while_connected
 from app.serving.served import ServedRunnable
+from app.serving.sse import EventStream
 from chains.registry import Entry
 
 log = structlog.get_logger(__name__)
+
+STREAMS = frozenset({"stream", "stream_events", "stream_log"})
+PROBLEMS = {
+    **BadRequest.schema(),
+    **Unauthenticated.schema(),
+    **InsufficientScope.schema(),
+    **NotFound.schema(),
+    **Conflict.schema(),
+    **PayloadTooLarge.schema(),
+    **UnsupportedMediaType.schema(),
+    **InvalidInput.schema(),
+    **RunFailed.schema(),
+    **DeadlineExceeded.schema(),
+}
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -43,13 +70,18 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[Entry]) -> None:
             # token feedback parses its body before anything else and needs LangSmith
             disabled_endpoints=cast("Any", ("config_hashes", "token_feedback")),
         )
-        app.include_router(router)
+        app.include_router(router, responses=PROBLEMS)
 
 
 def route_class_for(entry: Entry) -> type[APIRoute]:
     """Return a route class that hands LangServe normalised bodies of `entry` and tends its streams."""
 
     class LangServeRoute(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            if path.rsplit("/", 1)[-1] in STREAMS:  # for the documentation: LangServe makes its own response
+                options["response_class"] = EventStream
+            super().__init__(path, endpoint, **options)
+
         def get_route_handler(self) -> Handler:
             handle = super().get_route_handler()
             endpoint = self.path.rsplit("/", 1)[-1]

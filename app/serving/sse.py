@@ -13,6 +13,12 @@ HEARTBEAT_SECONDS = 15
 Frame = Callable[[Record], bytes]
 
 
+class EventStream(EventSourceResponse):
+    """Server-sent events. The base class has no media type of its own, and would be documented without."""
+
+    media_type = "text/event-stream"
+
+
 def typed(record: Record) -> bytes:
     """Return a record as an event of its type, with the event id that a client resumes from."""
     return b"id: %s\r\nevent: %s\r\ndata: %s\r\n\r\n" % (
@@ -41,7 +47,7 @@ def plain(record: Record) -> bytes:
 
 def event_stream(
     run_id: str, records: AsyncIterator[list[Record]], frame: Frame, send_timeout: float
-) -> EventSourceResponse:
+) -> EventStream:
     """Return a response that sends the records; a reader that takes nothing for `send_timeout` s is cut."""
 
     async def body() -> AsyncIterator[bytes]:
@@ -50,6 +56,6 @@ def event_stream(
             if chunk := b"".join(map(frame, ready)):
                 yield chunk
 
-    return EventSourceResponse(
+    return EventStream(
         body(), ping=HEARTBEAT_SECONDS, send_timeout=send_timeout, headers={"x-run-id": run_id}
     )

@@ -9,7 +9,9 @@ from typing import Any
 import structlog
 
 REDACTED = "[redacted]"
-SECRET_NAMES = re.compile(r"authorization|cookie|password|secret|token|api[_-]?key|credential", re.IGNORECASE)
+SECRET_NAMES = re.compile(  # token, but not output_tokens
+    r"authorization|cookie|password|secret|token(?!s)|api[_-]?key|credential", re.IGNORECASE
+)
 SECRET_VALUES = re.compile(
     r"gh_[a-z]+_\w{6,}"  # our own API keys
     r"|eyJ[\w-]{4,}\.[\w-]+\.[\w-]*"  # JWTs

@@ -96,9 +96,7 @@ def _each(choices_of: Callable[[Parameter, Values], list[Any]]) -> Callable[...,
 
     def find(parameters: Sequence[Parameter], values: Values) -> Found:
         choices = {p.name: choices_of(p, values) for p in parameters}
-        options = [
-            dict(zip(choices, chosen, strict=True)) for chosen in product(*choices.values())
-        ]
+        options = [dict(zip(choices, chosen, strict=True)) for chosen in product(*choices.values())]
         return options, [p for p in parameters if not choices[p.name]]
 
     return find

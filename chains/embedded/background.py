@@ -30,7 +30,7 @@ def background_meaning() -> Meaning:
 
 
 def written(vectors: Mapping[str, Vector]) -> bytes:
-    """Return the file's content: a line of JSON that says what it was made from, then half-precision floats."""
+    """Return the file's content: a line of JSON that says what it was made from, then 16-bit floats."""
     size = len(vectors[PROMPTS[0]])
     numbers = [number for prompt in PROMPTS for number in vectors[prompt]]
     head = json.dumps({"made_from": _made_from(), "size": size})
@@ -55,7 +55,7 @@ async def _write() -> None:
         client = AsyncOpenAI(base_url=server.base_url, api_key=server.api_key)
         read = await client.embeddings.create(model=MODEL_FILE, input=list(PROMPTS))
         vectors = {prompt: item.embedding for prompt, item in zip(PROMPTS, read.data, strict=True)}
-        FILE.write_bytes(written(vectors))  # noqa: ASYNC240 - a program of its own, nothing else runs
+        FILE.write_bytes(written(vectors))
 
 
 if __name__ == "__main__":

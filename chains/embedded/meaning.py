@@ -8,7 +8,7 @@ tool, against 42 of 47 by the vectors.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import mul
 
 from chains.embedded.examples import CONVERSATION, REQUESTS, TOOLS
@@ -70,7 +70,7 @@ def _nearness(here: Vector, others: Iterable[Vector]) -> float:
 
 
 def _dot(left: Vector, right: Vector) -> float:
-    return sum(map(mul, left, right))
+    return sum(map(mul, left, right), 0.0)
 
 
 def _mean(vectors: Iterable[Vector]) -> Vector:

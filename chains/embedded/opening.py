@@ -14,7 +14,7 @@ from chains.embedded.server import MODEL_NAME, MOST_TOKENS, run_llama_server
 
 @asynccontextmanager
 async def open_embedded_chat() -> AsyncIterator[EmbeddedChat]:
-    """Yield the embedded model; its server stops on exit. Raises EmbeddedModelMissing."""
+    """Yield the embedded model; its server stops on exit. Raises CannotStart."""
     # trust_env: a proxy of the environment must not come between this process and itself
     async with run_llama_server() as server, DefaultAsyncHttpxClient(trust_env=False) as async_client:
         with DefaultHttpxClient(trust_env=False) as client:

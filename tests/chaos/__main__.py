@@ -63,13 +63,14 @@ def written(plan: Experiment, found: Findings) -> str:
     """Return the report."""
     facts = machine()
     how = (
-        f"{plan.replicas} Gatehouse processes over one Redis and one PostgreSQL. {plan.runs} runs "
-        f"of {plan.tokens} tokens, {plan.concurrency} at once, a token every {plan.delay * 1000:.0f} ms. Each "
-        "run has a client that starts it at a random replica, drops its connection at random moments and "
-        "joins again at a random replica, dead or alive, until it has seen `end`; then it reads the run once "
-        "more from its start, and its state. Meanwhile processes are killed with `kill -9` and started "
-        f"again, or stopped for longer than their lease and woken up. Seed {plan.seed}, lease {plan.lease} "
-        f"s, at most {plan.max_attempts} attempts at a run, a log of {plan.log_length} events."
+        f"{plan.replicas} Gatehouse processes over one Redis and one PostgreSQL. {plan.runs} runs of "
+        f"{plan.tokens} tokens, {plan.concurrency} at once, a token every {1000 * plan.delay:.0f} ms. Each "
+        "run has a client that starts it at a random replica, drops its connection at random moments, "
+        "joins again at a random replica, dead or alive, until it has seen `end`, and then reads the run "
+        "once more from its start, and its state. Meanwhile processes are killed with `kill -9` and "
+        "started again, or stopped for longer than their lease and woken up. "
+        f"Seed {plan.seed}, lease {plan.lease} s, at most {plan.max_attempts} attempts at a run, a log of "
+        f"{plan.log_length} events."
     )
     where = f"{facts['date']}, {facts['machine']}, Python {facts['versions']['python']}."
     return f"# Chaos test\n\n{fill(how, WIDTH)}\n\n{found.as_markdown()}\n{where}\n"

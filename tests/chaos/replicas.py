@@ -59,14 +59,13 @@ class Replicas:
         server = self.servers[index]
         server.start()
         await server.ready("/readyz")
-        body = {"query": "[tokens 3] [delay 0.1]"}
-        async with (
-            httpx.AsyncClient(base_url=server.url, headers=bearer(), timeout=30) as http,
-            http.stream("POST", "/api/chat/stream", json=body) as response,
-        ):
-            owner = await self.redis.get(lease_key(response.raise_for_status().headers["x-run-id"]))
+        body = {"query": "[tokens 1000] [delay 0.1]"}
+        async with httpx.AsyncClient(base_url=server.url, headers=bearer(), timeout=30) as http:
+            async with http.stream("POST", "/api/chat/stream", json=body) as response:
+                run_id = response.raise_for_status().headers["x-run-id"]
+                owner = await self.redis.get(lease_key(run_id))
             self.lives[index] = self.known[text(owner)] = Life(server.name)
-            await response.aread()
+            (await http.post(f"/api/runs/{run_id}/cancel")).raise_for_status()
 
     async def disturb(self, plan: Iterator[Fault], rng: random.Random) -> None:
         """Do what is planned, until it is done or this is cancelled. One replica is always left."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from postgres_databases import empty_database
 
 from bench.processes import redis_executable
 from tests.chaos.experiment import Experiment, conduct
+from tests.postgres_databases import empty_database
 
 PLAN = Experiment(
     runs=24, tokens=100, concurrency=12, lease=1.5, log_length=50, every=(1.0, 2.0), most_faults=3

@@ -16,9 +16,9 @@ _SIGNS = (
     (r"\b\d{4}-\d{2}-\d{2}\b", " "),  # a date is no subtraction
     (r"(?<=\d),(?=\d{3}\b)", ""),
     (r"[$€£¥]\s?(?=\d)", ""),
-    (r"[×]", "*"),
-    (r"[÷]", "/"),
-    (r"[−–]", "-"),
+    (r"\u00d7", "*"),
+    (r"\u00f7", "/"),
+    (r"[\u2212\u2013]", "-"),
     (r"\^", "**"),
     (rf"{_N}\s*x\s*(?=\d)", r"\1 * "),
     (r"(?<=\d)\s*\(", " * ("),
@@ -51,7 +51,8 @@ _LISTS = (
 )
 _TOKEN = re.compile(r"\d+(?:\.\d+)?|\.\d+|[a-z]+(?=\()|\bpi\b|\*\*|//|[-+*/%(),]|\S")
 _NODES = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant, ast.operator, ast.unaryop,
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Load, ast.Constant,
+    ast.operator, ast.unaryop,
 )  # fmt: skip
 
 

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 
 UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 SUFFIXES = {"k": 1_000, "m": 1_000_000, "bn": 1_000_000_000, **SCALES}
 WORDS = {
@@ -17,9 +17,7 @@ WORDS = {
 
 _SCALE = "|".join(SCALES)
 _WORD = "|".join(sorted((*WORDS, *SCALES), key=len, reverse=True))
-IN_WORDS = re.compile(
-    rf"\b(?:(?:{_SCALE})\s+and\s+|(?:{_WORD})(?:\s+|-))*(?:{_WORD})\b", re.IGNORECASE
-)
+IN_WORDS = re.compile(rf"\b(?:(?:{_SCALE})\s+and\s+|(?:{_WORD})(?:\s+|-))*(?:{_WORD})\b", re.IGNORECASE)
 IN_DIGITS = re.compile(
     r"""(?<![\w.,])(?P<currency>[$€£¥]\s?)?
         (?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)
@@ -72,7 +70,7 @@ def _in_digits(words: str) -> str:
             group *= 100
         elif part in SCALES:
             total, group = total + group * SCALES[part], 0
-        elif group % 100 and (WORDS[part] >= 10 or group % 10):  # "five seven" is two numbers
+        elif group % 100 and (part not in UNITS[:10] or group % 10):  # "five seven" is two numbers
             numbers.append(total + group)
             total, group = 0, WORDS[part]
         else:

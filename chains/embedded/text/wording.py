@@ -6,14 +6,17 @@ _FIRST_PERSON = re.compile(r"\b(?:i|i'm|i've|my|mine|we|our|ours)\b", re.IGNOREC
 _POSSESSIVE = re.compile(r"\b(?:my|mine|our|ours)\b", re.IGNORECASE)
 _OF_THE_CALLER = re.compile(r"\b(?:caller|user|own|your)\b", re.IGNORECASE)
 _GENERAL = re.compile(
-    r"""^(?:what|who)(?:'s|\ is|s|\ are|\ was|\ were)\ (?:an?|the\ (?:difference|meaning|advantage|purpose|point)s?)\s
+    r"""^(?:what|who)(?:'s|s|\ is|\ are|\ was|\ were)[ ]
+        (?:an?|the\ (?:difference|meaning|advantage|purpose|point)s?)\b
       | \b(?:means?|stands?\ for|explain|define|why|should\ i|advice|tips?|joke|poem|story|song)\b
-      | \b(?:how|when|where)\ (?:do|can|should|could|would|does|will)\ (?:i|you|one|we|people|it|they|an?)\s""",
+      | \b(?:how|when|where)\ (?:do|can|should|could|would|does|will)[ ]
+        (?:i|you|one|we|people|it|they|an?)\b""",
     re.VERBOSE | re.IGNORECASE,
 )
 _FUNCTION_WORDS = frozenset(
-    "get the a an of to for in from and or who whom what that with by on over at is are its it".split()
-)
+    ("get", "the", "a", "an", "of", "to", "for", "in", "from", "and", "or", "who", "whom", "what", "that",
+     "with", "by", "on", "over", "at", "is", "are", "its", "it")
+)  # fmt: skip
 _STEM = 6  # letters: compare, compared and comparison share them
 
 

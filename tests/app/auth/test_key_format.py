@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from app.auth.key_format import BASE62, KeyText
 
-KEY = KeyText.new("dev")
+KEY = KeyText("dev", "k3yIdOf16Letters", "aSecretOf32CharactersIsLongEnoug")
 
 
 class TestKeyText:

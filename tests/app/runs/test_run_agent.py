@@ -106,7 +106,7 @@ class TestAgent:
     ) -> None:
         desk.go_on.set()
         here, there = await office.open(), await office.open()
-        run = (await here.start("/agent", {"input": ASK + " [delay 0.3]"})).run
+        run = (await here.start("/agent", {"input": ASK + " [delay 0.05]"})).run
         await here.crash()
         records = await seen(there.engine, run.id)
         assert assembled(records) == "It is 4."

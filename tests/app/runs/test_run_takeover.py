@@ -50,17 +50,15 @@ class TestCrash:
 
     async def test_is_noticed_by_a_viewer_that_joins(self, replicas: Replicas, told: Told) -> None:
         here, there = await replicas.open(), await replicas.open()
-        await there.pause()
+        await there.pause()  # so that no sweep is faster
         run_id = await dead_run(here, told)
-        await asyncio.sleep(LEASE * 1.1)
-        began = time.monotonic()
+        await lease_expired(there, run_id)
         viewer = Viewer(there.engine, run_id)
         await viewer.until(lambda viewer: "restart" in viewer.types)
-        assert time.monotonic() - began < LEASE
         assert types(viewer.records) == ["start", "token", "token", "token", "restart"]
         assert_dense(viewer.records)
 
-    @pytest.mark.parametrize("cursor", [Cursor(1, sequence) for sequence in range(1, 8)])
+    @pytest.mark.parametrize("cursor", [Cursor(1, 1), Cursor(1, 3), Cursor(1, 4), Cursor(1, 9)])
     async def test_costs_no_event_of_the_first_attempt(
         self, here: Replica, there: Replica, told: Told, cursor: Cursor
     ) -> None:
@@ -70,8 +68,8 @@ class TestCrash:
         told.end(run_id, attempt=2)
         await until(lambda: run_id in there.engine.local or told.closed)
         records = await seen(there.engine, run_id, cursor)
-        expected = ["token"] * (4 - cursor.sequence) + ["restart", "token", "complete", "end"]
-        assert types(records) == expected
+        rest = ["token"] * max(0, 4 - cursor.sequence)
+        assert types(records) == [*rest, "restart", "token", "complete", "end"]
         assert_dense(records, cursor)
 
     async def test_while_a_viewer_was_ahead_of_the_log_repeats_nothing(
@@ -98,9 +96,10 @@ class TestCrash:
         first, second, third = [await replicas.open(max_attempts=2) for _ in range(3)]
         await third.pause()
         run_id = await dead_run(first, told)
-        await until(lambda: run_id in second.engine.local)
+        await until(lambda: len(told.inputs) == 2)
+        await second.engine.writer.flushed()
         await second.crash()
-        await asyncio.sleep(LEASE * 1.1)
+        await lease_expired(third, run_id)
         records = await seen(third.engine, run_id)
         assert types(records) == ["start", *["token"] * 3, "restart", "restart", "error", "end"]
         assert last(records, "error")["content"] == "The run was lost too often. Start it again."
@@ -134,7 +133,7 @@ class TestCrash:
         here, there = await replicas.open(), await replicas.open()
         await there.pause()
         run_id = await dead_run(here, told)
-        await asyncio.sleep(LEASE * 1.1)
+        await lease_expired(there, run_id)
         await there.engine.cancel(run_id)
         assert last(await seen(there.engine, run_id), "end")["status"] == "cancelled"
 
@@ -240,7 +239,7 @@ class TestPause:
         told.tell(run.id, "a")
         await viewer.tokens(1)
         await here.pause()
-        await asyncio.sleep(LEASE * 1.1)
+        await lease_expired(here, run.id)
         told.tell(run.id, *"bc")
         await asyncio.sleep(0.1)
         assert viewer.types == ["start", "token"]
@@ -262,7 +261,7 @@ class TestPause:
         told.tell(run.id, "a")
         await viewer.tokens(1)
         await here.pause()
-        await asyncio.sleep(LEASE * 1.1)
+        await lease_expired(here, run.id)
         told.tell(run.id, "b")
         await until(lambda: here.engine.local[run.id].text == ["a", "b"])
         if ending == "fails":
@@ -401,6 +400,13 @@ class TestActiveRuns:
         assert data((await seen_so_far(there, run.id))[-1])["content"] == "a"
         assert await RunLog(there.redis).last(run.id) == Cursor(1, 2)
         assert run.id in here.engine.local
+
+
+async def lease_expired(replica: Replica, run_id: str) -> None:
+    async def gone() -> bool:
+        return not await replica.redis.exists(lease_key(run_id))
+
+    await until(gone)
 
 
 async def seen_so_far(replica: Replica, run_id: str) -> list:  # type: ignore[type-arg]

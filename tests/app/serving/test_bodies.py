@@ -1,5 +1,6 @@
 """What LangServe answers with a 500, or takes in, is a problem here, and nothing of it runs."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Iterator
@@ -41,7 +42,6 @@ NO_JSON = {
     "JSON nested 100,000 deep": nested(100_000),
 }
 BAD_ONE: dict[str, Any] = {
-    "null": None,
     "a number": 5,
     "a list": [],
     "a string": "abc",
@@ -60,7 +60,7 @@ BAD_ONE: dict[str, Any] = {
     "a filter of another type": {"input": FINE, "include_names": "x"},
 }
 BAD_BATCH: dict[str, Any] = {
-    "null": None,
+    "a list": [],
     "no inputs": {},
     "inputs a number": {"inputs": 5},
     "inputs a string": {"inputs": "abc"},  # LangServe runs it as three inputs
@@ -261,11 +261,8 @@ class TestSize:
 
     def test_an_endless_body_is_not_read_for_ever(self, serve: Serve) -> None:
         live = serve("/chat", max_body_bytes=100_000)
-        began = time.monotonic()
-        with pytest.raises(OSError), connected(live) as connection:  # noqa: PT011  # reset or broken pipe
-            while time.monotonic() - began < 10:
-                connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
-        assert time.monotonic() - began < 8
+        with connected(live) as connection:
+            assert seconds_until_reset(connection) < 8
         live.eventually(lambda: not live.requests)
 
 
@@ -297,6 +294,15 @@ def connected(live: LiveApp) -> socket.socket:
         b"transfer-encoding: chunked\r\nauthorization: " + bearer()["authorization"].encode() + b"\r\n\r\n"
     )
     return connection
+
+
+def seconds_until_reset(connection: socket.socket) -> float:
+    """Send chunks until the other side has had enough."""
+    began = time.monotonic()
+    with contextlib.suppress(OSError):
+        while time.monotonic() - began < 10:
+            connection.sendall(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+    return time.monotonic() - began
 
 
 class TestWalk:

@@ -1,0 +1,260 @@
+"""Leases, as Redis keeps them: who may execute a run, and who may not any more."""
+
+import asyncio
+import time
+from dataclasses import replace
+
+import pytest
+from redis.asyncio import Redis
+from run_replicas import ALICE, until
+
+from app.runs.attempts import ACTIVE, Attempts, Renewed, lease_key
+from app.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
+from app.runs.log import RunLog, log_key, packed
+from app.runs.records import RunRecord, load, run_key
+
+RUN = RunRecord(
+    id="0198c0de-0000-7000-8000-000000000001",
+    principal=ALICE,
+    runnable="/chat",
+    input={"input": "hello"},
+    thread_id=None,
+    created_at=1000.0,
+    deadline=1100.0,
+    grace=30,
+)
+CLOSING = [
+    record(Cursor(1, 3), Complete(content="ab", usage=Usage(), duration_ms=5)),
+    record(Cursor(1, 4), End(status="completed")),
+]
+ENDED = replace(RUN, state="completed", text="ab", text_cursor=Cursor(1, 2), usage=Usage(1, 2, 3), duration_ms=5)
+
+
+@pytest.fixture
+def mine(redis: Redis) -> Attempts:
+    return Attempts(redis, "me", 0.3, 60)
+
+
+@pytest.fixture
+def theirs(redis: Redis) -> Attempts:
+    return Attempts(redis, "they", 0.3, 60)
+
+
+async def lapse(redis: Redis) -> None:
+    await redis.delete(lease_key(RUN.id))
+
+
+class TestCreate:
+    async def test_stores_a_run_that_this_process_holds(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        assert await load(redis, RUN.id) == RUN
+        assert await mine.owner_of(RUN.id) == "me"
+        assert 100 < await redis.pttl(lease_key(RUN.id)) <= 300
+        assert await redis.ttl(run_key(RUN.id)) == await redis.ttl(log_key(RUN.id)) == 160
+
+    async def test_makes_an_empty_log(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        assert await redis.exists(log_key(RUN.id)) == 1
+        assert await RunLog(redis).after(RUN.id, BEGINNING) == []
+
+
+class TestTake:
+    async def test_is_refused_while_the_lease_is_held(self, mine: Attempts, theirs: Attempts) -> None:
+        await mine.create(RUN)
+        assert await theirs.take(RUN.id) == 0
+        assert await mine.take(RUN.id) == 0
+
+    async def test_makes_the_next_attempt_when_it_has_run_out(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        await asyncio.sleep(0.35)
+        assert await theirs.take(RUN.id) == 2
+        assert await theirs.owner_of(RUN.id) == "they"
+        found = await load(redis, RUN.id)
+        assert found is not None
+        assert found.attempt == 2
+
+    async def test_has_one_winner(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await lapse(redis)
+        takers = [Attempts(redis, f"process {number}", 0.3, 60) for number in range(10)]
+        taken = await asyncio.gather(*[taker.take(RUN.id) for taker in takers])
+        assert sorted(taken) == [0] * 9 + [2]
+
+    async def test_is_refused_of_a_run_that_has_ended_or_never_was(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        assert await theirs.take(RUN.id) == 0
+        await mine.create(RUN)
+        await mine.finish(ENDED, CLOSING)
+        assert await theirs.take(RUN.id) == 0
+        assert await redis.exists(lease_key(RUN.id)) == 0
+
+
+class TestRenew:
+    async def test_keeps_the_lease(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        began = time.monotonic()
+        while time.monotonic() - began < 0.7:
+            assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed()
+            assert await mine.owner_of(RUN.id) == "me"
+            await asyncio.sleep(0.05)
+        assert await redis.zscore(ACTIVE, RUN.id) == 2000.0
+
+    async def test_takes_a_lease_up_again_that_nobody_took(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await lapse(redis)
+        assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed()
+        assert await mine.owner_of(RUN.id) == "me"
+
+    async def test_tells_which_runs_are_lost(self, redis: Redis, mine: Attempts, theirs: Attempts) -> None:
+        await mine.create(RUN)
+        other = replace(RUN, id="0198c0de-0000-7000-8000-000000000002")
+        await mine.create(other)
+        await lapse(redis)
+        await theirs.take(RUN.id)
+        renewed = await mine.renew({RUN.id: 1, other.id: 1}, 2000.0)
+        assert renewed == Renewed(lost=frozenset({RUN.id}))
+        assert await mine.owner_of(RUN.id) == "they"
+
+    async def test_loses_a_run_whose_newer_attempt_has_run_out_too(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        await lapse(redis)
+        await theirs.take(RUN.id)
+        await lapse(redis)
+        assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed(lost=frozenset({RUN.id}))
+        assert await mine.owner_of(RUN.id) is None
+
+    async def test_loses_a_run_that_ended_or_was_erased(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await mine.finish(ENDED, CLOSING)
+        assert (await mine.renew({RUN.id: 1}, 2000.0)).lost == {RUN.id}
+        await redis.delete(run_key(RUN.id))
+        assert (await mine.renew({RUN.id: 1}, 2000.0)).lost == {RUN.id}
+        assert await redis.exists(run_key(RUN.id), lease_key(RUN.id)) == 0
+
+    async def test_tells_which_runs_are_to_stop(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await redis.hset(run_key(RUN.id), "cancel", "cancelled")
+        assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed(cancelled=frozenset({RUN.id}))
+
+    async def test_of_nothing_asks_nothing(self, mine: Attempts) -> None:
+        assert await mine.renew({}, 2000.0) == Renewed()
+
+
+class TestRelease:
+    async def test_lets_another_process_take_the_run_and_look_for_it(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        assert await theirs.neglected(0.0) == []
+        await mine.release(RUN.id)
+        assert await theirs.neglected(0.0) == [RUN.id]
+        assert await theirs.take(RUN.id) == 2
+
+    async def test_leaves_the_lease_of_another_alone(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        await theirs.release(RUN.id)
+        assert await mine.owner_of(RUN.id) == "me"
+        assert await theirs.neglected(0.0) == []
+
+    async def test_does_not_list_a_run_that_has_ended(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await redis.zrem(ACTIVE, RUN.id)
+        await mine.release(RUN.id)
+        assert await mine.neglected(0.0) == []
+
+
+class TestFinish:
+    async def test_appends_the_end_and_stores_the_outcome(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await redis.xadd(log_key(RUN.id), {"records": packed([record(Cursor(1, 2), Token("ab"))])}, id="1-2")
+        assert await mine.finish(ENDED, CLOSING)
+        assert await load(redis, RUN.id) == ENDED
+        assert (await RunLog(redis).after(RUN.id, Cursor(1, 2))) == CLOSING
+        assert await redis.exists(lease_key(RUN.id)) == 0
+        assert await redis.ttl(run_key(RUN.id)) == await redis.ttl(log_key(RUN.id)) == 60
+        assert await mine.neglected(1e12) == []
+
+    async def test_twice_is_once(self, redis: Redis, mine: Attempts) -> None:
+        """The reply may be lost with the connection: the end is then asked for again."""
+        await mine.create(RUN)
+        assert await mine.finish(ENDED, CLOSING)
+        assert await mine.finish(ENDED, CLOSING)
+        assert await RunLog(redis).after(RUN.id, Cursor(1, 2)) == CLOSING
+
+    async def test_is_refused_when_another_attempt_is_the_newest(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        await lapse(redis)
+        await theirs.take(RUN.id)
+        assert not await mine.finish(ENDED, CLOSING)
+        found = await load(redis, RUN.id)
+        assert found == replace(RUN, attempt=2)
+        assert await RunLog(redis).after(RUN.id, BEGINNING) == []
+        assert await theirs.neglected(1e12) == [RUN.id]
+
+    async def test_does_not_bring_an_erased_run_back(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await redis.delete(run_key(RUN.id), log_key(RUN.id), lease_key(RUN.id))
+        assert not await mine.finish(ENDED, CLOSING)
+        assert [key async for key in redis.scan_iter(f"*{RUN.id}*")] == []
+
+
+class TestTrim:
+    async def filled(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        for sequence in (2, 4, 6):
+            items = [record(Cursor(1, at), Token(f"{at} ")) for at in (sequence - 1, sequence)]
+            await redis.xadd(log_key(RUN.id), {"records": packed(items)}, id=f"1-{sequence}")
+
+    async def test_saves_the_text_and_drops_entries_that_end_below(self, redis: Redis, mine: Attempts) -> None:
+        await self.filled(redis, mine)
+        await mine.trim(RUN.id, Cursor(1, 3), "1 2 3 4 5 6 ", Cursor(1, 6))
+        left = await RunLog(redis).after(RUN.id, BEGINNING)
+        assert [item.cursor.sequence for item in left] == [3, 4, 5, 6]
+        found = await load(redis, RUN.id)
+        assert found is not None
+        assert (found.text, found.text_cursor) == ("1 2 3 4 5 6 ", Cursor(1, 6))
+
+    async def test_does_nothing_to_a_newer_attempt(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await self.filled(redis, mine)
+        await lapse(redis)
+        await theirs.take(RUN.id)
+        await mine.trim(RUN.id, Cursor(1, 6), "stale", Cursor(1, 6))
+        assert await load(redis, RUN.id) == replace(RUN, attempt=2)
+        assert len(await RunLog(redis).after(RUN.id, BEGINNING)) == 6
+
+    async def test_does_nothing_to_a_run_that_has_ended(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await mine.finish(ENDED, CLOSING)
+        await mine.trim(RUN.id, Cursor(1, 9), "stale", Cursor(1, 1))
+        assert await load(redis, RUN.id) == ENDED
+        assert len(await RunLog(redis).after(RUN.id, BEGINNING)) == 2
+
+
+class TestNeglected:
+    async def test_names_the_runs_not_heard_of_in_time(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await mine.renew({RUN.id: 1}, 2000.0)
+        assert await mine.neglected(1999.0) == []
+        assert await mine.neglected(2000.0) == [RUN.id]
+        await mine.forget(RUN.id)
+        assert await mine.neglected(2000.0) == []
+
+
+async def test_a_lease_runs_out_by_itself(mine: Attempts) -> None:
+    await mine.create(RUN)
+
+    async def free() -> bool:
+        return await mine.owner_of(RUN.id) is None
+
+    assert await until(free, 2) > 0.2

