@@ -124,7 +124,11 @@ class OneWorker(uvicorn.Server):
             raise cannot_listen(self._host, self._port, error) from error
         finally:
             uvicorns.disabled = False
-        await self._announce(self.lifespan.state["services"])
+        try:
+            await self._announce(self.lifespan.state["services"])
+        except BaseException:
+            await super().shutdown(sockets)  # uvicorn leaves that to the process's end
+            raise
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("draining", connections=len(self.server_state.connections))

@@ -131,7 +131,7 @@ async def identity(settings: Settings) -> str:
 
 async def chat_model(settings: Settings) -> str:
     """Ask for one token: what is behind a URL or a key shows only when it is used."""
-    label = settings.chat_model.chosen
+    label = settings.chat_model.choice or "the chat model"
     try:
         async with asyncio.timeout(MODEL_SECONDS), open_chat_model(settings.chat_model) as opened:
             label = opened.label

@@ -161,7 +161,7 @@ class TestCors:
         asked = {
             "origin": ORIGIN,
             "access-control-request-method": "POST",
-            "access-control-request-headers": "authorization,content-type,x-api-key,idempotency-key,last-event-id",
+            "access-control-request-headers": "authorization, x-api-key, idempotency-key, last-event-id",
         }
         with httpx.Client(base_url=listed.url) as client:
             allowed = client.options("/chat/invoke", headers=asked)

@@ -140,7 +140,7 @@ class TestClaims:
     @pytest.mark.parametrize(
         "literal",
         ["NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 400, "-1", "true", "null", '"soon"', "[]", "{}",
-         f'"{int(NOW)}"'],
+         pytest.param(f'"{int(NOW)}"', id="the right time as a string")],
     )  # fmt: skip
     def test_that_are_dates_are_finite_numbers(self, claim: str, literal: str) -> None:
         assert refused(with_raw(claim, literal))
