@@ -28,6 +28,7 @@ PLAYGROUND_CSP = (
 )
 
 LINGER_SECONDS = 2
+LENGTH_DIGITS = 18  # of a Content-Length; int() raises for thousands of them
 
 
 def request_id_of(scope: Scope) -> str:
@@ -147,7 +148,8 @@ class BodyLimit:
             await send_problem(RequestTimeout(headers={"connection": "close"}), scope, receive, send)
             return
         except PayloadTooLarge as error:
-            await send_problem(error, scope, receive, lingering(receive, send))
+            unread = "connection" in error.headers
+            await send_problem(error, scope, receive, lingering(receive, send) if unread else send)
             return
         if body is None:
             return
@@ -161,8 +163,8 @@ class BodyLimit:
     async def read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Return the whole body, or None when the client went away. Raises PayloadTooLarge."""
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and int(announced) > self.max_bytes:
-            raise self.too_large()
+        if announced.isdigit() and (len(announced) > LENGTH_DIGITS or int(announced) > self.max_bytes):
+            raise self.too_large(unread=True)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -172,15 +174,14 @@ class BodyLimit:
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self.max_bytes:
-                raise self.too_large()
+                raise self.too_large(unread=message.get("more_body", False))
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    def too_large(self) -> PayloadTooLarge:
-        # the rest of the body may not be read, so the connection cannot be used again
-        return PayloadTooLarge(
-            f"The request body may have {self.max_bytes} bytes.", headers={"connection": "close"}
-        )
+    def too_large(self, *, unread: bool) -> PayloadTooLarge:
+        # a connection on which more of the body may come cannot be used again
+        headers = {"connection": "close"} if unread else {}
+        return PayloadTooLarge(f"The request body may have {self.max_bytes} bytes.", headers=headers)
 
 
 def lingering(receive: Receive, send: Send) -> Send:

@@ -18,10 +18,13 @@ from app.runs.records import RunRecord, run_key
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 
-# Refuses when the run has ended or another process holds it; else the caller has the next attempt.
+# Refuses when the run has ended or another process holds it; else the caller has the next attempt. One that asks
+# again has it already: a client repeats a command whose reply was lost with the connection.
 TAKE = """
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+local owner = redis.call('GET', KEYS[2])
+if owner == ARGV[1] then return tonumber(redis.call('HGET', KEYS[1], 'attempt')) end
+if owner then return 0 end
 redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
 return redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 """

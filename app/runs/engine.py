@@ -232,7 +232,7 @@ class RunEngine:
         if not await self.attempts.take(run_id):
             return
         run = await load(self.redis, run_id)
-        if run is None:
+        if run is None or run_id in self.local:
             return
         log.warning("run restarted", run_id=run_id, attempt=run.attempt)
         self._execute(run, held_until, None)

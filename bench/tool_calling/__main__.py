@@ -24,6 +24,7 @@ from chains.agent import SYSTEM_PROMPT
 from chains.models import open_chat_model
 
 MOST_STEPS = 4
+MOST_TOKENS = 60  # of an answer: it only has to show that it is one
 RESULT = '{"done": true}'  # of every tool: what is measured is the choice
 
 
@@ -49,7 +50,7 @@ async def measured(chosen: Sequence[Set], model: str) -> dict[str, Any]:
 
 
 async def of_set(each: Set, model: BaseChatModel) -> dict[str, Any]:
-    """Return a set's outcomes. The first prompt is asked twice: tools are read the first time they are seen."""
+    """Return a set's outcomes. The first prompt is asked twice: tools are read when first seen."""
     await done_with(each.prompts[0], model, each.tools)
     outcomes = [(prompt, await done_with(prompt, model, each.tools)) for prompt in each.prompts]
     verdicts = [(prompt, done, judged(prompt, done, each.tools)) for prompt, done in outcomes]
@@ -66,7 +67,7 @@ async def of_set(each: Set, model: BaseChatModel) -> dict[str, Any]:
 
 async def done_with(prompt: Prompt, model: BaseChatModel, tools: Sequence[BaseTool]) -> Done:
     """Go on with a prompt as an agent does, until the model answers in words."""
-    bound = model.bind_tools(tools).bind(temperature=0)
+    bound = model.bind_tools(tools).bind(temperature=0, max_tokens=MOST_TOKENS)
     messages: list[BaseMessage] = [SystemMessage(SYSTEM_PROMPT), HumanMessage(prompt.prompt)]
     calls: list[tuple[str, dict[str, Any]]] = []
     seconds, tokens = 0.0, 0

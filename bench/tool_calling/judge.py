@@ -60,7 +60,7 @@ def _are_valid(tool: BaseTool, given: Mapping[str, Any]) -> bool:
 
 
 def _are_meant(prompt: Prompt, name: str, given: Mapping[str, Any]) -> bool:
-    """Tell whether the arguments are those that the prompt says; of a wrong tool, whether none is invented."""
+    """Tell whether the arguments are what the prompt says; of a wrong tool, that none is invented."""
     if name not in prompt.calls:
         return all(_occurs(value, prompt.prompt) for value in given.values())
     meant = prompt.calls[name]

@@ -17,7 +17,7 @@ def _head(results: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _totals(results: Mapping[str, Any]) -> Iterator[str]:
-    yield "| set | right tool, or rightly none | valid arguments | median to a call | median to a word | what |"
+    yield "| set | right tool, or none | valid arguments | median to a call | median to a word | what |"
     yield "|---|---|---|---|---|---|"
     for each in results["sets"]:
         totals = each["totals"]

@@ -29,7 +29,7 @@ from bench.transports.report import markdown, medians
 from bench.transports.targets import TARGETS, ServerName, Target
 
 RESULTS = Path(__file__).parents[1] / "results"
-QUICK = Effort(seconds=0.8, seconds_alone=0.5, firsts=20, open_streams=100, settle=1.5)
+QUICK = Effort(seconds=0.8, seconds_alone=0.5, firsts=20, open_streams=0)
 Found = defaultdict[str, list[dict[str, float]]]
 
 
@@ -50,9 +50,13 @@ def main() -> None:
 
 def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measures Gatehouse beside stock LangServe.")
-    parser.add_argument("--quick", action="store_true", help="one short round: to see that it works")
+    parser.add_argument(
+        "--quick", action="store_true", help="one short round, without memory: to see that it works"
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--open-streams", type=int, default=1000, help="for the memory of a stream")
+    parser.add_argument(
+        "--open-streams", type=int, default=1000, help="for the memory of a stream; 0: not measured"
+    )
     parser.add_argument("--only", default="", help="measure only the targets with this in their name")
     parser.add_argument("--write", action="store_true", help="write bench/results/transports.md and .json")
     return parser.parse_args()
@@ -64,20 +68,19 @@ async def measured(
     """Return what every round found for each target. Rounds are interleaved, so that a drift hits all."""
     found: Found = defaultdict(list)
     headers = bearer()
-    async with running(folder / "busy", {target.server for target in targets}, cores) as servers:
+    await migrate(folder, {})
+    async with running(folder, {target.server for target in targets}, cores) as servers:
         for round_number in range(rounds):
             for target in targets:
                 server = servers[target.server]
                 client = Client(target, server.port, headers)
                 await client.keep_asking(10, 0.3, 50)
-                found[target.name].append(
-                    {**await busy(client, server, effort), **await prompt_start(client, effort)}
-                )
+                cost = await busy(client, server, effort)
+                found[target.name].append({**cost, **await prompt_start(client, effort)})
                 say(f"round {round_number + 1}: {target.name}")
-    for target in targets:  # each with a fresh process: memory that was freed is seldom given back
-        async with running(
-            folder / "memory" / target.name.replace("/", "_"), {target.server}, cores
-        ) as servers:
+    for target in targets if effort.open_streams else ():
+        # each with a fresh process: memory that was freed is seldom given back
+        async with running(folder, {target.server}, cores) as servers:
             server = servers[target.server]
             found[target.name].append(await memory(Client(target, server.port, headers), server, effort))
             say(f"memory: {target.name}")
@@ -89,15 +92,11 @@ async def running(
     folder: Path, names: set[ServerName], cores: list[int]
 ) -> AsyncIterator[Mapping[ServerName, Server]]:
     """Yield these servers when they answer, all pinned to the first core; end them afterwards."""
-    folder.mkdir(parents=True)  # noqa: ASYNC240  # nothing else is going on
     redis = redis_server(folder, cores[-1])
     servers = {name: server_of(name, folder, redis.port, cores[0]) for name in names}
     try:
-        if "redis" in names:
-            redis.start()
-            await redis_ready(redis)
-        if names & {"redis", "embedded"}:
-            await migrate(folder, {})
+        redis.start()
+        await redis_ready(redis)
         for server in servers.values():
             server.start()
         for name, server in servers.items():
@@ -105,7 +104,7 @@ async def running(
         yield servers
     finally:
         for server in (*servers.values(), redis):
-            await server.stop(seconds=1)
+            server.kill()
 
 
 def server_of(name: ServerName, folder: Path, redis_port: int, core: int) -> Server:

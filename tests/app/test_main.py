@@ -1,4 +1,4 @@
-"""The application as a whole: who may call what, how every error looks, which other sites may read."""
+"""The application as a whole: who may call what, and how every error looks."""
 
 import re
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
-from live_server import LiveServer, running_server
+from live_server import LiveServer
 from starlette.routing import WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -18,7 +18,6 @@ from app.settings import Settings
 from chains.registry import BadRegistry, Entry
 
 ORIGIN = "https://app.example"
-SIGN_IN_FILES = {("GET", "/signin.{kind}")}
 
 
 def routes() -> list[tuple[str, str]]:
@@ -60,7 +59,7 @@ class TestDefaultDeny:
         self, nobody: httpx.Client, method: str, path: str
     ) -> None:
         response = nobody.request(method, filled(path), content=b"{")
-        if (method, path) in PUBLIC | SIGN_IN_FILES:
+        if (method, path) in PUBLIC:
             assert response.status_code != 401 or path == "/auth/session"
         else:
             assert response.status_code == 401
@@ -138,63 +137,6 @@ class TestSecurityHeaders:
         assert headers["content-security-policy"].startswith("default-src 'self'")
         assert headers["cross-origin-opener-policy"] == "same-origin"
         assert "server" not in headers
-
-
-class TestCors:
-    @pytest.fixture(scope="class")
-    def listed(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-        """A server that allows one origin."""
-        folder: Path = tmp_path_factory.mktemp("cors")
-        with running_server(folder, GATEHOUSE_ALLOWED_ORIGINS=f"{ORIGIN}, https://other.example") as server:
-            yield server
-
-    def test_no_other_site_by_default(self, alice: httpx.Client, nobody: httpx.Client) -> None:
-        asked = {"origin": ORIGIN, "access-control-request-method": "POST"}
-        assert nobody.options("/chat/invoke", headers=asked).status_code == 400
-        for response in (
-            nobody.options("/chat/invoke", headers=asked),
-            alice.get("/livez", headers={"origin": ORIGIN}),
-        ):
-            assert "access-control-allow-origin" not in response.headers
-
-    def test_an_origin_of_the_list_may_send_and_read(self, listed: LiveServer) -> None:
-        asked = {
-            "origin": ORIGIN,
-            "access-control-request-method": "POST",
-            "access-control-request-headers": "authorization, x-api-key, idempotency-key, last-event-id",
-        }
-        with httpx.Client(base_url=listed.url) as client:
-            allowed = client.options("/chat/invoke", headers=asked)
-            answer = client.post(
-                "/chat/invoke",
-                json={"input": {"input": "x"}},
-                headers={"origin": ORIGIN, "x-api-key": listed.keys["alice"]},
-            )
-        assert allowed.status_code == 200
-        assert allowed.headers["access-control-allow-origin"] == ORIGIN
-        assert answer.status_code == 200
-        assert answer.headers["access-control-allow-origin"] == ORIGIN
-        assert "x-run-id" in answer.headers["access-control-expose-headers"]
-
-    def test_a_header_that_langserve_clients_send_to_keep_a_run_is_allowed(self, listed: LiveServer) -> None:
-        asked = {
-            "origin": ORIGIN,
-            "access-control-request-method": "POST",
-            "access-control-request-headers": "x-disconnect-grace",
-        }
-        assert httpx.options(f"{listed.url}/chat/stream", headers=asked).status_code == 200
-
-    def test_an_error_can_be_read_too(self, listed: LiveServer) -> None:
-        response = httpx.post(f"{listed.url}/chat/invoke", headers={"origin": ORIGIN})
-        assert response.status_code == 401
-        assert response.headers["access-control-allow-origin"] == ORIGIN
-
-    @pytest.mark.parametrize("origin", ["https://app.example.evil", "http://app.example", "null", "*"])
-    def test_another_may_not(self, listed: LiveServer, origin: str) -> None:
-        asked = {"origin": origin, "access-control-request-method": "POST"}
-        assert httpx.options(f"{listed.url}/chat/invoke", headers=asked).status_code == 400
-        answer = httpx.get(f"{listed.url}/livez", headers={"origin": origin})
-        assert "access-control-allow-origin" not in answer.headers
 
 
 class TestCreateApp:

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from sse_starlette.sse import SendTimeoutError
-from starlette.responses import PlainTextResponse, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
@@ -42,15 +43,8 @@ async def broken_within(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the body."""
-
-    async def parts() -> AsyncIterator[bytes]:
-        while True:
-            message = await receive()
-            yield message.get("body", b"")
-            if not message.get("more_body"):
-                return
-
-    await StreamingResponse(parts())(scope, receive, send)
+    body = await Request(scope, receive).body()
+    await PlainTextResponse(body)(scope, receive, send)
 
 
 def client_of(app: ASGIApp) -> httpx.AsyncClient:

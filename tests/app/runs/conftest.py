@@ -1,14 +1,15 @@
 """Every engine test runs on both stores: the embedded one, and a real Redis."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 from live_redis import redis_binary
 from redis import Redis as BlockingRedis
-from redis.asyncio import BlockingConnectionPool, Redis
-from run_replicas import Conversations, RedisServer, Replica, Replicas
+from redis.asyncio import Redis
+from run_replicas import SETTINGS, Conversations, RedisServer, Replica, Replicas, client_of
 from run_runnables import Told, Words
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
@@ -31,7 +32,7 @@ def real(redis_server: RedisServer) -> Connect:
     """Connects to an empty real Redis."""
     with BlockingRedis.from_url(redis_server.url) as redis:
         redis.flushall()
-    return lambda: Redis.from_pool(BlockingConnectionPool.from_url(redis_server.url, max_connections=50))
+    return lambda: client_of(redis_server.url)
 
 
 @pytest.fixture
@@ -77,10 +78,18 @@ def history() -> Conversations:
 
 
 @pytest.fixture
-async def replicas(connect: Connect, told: Told, history: Conversations) -> AsyncIterator[Replicas]:
+def lease() -> float:
+    """Seconds. Tests of takeovers have a shorter one; the others are not to see one when the machine is busy."""
+    return 3.0
+
+
+@pytest.fixture
+async def replicas(
+    connect: Connect, told: Told, history: Conversations, lease: float
+) -> AsyncIterator[Replicas]:
     """Opens replicas that serve /words and /told."""
     runnables: dict[str, Any] = {"/words": Words(), "/told": told}
-    opened = Replicas(connect, runnables, history)
+    opened = Replicas(connect, runnables, replace(SETTINGS, lease=lease), history)
     yield opened
     await opened.close()
 

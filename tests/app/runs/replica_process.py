@@ -6,15 +6,14 @@ python replica_process.py REDIS_URL RUN_ID WORDS
 import asyncio
 import sys
 
-from redis.asyncio import Redis
-from run_replicas import ALICE, Replicas
+from run_replicas import ALICE, Replicas, client_of
 from run_runnables import Words
 
 PAUSE = 0.01
 
 
 async def main(url: str, run_id: str, count: int) -> None:
-    replicas = Replicas(lambda: Redis.from_url(url), {"/words": Words()})
+    replicas = Replicas(lambda: client_of(url), {"/words": Words()})
     replica = await replicas.open()
     await replica.engine.start(ALICE, "/words", {"n": count, "pause": PAUSE}, run_id=run_id)
     async for records in replica.engine.view(run_id):

@@ -16,7 +16,9 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from live_redis import redis_binary
 from live_server import free_port
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
 
 from app.auth.principal import Principal
 from app.errors import ApiError
@@ -29,7 +31,7 @@ from app.runs.tending import Tending, open_runs
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "token-1", claims={"portfolio_id": "p1"})
 BOB = Principal("beta", "bob", "Bob", frozenset({"runnable:chat"}), "api_key", "key-1")
 
-LEASE = 0.4
+LEASE = 0.6  # seconds, where a test waits for it to run out
 SETTINGS = EngineSettings(lease=LEASE, keep=60, deadline=30)
 
 
@@ -103,13 +105,14 @@ class Replicas:
 
     connect: Callable[[], Redis]
     runnables: Mapping[str, Runnable[Any, Any]]
+    settings: EngineSettings = SETTINGS
     history: Conversations = field(default_factory=Conversations)
     checkpoints: BaseCheckpointSaver[Any] = field(default_factory=InMemorySaver)
     opened: list[Replica] = field(default_factory=list)
 
     async def open(self, **changes: Any) -> Replica:
         """Open a replica; `changes` are settings that differ from the usual ones."""
-        settings = replace(SETTINGS, **changes)
+        settings = replace(self.settings, **changes)
         before = asyncio.all_tasks()
         stack = AsyncExitStack()
         redis = self.connect()
@@ -121,8 +124,18 @@ class Replicas:
         return replica
 
     async def close(self) -> None:
+        await stopped({task for task in asyncio.all_tasks() if task.get_name() == "viewer"})
         for replica in self.opened:
             await replica.close()
+
+
+def client_of(url: str) -> Redis:
+    """Return a client as a server needs it: its callers wait for a connection, and a broken one is no error.
+
+    redis-py's own `from_url` repeats nothing, and raises when a hundred connections are in use.
+    """
+    retry = Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.5), 6)
+    return Redis.from_pool(BlockingConnectionPool.from_url(url, max_connections=50, retry=retry))
 
 
 async def stopped(tasks: set[asyncio.Task[Any]]) -> None:

@@ -17,7 +17,10 @@ class Words(Runnable[dict[str, Any], str]):
         raise NotImplementedError
 
     async def astream(
-        self, input: dict[str, Any], config: RunnableConfig | None = None, **_: Any  # noqa: A002
+        self,
+        input: dict[str, Any],
+        config: RunnableConfig | None = None,
+        **_: Any,
     ) -> AsyncIterator[str]:
         for i in range(input["n"]):
             if "pause" in input:
@@ -45,7 +48,10 @@ class Told(Runnable[dict[str, Any], str]):
         raise NotImplementedError
 
     async def astream(
-        self, input: dict[str, Any], config: RunnableConfig | None = None, **_: Any  # noqa: A002
+        self,
+        input: dict[str, Any],
+        config: RunnableConfig | None = None,
+        **_: Any,
     ) -> AsyncIterator[str]:
         assert config is not None
         self.configs.append(config)

@@ -16,6 +16,7 @@ class Viewer:
     """Views a run in a task of its own, and keeps what it sees."""
 
     def __init__(self, engine: RunEngine, run_id: str, after: Cursor = BEGINNING) -> None:
+        self.engine = engine
         self.after = after
         self.records: list[Record] = []
         self._changed = asyncio.Event()

@@ -9,13 +9,19 @@ from langchain_core.tools import tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from run_replicas import ALICE, Conversations, Replicas, until
+from run_replicas import ALICE, LEASE, Conversations, Replicas, until
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
 from app.runs.execution import Tap
 from chains import agent
 from chains.registry import Parts
 from chains.scripted import ScriptedChatModel
+
+
+@pytest.fixture
+def lease() -> float:
+    return LEASE
+
 
 ASK = '[tool look_up {"what": "price"}] [tool think {}] [say It is 4.]'
 
@@ -150,5 +156,8 @@ class TestAgent:
         events = [event async for event in tap.chunks()]
         assert {"on_tool_start", "on_tool_end", "on_chat_model_stream"} <= {one["event"] for one in events}
         records = await seen(here.engine, run.id)
-        assert [data(record)["tool"] for record in records if record.type == "tool_end"] == ["look_up", "think"]
+        assert [data(record)["tool"] for record in records if record.type == "tool_end"] == [
+            "look_up",
+            "think",
+        ]
         assert assembled(records) == "It is 4."

@@ -27,7 +27,9 @@ CLOSING = [
     record(Cursor(1, 3), Complete(content="ab", usage=Usage(), duration_ms=5)),
     record(Cursor(1, 4), End(status="completed")),
 ]
-ENDED = replace(RUN, state="completed", text="ab", text_cursor=Cursor(1, 2), usage=Usage(1, 2, 3), duration_ms=5)
+ENDED = replace(
+    RUN, state="completed", text="ab", text_cursor=Cursor(1, 2), usage=Usage(1, 2, 3), duration_ms=5
+)
 
 
 @pytest.fixture
@@ -62,7 +64,12 @@ class TestTake:
     async def test_is_refused_while_the_lease_is_held(self, mine: Attempts, theirs: Attempts) -> None:
         await mine.create(RUN)
         assert await theirs.take(RUN.id) == 0
-        assert await mine.take(RUN.id) == 0
+
+    async def test_can_be_asked_for_again(self, redis: Redis, mine: Attempts, theirs: Attempts) -> None:
+        """The reply may be lost with the connection: the client then repeats the command."""
+        await mine.create(RUN)
+        await lapse(redis)
+        assert [await theirs.take(RUN.id) for _ in range(2)] == [2, 2]
 
     async def test_makes_the_next_attempt_when_it_has_run_out(
         self, redis: Redis, mine: Attempts, theirs: Attempts
@@ -214,7 +221,9 @@ class TestTrim:
             items = [record(Cursor(1, at), Token(f"{at} ")) for at in (sequence - 1, sequence)]
             await redis.xadd(log_key(RUN.id), {"records": packed(items)}, id=f"1-{sequence}")
 
-    async def test_saves_the_text_and_drops_entries_that_end_below(self, redis: Redis, mine: Attempts) -> None:
+    async def test_saves_the_text_and_drops_entries_that_end_below(
+        self, redis: Redis, mine: Attempts
+    ) -> None:
         await self.filled(redis, mine)
         await mine.trim(RUN.id, Cursor(1, 3), "1 2 3 4 5 6 ", Cursor(1, 6))
         left = await RunLog(redis).after(RUN.id, BEGINNING)

@@ -57,7 +57,9 @@ class TestThread:
         await asyncio.sleep(0.15)
         assert await control.claim_thread(B, 30) is None
 
-    async def test_is_free_again_when_its_run_has_ended_unnoticed(self, redis: Redis, control: Control) -> None:
+    async def test_is_free_again_when_its_run_has_ended_unnoticed(
+        self, redis: Redis, control: Control
+    ) -> None:
         assert await control.claim_thread(RUN, 30) is None
         await running(redis, replace(RUN, state="completed"))
         assert await control.claim_thread(B, 30) is None
@@ -143,7 +145,13 @@ class TestKey:
 def test_a_name_is_no_other_principals() -> None:
     names = {
         digest_of(replace(ALICE, tenant_id=tenant, user_id=user), name)
-        for tenant, user, name in [("a", "b", "c"), ("ab", "", "c"), ("a", "bc", ""), ("", "ab", "c"), ("b", "a", "c")]
+        for tenant, user, name in [
+            ("a", "b", "c"),
+            ("ab", "", "c"),
+            ("a", "bc", ""),
+            ("", "ab", "c"),
+            ("b", "a", "c"),
+        ]
     }
     assert len(names) == 5
 

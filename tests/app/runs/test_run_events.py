@@ -64,7 +64,9 @@ class TestCursor:
             (Cursor(1, 1), Cursor(2, 7), False),
         ],
     )
-    def test_follows_when_nothing_can_lie_between(self, later: Cursor, earlier: Cursor, follows: bool) -> None:
+    def test_follows_when_nothing_can_lie_between(
+        self, later: Cursor, earlier: Cursor, follows: bool
+    ) -> None:
         assert later.follows(earlier) is follows
 
 

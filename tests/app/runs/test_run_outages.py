@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from live_redis import redis_binary
 from redis.asyncio import Redis
-from run_replicas import Conversations, RedisServer, Replicas, until
+from run_replicas import Conversations, RedisServer, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
@@ -30,7 +30,7 @@ def lasting_redis(tmp_path: Path) -> Iterator[RedisServer]:
 async def shaken(lasting_redis: RedisServer, told: Told, history: Conversations) -> AsyncIterator[Replicas]:
     """Replicas over that Redis."""
     runnables = {"/words": Words(), "/told": told}
-    opened = Replicas(lambda: Redis.from_url(lasting_redis.url), runnables, history)
+    opened = Replicas(lambda: client_of(lasting_redis.url), runnables, history=history)
     yield opened
     await opened.close()
 
@@ -79,14 +79,14 @@ class TestRestartOfRedis:
     async def test_longer_than_the_lease_shows_nothing_while_it_is_in_doubt(
         self, shaken: Replicas, lasting_redis: RedisServer, told: Told
     ) -> None:
-        here = await shaken.open(lease=0.4)
+        here = await shaken.open(lease=0.6)
         run = (await here.start("/told")).run
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, "a")
         await viewer.tokens(1)
         assert lasting_redis.process is not None
         os.kill(lasting_redis.process.pid, signal.SIGSTOP)
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.8)
         told.tell(run.id, "b")
         await asyncio.sleep(0.1)
         assert viewer.types == ["start", "token"]

@@ -102,7 +102,7 @@ class TestFollowing:
         feeds = []
         contexts = [reading.reader.following(run_id) for run_id in run_ids]
         for context in contexts:
-            feeds.append(await context.__aenter__())  # noqa: PERF401  # one after the other
+            feeds.append(await context.__aenter__())  # one after the other
         for run_id in run_ids:
             await append(redis, a_token(1), run_id=run_id)
         await until(lambda: all(feed.top == Cursor(1, 1) for feed in feeds))

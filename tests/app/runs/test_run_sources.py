@@ -154,7 +154,7 @@ class TestOtherOutputs:
             (AIMessage("a message"), "a message"),
             (AIMessage([{"type": "text", "text": "in "}, {"type": "text", "text": "blocks"}]), "in blocks"),
             (Answer(text="yes", certain=True), '{"text":"yes","certain":true}'),
-            ({"answer": 4, "of": {1, 1}}, None),
+            ({"answer": 4, "of": {1}}, None),
             ([1, 2], "[1,2]"),
             (4.5, "4.5"),
         ],
@@ -203,6 +203,7 @@ class TestObserved:
 class TestUsage:
     async def test_is_nothing_without_counts(self) -> None:
         meter = UsageMeter()
+
         async def answer(value: dict[str, Any]) -> str:
             return "plain"
 

@@ -14,6 +14,11 @@ from app.runs.control import Control
 from app.runs.execution import Tap
 
 
+@pytest.fixture
+def lease() -> float:
+    return 0.8
+
+
 async def state(replica: Replica, run_id: str) -> str:
     return (await replica.engine.get(ALICE, run_id)).state
 
@@ -40,7 +45,9 @@ class TestCancel:
         assert told.closed == [(run.id, 1)]
 
     @pytest.mark.parametrize("asking", ["here", "there"])
-    async def test_before_the_first_token(self, here: Replica, there: Replica, told: Told, asking: str) -> None:
+    async def test_before_the_first_token(
+        self, here: Replica, there: Replica, told: Told, asking: str
+    ) -> None:
         run = (await here.start("/told")).run
         began = time.monotonic()
         await (here if asking == "here" else there).engine.cancel(run.id)
@@ -119,9 +126,7 @@ class TestDeadline:
 
 
 class TestFailure:
-    async def test_is_told_without_its_cause(
-        self, here: Replica, told: Told, logs: list[EventDict]
-    ) -> None:
+    async def test_is_told_without_its_cause(self, here: Replica, told: Told, logs: list[EventDict]) -> None:
         run = (await here.start("/told")).run
         told.tell(run.id, "a", ValueError("password=hunter2"))
         records = await seen(here.engine, run.id)
@@ -196,9 +201,7 @@ class TestLeaving:
         run = (await here.start("/told", grace=0)).run
         assert await ended(here, run.id) < 1
 
-    async def test_a_viewer_elsewhere_keeps_the_run(
-        self, here: Replica, there: Replica, told: Told
-    ) -> None:
+    async def test_a_viewer_elsewhere_keeps_the_run(self, here: Replica, there: Replica, told: Told) -> None:
         run = (await here.start("/told", grace=0.3)).run
         foreign = Viewer(there.engine, run.id)
         told.tell(run.id, "a")
@@ -250,7 +253,7 @@ class TestTap:
         got = []
         with pytest.raises(RunFailed, match=r"The run failed\."):
             async for chunk in tap.chunks():
-                got.append(chunk)  # noqa: PERF401  # what came before the error counts
+                got.append(chunk)  # what came before the error counts
         assert got == ["a"]
 
     async def test_says_that_the_run_was_stopped(self, here: Replica, told: Told) -> None:
@@ -286,7 +289,3 @@ async def ended(replica: Replica, run_id: str) -> float:
         return await state(replica, run_id) == "cancelled"
 
     return await until(cancelled)
-
-
-
-

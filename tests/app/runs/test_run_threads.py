@@ -28,7 +28,9 @@ class TestReject:
         assert refused.value.extra == {"run_id": first.id}
         assert [run.id for run in history.begun] == [first.id]
 
-    async def test_lets_the_next_run_begin_when_the_first_has_ended(self, here: Replica, there: Replica) -> None:
+    async def test_lets_the_next_run_begin_when_the_first_has_ended(
+        self, here: Replica, there: Replica
+    ) -> None:
         first = (await here.start("/words", {"n": 1}, thread_id="t1")).run
         await seen(here.engine, first.id)
         second = (await there.start("/words", {"n": 1}, thread_id="t1")).run
@@ -161,7 +163,9 @@ class TestInterrupt:
 
 
 class TestIdempotencyKey:
-    async def test_finds_the_first_run_with_the_same_body(self, here: Replica, there: Replica, told: Told) -> None:
+    async def test_finds_the_first_run_with_the_same_body(
+        self, here: Replica, there: Replica, told: Told
+    ) -> None:
         first = await here.start("/told", {"input": "x"}, idempotency=("k", b"body"))
         second = await there.start("/told", {"input": "x"}, idempotency=("k", b"body"))
         assert second.run.id == first.run.id
@@ -204,14 +208,20 @@ class TestIdempotencyKey:
     ) -> None:
         history.slowness = 0.1
         starts = [
-            replica.start("/told", thread_id="t1", idempotency=("k", b"body")) for replica in (here, there) * 10
+            replica.start("/told", thread_id="t1", idempotency=("k", b"body"))
+            for replica in (here, there) * 10
         ]
         started = await asyncio.gather(*starts)
         assert len({one.run.id for one in started}) == 1
         assert len(history.begun) == 1
 
     async def test_of_a_start_that_hangs_is_a_conflict(
-        self, here: Replica, there: Replica, told: Told, history: Conversations, monkeypatch: pytest.MonkeyPatch
+        self,
+        here: Replica,
+        there: Replica,
+        told: Told,
+        history: Conversations,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setattr("app.runs.engine.KNOWN_SECONDS", 0.3)
         history.slowness = 2.0

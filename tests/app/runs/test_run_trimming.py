@@ -3,12 +3,17 @@
 import asyncio
 
 import pytest
-from run_replicas import ALICE, Replica, Replicas, until
+from run_replicas import ALICE, LEASE, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
 from app.runs.events import BEGINNING, Cursor
 from app.runs.log import RunLog
+
+
+@pytest.fixture
+def lease() -> float:
+    return 1.2
 
 
 async def oldest(replica: Replica, run_id: str) -> Cursor:
@@ -149,7 +154,7 @@ class TestGap:
 
 class TestAfterACrash:
     async def test_the_text_of_the_newer_attempt_is_told(self, replicas: Replicas, told: Told) -> None:
-        settings = {"log_length": 5, "feed_size": 3}
+        settings = {"log_length": 5, "feed_size": 3, "lease": LEASE}
         here, there = await replicas.open(**settings), await replicas.open(**settings)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 20)
@@ -171,7 +176,7 @@ class TestAfterACrash:
     async def test_a_process_that_wakes_up_saves_no_text_over_the_newer_attempts(
         self, replicas: Replicas, told: Told
     ) -> None:
-        here, there = await replicas.open(log_length=5), await replicas.open()
+        here, there = await replicas.open(log_length=5, lease=LEASE), await replicas.open(lease=LEASE)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 3)
         await here.pause()

@@ -1,0 +1,187 @@
+"""Logs: one line an event, from us and from libraries, with what must not be logged taken out."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from app.auth.issuer import issue_token
+from app.telemetry.logs import REDACTED, configure_logging, redact
+
+API_KEY = "gh_dev_0123456789abcdef_ZXhhbXBsZXNlY3JldA1a2b3c4d"
+JWT = issue_token("s" * 32, "gatehouse", "gatehouse", "alice", "acme")
+
+Configure = Callable[..., io.StringIO]
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configure]:
+    """Configure logging, and return what then goes to stderr."""
+    root, names = logging.getLogger(), ("httpx", "httpcore", "openai", "alembic", "uvicorn.access")
+    handlers, level = root.handlers, root.level
+    levels = {name: logging.getLogger(name).level for name in names}
+    original = structlog.configure
+
+    def without_cache(**options: Any) -> None:  # a logger that was used keeps its configuration otherwise
+        original(**{**options, "cache_logger_on_first_use": False})
+
+    def start(level: str = "info", *, pretty: bool = False) -> io.StringIO:
+        stderr = io.StringIO()
+        monkeypatch.setattr(sys, "stderr", stderr)
+        monkeypatch.setattr(structlog, "configure", without_cache)
+        configure_logging(level, pretty)
+        return stderr
+
+    yield start
+    monkeypatch.undo()
+    root.handlers, root.level = handlers, level
+    for name, value in levels.items():
+        logging.getLogger(name).setLevel(value)
+    structlog.reset_defaults()
+
+
+def lines(stderr: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stderr.getvalue().splitlines()]
+
+
+class TestRedact:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            API_KEY,
+            JWT,
+            "sk-live-51H8Qmnoabcdefgh",
+            "sk-proj-abc_DEF-123456789",
+        ],
+    )
+    def test_takes_out_a_secret_wherever_it_stands(self, text: str) -> None:
+        for around in ("{}", "the key {} is not valid", "({})", "'{}',", "a\n{}\nb", "key={}"):
+            assert redact(around.format(text)) == around.format(REDACTED)
+
+    @pytest.mark.parametrize(
+        ("text", "kept"),
+        [
+            ("postgresql://gatehouse:p4ss@db:5432/x", f"postgresql://{REDACTED}@db:5432/x"),
+            ("redis://:p4ss@redis:6379/0", f"redis://{REDACTED}@redis:6379/0"),
+            ("Authorization: Bearer abc.def", f"Authorization: Bearer {REDACTED}"),
+            ("/signin?link=abc-DEF_123&next=/", f"/signin?link={REDACTED}&next=/"),
+        ],
+    )
+    def test_keeps_what_is_around_it(self, text: str, kept: str) -> None:
+        assert redact(text) == kept
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "",
+            "nothing to hide",
+            "https://host:8000/path",
+            "the token was refused",
+            "run 0198c0de-0000-7000-8000-0",
+        ],
+    )
+    def test_leaves_alone_what_is_no_secret(self, text: str) -> None:
+        assert redact(text) == text
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "authorization",
+            "Cookie",
+            "set-cookie",
+            "password",
+            "jwt_secret",
+            "token",
+            "x-api-key",
+            "api_key",
+            "apikey",
+        ],
+    )
+    def test_takes_out_a_field_by_its_name(self, name: str) -> None:
+        assert redact({name: "short", "other": 1}) == {name: REDACTED, "other": 1}
+
+    def test_counted_tokens_are_no_secret(self) -> None:
+        assert redact({"output_tokens": 5}) == {"output_tokens": 5}
+
+    def test_looks_into_lists_and_dicts(self) -> None:
+        value = {"a": [{"password": "p"}, (API_KEY, 5)], "b": None}
+        assert redact(value) == {"a": [{"password": REDACTED}, [REDACTED, 5]], "b": None}
+
+
+class TestOurOwn:
+    def test_an_event_is_one_line_of_json(self, configure: Configure) -> None:
+        stderr = configure()
+        structlog.get_logger("app.x").info("run started", run_id="r", text="a\nb")
+        (line,) = lines(stderr)
+        assert (
+            line.items() >= {"event": "run started", "run_id": "r", "text": "a\nb", "level": "info"}.items()
+        )
+        assert line["logger"] == "app.x"
+        assert line["timestamp"].endswith("Z")
+
+    def test_the_request_s_id_is_in_it(self, configure: Configure) -> None:
+        stderr = configure()
+        with structlog.contextvars.bound_contextvars(request_id="r-1"):
+            structlog.get_logger("app.x").info("x")
+        assert lines(stderr)[0]["request_id"] == "r-1"
+
+    def test_secrets_are_out_of_the_message_the_fields_and_the_traceback(self, configure: Configure) -> None:
+        stderr = configure()
+        try:
+            raise ValueError(f"refused {API_KEY}")
+        except ValueError:
+            structlog.get_logger("app.x").exception(f"bad key {API_KEY}", header=f"Bearer {JWT}", token="t")
+        assert API_KEY not in stderr.getvalue()
+        assert JWT not in stderr.getvalue()
+        (line,) = lines(stderr)
+        assert "ValueError: refused [redacted]" in line["exception"]
+        assert line["token"] == REDACTED
+
+    def test_levels_below_the_setting_are_left_out(self, configure: Configure) -> None:
+        stderr = configure("warning")
+        log = structlog.get_logger("app.x")
+        log.info("not this")
+        log.warning("this")
+        assert [line["event"] for line in lines(stderr)] == ["this"]
+
+    def test_for_people_it_is_no_json_and_hides_as_much(self, configure: Configure) -> None:
+        stderr = configure(pretty=True)
+        structlog.get_logger("app.x").info("bad key", key=API_KEY)
+        assert "bad key" in stderr.getvalue()
+        assert not stderr.getvalue().startswith("{")
+        assert API_KEY not in stderr.getvalue()
+
+
+class TestLibraries:
+    def test_their_records_look_the_same(self, configure: Configure) -> None:
+        stderr = configure()
+        logging.getLogger("uvicorn.error").warning("port %s of %s", 80, API_KEY)
+        (line,) = lines(stderr)
+        assert line.items() >= {"event": f"port 80 of {REDACTED}", "logger": "uvicorn.error"}.items()
+
+    def test_their_tracebacks_are_redacted(self, configure: Configure) -> None:
+        stderr = configure()
+        try:
+            raise ValueError(API_KEY)
+        except ValueError:
+            logging.getLogger("asyncio").exception("task failed")
+        assert API_KEY not in stderr.getvalue()
+        assert "ValueError: [redacted]" in lines(stderr)[0]["exception"]
+
+    @pytest.mark.parametrize("name", ["httpx", "httpcore", "openai", "alembic", "uvicorn.access"])
+    def test_those_that_talk_about_every_request_are_quiet(self, configure: Configure, name: str) -> None:
+        stderr = configure()
+        logging.getLogger(name).info("GET /?key=x")
+        logging.getLogger(name).warning("this")
+        assert [line["event"] for line in lines(stderr)] == ["this"]
+
+    def test_each_is_logged_once(self, configure: Configure) -> None:
+        logging.getLogger("uvicorn").addHandler(logging.StreamHandler())
+        stderr = configure()
+        logging.getLogger("uvicorn.error").error("once")
+        assert len(lines(stderr)) == 1

@@ -1,0 +1,156 @@
+"""Settings: from the environment and `.env`, refused when they cannot work, secrets never shown."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+SECRET = "a secret of the bank"
+PRODUCTION = {
+    "environment": "production",
+    "database_url": "postgresql+psycopg://gatehouse@db/gatehouse",
+    "redis_url": "redis://redis",
+    "api_key_pepper": SECRET,
+    "jwt_secret": SECRET,
+}
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Nothing but the test decides: no `.env`, no variable of the machine."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("PORT", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+class TestSources:
+    def test_the_defaults_need_nothing(self) -> None:
+        settings = Settings()
+        assert settings.development
+        assert settings.host == "127.0.0.1"
+        assert settings.port == 8000
+        assert settings.allowed_origins == ()
+
+    def test_no_secret_has_a_default(self) -> None:
+        secrets = [
+            name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)
+        ]
+        assert len(secrets) >= 7
+        assert [getattr(Settings(), name) for name in secrets] == [None] * len(secrets)
+
+    def test_the_environment_wins_over_the_file(
+        self, monkeypatch: pytest.MonkeyPatch, empty_folder: Path
+    ) -> None:
+        (empty_folder / ".env").write_text("GATEHOUSE_ISSUER=file\nGATEHOUSE_AUDIENCE=file\nPORT=9000\n")
+        monkeypatch.setenv("GATEHOUSE_ISSUER", "environment")
+        settings = Settings()
+        assert (settings.issuer, settings.audience, settings.port) == ("environment", "file", 9000)
+
+    def test_an_empty_variable_is_none_at_all(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEHOUSE_REDIS_URL", "")
+        monkeypatch.setenv("GATEHOUSE_RUN_DEADLINE", "")
+        assert Settings().redis_url is None
+        assert Settings().run_deadline == 300
+
+    @pytest.mark.parametrize(
+        ("variable", "name"),
+        [
+            ("PORT", "port"),
+            ("OPENAI_MODEL", "model_name"),
+            ("OPENAI_BASE_URL", "openai_base_url"),
+            ("AZURE_OPENAI_ENDPOINT", "azure_openai_endpoint"),
+            ("AZURE_OPENAI_DEPLOYMENT_NAME", "azure_openai_deployment_name"),
+            ("AZURE_OPENAI_API_VERSION", "azure_openai_api_version"),
+        ],
+    )
+    def test_the_ecosystem_s_own_variables_are_read(
+        self, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
+    ) -> None:
+        monkeypatch.setenv(variable, "1234")
+        assert str(getattr(Settings(), name)) == "1234"
+
+    @pytest.mark.parametrize(("text", "listed"), [("", ()), ("a", ("a",)), (" a, b ,,", ("a", "b"))])
+    def test_lists_are_separated_by_commas(
+        self, monkeypatch: pytest.MonkeyPatch, text: str, listed: tuple[str, ...]
+    ) -> None:
+        monkeypatch.setenv("GATEHOUSE_ALLOWED_ORIGINS", text)
+        assert Settings().allowed_origins == listed
+
+    def test_they_do_not_change(self) -> None:
+        with pytest.raises(ValidationError, match="frozen"):
+            Settings().port = 1  # type: ignore[misc]
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("port", 65_536),
+            ("run_deadline", 0),
+            ("run_deadline", "soon"),
+            ("max_body_bytes", 0),
+            ("max_attempts", 0),
+            ("jwt_leeway", 61),
+            ("jwt_algorithms", "none"),
+            ("jwt_algorithms", "HS256,nonE"),
+            ("environment", "staging"),
+            ("log_level", "loud"),
+        ],
+    )
+    def test_a_value_that_cannot_work_is_refused_by_name(self, name: str, value: Any) -> None:
+        with pytest.raises(ValidationError, match=name):
+            Settings(**{name: value})
+
+
+class TestProduction:
+    def test_works_with_everything_set(self) -> None:
+        assert not Settings(**PRODUCTION).development
+
+    @pytest.mark.parametrize("name", ["database_url", "redis_url", "api_key_pepper"])
+    def test_refuses_an_embedded_default_by_its_variable(self, name: str) -> None:
+        settings = {key: value for key, value in PRODUCTION.items() if key != name}
+        with pytest.raises(ValidationError, match=f"production needs GATEHOUSE_{name.upper()}"):
+            Settings(**settings)
+
+    @pytest.mark.parametrize("key", ["jwt_secret", "jwt_public_key_file", "jwks_file"])
+    def test_any_key_for_tokens_will_do(self, key: str) -> None:
+        settings = {**PRODUCTION, "jwt_secret": None, key: "/keys/one"}
+        assert not Settings(**settings).development
+
+    def test_refuses_to_be_without_one(self) -> None:
+        with pytest.raises(ValidationError, match="JWKS_FILE"):
+            Settings(**{**PRODUCTION, "jwt_secret": None})
+
+
+class TestDatabase:
+    def test_is_a_file_in_the_data_folder(self, empty_folder: Path) -> None:
+        assert Settings(data_dir=Path("data")).database == (
+            f"sqlite+aiosqlite:///{empty_folder / 'data' / 'gatehouse.db'}"
+        )
+
+    def test_is_what_the_url_says(self) -> None:
+        assert Settings(**PRODUCTION).database == PRODUCTION["database_url"]
+
+
+class TestSecrets:
+    def test_are_not_shown(self) -> None:
+        shown = repr(Settings(**PRODUCTION)) + Settings(**PRODUCTION).model_dump_json()
+        assert SECRET not in shown
+
+
+class TestParts:
+    def test_the_engine_gets_its_settings(self) -> None:
+        runs = Settings(run_deadline=7, run_lease=2, max_attempts=3, recursion_limit=9, log_length=11).runs
+        assert (runs.deadline, runs.lease, runs.max_attempts) == (7, 2, 3)
+        assert (runs.recursion_limit, runs.log_length) == (9, 11)
+
+    def test_the_chat_model_gets_its_settings(self) -> None:
+        chosen = Settings(model="openai", model_name="m", openai_api_key=SECRET, azure_openai_endpoint="e")
+        model = chosen.chat_model
+        assert (model.choice, model.openai_model, model.azure_endpoint) == ("openai", "m", "e")
+        assert model.openai_api_key is not None
+        assert model.openai_api_key.get_secret_value() == SECRET
