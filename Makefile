@@ -14,7 +14,7 @@ run: $(VENV)/.runtime  ## start Gatehouse with its embedded defaults
 	@exec $(BIN)/gatehouse serve
 
 test: $(VENV)/.dev  ## every test that needs no browser or system package
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -m "not e2e" --numprocesses 2 $(ARGS)
+	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -m "not e2e" $(ARGS)
 
 check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/ruff check .

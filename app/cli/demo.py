@@ -53,12 +53,7 @@ async def seed_and_make_keys(settings: "Settings") -> "tuple[SeedResult, tuple[D
     async with open_database(settings) as engine:
         seeded = await seed_portfolios(engine)
         api_keys = await api_keys_of(settings, engine)
-        try:
-            return seeded, await demo_keys(api_keys, settings.data_dir)
-        except OSError as error:
-            raise Failed(
-                f"data folder: {settings.data_dir} cannot keep the keys ({error.strerror})"
-            ) from None
+        return seeded, await demo_keys(api_keys, settings.data_dir)
 
 
 def described(seeded: "SeedResult", keys: "tuple[DemoKey, ...]") -> dict[str, object]:

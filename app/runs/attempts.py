@@ -18,8 +18,8 @@ from app.runs.records import RunRecord, run_key
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 
-# Refuses when the run has ended or another process holds it; else the caller has the next attempt. One that asks
-# again has it already: a client repeats a command whose reply was lost with the connection.
+# Refuses when the run has ended or another process holds it; else the caller has the next attempt. One that
+# asks again has it already: a client repeats a command whose reply was lost with the connection.
 TAKE = """
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
 local owner = redis.call('GET', KEYS[2])

@@ -16,7 +16,7 @@ SECRET_VALUES = re.compile(
     r"gh_[a-z]+_\w{6,}"  # our own API keys
     r"|eyJ[\w-]{4,}\.[\w-]+\.[\w-]*"  # JWTs
     r"|sk-[\w-]{8,}"  # OpenAI keys
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"  # user:password in a URL
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
     r"|(?i:(?<=bearer )\S+)"
     r"|(?i:(?<=link=)[\w-]+)"
 )

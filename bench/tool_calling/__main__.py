@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,7 +25,7 @@ from chains.agent import SYSTEM_PROMPT
 from chains.models import open_chat_model
 
 MOST_STEPS = 4
-MOST_TOKENS = 60  # of an answer: it only has to show that it is one
+MOST_TOKENS = 16  # of an answer: it only has to show that it is one
 RESULT = '{"done": true}'  # of every tool: what is measured is the choice
 
 
@@ -52,7 +53,10 @@ async def measured(chosen: Sequence[Set], model: str) -> dict[str, Any]:
 async def of_set(each: Set, model: BaseChatModel) -> dict[str, Any]:
     """Return a set's outcomes. The first prompt is asked twice: tools are read when first seen."""
     await done_with(each.prompts[0], model, each.tools)
-    outcomes = [(prompt, await done_with(prompt, model, each.tools)) for prompt in each.prompts]
+    outcomes = []
+    for prompt in each.prompts:
+        outcomes.append((prompt, await done_with(prompt, model, each.tools)))
+        print(f"{each.name}: {len(outcomes)} of {len(each.prompts)}", file=sys.stderr, end="\r")
     verdicts = [(prompt, done, judged(prompt, done, each.tools)) for prompt, done in outcomes]
     return {
         "name": each.name,

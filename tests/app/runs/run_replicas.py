@@ -22,6 +22,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 
 from app.auth.principal import Principal
 from app.errors import ApiError
+from app.runs.attempts import lease_key
 from app.runs.engine import RunEngine, Started
 from app.runs.events import Event
 from app.runs.limits import EngineSettings
@@ -136,6 +137,14 @@ def client_of(url: str) -> Redis:
     """
     retry = Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.5), 6)
     return Redis.from_pool(BlockingConnectionPool.from_url(url, max_connections=50, retry=retry))
+
+
+async def lapse(run_id: str, *replicas: Replica) -> None:
+    """Have the run's lease run out, as if its process had been silent for so long."""
+    for replica in replicas:
+        await replica.redis.delete(lease_key(run_id))
+        if execution := replica.engine.local.get(run_id):
+            execution.held_until = 0.0
 
 
 async def stopped(tasks: set[asyncio.Task[Any]]) -> None:

@@ -13,7 +13,7 @@ END = object()
 class Words(Runnable[dict[str, Any], str]):
     """Yields `w0 `, `w1 `, … as many as `n`, with `pause` seconds before each."""
 
-    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **_: Any) -> str:  # noqa: A002
+    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **_: Any) -> str:
         raise NotImplementedError
 
     async def astream(
@@ -44,7 +44,7 @@ class Told(Runnable[dict[str, Any], str]):
     def end(self, run_id: str, attempt: int = 1) -> None:
         self.tell(run_id, END, attempt=attempt)
 
-    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **_: Any) -> str:  # noqa: A002
+    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **_: Any) -> str:
         raise NotImplementedError
 
     async def astream(

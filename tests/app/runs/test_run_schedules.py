@@ -20,6 +20,7 @@ from run_viewers import Viewer, assembled, assert_dense, data, last
 
 from app.runs.attempts import lease_key
 from app.runs.events import BEGINNING, Cursor, Record
+from app.runs.tending import Tending
 
 EXAMPLES = int(os.environ.get("SCHEDULES", "30"))  # a longer hunt: SCHEDULES=1000
 REPLICAS = 3
@@ -42,6 +43,7 @@ step = st.one_of(
     st.tuples(st.just("go on reading"), replica),
     st.tuples(st.just("hand over"), replica),
     st.tuples(st.just("lapse")),
+    st.tuples(st.just("trim"), st.integers(0, 3)),
     st.tuples(st.just("wait"), st.sampled_from([0.0, 0.001, 0.02, 0.1])),
 )
 ending = st.sampled_from(["completed", "failed", "cancelled"])
@@ -147,6 +149,15 @@ class Play:
         for one in self.live:
             if self.run_id in one.engine.local:
                 one.engine.local[self.run_id].held_until = 0.0
+
+    async def trim(self, kept: int) -> None:
+        """Have the log cut down to a few events at once, where its writer can tell that they are in it."""
+        for at, one in enumerate(self.live):
+            execution = one.engine.local.get(self.run_id)
+            if execution is None or not self._works(at, "run log writer"):
+                continue
+            if (cut := execution.top.sequence - kept) > 0:
+                await Tending(one.engine)._drop(execution, cut)
 
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

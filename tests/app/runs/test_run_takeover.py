@@ -305,7 +305,7 @@ class TestHandover:
         run = (await here.start("/told")).run
         viewer = Viewer(there.engine, run.id)
         told.tell(run.id, *"abc")
-        await Viewer(here.engine, run.id).tokens(3)
+        await (await Viewer(here.engine, run.id).tokens(3)).leave()
         began = time.monotonic()
         await here.close()
         assert await there.redis.exists(lease_key(run.id)) == 0 or run.id in there.engine.local

@@ -20,6 +20,11 @@ SECRET = "sk-live-51H8QmnoSecretOfTheBank"
 Request = dict[str, Any]
 
 
+def numbered(count: int) -> list[str]:
+    """Return the tokens of the scripted model's answer to `[tokens count]`."""
+    return ["t1", *(f" t{number}" for number in range(2, count + 1))]
+
+
 class Endless:
     """Ticks until it is stopped. `ended` counts how often it was."""
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from live_app import LiveApp
+from probe_runnables import numbered
 from sse_frames import frames_in, frames_of
 
 PATHS = ("/api/chat/stream", "/api/stream")
@@ -25,8 +26,7 @@ class TestQuery:
     def test_is_answered_as_plain_tokens(self, client: httpx.Client) -> None:
         frames = frames_in(client.get("/api/stream", params={"query": "[tokens 2]"}).text)
         assert [frame.data for frame in frames] == [
-            {"token": "t1 "},
-            {"token": "t2 "},
+            *({"token": token} for token in numbered(2)),
             {"done": True, "status": "completed"},
         ]
 
@@ -72,7 +72,7 @@ class TestReconnection:
 
     @pytest.mark.parametrize("path", PATHS)
     def test_with_a_key_it_reads_on_where_it_was(self, client: httpx.Client, path: str) -> None:
-        address = {"query": "[tokens 30][delay 0.01]", "idempotency_key": str(uuid4())}
+        address = {"query": "[delay 0.01][tokens 30]", "idempotency_key": str(uuid4())}
         with client.stream("GET", path, params=address) as response:
             frames = frames_of(response.iter_lines())
             seen = [next(frames) for _ in range(6)]
@@ -84,7 +84,7 @@ class TestReconnection:
             for frame in (*seen, *frames_in(again.text))
             if "token" in (frame.event, *frame.data)
         ]
-        assert tokens == [f"t{number} " for number in range(1, 31)]
+        assert tokens == numbered(30)
 
     @pytest.mark.parametrize("path", PATHS)
     def test_after_the_end_there_is_no_content(self, client: httpx.Client, path: str) -> None:

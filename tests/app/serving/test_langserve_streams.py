@@ -12,7 +12,7 @@ import httpx
 import pytest
 from conftest import Remote, Serve
 from live_app import LiveApp, bearer
-from probe_runnables import Endless
+from probe_runnables import Endless, numbered
 from sse_frames import frames_in, frames_of
 
 STREAMS = ("stream", "stream_events", "stream_log")
@@ -40,7 +40,7 @@ class TestJoining:
         with shared.client() as client:
             response = client.post(f"/chat/{endpoint}", json={"input": {"input": "[tokens 3]"}})
             run = client.get(f"/api/runs/{response.headers['x-run-id']}").json()
-        assert (run["runnable"], run["state"], run["text"]) == ("chat", "completed", "t1 t2 t3 ")
+        assert (run["runnable"], run["state"], run["text"]) == ("chat", "completed", "t1 t2 t3")
 
     @pytest.mark.parametrize("endpoint", STREAMS)
     def test_a_stream_that_was_left_with_grace_goes_on_and_is_resumed(
@@ -48,14 +48,14 @@ class TestJoining:
     ) -> None:
         with shared.client() as client:
             path = f"/chat/{endpoint}"
-            with begun(client, path, "[tokens 40][delay 0.01]", x_disconnect_grace="5") as run_id:
+            with begun(client, path, "[delay 0.01][tokens 40]", x_disconnect_grace="5") as run_id:
                 pass
             first = frames_in(client.get(f"/api/runs/{run_id}/stream").text)
             rest = frames_in(
                 client.get(f"/api/runs/{run_id}/stream", headers={"last-event-id": first[4].id}).text
             )
         tokens = [frame.data["content"] for frame in first if frame.type == "token"]
-        assert tokens == [f"t{number} " for number in range(1, 41)]
+        assert tokens == numbered(40)
         assert [frame.id for frame in rest] == [frame.id for frame in first[5:]]
         assert first[-1].data["status"] == "completed"
 

@@ -86,10 +86,10 @@ class Script:
 class Assistant(Runnable[Json, AIMessageChunk]):
     """Calls one tool and says what it returned."""
 
-    def invoke(self, input: Json, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessageChunk:  # noqa: A002
+    def invoke(self, input: Json, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessageChunk:
         raise NotImplementedError
 
-    async def asteps(self, input: Json, config: RunnableConfig) -> AsyncIterator[Step]:  # noqa: A002
+    async def asteps(self, input: Json, config: RunnableConfig) -> AsyncIterator[Step]:
         yield ToolCalled("add", "call-1", {"a": 1, "b": 2})
         yield ToolReturned("add", "call-1", "3", is_error=False)
         yield AIMessageChunk("It is 3.")

@@ -1,0 +1,107 @@
+"""What `gatehouse serve` does when the server is up, or was ended. The server itself is left out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cli_results import Run, failure_of
+from live_server import LiveServer
+
+from app import server as app_server
+from app.cli.serve import model_at
+from app.cli.stores import open_api_keys
+from app.server import OneWorker, listen, run_one
+from app.settings import Settings
+from app.startup import CutOff
+
+pytestmark = pytest.mark.usefixtures("migrated")
+
+
+def announce_one(settings: Settings, _listener: object, announce: Callable[[Any], Awaitable[None]]) -> None:
+    """Do what `run_one` does when its server is up, and no more."""
+
+    async def up() -> None:
+        async with open_api_keys(settings) as api_keys:
+            model = SimpleNamespace(label="a model")
+            await announce(SimpleNamespace(authenticator=SimpleNamespace(api_keys=api_keys), model=model))
+
+    asyncio.run(up())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.server.run_one", announce_one)
+    monkeypatch.setattr("app.workers.run_many", lambda _settings, _workers, _listener, announce: announce())
+    monkeypatch.setattr("app.cli.serve.model_at", lambda _url: "a model")
+
+
+class TestAnnouncing:
+    def test_names_the_port_that_was_free(self, run: Run) -> None:
+        first = run("serve", "--port", "0").stdout.splitlines()[1]
+        assert "http://127.0.0.1:" in first
+        assert not first.endswith(":0")
+
+    def test_prints_the_same_keys_each_time(self, run: Run, migrated: Path) -> None:
+        first, second = (run("serve", "--port", "0").stdout for _ in range(2))
+        keys = [
+            [line for line in text.splitlines() if " of " in line and "gh_dev_" in line]
+            for text in (first, second)
+        ]
+        assert keys[0] == keys[1]
+        assert len(keys[0]) == 2
+
+    def test_makes_a_new_link_each_time(self, run: Run) -> None:
+        links = {run("serve", "--port", "0").stdout.partition("link=")[2].split()[0] for _ in range(2)}
+        assert len(links) == 2
+
+    def test_prints_the_link_that_was_set(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEHOUSE_START_LINK", "the-link-of-an-embedder")
+        assert "/signin?link=the-link-of-an-embedder\n" in run("serve", "--port", "0").stdout
+
+    def test_of_several_workers_is_the_same(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEHOUSE_REDIS_URL", "redis://127.0.0.1:1")
+        output = run("serve", "--port", "0", "--workers", "2").stdout
+        assert "Chat model: a model\n" in output
+        assert "\nalice of acme: gh_dev_" in output
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_says_nothing_in_production(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, workers: str
+    ) -> None:
+        for name, value in {
+            "ENVIRONMENT": "production",
+            "DATABASE_URL": "sqlite+aiosqlite:///data/gatehouse.db",
+            "REDIS_URL": "redis://127.0.0.1:1",
+            "API_KEY_PEPPER": "x" * 32,
+            "JWT_SECRET": "x" * 32,
+        }.items():
+            monkeypatch.setenv(f"GATEHOUSE_{name}", value)
+        result = run("serve", "--port", "0", "--workers", workers)
+        assert (result.exit_code, result.output) == (0, "")
+
+
+def test_the_workers_say_which_model_answers(server: LiveServer) -> None:
+    assert model_at(server.url).startswith("scripted")
+
+
+class TestCutOff:
+    def test_is_told(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        def end(*_arguments: object) -> None:
+            raise CutOff
+
+        monkeypatch.setattr("app.server.run_one", end)
+        assert failure_of(run("serve", "--port", "0")) == "stopped before open streams had ended"
+
+    def test_is_what_a_second_signal_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def announce(_services: object) -> None: ...
+
+        def end(_server: OneWorker, _sockets: object) -> None:
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(OneWorker, "run", end)
+        monkeypatch.setattr(app_server, "configure_server_logging", lambda _settings: None)
+        with listen("127.0.0.1", 0) as listener, pytest.raises(CutOff):
+            run_one(Settings(_env_file=None), listener, announce)

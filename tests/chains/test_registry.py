@@ -1,0 +1,169 @@
+"""The list of what is served: what is refused at start, by the entry's name, and what is built of it."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessageChunk, AnyMessage
+from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import BaseModel, ValidationError
+
+from chains.agent import StreamingAgent
+from chains.registry import REGISTRY, RESERVED, BadRegistry, Entry, Parts, TextInput, build, check
+from chains.scripted import ScriptedChatModel
+
+PARTS = Parts(ScriptedChatModel(), [])
+
+
+def echo(_parts: Parts) -> Runnable[Any, Any]:
+    return RunnableLambda(lambda request: request["input"])
+
+
+def entry(path: str = "/mine", description: str = "Mine.", **fields: Any) -> Entry:
+    return Entry(path, fields.pop("factory", echo), description, **fields)
+
+
+class TestCheck:
+    def test_what_is_served_by_default_is_fine(self) -> None:
+        assert check(REGISTRY) == REGISTRY
+        assert [item.path for item in REGISTRY] == ["/chat", "/summarize", "/agent"]
+
+    @pytest.mark.parametrize("path", ["/a", "/my-chain", "/my_chain2", "/2"])
+    def test_a_path_is_a_slash_and_a_segment(self, path: str) -> None:
+        assert check([entry(path)])[0].path == path
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "",
+            "/",
+            "mine",
+            "/Mine",
+            "/a/b",
+            "/a/",
+            "//a",
+            "/a b",
+            "/-a",
+            "/{x}",
+            "/a?b",
+            "/ä",
+            "/a\n",
+            "/.",
+            "/a%2f",
+        ],
+    )
+    def test_another_is_refused(self, path: str) -> None:
+        with pytest.raises(BadRegistry) as refused:
+            check([entry(path)])
+        assert repr(path) in str(refused.value)
+
+    @pytest.mark.parametrize("name", sorted(RESERVED - {"openapi.json"}))
+    def test_a_path_of_gatehouse_itself_is_refused(self, name: str) -> None:
+        with pytest.raises(BadRegistry, match=f"^/{name}: Gatehouse itself"):
+            check([entry(f"/{name}")])
+
+    def test_none_of_them_would_be_free_otherwise(self) -> None:
+        with pytest.raises(BadRegistry, match="openapi"):
+            check([entry("/openapi.json")])
+
+    def test_a_path_that_is_there_twice_is_refused(self) -> None:
+        with pytest.raises(BadRegistry, match=r"^/mine: .*twice"):
+            check([entry(), entry("/other"), entry()])
+
+    @pytest.mark.parametrize("description", ["", " ", "\n\t"])
+    def test_a_missing_description_is_refused(self, description: str) -> None:
+        with pytest.raises(BadRegistry, match=r"^/mine: the description is missing"):
+            check([entry(description=description)])
+
+
+class TestBuild:
+    def test_factories_are_handed_the_parts(self) -> None:
+        seen = []
+
+        def factory(parts: Parts) -> Runnable[Any, Any]:
+            seen.append(parts)
+            return echo(parts)
+
+        runnables = build([entry(factory=factory), entry("/other")], PARTS)
+        assert seen == [PARTS]
+        assert list(runnables) == ["/mine", "/other"]
+        assert runnables["/mine"].invoke({"input": "hello"}) == "hello"
+
+    def test_a_factory_that_fails_is_named(self) -> None:
+        def factory(_parts: Parts) -> Runnable[Any, Any]:
+            raise KeyError("PROMPT_FILE")
+
+        with pytest.raises(BadRegistry, match=r"^/mine: its factory failed: 'PROMPT_FILE'") as refused:
+            build([entry("/fine"), entry(factory=factory)], PARTS)
+        assert isinstance(refused.value.__cause__, KeyError)
+
+    def test_a_factory_that_returns_something_else_is_named(self) -> None:
+        with pytest.raises(BadRegistry, match=r"^/mine: its factory returned str, not a Runnable"):
+            build([entry(factory=lambda _parts: "a chain")], PARTS)
+
+    async def test_a_bare_agent_graph_streams_tokens(self) -> None:
+        def factory(parts: Parts) -> Any:
+            return create_agent(parts.model, [], name="bare")
+
+        runnable = build([entry(factory=factory)], PARTS)["/mine"]
+        assert isinstance(runnable, StreamingAgent)
+        chunks = [chunk async for chunk in runnable.astream({"input": "[tokens 3]"})]
+        assert [chunk.content for chunk in chunks if chunk.content] == ["t1", " t2", " t3"]
+        assert all(isinstance(chunk, AIMessageChunk) for chunk in chunks)
+
+    def test_every_entry_of_the_registry_can_be_built(self) -> None:
+        assert list(build(REGISTRY, PARTS)) == ["/chat", "/summarize", "/agent"]
+
+
+class TestScope:
+    def test_is_the_runnable_s_own_by_default(self) -> None:
+        assert entry("/mine").required_scope == "runnable:mine"
+
+    def test_can_be_another(self) -> None:
+        assert entry(scope="vault:open").required_scope == "vault:open"
+
+
+class Asked(BaseModel):
+    """Takes one text under another name."""
+
+    question: str
+    language: str = "en"
+
+
+class Booked(BaseModel):
+    """Takes what is no JSON by itself, and messages."""
+
+    day: date
+    messages: list[AnyMessage] = []
+
+
+class TestInput:
+    def test_a_query_is_the_field_input(self) -> None:
+        assert entry().input_for("hello") == {"input": "hello"}
+
+    def test_or_the_only_required_field(self) -> None:
+        assert entry(input_type=Asked).input_for("hello") == {"question": "hello", "language": "en"}
+
+    def test_a_query_that_the_runnable_does_not_take_is_refused(self) -> None:
+        with pytest.raises(ValidationError):
+            entry().input_for("")
+
+    def test_an_input_of_several_required_fields_has_no_place_for_a_query(self) -> None:
+        class Both(BaseModel):
+            first: str
+            second: str
+
+        with pytest.raises(ValidationError):
+            entry(input_type=Both).input_for("hello")
+
+    def test_is_plain_json_for_the_runnable(self) -> None:
+        """A run is stored, and made again from what was stored: so the first attempt gets no more."""
+        value = {"day": "2026-11-21", "messages": [{"type": "human", "content": "x"}]}
+        plain = entry(input_type=Booked).plain(Booked.model_validate(value).model_dump())
+        assert plain["day"] == "2026-11-21"
+        assert plain["messages"][0].items() >= {"type": "human", "content": "x"}.items()
+
+    def test_text_is_bounded(self) -> None:
+        with pytest.raises(ValidationError):
+            TextInput(input="x" * 100_001)
