@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from run_replicas import ALICE, LEASE, Conversations, Replica, Replicas, lapse, until
+from run_replicas import ALICE, LEASE, Conversations, Replica, Replicas, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 from structlog.typing import EventDict
@@ -15,23 +15,26 @@ from app.runs.events import Cursor
 from app.runs.log import RunLog
 
 
+@pytest.fixture
+def lease() -> float:
+    return LEASE
+
+
 async def dead_run(replica: Replica, told: Told, text: str = "abc", **options: object) -> str:
-    """Return the id of a run whose process was killed after this text, so long ago that its lease has run out."""
+    """Return the id of a run whose process was killed after this text."""
     run_id = (await replica.start("/told", {"input": "hello"}, **options)).run.id
     told.tell(run_id, *text)
     viewer = await Viewer(replica.engine, run_id).tokens(len(text))
     await replica.engine.writer.flushed()
     await viewer.leave()
     await replica.crash()
-    await lapse(run_id, replica)
     return run_id
 
 
 class TestCrash:
     async def test_is_noticed_by_a_sweep_and_told_to_viewers_elsewhere(
-        self, replicas: Replicas, told: Told
+        self, here: Replica, there: Replica, told: Told
     ) -> None:
-        here, there = await replicas.open(lease=LEASE), await replicas.open(lease=LEASE)
         run = (await here.start("/told", {"input": "hello"})).run
         viewer = Viewer(there.engine, run.id)
         told.tell(run.id, *"abc")
@@ -50,9 +53,11 @@ class TestCrash:
         found = await there.engine.get(ALICE, run.id)
         assert (found.attempt, found.state, found.text) == (2, "completed", "xy")
 
-    async def test_is_noticed_by_a_viewer_that_joins(self, here: Replica, there: Replica, told: Told) -> None:
+    async def test_is_noticed_by_a_viewer_that_joins(self, replicas: Replicas, told: Told) -> None:
+        here, there = await replicas.open(), await replicas.open()
         await there.pause()  # so that no sweep is faster
         run_id = await dead_run(here, told)
+        await lease_expired(there, run_id)
         viewer = Viewer(there.engine, run_id)
         await viewer.until(lambda viewer: "restart" in viewer.types)
         assert types(viewer.records) == ["start", "token", "token", "token", "restart"]
@@ -66,6 +71,7 @@ class TestCrash:
         run_id = await dead_run(here, told)
         told.tell(run_id, "x", attempt=2)
         told.end(run_id, attempt=2)
+        await until(lambda: run_id in there.engine.local or told.closed)
         records = await seen(there.engine, run_id, cursor)
         rest = ["token"] * max(0, 4 - cursor.sequence)
         assert types(records) == [*rest, "restart", "token", "complete", "end"]
@@ -85,7 +91,6 @@ class TestCrash:
         await viewer.tokens(4)
         await viewer.leave()
         await here.crash()
-        await lapse(run.id, here)
         told.tell(run.id, *"xyz", attempt=2)
         told.end(run.id, attempt=2)
         records = await seen(there.engine, run.id, viewer.cursor)
@@ -94,12 +99,12 @@ class TestCrash:
 
     async def test_too_often_fails_the_run(self, replicas: Replicas, told: Told) -> None:
         first, second, third = [await replicas.open(max_attempts=2) for _ in range(3)]
+        await third.pause()
         run_id = await dead_run(first, told)
-        await second.engine.revive(run_id)
         await until(lambda: len(told.inputs) == 2)
         await second.engine.writer.flushed()
         await second.crash()
-        await lapse(run_id, second)
+        await lease_expired(third, run_id)
         records = await seen(third.engine, run_id)
         assert types(records) == ["start", *["token"] * 3, "restart", "restart", "error", "end"]
         assert last(records, "error")["content"] == "The run was lost too often. Start it again."
@@ -116,27 +121,24 @@ class TestCrash:
     async def test_past_the_deadline_fails_the_run(self, replicas: Replicas, told: Told) -> None:
         here, there = await replicas.open(deadline=1), await replicas.open()
         run_id = await dead_run(here, told)
-        await asyncio.sleep(1)
         records = await seen(there.engine, run_id)
         assert last(records, "error")["problem"]["type"] == "urn:gatehouse:problem:deadline-exceeded"
 
     async def test_of_a_run_that_was_being_cancelled_ends_it(
         self, here: Replica, there: Replica, told: Told
     ) -> None:
-        run_id = (await here.start("/told")).run.id
-        told.tell(run_id, *"abc")
-        await (await Viewer(here.engine, run_id).tokens(3)).leave()
-        await here.engine.writer.flushed()
-        await here.crash()
+        run_id = await dead_run(here, told)
         await there.engine.cancel(run_id)  # its message goes to the dead process
-        await lapse(run_id, here)
         records = await seen(there.engine, run_id)
         assert types(records) == ["start", *["token"] * 3, "restart", "end"]
         assert last(records, "end")["status"] == "cancelled"
         assert len(told.inputs) == 1
 
-    async def test_is_noticed_by_a_cancel(self, here: Replica, there: Replica, told: Told) -> None:
+    async def test_is_noticed_by_a_cancel(self, replicas: Replicas, told: Told) -> None:
+        here, there = await replicas.open(), await replicas.open()
+        await there.pause()
         run_id = await dead_run(here, told)
+        await lease_expired(there, run_id)
         await there.engine.cancel(run_id)
         assert last(await seen(there.engine, run_id), "end")["status"] == "cancelled"
 
@@ -169,10 +171,11 @@ class TestCrash:
         replicas.runnables = {"/words": Words()}
         older = await replicas.open()
         run_id = await dead_run(here, told)
-        viewer = await Viewer(older.engine, run_id).tokens(3)
+        viewer = Viewer(older.engine, run_id)
+        await asyncio.sleep(2 * LEASE)
         replicas.runnables = {"/told": told}
         newer = await replicas.open()
-        await newer.engine.revive(run_id)
+        await until(lambda: run_id in newer.engine.local)
         told.end(run_id, attempt=2)
         assert_dense(await viewer.end())
         assert not [entry for entry in logs if entry["log_level"] == "error"]
@@ -180,12 +183,11 @@ class TestCrash:
     async def test_is_not_forgotten_by_a_process_that_goes_itself(
         self, replicas: Replicas, told: Told
     ) -> None:
-        here, going = await replicas.open(), await replicas.open(lease=0.2)
+        here, going = await replicas.open(), await replicas.open()
         run_id = await dead_run(here, told)
-        await there_is_nothing_to_wait_for(here, run_id)
         going.engine.closing = True
-        await asyncio.sleep(0.5)
-        staying = await replicas.open(lease=0.2)
+        await asyncio.sleep(3 * LEASE)
+        staying = await replicas.open()
         await until(lambda: run_id in staying.engine.local)
 
 
@@ -198,7 +200,7 @@ class TestPause:
         told.tell(run.id, *"ab")
         await local.tokens(2)
         await here.pause()
-        await taken_over(run.id, here, there)
+        await until(lambda: run.id in there.engine.local)
         told.tell(run.id, *"cd")  # the first attempt does not know yet
         await asyncio.sleep(0.1)
         assert local.types == ["start", "token", "token"]
@@ -212,9 +214,10 @@ class TestPause:
         assert run.id not in here.engine.local
 
     async def test_of_a_process_whose_writes_come_late_adds_nothing_to_the_newer_attempt(
-        self, here: Replica, there: Replica, told: Told
+        self, replicas: Replicas, there: Replica, told: Told
     ) -> None:
-        """What was emitted while the lease was held and is written after it was lost is refused by Redis."""
+        """What was emitted while the lease was held, but is written after it was lost, is refused by Redis."""
+        here = await replicas.open(lease=30)
         run = (await here.start("/told")).run
         told.tell(run.id, "a")
         await (await Viewer(here.engine, run.id).tokens(1)).leave()
@@ -223,7 +226,8 @@ class TestPause:
         await stop_writing(here)
         told.tell(run.id, *"bc")
         await until(lambda: here.engine.local[run.id].text == ["a", "b", "c"])
-        await taken_over(run.id, here, there)
+        await there.redis.delete(lease_key(run.id))
+        await there.engine.revive(run.id)
         told.tell(run.id, "x", attempt=2)
         await Viewer(there.engine, run.id).tokens(2)
         go_on_writing(here)
@@ -233,13 +237,14 @@ class TestPause:
         assert types(records) == ["start", "token", "restart", "token", "complete", "end"]
         assert assembled(records) == "x"
 
-    async def test_that_nobody_noticed_goes_on_without_a_loss(self, here: Replica, told: Told) -> None:
+    async def test_that_nobody_noticed_goes_on_without_a_loss(self, replicas: Replicas, told: Told) -> None:
+        here = await replicas.open()
         run = (await here.start("/told")).run
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, "a")
         await viewer.tokens(1)
         await here.pause()
-        await lapse(run.id, here)
+        await lease_expired(here, run.id)
         told.tell(run.id, *"bc")
         await asyncio.sleep(0.1)
         assert viewer.types == ["start", "token"]
@@ -253,14 +258,15 @@ class TestPause:
 
     @pytest.mark.parametrize("ending", ["fails", "is cancelled"])
     async def test_in_which_the_run_ends_leaves_no_hole_before_the_end(
-        self, here: Replica, told: Told, ending: str
+        self, replicas: Replicas, told: Told, ending: str
     ) -> None:
+        here = await replicas.open()
         run = (await here.start("/told")).run
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, "a")
         await viewer.tokens(1)
         await here.pause()
-        await lapse(run.id, here)
+        await lease_expired(here, run.id)
         told.tell(run.id, "b")
         await until(lambda: here.engine.local[run.id].text == ["a", "b"])
         if ending == "fails":
@@ -281,7 +287,7 @@ class TestPause:
         told.tell(run.id, "a")
         await Viewer(here.engine, run.id).tokens(1)
         await here.pause()
-        await taken_over(run.id, here, there)
+        await until(lambda: run.id in there.engine.local)
         told.end(run.id)
         await asyncio.sleep(0.1)
         assert history.kept == []
@@ -311,9 +317,8 @@ class TestHandover:
         assert_dense(await viewer.end())
 
     async def test_is_followed_by_the_viewers_of_the_process_that_goes(
-        self, replicas: Replicas, told: Told
+        self, here: Replica, there: Replica, told: Told
     ) -> None:
-        here, _there = await replicas.open(lease=LEASE), await replicas.open(lease=LEASE)
         run = (await here.start("/told")).run
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, *"abc")
@@ -389,8 +394,7 @@ class TestActiveRuns:
         await seen(here.engine, run.id)
         assert await here.redis.zrange(ACTIVE, 0, -1) == []
 
-    async def test_that_expired_are_dropped_by_a_sweep(self, replicas: Replicas) -> None:
-        here = await replicas.open(lease=0.2)
+    async def test_that_expired_are_dropped_by_a_sweep(self, here: Replica) -> None:
         await here.redis.zadd(ACTIVE, {"0198c0de-0000-7000-8000-000000000000": 1.0})
 
         async def empty() -> bool:
@@ -398,26 +402,23 @@ class TestActiveRuns:
 
         await until(empty)
 
-    async def test_are_left_alone_while_their_process_is_well(self, replicas: Replicas, told: Told) -> None:
-        here, there = await replicas.open(lease=LEASE), await replicas.open(lease=LEASE)
+    async def test_have_their_log_untouched_by_others(
+        self, here: Replica, there: Replica, told: Told
+    ) -> None:
+        """Sweeps of other replicas leave a run alone whose process is well, however long it takes."""
         run = (await here.start("/told")).run
         told.tell(run.id, "a")
-        await asyncio.sleep(2.5 * LEASE)
+        await asyncio.sleep(3 * LEASE)
         assert data((await seen_so_far(there, run.id))[-1])["content"] == "a"
         assert await RunLog(there.redis).last(run.id) == Cursor(1, 2)
         assert run.id in here.engine.local
 
 
-async def taken_over(run_id: str, silent: Replica, other: Replica) -> None:
-    """Have the other process make the next attempt, since the first one has been silent for too long."""
-    await lapse(run_id, silent)
-    await other.engine.revive(run_id)
-    assert run_id in other.engine.local
+async def lease_expired(replica: Replica, run_id: str) -> None:
+    async def gone() -> bool:
+        return not await replica.redis.exists(lease_key(run_id))
 
-
-async def there_is_nothing_to_wait_for(replica: Replica, run_id: str) -> None:
-    """Have the next sweep look after the run."""
-    await replica.redis.zadd(ACTIVE, {run_id: 0.0})
+    await until(gone)
 
 
 async def seen_so_far(replica: Replica, run_id: str) -> list:  # type: ignore[type-arg]

@@ -3,13 +3,17 @@
 import asyncio
 
 import pytest
-from run_replicas import ALICE, LEASE, Replica, Replicas, lapse, until
+from run_replicas import ALICE, LEASE, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
 from app.runs.events import BEGINNING, Cursor
 from app.runs.log import RunLog
-from app.runs.tending import Tending
+
+
+@pytest.fixture
+def lease() -> float:
+    return 1.2
 
 
 async def oldest(replica: Replica, run_id: str) -> Cursor:
@@ -29,30 +33,24 @@ def words(last: int) -> str:
     return "".join(f"w{number} " for number in range(1, last + 1))
 
 
-async def trim(replica: Replica, run_id: str) -> None:
-    """Have done at once what the process does at its next beat."""
-    before = await oldest(replica, run_id)
-    await Tending(replica.engine)._trim()
-    assert await oldest(replica, run_id) > before
+async def trimmed(replica: Replica, run_id: str, above: Cursor = BEGINNING) -> None:
+    async def cut() -> bool:
+        return await oldest(replica, run_id) > max(above, Cursor(1, 1))
+
+    await until(cut)
 
 
 class TestLength:
     async def test_is_kept_about_as_it_is_set(self, replicas: Replicas, told: Told) -> None:
-        here = await replicas.open(log_length=10, lease=LEASE)
+        here = await replicas.open(log_length=10)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 60)
-
-        async def kept() -> int:
-            return len(await RunLog(here.redis).after(run.id, BEGINNING))
-
-        async def short() -> bool:
-            return await kept() <= 13
-
-        await until(short)
-        assert await kept() >= 10
+        await trimmed(here, run.id, Cursor(1, 45))
+        records = await RunLog(here.redis).after(run.id, BEGINNING)
+        assert 10 <= len(records) <= 13
 
     async def test_is_left_alone_while_the_log_is_short(self, replicas: Replicas, told: Told) -> None:
-        here = await replicas.open(log_length=10, lease=LEASE)
+        here = await replicas.open(log_length=10)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 9)
         await asyncio.sleep(0.5)
@@ -61,16 +59,12 @@ class TestLength:
 
 class TestAge:
     async def test_is_kept_too(self, replicas: Replicas, told: Told) -> None:
-        here = await replicas.open(log_age=0.3, lease=LEASE)
+        here = await replicas.open(log_age=0.3)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 5)
         await asyncio.sleep(0.4)
         await say(here, told, run.id, 6, 7)
-
-        async def young() -> bool:
-            return await oldest(here, run.id) > Cursor(1, 4)
-
-        await until(young)
+        await trimmed(here, run.id, Cursor(1, 4))
         assert await RunLog(here.redis).last(run.id) == Cursor(1, 8)
 
 
@@ -84,7 +78,7 @@ class TestGap:
         here, there = await replicas.open(**settings), await replicas.open(**settings)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 30)
-        await trim(here, run.id)
+        await trimmed(there, run.id, Cursor(1, 10))
         first = await oldest(there, run.id)
         viewer = Viewer((here if viewing == "here" else there).engine, run.id, cursor)
         await viewer.until(lambda viewer: "gap" in viewer.types)
@@ -105,7 +99,7 @@ class TestGap:
         run = (await here.start("/told")).run
         viewers = [Viewer(replica.engine, run.id) for replica in (here, there)]
         await say(here, told, run.id, 1, 40)
-        await trim(here, run.id)
+        await trimmed(here, run.id, Cursor(1, 20))
         told.end(run.id)
         for viewer in viewers:
             assert types(await viewer.end()) == ["start", *["token"] * 40, "complete", "end"]
@@ -114,7 +108,7 @@ class TestGap:
         here, there = await replicas.open(log_length=5), await replicas.open()
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 30)
-        await trim(here, run.id)
+        await trimmed(here, run.id, Cursor(1, 10))
         told.end(run.id)
         await seen(here.engine, run.id, Cursor(1, 31))
         for replica in (here, there):
@@ -135,7 +129,7 @@ class TestGap:
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
         await say(here, told, run.id, 3, 30)
-        await trim(here, run.id)
+        await trimmed(here, run.id, Cursor(1, 10))
         there.tasks.add(asyncio.create_task(there.engine.reader.run()))
         await viewer.until(lambda viewer: "gap" in viewer.types)
         told.end(run.id)
@@ -160,19 +154,18 @@ class TestGap:
 
 class TestAfterACrash:
     async def test_the_text_of_the_newer_attempt_is_told(self, replicas: Replicas, told: Told) -> None:
-        settings = {"log_length": 5, "feed_size": 3}
+        settings = {"log_length": 5, "feed_size": 3, "lease": LEASE}
         here, there = await replicas.open(**settings), await replicas.open(**settings)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 20)
-        await trim(here, run.id)
+        await trimmed(there, run.id, Cursor(1, 10))
         await here.crash()
-        await lapse(run.id, here)
-        await there.engine.revive(run.id)
+        await until(lambda: run.id in there.engine.local)
         for number in range(1, 31):
             told.tell(run.id, f"x{number} ", attempt=2)
             await asyncio.sleep(0.005)
             await there.engine.writer.flushed()
-        await trim(there, run.id)
+        await trimmed(there, run.id, Cursor(2, 10))
         told.end(run.id, attempt=2)
         for cursor in (BEGINNING, Cursor(1, 3), Cursor(1, 21), Cursor(2, 2)):
             records = await seen(there.engine, run.id, cursor)
@@ -183,16 +176,14 @@ class TestAfterACrash:
     async def test_a_process_that_wakes_up_saves_no_text_over_the_newer_attempts(
         self, replicas: Replicas, told: Told
     ) -> None:
-        here, there = await replicas.open(log_length=5), await replicas.open()
+        here, there = await replicas.open(log_length=5, lease=LEASE), await replicas.open(lease=LEASE)
         run = (await here.start("/told")).run
         await say(here, told, run.id, 1, 3)
         await here.pause()
         for number in range(4, 31):
             told.tell(run.id, f"w{number} ")
         await until(lambda: len(here.engine.local[run.id].text) == 30)
-        await here.engine.writer.flushed()
-        await lapse(run.id, here)
-        await there.engine.revive(run.id)
+        await until(lambda: run.id in there.engine.local)
         here.wake()
         await until(lambda: run.id not in here.engine.local)
         assert (await there.engine.get(ALICE, run.id)).text == ""
