@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-CUES = re.compile(rb"\[tokens (\d+)\](?: \[delay ([\d.]+)\])?")
+CUES = re.compile(rb"\[delay ([\d.]+)\] \[tokens (\d+)\]")
 
 
 async def stream(request: Request) -> StreamingResponse:
     cues = CUES.search(await request.body())
     if cues is None:
-        raise ValueError("the body has no [tokens N] cue")
-    return StreamingResponse(frames(int(cues[1]), float(cues[2] or 0)), media_type="text/event-stream")
+        raise ValueError("the body has no cues")
+    return StreamingResponse(frames(int(cues[2]), float(cues[1])), media_type="text/event-stream")
 
 
 async def frames(count: int, delay: float) -> AsyncIterator[bytes]:

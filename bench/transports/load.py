@@ -86,11 +86,10 @@ class Stream(asyncio.Protocol):
         self._fail(f"{self.target.name}: the connection ended after {self.tokens} tokens ({exc})")
 
     def _fail(self, why: str) -> None:
-        if not self.done.done():
-            self.done.set_exception(BadAnswer(why))
-        if not self.started.done():
-            self.started.set_exception(BadAnswer(why))
-            self.started.exception()  # not everybody waits for it
+        for future in (self.started, self.done):
+            if not future.done():
+                future.set_exception(BadAnswer(why))
+                future.exception()  # else asyncio complains where nobody waits for it
 
     def leave(self) -> None:
         if self._transport is not None:
@@ -144,4 +143,4 @@ class Client:
 
 
 def prompt(tokens: int, delay: float) -> str:
-    return f"[tokens {tokens}] [delay {delay}]"
+    return f"[delay {delay}] [tokens {tokens}]"

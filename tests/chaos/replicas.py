@@ -59,7 +59,7 @@ class Replicas:
         server = self.servers[index]
         server.start()
         await server.ready("/readyz")
-        body = {"query": "[tokens 1000] [delay 0.1]"}
+        body = {"query": "[delay 0.1] [tokens 1000]"}
         async with httpx.AsyncClient(base_url=server.url, headers=bearer(), timeout=30) as http:
             async with http.stream("POST", "/api/chat/stream", json=body) as response:
                 run_id = response.raise_for_status().headers["x-run-id"]

@@ -28,7 +28,7 @@ class Question:
 
     @property
     def text(self) -> str:
-        return f"Count. [tokens {self.tokens}] [delay {self.delay}]"
+        return f"Count. [delay {self.delay}] [tokens {self.tokens}]"
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import HTTPException
@@ -12,6 +13,7 @@ from langchain_core.runnables import RunnableConfig, RunnableGenerator, Runnable
 from langchain_core.tools import BaseTool, InjectedToolArg, tool
 from pydantic import BaseModel
 
+from chains import agent
 from chains.registry import REGISTRY, Entry, Parts
 from tools.caller import caller_of
 
@@ -118,11 +120,17 @@ def bare_agent(parts: Parts) -> Any:
     return create_agent(parts.model, TOOLS, name="bare")
 
 
+def contained_agent(parts: Parts) -> Any:
+    """Return the registry's agent with tools that fail."""
+    return agent.build(replace(parts, tools=TOOLS))
+
+
 def probes(endless: Endless) -> tuple[Entry, ...]:
     """Return the registry's own entries, and the probes."""
     return (
         *REGISTRY,
         Entry("/bare", bare_agent, "A bare agent graph.", output_type=AIMessageChunk),
+        Entry("/contained", contained_agent, "An agent of ours.", output_type=AIMessageChunk),
         Entry("/identity", lambda _: RunnableLambda(identity), "Says who is calling."),
         Entry("/endless", lambda _: RunnableGenerator(endless.tick), "Ticks until it is stopped."),
         Entry("/flood", lambda _: RunnableGenerator(flood), "Says more than anybody reads."),

@@ -100,8 +100,30 @@ class TestStreams:
 
 
 class TestAgentThatContainsItsTools:
-    def test_it_goes_on_without_a_tool_that_failed(self, shared: LiveApp) -> None:
-        """The agent of the registry; a bare graph fails."""
+    """The agent of the registry goes on without a tool that failed; a bare graph fails."""
+
+    @pytest.mark.parametrize("tool", ["leak", "brew_coffee"])
+    @pytest.mark.parametrize("endpoint", ["invoke", "batch", *STREAMS])
+    def test_it_goes_on_and_the_secret_stays_here(
+        self, shared: LiveApp, endpoint: str, tool: str, logged: io.StringIO
+    ) -> None:
+        question = {"input": f"[tool {tool} {{}}]"}
+        body = {"inputs": [question]} if endpoint == "batch" else {"input": question}
+        with shared.client() as client:
+            response = client.post(f"/contained/{endpoint}", json=body)
+        assert response.status_code == 200
+        assert "event: error" not in response.text
+        assert "failed" in response.text
+        assert SECRET not in response.text + logged.getvalue()
+
+    def test_its_event_says_no_more_than_that_it_failed(self, shared: LiveApp) -> None:
+        with shared.client() as client:
+            response = client.post("/contained/stream_events", json={"input": {"input": "[tool leak {}]"}})
+        events = [frame.data for frame in frames_in(response.text) if frame.event == "data"]
+        errors = [event["data"]["error"] for event in events if event["event"] == "on_tool_error"]
+        assert errors == [GENERIC["message"]]
+
+    def test_what_a_tool_itself_says_is_told(self, shared: LiveApp) -> None:
         with shared.client() as client:
             question = '[tool calculator {"expression": "1/0"}]'
             response = client.post("/agent/invoke", json={"input": {"input": question}})
