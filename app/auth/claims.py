@@ -40,6 +40,7 @@ def principal_of(claims: Mapping[str, Any], token: str, max_lifetime: float) -> 
         credential="jwt",
         credential_id=_identifier(claims, "jti") if "jti" in claims else _fingerprint(token),
         expires_at=float(expires),
+        plan=_identifier(claims, "plan") if "plan" in claims else None,
         claims={"portfolio_id": _identifier(claims, "portfolio_id")} if "portfolio_id" in claims else {},
     )
 

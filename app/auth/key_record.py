@@ -45,6 +45,7 @@ class ApiKey:
             credential="api_key",
             credential_id=self.id,
             expires_at=self.expires_at.timestamp() if self.expires_at else None,
+            plan=self.plan,
             claims=self.claims,
         )
 

@@ -14,8 +14,9 @@ class Principal:
     """A caller whose credential was verified.
 
     `expires_at` is in Unix seconds (None: it does not expire); `credential_id` names the credential
-    (a key id, a token's `jti`, a session's hash), so that it can be revoked; `claims` holds the extra
-    claims that reach `configurable`, such as `portfolio_id`.
+    (a key id, a token's `jti`, a session's hash), so that it can be revoked; `plan` names the limits that
+    apply (None: the default ones); `claims` holds the extra claims that reach `configurable`, such as
+    `portfolio_id`.
     """
 
     tenant_id: str
@@ -25,6 +26,7 @@ class Principal:
     credential: CredentialKind
     credential_id: str
     expires_at: float | None = None
+    plan: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
 
     def may(self, scope: str) -> bool:

@@ -81,9 +81,9 @@ class TestCreate:
             credential="api_key",
             credential_id=created.record.id,
             expires_at=ends.timestamp(),
+            plan="pro",
             claims={"portfolio_id": "p"},
         )
-        assert created.record.plan == "pro"
 
     async def test_keeps_no_secret(self, keys: ApiKeys, engine: AsyncEngine) -> None:
         created = await keys.create(**ALICE)

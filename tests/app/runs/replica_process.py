@@ -18,7 +18,7 @@ async def main(url: str, run_id: str, count: int) -> None:
     await replica.engine.start(ALICE, "/words", {"n": count, "pause": PAUSE}, run_id=run_id)
     async for records in replica.engine.view(run_id):
         for record in records:
-            print(record.cursor, record.type, flush=True)
+            print("event", record.cursor, record.type, flush=True)  # logs go to the same place
     await replicas.close()
 
 

@@ -34,7 +34,8 @@ class Process:
     async def _read(self) -> None:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
-            self.lines.append(line.decode().strip())
+            if line.startswith(b"event "):
+                self.lines.append(line.decode().strip())
 
     async def shown(self, count: int) -> None:
         await until(lambda: len(self.lines) >= count, 30)
@@ -46,7 +47,7 @@ class Process:
     def events(self) -> list[tuple[Cursor, str]]:
         found = []
         for line in self.lines:
-            cursor, kind = line.split()
+            _, cursor, kind = line.split()
             attempt, sequence = cursor.split("-")
             found.append((Cursor(int(attempt), int(sequence)), kind))
         return found
