@@ -22,9 +22,10 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import Services, services_of
-from app.runs.engine import Multitask, Started
+from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
+from app.runs.turns import Multitask
 from app.serving import sse
 from app.serving.leaving import while_connected
 from chains.registry import Entry
