@@ -1,5 +1,6 @@
 """Where threads and their messages are kept. What is another's is not found, as if it did not exist."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from app.threads.cursors import message_cursor, thread_cursor
 from app.threads.models import Message, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
 from app.threads.tables import messages, threads
 from app.threads.titles import title_of
+from tools.tenancy import tenant_transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,13 @@ class ThreadStore:
         thread = Thread(
             id=str(uuid7()), runnable=runnable, title=storable(title), created_at=now, updated_at=now
         )
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             await connection.execute(insert(threads), {**thread.model_dump(), **_owner(principal)})
         return thread
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
         """Return the caller's thread. Raises NotFound."""
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             return await _read(connection, principal, thread_id)
 
     async def page(self, principal: Principal, limit: int, cursor: str | None = None) -> ThreadPage:
@@ -61,7 +63,7 @@ class ThreadStore:
         A thread that gets a message while its list is read moves to the front of it.
         """
         query = queries.thread_page(principal, limit, cursor)
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             rows = (await connection.execute(query)).all()
         items = tuple(Thread.model_validate(row) for row in rows[:limit])
         more = len(rows) > limit
@@ -72,7 +74,7 @@ class ThreadStore:
     async def rename(self, principal: Principal, thread_id: str, title: str) -> Thread:
         """Give the thread another title and return it. Raises NotFound."""
         change = update(threads).where(queries.this_thread(principal, thread_id))
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             await connection.execute(change.values(title=storable(title)))
             return await _read(connection, principal, thread_id)
 
@@ -80,7 +82,7 @@ class ThreadStore:
         """Erase the thread and its messages; return the ids of its runs, oldest first. Raises NotFound."""
         of_thread = queries.messages_of(principal, thread_id)
         run_ids = select(messages.c.run_id).where(of_thread).order_by(messages.c.position)
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             if not await _touch(connection, principal, thread_id):
                 raise NotFound(queries.NO_SUCH_THREAD)
             erased = (await connection.scalars(run_ids)).all()
@@ -93,7 +95,7 @@ class ThreadStore:
     ) -> MessagePage:
         """Return messages of the thread, oldest first. Raises NotFound, and BadRequest for the cursor."""
         query = queries.message_page(principal, thread_id, limit, cursor)
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             await _read(connection, principal, thread_id)
             rows = (await connection.execute(query)).all()
         items = tuple(Message.model_validate(row) for row in rows[:limit])
@@ -107,7 +109,7 @@ class ThreadStore:
 
         Raises NotFound, and Conflict when the thread has as many messages as it may.
         """
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             title = case((threads.c.title == "", storable(title_of(text))), else_=threads.c.title)
             if not await _touch(connection, principal, thread_id, title=title):
                 raise NotFound(queries.NO_SUCH_THREAD)
@@ -130,7 +132,7 @@ class ThreadStore:
             "status": answer.status,
             "usage": asdict(answer.usage),
         }
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             if not await _touch(connection, principal, thread_id):
                 return
             known = await _known(connection, principal, thread_id, answer.run_id, "ai")
@@ -148,8 +150,11 @@ class ThreadStore:
         They are the newest that have at most `characters` in all; what was not answered is left out.
         """
         query = queries.exchanges(principal, thread_id, run_id, characters)
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             return [(said, answer) for said, answer in await connection.execute(query)]
+
+    def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
+        return tenant_transaction(self._engine, principal.tenant_id)
 
 
 def storable(text: str) -> str:
