@@ -70,7 +70,7 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
             raise CannotStart(f"database: {reason}")
         redis = await stack.enter_async_context(open_redis(settings))
         authenticator = await open_authenticator(settings, engine, redis)
-        await stack.enter_async_context(authenticator.api_keys.upkeep.going_on())
+        await stack.enter_async_context(authenticator.tended())
         model = await stack.enter_async_context(open_chat_model(settings.chat_model))
         checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))
         tools = build_tools(Stores(portfolio=PortfolioStore(engine)))
