@@ -100,8 +100,10 @@ class Authenticator:
         return await self._resume(presented.text)
 
     async def _resume(self, token: str) -> Principal:
-        principal = await self.sessions.find(token)
-        return await self._unrevoked(principal)
+        session = await self.sessions.find(token)
+        if session is None:
+            raise InvalidCredential
+        return await self._unrevoked(session.principal)
 
     async def _redeem_ticket(self, presented: Presented, path: str) -> Principal:
         principal = await self.tickets.redeem(presented.text, path)
@@ -111,8 +113,8 @@ class Authenticator:
             raise BadRequest(TWO_CREDENTIALS)
         return principal
 
-    async def _unrevoked(self, principal: Principal | None) -> Principal:
-        if principal is None or not await self.standing.is_not_revoked(principal):
+    async def _unrevoked(self, principal: Principal) -> Principal:
+        if not await self.standing.is_not_revoked(principal):
             raise InvalidCredential
         return principal
 

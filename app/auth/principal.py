@@ -31,6 +31,11 @@ class Principal:
     claims: Mapping[str, Any] = field(default_factory=dict)
     opened_with: str = ""
 
+    @property
+    def credential_key(self) -> tuple[str, str, str]:
+        """What tells this credential from every other."""
+        return self.tenant_id, self.credential, self.credential_id
+
     def may(self, scope: str) -> bool:
         """Tell whether this principal has `scope`; the scope `*` is every scope."""
         return scope in self.scopes or ALL_SCOPES in self.scopes

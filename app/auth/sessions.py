@@ -8,11 +8,20 @@ from dataclasses import dataclass, field, replace
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
-from app.auth.principal import Principal
+from app.auth.principal import CredentialKind, Principal
 from app.errors import InvalidCredential
 
 TOKEN_BYTES = 32
 MAX_TOKEN = 64  # characters; ours have 43
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A principal who signed in, and the credential that they did it with: the session ends with it."""
+
+    principal: Principal
+    credential: CredentialKind
+    credential_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class OpenedSession:
     lifetime: float  # seconds
 
 
-SESSION = TypeAdapter(Principal)
+SESSION = TypeAdapter(Session)
 
 
 class Sessions:
@@ -51,11 +60,12 @@ class Sessions:
             expires_at=ends,
             opened_with=f"{signed_in.credential}:{signed_in.credential_id}",
         )
-        await self._redis.set(_key(name), SESSION.dump_json(principal), px=int(lifetime * 1000))
+        session = Session(principal, signed_in.credential, signed_in.credential_id)
+        await self._redis.set(_key(name), SESSION.dump_json(session), px=int(lifetime * 1000))
         return OpenedSession(token, principal, lifetime)
 
-    async def find(self, token: str) -> Principal | None:
-        """Return who has the session that a cookie stands for, None when there is none or it has ended."""
+    async def find(self, token: str) -> Session | None:
+        """Return the session that a cookie stands for, or None when there is none or it has ended."""
         if len(token) > MAX_TOKEN:
             return None
         kept = await self._redis.get(_key(session_id(token)))
