@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.utils.uuid import uuid7
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.auth.principal import Principal
@@ -18,6 +18,9 @@ from app.threads.models import Message, MessagePage, MessageStatus, Thread, Thre
 from app.threads.tables import messages, threads
 from app.threads.titles import title_of
 from tools.tenancy import tenant_transaction
+
+INSERT_THREAD = insert(threads)
+INSERT_MESSAGE = insert(messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,18 @@ class ThreadStore:
             id=str(uuid7()), runnable=runnable, title=storable(title), created_at=now, updated_at=now
         )
         async with self._transaction(principal) as connection:
-            await connection.execute(insert(threads), {**thread.model_dump(), **_owner(principal)})
+            await connection.execute(INSERT_THREAD, {**thread.model_dump(), **_owner(principal)})
         return thread
+
+    async def open(self, principal: Principal, thread_id: str, runnable: str, run_id: str, text: str) -> None:
+        """Begin a thread with the message that starts a run; its title comes from the message."""
+        now = datetime.now(UTC)
+        thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(text))}
+        async with self._transaction(principal) as connection:
+            await connection.execute(
+                INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **_owner(principal)}
+            )
+            await _append(connection, principal, thread_id, 1, _said(run_id, text))
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
         """Return the caller's thread. Raises NotFound."""
@@ -110,16 +123,14 @@ class ThreadStore:
         Raises NotFound, and Conflict when the thread has as many messages as it may.
         """
         async with self._transaction(principal) as connection:
-            title = case((threads.c.title == "", storable(title_of(text))), else_=threads.c.title)
-            if not await _touch(connection, principal, thread_id, title=title):
+            if not await _touch(connection, principal, thread_id, title_of(text)):
                 raise NotFound(queries.NO_SUCH_THREAD)
-            if await _known(connection, principal, thread_id, run_id, "human"):
+            count, attempt = await _place(connection, principal, thread_id, run_id, "human")
+            if attempt:
                 return
-            count = await _count(connection, principal, thread_id)
             if count >= self._max_messages:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
-            row = {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text)}
-            await _append(connection, principal, thread_id, count + 1, {**row, "tool_calls": []})
+            await _append(connection, principal, thread_id, count + 1, _said(run_id, text))
 
     async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
         """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""
@@ -135,12 +146,11 @@ class ThreadStore:
         async with self._transaction(principal) as connection:
             if not await _touch(connection, principal, thread_id):
                 return
-            known = await _known(connection, principal, thread_id, answer.run_id, "ai")
-            if known is None:
-                count = await _count(connection, principal, thread_id)
+            count, attempt = await _place(connection, principal, thread_id, answer.run_id, "ai")
+            if not attempt:
                 await _append(connection, principal, thread_id, count + 1, row)
-            elif known.attempt <= answer.attempt:
-                await connection.execute(queries.replaced_answer(principal, known.id).values(row))
+            elif attempt <= answer.attempt:
+                await connection.execute(queries.answer_of(principal, thread_id, answer.run_id).values(row))
 
     async def exchanges(
         self, principal: Principal, thread_id: str, run_id: str, characters: int
@@ -149,9 +159,9 @@ class ThreadStore:
 
         They are the newest that have at most `characters` in all; what was not answered is left out.
         """
-        query = queries.exchanges(principal, thread_id, run_id, characters)
+        values = {**queries.owner(principal, thread_id, run_id), "characters": characters}
         async with self._transaction(principal) as connection:
-            return [(said, answer) for said, answer in await connection.execute(query)]
+            return [(said, answer) for said, answer in await connection.execute(queries.EXCHANGES, values)]
 
     def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self._engine, principal.tenant_id)
@@ -174,22 +184,27 @@ async def _read(connection: AsyncConnection, principal: Principal, thread_id: st
     return Thread.model_validate(row)
 
 
-async def _touch(connection: AsyncConnection, principal: Principal, thread_id: str, **values: Any) -> bool:
-    """Lock the thread for this transaction; False when the principal has no such thread."""
-    change = update(threads).where(queries.this_thread(principal, thread_id))
-    result = await connection.execute(change.values(updated_at=datetime.now(UTC), **values))
+async def _touch(connection: AsyncConnection, principal: Principal, thread_id: str, title: str = "") -> bool:
+    """Lock the thread for this transaction; False when the principal has no such thread.
+
+    It gets this title if it has none.
+    """
+    values = {**queries.owner(principal, thread_id), "now": datetime.now(UTC), "new_title": storable(title)}
+    result = await connection.execute(queries.TOUCH, values)
     return result.rowcount == 1
 
 
-async def _count(connection: AsyncConnection, principal: Principal, thread_id: str) -> int:
-    return await connection.scalar(queries.last_position(principal, thread_id)) or 0
-
-
-async def _known(
+async def _place(
     connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
-) -> Any | None:
-    query = queries.known_message(principal, thread_id, run_id, role)
-    return (await connection.execute(query)).one_or_none()
+) -> tuple[int, int]:
+    """Return how many messages the thread has, and the attempt of the run's message with this role, or 0."""
+    values = {**queries.owner(principal, thread_id, run_id), "its_role": role}
+    count, attempt = (await connection.execute(queries.PLACE, values)).one()
+    return count or 0, attempt or 0
+
+
+def _said(run_id: str, text: str) -> dict[str, Any]:
+    return {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
 
 
 async def _append(
@@ -197,4 +212,4 @@ async def _append(
 ) -> None:
     place = {"thread_id": thread_id, "position": position, **_owner(principal)}
     message = {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}
-    await connection.execute(insert(messages), message)
+    await connection.execute(INSERT_MESSAGE, message)
