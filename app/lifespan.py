@@ -16,7 +16,9 @@ from starlette.requests import HTTPConnection
 
 from app.auth.authenticator import Authenticator, open_authenticator
 from app.database import open_engine, why_not_ready
+from app.runs.acting import BeforeActing
 from app.runs.checkpoints import open_checkpoints
+from app.runs.credentials import credentials_watched
 from app.runs.engine import RunEngine
 from app.runs.tending import open_runs
 from app.settings import Settings
@@ -70,16 +72,19 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
             raise CannotStart(f"database: {reason}")
         redis = await stack.enter_async_context(open_redis(settings))
         authenticator = await open_authenticator(settings, engine, redis)
-        await stack.enter_async_context(authenticator.api_keys.upkeep.going_on())
+        await stack.enter_async_context(authenticator.tended())
         model = await stack.enter_async_context(open_chat_model(settings.chat_model))
         checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))
-        tools = build_tools(Stores(portfolio=PortfolioStore(engine)))
+        stores = Stores(portfolio=PortfolioStore(engine))
+        holds = authenticator.standing.holds
+        tools = build_tools(stores, before_acting=BeforeActing(redis, holds))
         runnables = registry.build(entries, registry.Parts(model.model, tools, checkpoints))
         threads = ThreadStore(engine)
         history = ThreadHistory(threads, settings.history_tokens)
         runs = await stack.enter_async_context(
             open_runs(redis, runnables, history, checkpoints, settings.runs)
         )
+        await stack.enter_async_context(credentials_watched(runs, holds))
         served = {entry.name: entry for entry in entries}
         yield Services(settings, served, engine, redis, authenticator, model, threads, runs)
 

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.auth.dev_secrets import api_key_pepper
@@ -124,6 +124,19 @@ class ApiKeys:
             else:
                 await let_see(connection, "gatehouse.tenant", tenant_id)
                 query = query.where(api_keys.c.tenant_id == tenant_id)
+            return tuple(api_key_of(row) for row in await connection.execute(query))
+
+    async def page(self, tenant_id: str, limit: int, after: str | None) -> tuple[ApiKey, ...]:
+        """Return at most `limit` of the tenant's keys, the oldest first, from behind the key `after`.
+
+        Raises NotFound when there is no such key in the tenant.
+        """
+        order = tuple_(api_keys.c.created_at, api_keys.c.id)
+        query = select(api_keys).where(api_keys.c.tenant_id == tenant_id).order_by(*order).limit(limit)
+        if after is not None:
+            before = await self.get(after, tenant_id)
+            query = query.where(order > (before.created_at, before.id))
+        async with tenant_transaction(self._engine, tenant_id) as connection:
             return tuple(api_key_of(row) for row in await connection.execute(query))
 
     async def rotate(self, key_id: str, overlap: float, tenant_id: str | None = None) -> CreatedKey:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, func, update
+from sqlalchemy import BindParameter, bindparam, func, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -26,7 +26,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 
 Row = Mapping[str, Any]
 
-USED_AT = bindparam("used_at")
+USED_AT: BindParameter[datetime] = bindparam("used_at")
 NOTE_USE = (
     update(api_keys)
     .where(api_keys.c.id == bindparam("key_id"), func.coalesce(api_keys.c.last_used_at < USED_AT, True))
