@@ -11,7 +11,9 @@ from itertools import islice, product
 from types import MappingProxyType
 from typing import Any
 
+from chains.embedded.text.change import End
 from chains.embedded.text.durations import days_of
+from chains.embedded.text.numbers import COUNTED
 from chains.embedded.tool_schema import Kind, Parameter, Tool, words_of
 from chains.embedded.values import Quantity, Values
 
@@ -69,17 +71,36 @@ def _numbers(parameters: Sequence[Parameter], values: Values) -> Found:
         else [q for q in _quantities_for(p, values, len(parameters)) if q not in cued.values()]
         for p in parameters
     ]
-    options = [
-        {p.name: q.value for p, q in zip(parameters, chosen, strict=True)} for chosen in _distinct(candidates)
-    ]
+    ways = _likeliest(parameters, list(_distinct(candidates)))
+    options = [{p.name: q.value for p, q in zip(parameters, chosen, strict=True)} for chosen in ways]
     return options, [] if options else [p for p in parameters if p.name not in cued]
+
+
+def _likeliest(
+    parameters: Sequence[Parameter], ways: Sequence[tuple[Quantity, ...]]
+) -> Sequence[tuple[Quantity, ...]]:
+    """Return the ways that give each end of a change its number: by the words around it, else in order.
+
+    The model is not asked for these: it swapped `from 800 to 1000`. Parameters that are no ends of a change
+    are left to it.
+    """
+    ends = [parameter.end for parameter in parameters]
+    if not (ways and any(ends)):
+        return ways
+    agreeing = [sum(_agreement(end, q) for end, q in zip(ends, way, strict=True)) for way in ways]
+    best = [way for way, agreed in zip(ways, agreeing, strict=True) if agreed == max(agreeing)]
+    return [way for i, way in enumerate(best) if not any(set(way) == set(first) for first in best[:i])]
+
+
+def _agreement(end: End | None, quantity: Quantity) -> int:
+    return 0 if end is None or quantity.end is None else 1 if end == quantity.end else -1
 
 
 def _quantities_for(parameter: Parameter, values: Values, wanted: int) -> list[Quantity]:
     in_unit = [q for q in values.quantities if q.unit in parameter.units]
-    plain = [q for q in values.quantities if q.unit is None]
-    without_years = [q for q in plain if not q.may_be_year]
-    return in_unit or (without_years if len(without_years) >= wanted else plain)
+    plain = [q for q in values.quantities if q.unit is None or q.unit in COUNTED]
+    likely = [q for q in plain if q.unit is None and not q.may_be_year]
+    return in_unit or (likely if len(likely) >= wanted else plain)
 
 
 def _names(parameters: Sequence[Parameter], values: Values) -> Found:
@@ -163,7 +184,8 @@ def _is_named(parameter: Parameter, values: Values) -> bool:
 
 def _is_cued(parameter: Parameter, quantity: Quantity) -> bool:
     near = re.split(r"\d", quantity.before)[-1].split()[-CUE_WORDS:]
-    return any(word in near for word in words_of(parameter.name))
+    names = (word for word in words_of(parameter.name) if word.rstrip("s") not in parameter.units)
+    return any(word in near for word in names)  # in `10 shares for 120` they are the number before
 
 
 def _lengths(parameter: Parameter) -> dict[int, Any]:
