@@ -5,13 +5,14 @@ parameters in more than one way, all ways are returned and the model chooses one
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from types import MappingProxyType
 from typing import Any
 
-from chains.embedded.text.change import End
+from chains.embedded.sharing_out import ways_to_share_out
+from chains.embedded.text.change import end_of_name
 from chains.embedded.text.durations import days_of
 from chains.embedded.text.numbers import COUNTED
 from chains.embedded.tool_schema import Kind, Parameter, Tool, words_of
@@ -71,29 +72,9 @@ def _numbers(parameters: Sequence[Parameter], values: Values) -> Found:
         else [q for q in _quantities_for(p, values, len(parameters)) if q not in cued.values()]
         for p in parameters
     ]
-    ways = _likeliest(parameters, list(_distinct(candidates)))
+    ways = ways_to_share_out(candidates, parameters, lambda quantity: quantity.end)
     options = [{p.name: q.value for p, q in zip(parameters, chosen, strict=True)} for chosen in ways]
     return options, [] if options else [p for p in parameters if p.name not in cued]
-
-
-def _likeliest(
-    parameters: Sequence[Parameter], ways: Sequence[tuple[Quantity, ...]]
-) -> Sequence[tuple[Quantity, ...]]:
-    """Return the ways that give each end of a change its number: by the words around it, else in order.
-
-    The model is not asked for these: it swapped `from 800 to 1000`. Parameters that are no ends of a change
-    are left to it.
-    """
-    ends = [parameter.end for parameter in parameters]
-    if not (ways and any(ends)):
-        return ways
-    agreeing = [sum(_agreement(end, q) for end, q in zip(ends, way, strict=True)) for way in ways]
-    best = [way for way, agreed in zip(ways, agreeing, strict=True) if agreed == max(agreeing)]
-    return [way for i, way in enumerate(best) if not any(set(way) == set(first) for first in best[:i])]
-
-
-def _agreement(end: End | None, quantity: Quantity) -> int:
-    return 0 if end is None or quantity.end is None else 1 if end == quantity.end else -1
 
 
 def _quantities_for(parameter: Parameter, values: Values, wanted: int) -> list[Quantity]:
@@ -105,10 +86,9 @@ def _quantities_for(parameter: Parameter, values: Values, wanted: int) -> list[Q
 
 def _names(parameters: Sequence[Parameter], values: Values) -> Found:
     names = values.names if len(values.names) >= len(parameters) else values.lower_case_names
-    options = [
-        {p.name: name for p, name in zip(parameters, chosen, strict=True)}
-        for chosen in _distinct([list(names)] * len(parameters))
-    ]
+    candidates = [names] * len(parameters)
+    ways = ways_to_share_out(candidates, parameters, lambda name: end_of_name(name, values.text))
+    options = [{p.name: name for p, name in zip(parameters, chosen, strict=True)} for chosen in ways]
     return options, [] if options else list(parameters)
 
 
@@ -196,13 +176,6 @@ def _lengths(parameter: Parameter) -> dict[int, Any]:
 
 def _says(text: str, words: str) -> bool:
     return re.search(rf"\b{re.escape(words.replace('_', ' '))}s?\b", text, re.IGNORECASE) is not None
-
-
-def _distinct(candidates: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Yield the ways to take one candidate each so that none is taken twice, in the message's order first."""
-    for chosen in product(*candidates):
-        if len({id(candidate) for candidate in chosen}) == len(chosen):
-            yield chosen
 
 
 def _found(kind: Kind, arguments: Arguments) -> int:

@@ -11,6 +11,8 @@ from chains.embedded.text.durations import TIME_UNITS, Duration, durations_in
 from chains.embedded.text.names import lower_case_names_in, names_in
 from chains.embedded.text.numbers import COUNTED, Number, digits_for_words, numbers_in
 
+NEAR = 80  # characters before a number that may tell what it is
+
 _UNIT = re.compile(rf"\s*-?\s*(?:(%|percent\b)|({'|'.join((*TIME_UNITS, *COUNTED))})s?\b)", re.IGNORECASE)
 _YEAR = range(1900, 2101)
 _BEFORE_YEAR = re.compile(r"\b(?:in|since|from|until|of|by|during|year)\s+$", re.IGNORECASE)
@@ -63,7 +65,7 @@ class Values:
 def _quantity(number: Number, text: str, end: End | None) -> Quantity:
     behind = _UNIT.match(text, number.end)
     unit = None if behind is None else "%" if behind[1] else behind[2].lower()
-    before = text[: number.start]
+    before = text[max(0, number.start - NEAR) : number.start]
     may_be_year = number.value in _YEAR and _BEFORE_YEAR.search(before) is not None
     return Quantity(number.value, unit, may_be_year, before.lower(), end)
 

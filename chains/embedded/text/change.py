@@ -1,11 +1,11 @@
-"""Which end of a change a number or a parameter stands for: in `from 800 to 1000`, 800 for its start."""
+"""Which end of a change a number, a name or a parameter stands for: in `from 800 to 1000`, 800 the start."""
 
 import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Literal
 
-from chains.embedded.text.numbers import Number
+from chains.embedded.text.numbers import Number, numbers_in
 
 End = Literal["start", "end"]
 
@@ -14,11 +14,12 @@ REACH = 2  # words between a number and the word that tells: `bought it at 120`
 _START = re.compile(
     r"invest\w*|put|paid|pay(?:ing|s)?|spen[dt]\w*|b(?:uy(?:ing|s)?|ought)|purchas\w*|costs?|start\w*"
     r"|beg[aiu]n\w*|opening|initial\w*|original\w*|principal|deposit\w*|old|before|earlier|previous\w*"
-    r"|former\w*|first|ago"
+    r"|former\w*|first|ago|source|origin|departure"
 )
 _END = re.compile(
     r"s(?:ell(?:ing|s)?|old)|sale|got|gets|getting|receiv\w*|back|now|today|current\w*|end(?:ed|ing|s)?"
     r"|clos(?:ed|ing)|final\w*|later|latest|last|new"
+    r"|target|destination|arrival"
 )
 _BECOMES = re.compile(  # the start stands before these words, the end behind them
     r"becom\w*|became|into|grew|grown|rose|fell|made|makes|gave|gives|yielded|yields|returned|worth|->|→"
@@ -39,6 +40,16 @@ def ends_of(numbers: Iterable[Number], text: str) -> list[End | None]:
     ]
     words = [_WORD.findall(part) for part in around]
     return [_end(before, behind) for before, behind in pairwise(words)]
+
+
+def end_of_name(name: str, text: str) -> End | None:
+    """Return which end a name stands for in a text: `from Rome`, `100 USD` the start, `to Rome` the end."""
+    before = re.search(rf"(?<!\S)(\S{{1,40}})\s+(?:the\s+)?{re.escape(name)}(?!\w)", text, re.IGNORECASE)
+    if before is None:
+        return None
+    if before[1].lower() in {"to", "into"}:
+        return "end"
+    return "start" if before[1].lower() == "from" or numbers_in(before[1]) else None
 
 
 def end_named(words: Iterable[str]) -> End | None:

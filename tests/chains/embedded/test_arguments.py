@@ -27,6 +27,18 @@ def add(a: float, b: float) -> None:
     """Add two numbers."""
 
 
+def convert(amount: float, source: str, target: str) -> None:
+    """Convert an amount."""
+
+
+def travel(origin: str, destination: str) -> None:
+    """Book a train."""
+
+
+def greet(one: str, other: str) -> None:
+    """Greet two."""
+
+
 def wait(minutes: int) -> None:
     """Wait."""
 
@@ -69,8 +81,35 @@ class TestEndsOfAChange:
         assert {"start": 7, "end": 5} not in found
         assert len(found) == 3
 
+    def test_of_a_thousand_numbers_the_first_few_count(self) -> None:
+        found = options(growth, "1 2 3 4 5 6 7 8 9 " * 100)
+        assert len(found) == 15
+
     def test_the_same_number_twice(self) -> None:
         assert options(growth, "from 800 to 800") == [{"start": 800, "end": 800}]
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "Convert 100 USD to EUR",
+            "How much is 100 USD in EUR?",
+            "What do I get in EUR for 100 USD?",
+            "I need to change 100 into EUR from USD",
+        ],
+    )
+    def test_an_amount_is_of_the_source(self, message: str) -> None:
+        assert options(convert, message) == [{"amount": 100, "source": "USD", "target": "EUR"}]
+
+    @pytest.mark.parametrize(
+        "message", ["from Milan to Rome", "I go to Rome, I am in Milan", "it goes Milan, Rome"]
+    )
+    def test_a_journey(self, message: str) -> None:
+        assert options(travel, message) == [{"origin": "Milan", "destination": "Rome"}]
+
+    def test_the_model_chooses_where_nothing_is_known(self) -> None:
+        assert len(options(greet, "hello to Anna from Tom")) == 2
 
 
 class TestOtherParameters:
