@@ -12,16 +12,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from app.auth.access_tokens import AccessTokens, access_tokens
 from app.auth.api_keys import ApiKeys
 from app.auth.configuration import BadConfiguration
 from app.auth.cookie import cookie_name
 from app.auth.credentials import Presented, find_credential
-from app.auth.jwt import JwtVerifier
 from app.auth.key_format import PREFIX
 from app.auth.origin import check_forgery, check_handshake
 from app.auth.principal import Principal
 from app.auth.sessions import Sessions
 from app.auth.start_link import StartLink
+from app.auth.token_keys import Issuer
 from app.errors import InvalidCredential, Unauthenticated, Unavailable
 from app.settings import Settings
 
@@ -35,7 +36,7 @@ class Authenticator:
     """Turns credentials into principals."""
 
     settings: Settings
-    jwt: JwtVerifier
+    tokens: AccessTokens
     api_keys: ApiKeys
     sessions: Sessions
     start_link: StartLink
@@ -76,7 +77,7 @@ class Authenticator:
 
     async def _verify(self, presented: Presented) -> Principal:
         if presented.kind == "jwt":
-            return self.jwt.verify(presented.text)
+            return await self.tokens.verify(presented.text)
         if presented.kind == "api_key":
             return await self.api_keys.verify(presented.text)
         return await self._resume(presented.text)
@@ -90,19 +91,22 @@ class Authenticator:
         return session.principal
 
 
-async def open_authenticator(settings: Settings, engine: AsyncEngine, redis: Redis) -> Authenticator:
+async def open_authenticator(
+    settings: Settings, engine: AsyncEngine, redis: Redis, issuer: Issuer | None = None
+) -> Authenticator:
     """Return the authenticator that the settings describe, with the start link registered.
 
-    Raises BadConfiguration when keys, secrets or the start link cannot work.
+    Without an `issuer` tokens are verified with the keys that the settings give. Raises BadConfiguration
+    when keys, secrets or the start link cannot work.
     """
-    jwt = await asyncio.to_thread(JwtVerifier.from_settings, settings)
+    tokens = await asyncio.to_thread(access_tokens, settings, issuer)
     api_keys = await asyncio.to_thread(ApiKeys.from_settings, settings, engine)
     start_link = StartLink(redis)
     if settings.start_link is not None:
         token = settings.start_link.get_secret_value()
         check_start_link(token, development=settings.development)
         await start_link.register(token)
-    return Authenticator(settings, jwt, api_keys, Sessions(redis, settings.session_lifetime), start_link)
+    return Authenticator(settings, tokens, api_keys, Sessions(redis, settings.session_lifetime), start_link)
 
 
 def check_start_link(token: str, *, development: bool) -> None:
