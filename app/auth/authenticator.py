@@ -18,6 +18,7 @@ from app.auth.configuration import BadConfiguration
 from app.auth.cookie import cookie_name
 from app.auth.credentials import Presented, find_credential
 from app.auth.key_format import PREFIX
+from app.auth.oidc import Oidc, open_oidc
 from app.auth.origin import check_forgery, check_handshake
 from app.auth.principal import Principal
 from app.auth.sessions import Sessions
@@ -40,6 +41,7 @@ class Authenticator:
     api_keys: ApiKeys
     sessions: Sessions
     start_link: StartLink
+    oidc: Oidc | None
 
     async def authenticate(self, connection: HTTPConnection) -> Principal:
         """Return who sent this request or opens this WebSocket.
@@ -106,7 +108,9 @@ async def open_authenticator(
         token = settings.start_link.get_secret_value()
         check_start_link(token, development=settings.development)
         await start_link.register(token)
-    return Authenticator(settings, tokens, api_keys, Sessions(redis, settings.session_lifetime), start_link)
+    sessions = Sessions(redis, settings.session_lifetime)
+    oidc = await asyncio.to_thread(open_oidc, settings, issuer, redis, sessions)
+    return Authenticator(settings, tokens, api_keys, sessions, start_link, oidc)
 
 
 def check_start_link(token: str, *, development: bool) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -52,17 +53,17 @@ class Sessions:
         if int(lifetime * 1000) <= 0:
             raise InvalidCredential
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        session_id = _hash(token)
-        principal = replace(signed_in, credential="session", credential_id=session_id, expires_at=ends)
+        name = session_id(token)
+        principal = replace(signed_in, credential="session", credential_id=name, expires_at=ends)
         session = Session(principal, signed_in.credential, signed_in.credential_id)
-        await self._redis.set(_key(session_id), SESSION.dump_json(session), px=int(lifetime * 1000))
+        await self._redis.set(_key(name), SESSION.dump_json(session), px=int(lifetime * 1000))
         return OpenedSession(token, principal, lifetime)
 
     async def find(self, token: str) -> Session | None:
         """Return the session that a cookie stands for, or None when there is none or it has ended."""
         if len(token) > MAX_TOKEN:
             return None
-        kept = await self._redis.get(_key(_hash(token)))
+        kept = await self._redis.get(_key(session_id(token)))
         if kept is None:
             return None
         try:
@@ -72,12 +73,18 @@ class Sessions:
 
     async def end(self, token: str) -> None:
         """End the session that a cookie stands for, if there is one."""
-        await self._redis.delete(_key(_hash(token)))
+        await self.end_all([session_id(token)])
+
+    async def end_all(self, session_ids: Iterable[str]) -> None:
+        """End the sessions with these ids (`credential_id`), those that there still are."""
+        if keys := [_key(name) for name in session_ids]:
+            await self._redis.delete(*keys)
 
 
-def _key(session_id: str) -> str:
-    return f"gh:session:{session_id}"
-
-
-def _hash(token: str) -> str:
+def session_id(token: str) -> str:
+    """Return the id of the session that a cookie stands for."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _key(name: str) -> str:
+    return f"gh:session:{name}"
