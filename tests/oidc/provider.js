@@ -1,10 +1,9 @@
-// The issuer of the tests: oidc-provider on loopback. Its keys change by POST /test/keys.
-// Prints its URL when it listens; the callback's server comes in GATEHOUSE_URL.
+// The issuer of the tests: oidc-provider on loopback. Prints its URL when it listens.
+// POST /test/setup {"gatehouse": URL, "keys": [kid, ...]} says whom it serves, and its keys; the first one signs.
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import { Provider } from "oidc-provider";
 
-const gatehouse = process.env.GATEHOUSE_URL;
 const privateKeys = new Map();
 let provider;
 let issuer;
@@ -18,7 +17,7 @@ function key(kid) {
   return privateKeys.get(kid);
 }
 
-const browser = (client_id, more) => ({
+const browser = (gatehouse, client_id, more) => ({
   client_id,
   redirect_uris: [`${gatehouse}/auth/callback`],
   post_logout_redirect_uris: [`${gatehouse}/signin`],
@@ -27,19 +26,19 @@ const browser = (client_id, more) => ({
   ...more,
 });
 
+const clients = (gatehouse) => [
+  browser(gatehouse, "web", { client_secret: "the web client's secret: 100 %" }),
+  browser(gatehouse, "public", { token_endpoint_auth_method: "none" }),
+  {
+    client_id: "robot",
+    client_secret: "the robot's secret",
+    grant_types: ["client_credentials"],
+    redirect_uris: [],
+    response_types: [],
+  },
+];
+
 const configuration = {
-  clients: [
-    browser("web", { client_secret: "the web client's secret" }),
-    browser("public", { token_endpoint_auth_method: "none" }),
-    browser("post", { client_secret: "the post client's secret", token_endpoint_auth_method: "client_secret_post" }),
-    {
-      client_id: "robot",
-      client_secret: "the robot's secret",
-      grant_types: ["client_credentials"],
-      redirect_uris: [],
-      response_types: [],
-    },
-  ],
   claims: { openid: ["sub"], profile: ["name", "https://gatehouse.test/tenant", "gatehouse"] },
   conformIdTokenClaims: false,
   cookies: { keys: ["a key that signs the provider's own cookies"] },
@@ -74,8 +73,8 @@ const configuration = {
   fetch: (url, { dispatcher: _, ...options }) => fetch(url, options), // its own refuses loopback
 };
 
-function publish(kids) {
-  provider = new Provider(issuer, { ...configuration, jwks: { keys: kids.map(key) } });
+function setUp({ gatehouse, keys }) {
+  provider = new Provider(issuer, { ...configuration, clients: clients(gatehouse), jwks: { keys: keys.map(key) } });
 }
 
 async function body(request) {
@@ -85,8 +84,8 @@ async function body(request) {
 }
 
 const server = createServer(async (request, response) => {
-  if (request.url === "/test/keys") {
-    publish(JSON.parse(await body(request)));
+  if (request.url === "/test/setup") {
+    setUp(JSON.parse(await body(request)));
     response.end();
     return;
   }
@@ -100,6 +99,6 @@ const server = createServer(async (request, response) => {
 
 server.listen(0, "127.0.0.1", () => {
   issuer = `http://127.0.0.1:${server.address().port}`;
-  publish(["first"]);
+  setUp({ gatehouse: "http://127.0.0.1:9", keys: ["first"] });
   console.log(issuer);
 });
