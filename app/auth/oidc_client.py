@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 import httpx2
 import structlog
@@ -18,6 +18,7 @@ from app.errors import InvalidCredential
 
 log = structlog.get_logger(__name__)
 
+IN_BODY = "client_secret_post"  # how the secret is told; else in a Basic header
 MAX_CODE = 4096  # characters; Entra ID's have more than a thousand
 
 
@@ -34,7 +35,7 @@ class OidcClient:
         """Return where the browser goes to sign in. Raises IssuerUnreachable."""
         if metadata.authorization_endpoint is None or metadata.token_endpoint is None:
             raise IssuerUnreachable(f"{metadata.issuer} names no endpoints for signing in")
-        url, _ = self._client(metadata, login).create_authorization_url(
+        url, _ = self._client(login).create_authorization_url(
             metadata.authorization_endpoint, state, login.verifier, nonce=login.nonce
         )
         return str(url)
@@ -47,7 +48,7 @@ class OidcClient:
         if not 0 < len(code) <= MAX_CODE:
             raise InvalidCredential
         try:
-            async with asyncio.timeout(SECONDS), self._client(metadata, login) as client:
+            async with asyncio.timeout(SECONDS), self._confidential(metadata, login) as client:
                 token = await client.fetch_token(
                     metadata.token_endpoint,
                     grant_type="authorization_code",
@@ -79,15 +80,14 @@ class OidcClient:
                 "id_token_hint": id_token,
                 "client_id": self.client_id,
                 "post_logout_redirect_uri": back,
+                "logout_uri": back,  # Amazon Cognito's own name for it
             }
         )
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
 
-    def _client(self, metadata: IssuerMetadata, login: Login) -> AsyncOAuth2Client:
+    def _client(self, login: Login, **credentials: str) -> AsyncOAuth2Client:
         return AsyncOAuth2Client(
-            client_id=self.client_id,
-            client_secret=self.secret.get_secret_value() if self.secret else None,
-            token_endpoint_auth_method=self._authentication(metadata),
+            **{"client_id": self.client_id, **credentials},
             scope=self.scopes,
             redirect_uri=login.redirect_uri,
             code_challenge_method="S256",
@@ -95,8 +95,12 @@ class OidcClient:
             **client_options(),
         )
 
-    def _authentication(self, metadata: IssuerMetadata) -> str:
+    def _confidential(self, metadata: IssuerMetadata, login: Login) -> AsyncOAuth2Client:
+        """Return the client with its secret, told in the way that the issuer takes."""
         if self.secret is None:
-            return "none"
-        basic = "client_secret_basic" in metadata.token_endpoint_auth_methods_supported
-        return "client_secret_basic" if basic else "client_secret_post"
+            return self._client(login)
+        secret = self.secret.get_secret_value()
+        if "client_secret_basic" not in metadata.token_endpoint_auth_methods_supported:
+            return self._client(login, client_secret=secret, token_endpoint_auth_method=IN_BODY)
+        # RFC 6749 section 2.3.1: both are form-encoded before they are joined, which Authlib leaves out
+        return self._client(login, client_id=quote_plus(self.client_id), client_secret=quote_plus(secret))

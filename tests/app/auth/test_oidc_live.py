@@ -4,10 +4,10 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import jwt
 import pytest
 from live_server import LiveServer, running_server
 from oidc_provider import Browser, OidcProvider, running_provider
@@ -68,7 +68,9 @@ def status(server: LiveServer, session: str | None) -> int:
 class TestSignIn:
     def test_leads_back_to_the_page_that_was_wanted(self, gatehouse: LiveServer, browser: Browser) -> None:
         page = browser.open(f"{gatehouse.url}/signin?next=/docs")
-        assert '<a class="button" href="/auth/login?next=/docs">Sign in with Example &amp; Co</a>' in page.text
+        assert (
+            '<a class="button" href="/auth/login?next=/docs">Sign in with Example &amp; Co</a>' in page.text
+        )
         arrived = browser.sign_in(login(gatehouse), "alice")
         assert (arrived.status_code, arrived.url.path) == (200, "/docs")
         home = browser.open(f"{gatehouse.url}/").text
@@ -207,9 +209,7 @@ class TestBackChannelLogout:
 
 
 class TestIdToken:
-    def test_is_no_credential(
-        self, gatehouse: LiveServer, browser: Browser, provider: OidcProvider
-    ) -> None:
+    def test_is_no_credential(self, gatehouse: LiveServer, browser: Browser, provider: OidcProvider) -> None:
         browser.sign_in(login(gatehouse), "alice")
         leaving = browser.submit(browser.open(f"{gatehouse.url}/"))
         id_token = leaving.text.split("id_token_hint=")[1].split("&amp;")[0]
@@ -244,7 +244,7 @@ class TestRotation:
     def test_unknown_keys_cost_at_most_a_fetch_a_cooldown(
         self, gatehouse: LiveServer, provider: OidcProvider
     ) -> None:
-        head, _, rest = provider.access_token().partition(".")
+        rest = provider.access_token().partition(".")[2]
         before, started = provider.jwks_requests(), time.monotonic()
         forged = [f"{head_with(f'unknown {n}')}.{rest}" for n in range(100)]
         with httpx.Client(base_url=gatehouse.url) as client:
@@ -281,13 +281,11 @@ class Streaming:
         return self.events[-1].partition('"status":')[2].strip().split('"')[1]
 
 
-SLOW = "[slow]"
+SLOW = "[delay 0.05] [tokens 200]"  # ten seconds: longer than the keys are kept
 
 
 def invoke(server: LiveServer, token: str) -> int:
-    return httpx.get(
-        f"{server.url}/api/threads", headers={"authorization": f"Bearer {token}"}
-    ).status_code
+    return httpx.get(f"{server.url}/api/threads", headers={"authorization": f"Bearer {token}"}).status_code
 
 
 def eventually_refused(server: LiveServer, token: str, seconds: float) -> None:
@@ -298,6 +296,6 @@ def eventually_refused(server: LiveServer, token: str, seconds: float) -> None:
 
 
 def head_with(kid: str) -> str:
-    import jwt
-
-    return jwt.utils.base64url_encode(f'{{"alg": "RS256", "typ": "at+jwt", "kid": "{kid}"}}'.encode()).decode()
+    return jwt.utils.base64url_encode(
+        f'{{"alg": "RS256", "typ": "at+jwt", "kid": "{kid}"}}'.encode()
+    ).decode()
