@@ -15,6 +15,7 @@ from sse_starlette.sse import AppStatus
 from starlette.requests import HTTPConnection
 
 from app.auth.authenticator import Authenticator, open_authenticator
+from app.auth.token_keys import open_issuer
 from app.database import open_engine, why_not_ready
 from app.runs.acting import BeforeActing
 from app.runs.checkpoints import open_checkpoints
@@ -71,7 +72,8 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         if reason := await why_not_ready(engine):
             raise CannotStart(f"database: {reason}")
         redis = await stack.enter_async_context(open_redis(settings))
-        authenticator = await open_authenticator(settings, engine, redis)
+        issuer = await stack.enter_async_context(open_issuer(settings))
+        authenticator = await open_authenticator(settings, engine, redis, issuer)
         await stack.enter_async_context(authenticator.tended())
         model = await stack.enter_async_context(open_chat_model(settings.chat_model))
         checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.auth import credential_routes, key_routes, signin
+from app.auth import credential_routes, key_routes, oidc_routes, signin
 from app.auth.authenticate import Authenticate
 from app.lifespan import lifespan_for
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     add_error_handlers(app)
     app.include_router(health.router)
     app.include_router(signin.router)
+    app.include_router(oidc_routes.router)
     app.include_router(home.router)
     app.include_router(api.router)
     app.include_router(threads.router)

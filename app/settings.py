@@ -87,11 +87,52 @@ class Settings(BaseSettings):
     )
     jwt_public_key_file: Path | None = Field(None, description="PEM public key for RS256, ES256 or EdDSA")
     jwks_file: Path | None = Field(None, description="JWKS file for RS256, ES256 or EdDSA")
+    jwks_url: str | None = Field(
+        None, description="URL of the issuer's JWKS; without any key set, an https issuer says where it is"
+    )
+    jwks_max_age: float = Field(
+        3600,
+        gt=0,
+        description="seconds after which fetched keys are fetched again; sooner if the issuer asks",
+    )
+    jwks_cooldown: float = Field(
+        30, gt=0, description="seconds between two fetches, however many tokens name unknown keys"
+    )
+    jwks_stale: float = Field(
+        86_400, ge=0, description="seconds that keys are used beyond their age while the issuer is down"
+    )
     jwt_algorithms: Annotated[tuple[Algorithm, ...], NoDecode] = Field(
         (), description="algorithms accepted, separated by commas; by default those that fit the keys"
     )
     jwt_leeway: float = Field(30, ge=0, le=60, description="seconds that clocks may differ")
     jwt_max_lifetime: float = Field(86_400, gt=0, description="seconds from iat to exp at most")
+    claim_audience: str = Field("aud", description="claim of the audience; Cognito's is client_id")
+    claim_user_id: str = Field("sub", description="claim that becomes user_id")
+    claim_tenant_id: str = Field("tenant_id", description="claim that becomes tenant_id")
+    tenant_id: str | None = Field(None, description="tenant of every token, in place of a claim")
+    claim_name: str = Field("name", description="claim that becomes user_name")
+    claim_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("scope", "scopes"), description="claims whose scopes add up, separated by commas"
+    )
+    scope_prefix: str = Field(
+        "", description="what scopes of tokens begin with, as Cognito's gatehouse/: others do not count"
+    )
+    claim_plan: str = Field("plan", description="claim that becomes the plan")
+    claim_portfolio_id: str = Field("portfolio_id", description="claim that becomes portfolio_id")
+    oidc_client_id: str | None = Field(
+        None, description="client id for signing in at the issuer (OpenID Connect); none: not offered"
+    )
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="that client's secret; none for a public client"
+    )
+    oidc_scopes: str = Field("openid profile", description="scopes asked of the issuer, separated by spaces")
+    oidc_name: str = Field("", description="name of the issuer on the sign-in page; by default its host")
+    oidc_grants: str = Field(
+        "", description="scopes of everybody who signs in at the issuer, beside those of the ID token"
+    )
+    public_url: str | None = Field(
+        None, description="https://HOST under which browsers reach this server, for signing in at the issuer"
+    )
     api_key_pepper: SecretStr | None = Field(
         None, description="secret that API keys are hashed with; generated in development"
     )
@@ -126,7 +167,7 @@ class Settings(BaseSettings):
     )
     drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after SIGTERM")
 
-    @field_validator("allowed_origins", "jwt_algorithms", mode="before")
+    @field_validator("allowed_origins", "jwt_algorithms", "claim_scopes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -138,16 +179,37 @@ class Settings(BaseSettings):
         if self.environment == "development":
             return self
         required = ("database_url", "redis_url", "api_key_pepper")
-        missing = [name for name in required if getattr(self, name) is None]
-        if not (self.jwt_secret or self.jwt_public_key_file or self.jwks_file):
-            missing.append("jwt_secret, jwt_public_key_file or jwks_file")
+        missing = [f"GATEHOUSE_{name.upper()}" for name in required if getattr(self, name) is None]
+        if not (self.fixed_keys or self.remote_keys):
+            missing.append(
+                "an https:// GATEHOUSE_ISSUER (or GATEHOUSE_JWKS_URL, GATEHOUSE_JWKS_FILE, "
+                "GATEHOUSE_JWT_PUBLIC_KEY_FILE, GATEHOUSE_JWT_SECRET)"
+            )
+        if self.oidc_client_id and not self.public_url:
+            missing.append("GATEHOUSE_PUBLIC_URL beside GATEHOUSE_OIDC_CLIENT_ID")
         if missing:
-            raise ValueError("production needs " + ", ".join(f"GATEHOUSE_{name.upper()}" for name in missing))
+            raise ValueError("production needs " + ", ".join(missing))
         return self
 
     @property
     def development(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def fixed_keys(self) -> bool:
+        """Whether the keys of tokens are given, rather than fetched from the issuer."""
+        sources = (self.jwt_secret, self.jwt_public_key_file, self.jwks_file)
+        return any(source is not None for source in sources)
+
+    @property
+    def remote_keys(self) -> bool:
+        """Whether the keys of tokens are fetched: from the URL that is set, or the one the issuer names."""
+        return self.jwks_url is not None or (not self.fixed_keys and self.issuer_on_the_web)
+
+    @property
+    def issuer_on_the_web(self) -> bool:
+        """Whether the issuer can be asked about itself. In development it may be without TLS."""
+        return self.issuer.startswith(("https://", "http://") if self.development else "https://")
 
     @cached_property
     def database(self) -> str:

@@ -14,7 +14,7 @@ from app.middleware import send_problem
 if TYPE_CHECKING:
     from app.lifespan import Services
 
-# All that anybody may call. POST /auth/session and the pages of app.auth.signin look after themselves.
+# All that anybody may call. What is under /auth, and the pages of app.auth.signin, look after themselves.
 PUBLIC = frozenset({
     ("GET", "/livez"),
     ("GET", "/readyz"),
@@ -23,6 +23,9 @@ PUBLIC = frozenset({
     ("GET", "/signin.js"),
     ("GET", "/signin.svg"),
     ("POST", "/auth/session"),
+    ("GET", "/auth/login"),
+    ("GET", "/auth/callback"),
+    ("POST", "/auth/backchannel-logout"),
 })  # fmt: skip
 
 

@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from app.auth.access_tokens import AccessTokens, access_tokens
 from app.auth.api_keys import ApiKeys
 from app.auth.configuration import BadConfiguration
 from app.auth.cookie import cookie_name
 from app.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
-from app.auth.jwt import JwtVerifier
 from app.auth.key_format import PREFIX
+from app.auth.oidc import Oidc, open_oidc
 from app.auth.origin import check_forgery, check_handshake
 from app.auth.principal import Principal
 from app.auth.revoked_tokens import RevokedTokens
@@ -25,6 +26,7 @@ from app.auth.sessions import Sessions, session_id
 from app.auth.standing import Standing
 from app.auth.start_link import StartLink
 from app.auth.tickets import Tickets
+from app.auth.token_keys import Issuer
 from app.errors import BadRequest, InvalidCredential, Unauthenticated, Unavailable
 from app.settings import Settings
 
@@ -38,10 +40,11 @@ class Authenticator:
     """Turns credentials into principals."""
 
     settings: Settings
-    jwt: JwtVerifier
+    tokens: AccessTokens
     api_keys: ApiKeys
     sessions: Sessions
     start_link: StartLink
+    oidc: Oidc | None
     tickets: Tickets
     revoked: RevokedTokens
 
@@ -94,7 +97,7 @@ class Authenticator:
 
     async def _verify(self, presented: Presented) -> Principal:
         if presented.kind == "jwt":
-            return await self._unrevoked(self.jwt.verify(presented.text))
+            return await self._unrevoked(await self.tokens.verify(presented.text))
         if presented.kind == "api_key":
             return await self.api_keys.verify(presented.text)
         return await self._resume(presented.text)
@@ -119,12 +122,15 @@ class Authenticator:
         return principal
 
 
-async def open_authenticator(settings: Settings, engine: AsyncEngine, redis: Redis) -> Authenticator:
+async def open_authenticator(
+    settings: Settings, engine: AsyncEngine, redis: Redis, issuer: Issuer | None = None
+) -> Authenticator:
     """Return the authenticator that the settings describe, with the start link registered.
 
-    Raises BadConfiguration when keys, secrets or the start link cannot work.
+    Without an `issuer` tokens are verified with the keys that the settings give. Raises BadConfiguration
+    when keys, secrets or the start link cannot work.
     """
-    jwt = await asyncio.to_thread(JwtVerifier.from_settings, settings)
+    tokens = await asyncio.to_thread(access_tokens, settings, issuer)
     api_keys = await asyncio.to_thread(ApiKeys.from_settings, settings, engine)
     start_link = StartLink(redis)
     if settings.start_link is not None:
@@ -132,8 +138,9 @@ async def open_authenticator(settings: Settings, engine: AsyncEngine, redis: Red
         check_start_link(token, development=settings.development)
         await start_link.register(token)
     sessions = Sessions(redis, settings.session_lifetime)
+    oidc = await asyncio.to_thread(open_oidc, settings, issuer, redis, sessions)
     revoked = RevokedTokens(redis, settings.jwt_max_lifetime + settings.jwt_leeway)
-    return Authenticator(settings, jwt, api_keys, sessions, start_link, Tickets(redis), revoked)
+    return Authenticator(settings, tokens, api_keys, sessions, start_link, oidc, Tickets(redis), revoked)
 
 
 def check_start_link(token: str, *, development: bool) -> None:

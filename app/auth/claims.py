@@ -4,76 +4,100 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from app.auth.claim_names import ClaimName, ClaimNames
 from app.auth.identifiers import MAX_LENGTH, identifier
 from app.auth.principal import Principal
+from app.auth.signed_token import BadToken, date
 
-# What only an ID token has (OpenID Connect Core sections 2 and 3.3.2.11). It says to a client who signed
-# in, and is no permission to call anybody. Keycloak before 24 puts `nonce` into access tokens too: there,
-# its "Nonce backwards compatible" mapper has to be off.
-ID_TOKEN_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
-LATEST_DATE = 253_402_300_800  # the year 10000: no token is about later, and no float overflows
-
-
-class BadClaims(ValueError):
-    """The token is genuine, but its claims are not acceptable. The message holds nothing of the token."""
+# What only an ID token has (OpenID Connect Core sections 2 and 3.3.2.11), or a logout token (`events`).
+# They say something to the client of the issuer, and are no permission to call anybody. Keycloak before 24
+# puts `nonce` into access tokens too: there, its "Nonce backwards compatible" mapper has to be off.
+OTHER_TOKENS_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
+OTHER_TOKENS_TYPES = frozenset({"ID", "Logout", "Refresh", "Offline"})  # Keycloak's claim `typ`
 
 
-def principal_of(claims: Mapping[str, Any], token: str, max_lifetime: float) -> Principal:
-    """Return the principal that the claims of a verified `token` name.
+def principal_of(claims: dict[str, Any], token: str, max_lifetime: float, names: ClaimNames) -> Principal:
+    """Return the principal that the claims of a verified access token name.
 
-    `sub` is the user, `tenant_id` the tenant; `scope` (RFC 8693, separated by spaces) and `scopes` (a
-    list) add up. `max_lifetime` is in seconds, from `iat` to `exp`. Raises BadClaims.
+    `max_lifetime` is in seconds, from `iat` to `exp`. Raises BadToken.
     """
-    issued, expires = _date(claims, "iat"), _date(claims, "exp")
-    if "nbf" in claims:
-        _date(claims, "nbf")
+    issued, expires = date(claims, "iat"), date(claims, "exp")
     if expires - issued > max_lifetime:
-        raise BadClaims("the lifetime is longer than GATEHOUSE_JWT_MAX_LIFETIME")
-    # Amazon Cognito tells its ID tokens by `token_use` only
-    if ID_TOKEN_CLAIMS & claims.keys() or claims.get("token_use", "access") != "access":
-        raise BadClaims("it is an ID token")
-    return Principal(
-        tenant_id=_identifier(claims, "tenant_id"),
-        user_id=_identifier(claims, "sub"),
-        name=_display_name(claims),
-        scopes=_scopes(claims),
-        credential="jwt",
-        credential_id=_identifier(claims, "jti") if "jti" in claims else _fingerprint(token),
+        raise BadToken("the lifetime is longer than GATEHOUSE_JWT_MAX_LIFETIME")
+    if is_for_another_use(claims):
+        raise BadToken("it is an ID token, or another that is no access token")
+    return named_principal(
+        claims,
+        names,
+        credential_id=identifier_in(claims, ClaimName(("jti",))) if "jti" in claims else fingerprint(token),
         expires_at=float(expires),
-        plan=_identifier(claims, "plan") if "plan" in claims else None,
-        claims={"portfolio_id": _identifier(claims, "portfolio_id")} if "portfolio_id" in claims else {},
     )
 
 
-def _date(claims: Mapping[str, Any], name: str) -> float:
-    """Return a NumericDate (RFC 7519 section 2). PyJWT lets strings, booleans and 10^400 pass."""
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < LATEST_DATE:
-        raise BadClaims(f"{name} is not a date")
-    return value
+def named_principal(
+    claims: Mapping[str, Any],
+    names: ClaimNames,
+    *,
+    credential_id: str,
+    expires_at: float | None,
+    grants: frozenset[str] = frozenset(),
+) -> Principal:
+    """Return whom the claims name; `grants` are further scopes. Raises BadToken."""
+    identifier_in(claims, ClaimName(("sub",)))  # also where another claim names the user
+    portfolio_id = _optional(claims, names.portfolio_id)
+    return Principal(
+        tenant_id=names.fixed_tenant or identifier_in(claims, names.tenant_id),
+        user_id=identifier_in(claims, names.user_id),
+        name=_display_name(names.name.value(claims)),
+        scopes=_scopes(claims, names) | grants,
+        credential="jwt",
+        credential_id=credential_id,
+        expires_at=expires_at,
+        plan=_optional(claims, names.plan),
+        claims={} if portfolio_id is None else {"portfolio_id": portfolio_id},
+    )
 
 
-def _identifier(claims: Mapping[str, Any], name: str) -> str:
+def is_for_another_use(claims: Mapping[str, Any]) -> bool:
+    """Tell whether a token is genuine, but was not made to call anybody with."""
+    return bool(
+        OTHER_TOKENS_CLAIMS & claims.keys()
+        # Amazon Cognito tells its ID tokens by `token_use` only, Keycloak some of its tokens by `typ`
+        or claims.get("token_use", "access") != "access"
+        or str(claims.get("typ")) in OTHER_TOKENS_TYPES
+    )
+
+
+def identifier_in(claims: Mapping[str, Any], name: ClaimName) -> str:
+    """Return a claim that names somebody or something. Raises BadToken."""
     try:
-        return identifier(claims.get(name))
+        return identifier(name.value(claims))
     except ValueError:
-        raise BadClaims(f"{name} does not name anything") from None
+        raise BadToken(f"{name} does not name anything") from None
 
 
-def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
-    scope, scopes = claims.get("scope", ""), claims.get("scopes", [])
-    if not isinstance(scope, str) or not isinstance(scopes, list):
-        raise BadClaims("scope is not a string or scopes is not a list")
-    if not all(isinstance(item, str) for item in scopes):
-        raise BadClaims("scopes holds what is not a string")
-    return frozenset([*scope.split(" "), *scopes]) - {""}
-
-
-def _display_name(claims: Mapping[str, Any]) -> str:
-    """Return the name that pages show. Unlike an identifier, an odd one is no reason to refuse the token."""
-    name = claims.get("name")
-    return "".join(filter(str.isprintable, name))[:MAX_LENGTH] if isinstance(name, str) else ""
-
-
-def _fingerprint(token: str) -> str:
+def fingerprint(token: str) -> str:
+    """Return what names a token that has no `jti`."""
     return hashlib.sha256(token.encode()).hexdigest()[:32]
+
+
+def _optional(claims: Mapping[str, Any], name: ClaimName) -> str | None:
+    return None if name.value(claims) is None else identifier_in(claims, name)
+
+
+def _scopes(claims: Mapping[str, Any], names: ClaimNames) -> frozenset[str]:
+    """Return the scopes of every claim: one is a string that spaces separate (RFC 8693), or a list."""
+    found: set[str] = set()
+    for name in names.scopes:
+        value = name.value(claims)
+        items = value.split(" ") if isinstance(value, str) else [] if value is None else value
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise BadToken(f"{name} is neither a string nor a list of strings")
+        found.update(items)
+    prefix = names.scope_prefix
+    return frozenset(item.removeprefix(prefix) for item in found if item.startswith(prefix)) - {""}
+
+
+def _display_name(name: object) -> str:
+    """Return the name that pages show. Unlike an identifier, an odd one is no reason to refuse the token."""
+    return "".join(filter(str.isprintable, name))[:MAX_LENGTH] if isinstance(name, str) else ""

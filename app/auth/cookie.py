@@ -8,7 +8,8 @@ from starlette.responses import Response
 from app.settings import Settings
 
 # A browser takes a __Host- cookie only over https, for this host alone and the whole of it
-SECURE_NAME = "__Host-gatehouse"
+HOST_PREFIX = "__Host-"
+SECURE_NAME = f"{HOST_PREFIX}gatehouse"
 PLAIN_NAME = "gatehouse"
 LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?", re.IGNORECASE)
 
@@ -36,10 +37,10 @@ def cookies_named(connection: HTTPConnection, name: str) -> list[str]:
 def set_cookie(response: Response, name: str, token: str, lifetime: float) -> None:
     """Give the browser its session for `lifetime` seconds."""
     response.set_cookie(
-        name, token, max_age=int(lifetime), secure=name == SECURE_NAME, httponly=True, samesite="lax"
+        name, token, max_age=int(lifetime), secure=name.startswith(HOST_PREFIX), httponly=True, samesite="lax"
     )
 
 
 def clear_cookie(response: Response, name: str) -> None:
     """Take the session from the browser."""
-    response.delete_cookie(name, secure=name == SECURE_NAME, httponly=True, samesite="lax")
+    response.delete_cookie(name, secure=name.startswith(HOST_PREFIX), httponly=True, samesite="lax")

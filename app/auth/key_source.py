@@ -5,22 +5,34 @@ from pathlib import Path
 from app.auth.configuration import BadConfiguration
 from app.auth.dev_secrets import jwt_secret
 from app.auth.jwk_set import keys_from_jwks
-from app.auth.keys import KeySet, keys_from_pem, keys_from_secret
+from app.auth.keys import HMAC_BYTES, KeySet, keys_from_pem, keys_from_secret
 from app.settings import Settings
 
-SOURCES = ("jwt_secret", "jwt_public_key_file", "jwks_file")
+SOURCES = ("jwt_secret", "jwt_public_key_file", "jwks_file", "jwks_url")
+
+
+def check_sources(settings: Settings) -> None:
+    """Raise BadConfiguration when the settings name more than one source of keys, or HS* for public ones."""
+    given = _given(settings)
+    if len(given) > 1:
+        # a public key is known to everyone: where HS256 is taken too, it would do as the secret
+        raise BadConfiguration(f"{' and '.join(given)} are set: tokens have one source of keys, choose one.")
+    symmetric = [name for name in settings.jwt_algorithms if name in HMAC_BYTES]
+    if settings.remote_keys and symmetric:
+        raise BadConfiguration(
+            f"GATEHOUSE_JWT_ALGORITHMS lists {', '.join(symmetric)}, and keys that an issuer publishes are "
+            "for RS256, ES256 and EdDSA only."
+        )
 
 
 def load_keys(settings: Settings) -> KeySet:
-    """Return the keys that tokens are verified with. Reads files, so it blocks.
+    """Return the keys that tokens are verified with, where they are given. Reads files, so it blocks.
 
     In development a secret is generated when the settings name no key. Raises BadConfiguration when
     they name more than one source, a key that is weak or cannot be read, or an algorithm that no key fits.
     """
-    given = [f"GATEHOUSE_{name.upper()}" for name in SOURCES if getattr(settings, name) is not None]
-    if len(given) > 1:
-        # a public key is known to everyone: where HS256 is taken too, it would do as the secret
-        raise BadConfiguration(f"{' and '.join(given)} are set: tokens have one source of keys, choose one.")
+    check_sources(settings)
+    given = _given(settings)
     if settings.jwt_public_key_file is not None:
         keys = keys_from_pem(_read(settings.jwt_public_key_file, given[0]))
     elif settings.jwks_file is not None:
@@ -28,6 +40,10 @@ def load_keys(settings: Settings) -> KeySet:
     else:
         return keys_from_secret(jwt_secret(settings), settings.jwt_algorithms or ("HS256",))
     return keys.only(settings.jwt_algorithms) if settings.jwt_algorithms else keys
+
+
+def _given(settings: Settings) -> list[str]:
+    return [f"GATEHOUSE_{name.upper()}" for name in SOURCES if getattr(settings, name) is not None]
 
 
 def _read(file: Path, setting: str) -> bytes:

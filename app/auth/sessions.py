@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from pydantic import TypeAdapter, ValidationError
@@ -82,7 +83,12 @@ class Sessions:
 
     async def end(self, token: str) -> None:
         """End the session that a cookie stands for, if there is one."""
-        await self._redis.delete(_key(session_id(token)))
+        await self.end_all([session_id(token)])
+
+    async def end_all(self, session_ids: Iterable[str]) -> None:
+        """End the sessions with these ids (`credential_id`), those that there still are."""
+        if keys := [_key(name) for name in session_ids]:
+            await self._redis.delete(*keys)
 
 
 def session_id(token: str) -> str:

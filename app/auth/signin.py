@@ -12,8 +12,8 @@ from app.auth.cookie import clear_cookie, cookie_name, cookies_named, set_cookie
 from app.auth.dependencies import CurrentPrincipal
 from app.auth.destination import HOME, safe_destination
 from app.auth.origin import CROSS_SITE, is_own_page, media_type
-from app.auth.sessions import OpenedSession
-from app.auth.signin_page import signin_page
+from app.auth.sessions import OpenedSession, session_id
+from app.auth.signin_page import leaving_page, signin_page
 from app.errors import Forbidden, InvalidCredential, InvalidInput, Unavailable, UnsupportedMediaType
 from app.lifespan import services_of
 
@@ -56,9 +56,11 @@ router = APIRouter(tags=["sign-in"])
 
 @router.get("/signin", include_in_schema=False)
 async def page(
-    destination: Annotated[str, Query(alias="next")] = HOME, link: Annotated[str, Query(max_length=512)] = ""
+    request: Request,
+    destination: Annotated[str, Query(alias="next")] = HOME,
+    link: Annotated[str, Query(max_length=512)] = "",
 ) -> Response:
-    return html(signin_page(safe_destination(destination), link=link))
+    return html(signin_page(safe_destination(destination), link=link, issuer=issuer_name(request)))
 
 
 @router.get("/signin.{kind}", include_in_schema=False)
@@ -108,7 +110,10 @@ async def sign_out(request: Request, _principal: CurrentPrincipal) -> Response:
 
 @router.post("/auth/signout", include_in_schema=False)
 async def sign_out_by_form(request: Request) -> Response:
-    return await without_session(RedirectResponse("/signin", 303), request)
+    """End the session, also at the issuer when it began there."""
+    onwards = await sign_out_url(request)
+    page = html(leaving_page(onwards, issuer_name(request))) if onwards else RedirectResponse("/signin", 303)
+    return await without_session(page, request)
 
 
 async def sign_in_by_script(request: Request) -> Response:
@@ -132,7 +137,8 @@ async def sign_in_by_form(request: Request) -> Response:
         opened = await open_session(request, SignIn.model_validate(given))
     except (InvalidCredential, ValidationError):
         message = LINK_REFUSED if given.get("link") else KEY_REFUSED
-        return html(signin_page(destination, message), status=InvalidCredential.status)
+        page = signin_page(destination, message, issuer=issuer_name(request))
+        return html(page, status=InvalidCredential.status)
     return with_session(RedirectResponse(destination, 303), request, opened)
 
 
@@ -145,6 +151,25 @@ async def open_session(request: Request, given: SignIn) -> OpenedSession:
     await end_sessions(request)
     async with lookup():
         return await authenticator.sessions.open(principal)
+
+
+async def sign_out_url(request: Request) -> str | None:
+    """Return where to sign out at the issuer, None when the session did not begin there."""
+    services = services_of(request)
+    oidc = services.authenticator.oidc
+    if oidc is None:
+        return None
+    async with lookup():
+        for token in cookies_named(request, cookie_name(request, services.settings)):
+            if url := await oidc.sign_out_url(request, session_id(token)):
+                return url
+    return None
+
+
+def issuer_name(request: Request) -> str:
+    """Return what the sign-in page calls the issuer, "" when one cannot sign in there."""
+    oidc = services_of(request).authenticator.oidc
+    return oidc.name if oidc else ""
 
 
 async def end_sessions(request: Request) -> None:

@@ -68,9 +68,11 @@ def refuse_foreign_issuer(settings: "Settings") -> None:
     """Raises Failed where tokens come from somebody else."""
     if not settings.development:
         raise Failed("token is the development issuer: GATEHOUSE_ENVIRONMENT is production")
-    for field in ("jwt_public_key_file", "jwks_file"):
+    for field in ("jwt_public_key_file", "jwks_file", "jwks_url"):
         if getattr(settings, field) is not None:
             raise Failed(f"tokens come from the issuer of GATEHOUSE_{field.upper()}, who has the private key")
+    if settings.remote_keys:
+        raise Failed(f"tokens come from {settings.issuer} (GATEHOUSE_ISSUER), who has the private key")
     if settings.jwt_algorithms and "HS256" not in settings.jwt_algorithms:
         raise Failed("the development issuer signs with HS256, which GATEHOUSE_JWT_ALGORITHMS leaves out")
 

@@ -20,7 +20,10 @@ async def livez() -> dict[str, str]:
 
 @router.get("/readyz", summary="Can it serve?", responses=Unavailable.schema())
 async def readyz(request: Request) -> dict[str, Any]:
-    """Answer 200 when the database and Redis can be used, else 503 with the name of the part that can't."""
+    """Answer 200 when the database, Redis and the issuer's keys can be used, else 503 with what can't.
+
+    Keys that were fetched once are enough: an issuer that is down later does not take every replica away.
+    """
     services = services_of(request)
     if await why_not_ready(services.engine):
         raise Unavailable("The database cannot be used.")
@@ -29,4 +32,6 @@ async def readyz(request: Request) -> dict[str, Any]:
             await services.redis.ping()
     except (RedisError, OSError):  # TimeoutError among them
         raise Unavailable("Redis cannot be reached.") from None
+    if not services.authenticator.tokens.ready:
+        raise Unavailable("The issuer's keys were not fetched yet.")
     return {"status": "ok", "model": services.model.label}
