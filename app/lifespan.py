@@ -92,15 +92,33 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
     """Yield a client of the configured Redis, or of the in-process store. Raises CannotStart."""
-    redis = redis_of(settings)
     try:
-        await redis.ping()
-    except RedisError as error:
-        raise CannotStart(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
+        redis = redis_of(settings)
+    except ValueError as error:
+        raise unusable_redis(error) from None
     try:
+        await answered(redis)
         yield redis
     finally:
         await redis.aclose()
+
+
+async def answered(redis: Redis) -> None:
+    """Return when Redis has answered. Raises CannotStart."""
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        raise CannotStart(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
+    except (TypeError, ValueError, OverflowError) as error:  # an option or a port that there is not
+        raise unusable_redis(error) from None
+
+
+def unusable_redis(error: Exception) -> CannotStart:
+    """Return what to raise for a URL that is wrong; redis-py's own error may quote it with its password."""
+    return CannotStart(
+        f"Redis: GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__}): it has the form "
+        "redis://user:password@host:6379/0, or rediss:// for TLS, with what is special in the password as %XX"
+    )
 
 
 def redis_of(settings: Settings) -> Redis:

@@ -109,7 +109,9 @@ class RunEngine:
                 deadline=now + self.settings.deadline,
                 grace=grace,
             )
-            if run.thread_id is not None:
+            if run.opens_thread:
+                await self.history.begin(run)
+            elif run.thread_id is not None:
                 await self._enter_thread(run, multitask)
             await self.conductor.begin(run, tap)
         except BaseException:
