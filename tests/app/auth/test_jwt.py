@@ -206,7 +206,6 @@ class TestClaims:
         "changes",
         [{"nonce": "n"}, {"at_hash": "h"}, {"c_hash": "h"}, {"s_hash": "h"}, {"token_use": "id"},
          {"typ": "ID"}, {"typ": "Refresh"}, {"typ": "Offline"}, {"typ": "Logout"}, {"events": {}}],
-        ids=str,
     )  # fmt: skip
     def test_of_another_kind_of_token_are_refused(self, changes: dict[str, Any]) -> None:
         assert refused(token(**changes))
