@@ -89,9 +89,9 @@ async def finish(client: AsyncClient, publisher: Publisher, **claims: Any) -> Re
     return await client.get("/auth/callback", params={"state": asked["state"], "code": "c"})
 
 
-def id_token(publisher: Publisher, nonce: str, **changes: Any) -> str:
+def id_token(publisher: Publisher, asked: str, /, **changes: Any) -> str:
     now = int(time.time())
-    claims = {"iss": publisher.url, "aud": "web", "sub": "alice", "iat": now, "exp": now + 60, "nonce": nonce}
+    claims = {"iss": publisher.url, "aud": "web", "sub": "alice", "iat": now, "exp": now + 60, "nonce": asked}
     return jwt.encode({**claims, **changes}, KEY, "ES256", {"kid": "one"})
 
 
