@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -20,6 +21,7 @@ from app.auth import oidc_client
 from app.auth.authenticator import open_authenticator
 from app.auth.configuration import BadConfiguration
 from app.auth.discovery import PATH
+from app.auth.id_token import LOGOUT_EVENT
 from app.auth.oidc import check_oidc
 from app.auth.token_keys import open_issuer
 
@@ -148,6 +150,41 @@ class TestSignIn:
         publisher.answers[PATH] = document(about(publisher, **changes))
         assert (await finish(await start(), publisher)).status_code == 303
 
+    async def test_needs_no_secret_for_a_public_client(self, start: Start, publisher: Publisher) -> None:
+        assert (await finish(await start(oidc_client_secret=None), publisher)).status_code == 303
+
+    async def test_takes_the_keys_of_a_file_too(
+        self, start: Start, publisher: Publisher, tmp_path: Path
+    ) -> None:
+        (tmp_path / "jwks.json").write_text(json.dumps(keys(one=KEY)))
+        client = await start(jwks_file=tmp_path / "jwks.json")
+        assert (await finish(client, publisher)).status_code == 303
+        assert "/keys" not in publisher.requests
+
+
+class TestAnswer:
+    @pytest.mark.parametrize(
+        "changes",
+        [{"state": "x"}, {"state": ""}, {"iss": "https://evil.example"}, {"error": "access_denied"},
+         {"code": ""}, {"code": "c" * 5000}],
+        ids=["unknown state", "no state", "mixed up", "given up", "no code", "long code"],
+    )  # fmt: skip
+    async def test_that_is_not_the_issuer_s_is_refused_before_a_code_is_sent(
+        self, start: Start, publisher: Publisher, changes: dict[str, str]
+    ) -> None:
+        client = await start()
+        asked = await begin(client)
+        refused = await client.get("/auth/callback", params={"state": asked["state"], "code": "c", **changes})
+        assert refused.status_code == 401
+        assert "/token" not in publisher.requests
+
+    async def test_without_iss_is_refused_where_the_issuer_sends_one(
+        self, start: Start, publisher: Publisher
+    ) -> None:
+        changes = {"authorization_response_iss_parameter_supported": True}
+        publisher.answers[PATH] = document(about(publisher, **changes))
+        assert (await finish(await start(), publisher)).status_code == 401
+
 
 class TestIssuerThatFails:
     @pytest.mark.parametrize(
@@ -217,9 +254,21 @@ class TestSignOut:
         assert page.headers["cache-control"] == "no-store"
         assert (await client.get("/x")).status_code == 401
 
-    @pytest.mark.parametrize("down", [True, False])
+    async def test_ends_here_on_a_replica_that_cannot_ask_the_issuer(
+        self, start: Start, publisher: Publisher
+    ) -> None:
+        client, other = await start(), await start()
+        await finish(client, publisher)
+        publisher.answers.clear()
+        cut_off = await start()
+        cut_off.cookies = client.cookies
+        page = await cut_off.post("/auth/signout", headers={"sec-fetch-site": "same-origin"})
+        assert (page.status_code, page.headers["location"]) == (303, "/signin")
+        other.cookies = client.cookies
+        assert (await other.get("/x")).status_code == 401
+
     async def test_ends_here_when_the_issuer_has_no_such_page(
-        self, start: Start, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, down: bool
+        self, start: Start, publisher: Publisher
     ) -> None:
         publisher.answers[PATH] = document(about(publisher, end_session_endpoint=None))
         client = await start()
@@ -230,6 +279,17 @@ class TestSignOut:
 
 
 class TestBackChannel:
+    async def test_ends_the_session(self, start: Start, publisher: Publisher) -> None:
+        client = await start()
+        await finish(client, publisher, sid="s1")
+        now = int(time.time())
+        claims = {"iss": publisher.url, "aud": "web", "sid": "s1", "iat": now, "exp": now + 60, "jti": "1"}
+        text = jwt.encode({**claims, "events": {LOGOUT_EVENT: {}}}, KEY, "ES256", {"kid": "one"})
+        answers = [await client.post("/auth/backchannel-logout", data={"logout_token": text}) for _ in "ab"]
+        assert [answer.status_code for answer in answers] == [200, 400]
+        assert answers[0].headers["cache-control"] == "no-store"
+        assert (await client.get("/x")).status_code == 401
+
     @pytest.mark.parametrize(
         ("body", "kind", "status"),
         [
