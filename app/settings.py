@@ -1,5 +1,6 @@
 """Every setting, read from the environment and `.env`: the one place that reads either."""
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -9,6 +10,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.runs.limits import EngineSettings
 from chains.model_settings import ModelSettings
+
+ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"]
 
@@ -174,6 +177,16 @@ class Settings(BaseSettings):
             return value
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        origin = value.removesuffix("/")
+        if not ORIGIN.fullmatch(origin):
+            raise ValueError("GATEHOUSE_PUBLIC_URL has to be https://HOST, without a path")
+        return origin
+
     @model_validator(mode="after")
     def _refuse_embedded_defaults_in_production(self) -> Self:
         if self.environment == "development":
@@ -187,6 +200,8 @@ class Settings(BaseSettings):
             )
         if self.oidc_client_id and not self.public_url:
             missing.append("GATEHOUSE_PUBLIC_URL beside GATEHOUSE_OIDC_CLIENT_ID")
+        if self.public_url and not self.public_url.startswith("https://"):
+            missing.append("an https:// GATEHOUSE_PUBLIC_URL")
         if missing:
             raise ValueError("production needs " + ", ".join(missing))
         return self

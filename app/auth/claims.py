@@ -10,8 +10,8 @@ from app.auth.principal import Principal
 from app.auth.signed_token import BadToken, date
 
 # What only an ID token has (OpenID Connect Core sections 2 and 3.3.2.11), or a logout token (`events`).
-# They say something to the client of the issuer, and are no permission to call anybody. Keycloak before 24
-# puts `nonce` into access tokens too: there, its "Nonce backwards compatible" mapper has to be off.
+# They say something to the client of the issuer, and are no permission to call anybody. Keycloak before 25
+# puts `nonce` into access tokens too, and newer ones do so with the mapper "Nonce backwards compatible".
 OTHER_TOKENS_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "s_hash", "events"})
 OTHER_TOKENS_TYPES = frozenset({"ID", "Logout", "Refresh", "Offline"})  # Keycloak's claim `typ`
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 
@@ -76,9 +76,7 @@ async def bound(response: httpx2.Response) -> None:
     url = response.request.url
     if "content-encoding" in response.headers:  # it could unfold to any size, and none was asked for
         raise IssuerUnreachable(f"{url} answered with a compressed body")
-    if not isinstance(response.stream, httpx2.AsyncByteStream):
-        raise TypeError("the client is not asynchronous")
-    response.stream = Bounded(response.stream, str(url))
+    response.stream = Bounded(cast("httpx2.AsyncByteStream", response.stream), str(url))
 
 
 class Bounded(httpx2.AsyncByteStream):

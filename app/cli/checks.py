@@ -10,13 +10,19 @@ from typing import Literal
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import httpx2
 from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
 
+from app.auth.claim_names import claim_names
 from app.auth.configuration import BadConfiguration
 from app.auth.dev_secrets import api_key_pepper
-from app.auth.key_source import load_keys
+from app.auth.issuer_http import IssuerUnreachable, client_options
+from app.auth.key_source import check_sources, load_keys
+from app.auth.keys import KeySet
+from app.auth.oidc import check_oidc
 from app.auth.peppers import Peppers
+from app.auth.token_keys import remote_issuer
 from app.cli.banner import url_of
 from app.cli.failure import Failed
 from app.cli.stores import open_database
@@ -118,15 +124,40 @@ async def redis(settings: Settings) -> str:
 
 
 async def identity(settings: Settings) -> str:
-    def read() -> set[str]:
-        Peppers.parse(api_key_pepper(settings))
-        return {key.algorithm for key in load_keys(settings).keys}
-
+    """Fetch the issuer's keys where they are fetched, and its document where people sign in there."""
     try:
-        algorithms = await asyncio.to_thread(read)
+        await asyncio.to_thread(lambda: Peppers.parse(api_key_pepper(settings)))
+        claim_names(settings)
+        async with httpx2.AsyncClient(**client_options()) as client:
+            keys = await issuer_keys(settings, client)
+            signing_in = await sign_in_at(settings, client)
     except BadConfiguration as error:
         raise Unusable(str(error)) from None
-    return f"tokens of {settings.issuer} ({', '.join(sorted(algorithms))}), API keys"
+    except IssuerUnreachable as error:
+        raise Unusable(f"the issuer: {error}") from None
+    algorithms = ", ".join(sorted({key.algorithm for key in keys.keys}))
+    return f"tokens of {settings.issuer} ({algorithms}), API keys{signing_in}"
+
+
+async def issuer_keys(settings: Settings, client: httpx2.AsyncClient) -> KeySet:
+    """Raises BadConfiguration, IssuerUnreachable."""
+    check_sources(settings)
+    if settings.remote_keys:
+        return (await remote_issuer(settings, client).fetch_keys()).keys
+    return await asyncio.to_thread(load_keys, settings)
+
+
+async def sign_in_at(settings: Settings, client: httpx2.AsyncClient) -> str:
+    """Return how signing in at the issuer is told of. Raises BadConfiguration, IssuerUnreachable."""
+    if settings.oidc_client_id is None:
+        return ""
+    check_oidc(settings, settings.oidc_client_id)
+    metadata = await remote_issuer(settings, client).metadata()
+    if metadata.authorization_endpoint is None or metadata.token_endpoint is None:
+        raise IssuerUnreachable(f"{settings.issuer} names no endpoints for signing in")
+    if "S256" not in metadata.code_challenge_methods_supported:
+        raise IssuerUnreachable(f"{settings.issuer} does not take PKCE with S256")
+    return f", sign-in as its client {settings.oidc_client_id}"
 
 
 async def chat_model(settings: Settings) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import secrets
 from typing import TYPE_CHECKING, Annotated
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import typer
@@ -100,6 +101,10 @@ async def keys_of(settings: "Settings") -> "tuple[DemoKey, ...]":
 
 
 def model_at(url: str) -> str:
-    """Return which chat model answers, as the workers say."""
-    with urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310  # http, our own
-        return str(json.load(answer)["model"])
+    """Return which chat model answers, as the workers say; or why none of them is ready yet."""
+    try:
+        with urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310  # http, our own
+            return str(json.load(answer)["model"])
+    except HTTPError as refusal:  # an issuer that is slow to send its keys is no reason to stop
+        with refusal:
+            return f"not ready yet: {json.load(refusal)['detail']}"

@@ -116,14 +116,47 @@ class TestProduction:
         with pytest.raises(ValidationError, match=f"production needs GATEHOUSE_{name.upper()}"):
             Settings(**settings)
 
-    @pytest.mark.parametrize("key", ["jwt_secret", "jwt_public_key_file", "jwks_file"])
+    @pytest.mark.parametrize("key", ["jwt_secret", "jwt_public_key_file", "jwks_file", "jwks_url", "issuer"])
     def test_any_key_for_tokens_will_do(self, key: str) -> None:
-        settings = {**PRODUCTION, "jwt_secret": None, key: "/keys/one"}
+        settings = {**PRODUCTION, "jwt_secret": None, key: "https://issuer.example/one"}
         assert not Settings(**settings).development
 
-    def test_refuses_to_be_without_one(self) -> None:
-        with pytest.raises(ValidationError, match="JWKS_FILE"):
-            Settings(**{**PRODUCTION, "jwt_secret": None})
+    @pytest.mark.parametrize("issuer", ["gatehouse", "http://issuer.example"])
+    def test_refuses_to_be_without_one(self, issuer: str) -> None:
+        with pytest.raises(ValidationError, match="needs an https:// GATEHOUSE_ISSUER .*GATEHOUSE_JWKS_FILE"):
+            Settings(**{**PRODUCTION, "jwt_secret": None, "issuer": issuer})
+
+    def test_refuses_to_sign_in_at_the_issuer_under_a_name_that_the_browser_chooses(self) -> None:
+        settings = {**PRODUCTION, "jwt_secret": None, "issuer": "https://a.example", "oidc_client_id": "web"}
+        with pytest.raises(ValidationError, match="GATEHOUSE_PUBLIC_URL"):
+            Settings(**settings)
+        assert Settings(**settings, public_url="https://chat.example.com").oidc_client_id == "web"
+        assert Settings(**settings, public_url="https://chat.example.com/").public_url == (
+            "https://chat.example.com"
+        )
+
+    @pytest.mark.parametrize(
+        "url", ["chat.example.com", "http://chat.example.com", "https://", "https://a/b"]
+    )
+    def test_refuses_a_public_url_that_is_no_https_origin(self, url: str) -> None:
+        with pytest.raises(ValidationError, match="GATEHOUSE_PUBLIC_URL"):
+            Settings(**PRODUCTION, public_url=url)
+
+
+class TestKeysOfTheIssuer:
+    @pytest.mark.parametrize(
+        ("changes", "remote"),
+        [
+            ({}, False),
+            ({"issuer": "https://a.example"}, True),
+            ({"issuer": "http://a.example"}, True),
+            ({"issuer": "https://a.example", "jwt_secret": SECRET}, False),
+            ({"issuer": "https://a.example", "jwks_file": "a"}, False),
+            ({"jwks_url": "https://a.example"}, True),
+        ],
+    )
+    def test_are_fetched_when_none_are_given(self, changes: dict[str, Any], remote: bool) -> None:
+        assert Settings(**changes).remote_keys is remote
 
 
 class TestDatabase:

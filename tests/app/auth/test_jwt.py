@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, good_claims, signed, token, with_raw
+from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, encode, good_claims, signed, token, with_raw
 
 from app.auth.configuration import BadConfiguration
 from app.auth.jwt import JwtVerifier
@@ -206,7 +206,6 @@ class TestClaims:
         "changes",
         [{"nonce": "n"}, {"at_hash": "h"}, {"c_hash": "h"}, {"s_hash": "h"}, {"token_use": "id"},
          {"typ": "ID"}, {"typ": "Refresh"}, {"typ": "Offline"}, {"typ": "Logout"}, {"events": {}}],
-        ids=str,
     )  # fmt: skip
     def test_of_another_kind_of_token_are_refused(self, changes: dict[str, Any]) -> None:
         assert refused(token(**changes))
@@ -351,3 +350,57 @@ class TestMutatedToken:
     )
     def test_with_any_claim_never_fails_otherwise(self, name: str, value: Any) -> None:
         refused(token(**{name: value}))
+
+
+def segments(text: str) -> list[bytes]:
+    return [jwt.utils.base64url_decode(part) for part in text.split(".")]
+
+
+def joined(parts: list[bytes]) -> str:
+    return ".".join(encode(part) for part in parts)
+
+
+ASYMMETRIC = [(RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")]
+PUBLIC = verifier_of(public((RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")))
+SIGNED = {alg: jwt.encode(good_claims(), key, alg, {"kid": alg, "typ": "at+jwt"}) for key, alg in ASYMMETRIC}
+algorithms = st.sampled_from(sorted(SIGNED))
+
+
+class TestMutatedAsymmetricToken:
+    """The same of tokens that the issuer signed with a key of its own, taken apart and put together again."""
+
+    @pytest.mark.parametrize("algorithm", sorted(SIGNED))
+    def test_without_a_mutation_is_accepted(self, algorithm: str) -> None:
+        assert not refused(joined(segments(SIGNED[algorithm])), PUBLIC)
+
+    @given(algorithm=algorithms, part=st.integers(0, 2), bit=st.integers(0, 10_000))
+    def test_with_a_flipped_bit_in_any_part_is_refused(self, algorithm: str, part: int, bit: int) -> None:
+        parts = segments(SIGNED[algorithm])
+        changed = bytearray(parts[part])
+        changed[bit // 8 % len(changed)] ^= 1 << bit % 8
+        parts[part] = bytes(changed)
+        assert refused(joined(parts), PUBLIC)
+
+    @given(algorithm=algorithms, signature=st.binary(max_size=600))
+    def test_with_another_signature_is_refused(self, algorithm: str, signature: bytes) -> None:
+        assert refused(joined([*segments(SIGNED[algorithm])[:2], signature]), PUBLIC)
+
+    @given(
+        algorithm=algorithms, name=st.text(max_size=8) | st.sampled_from(["alg", "kid"]), value=json_values
+    )
+    def test_with_a_changed_header_is_refused(self, algorithm: str, name: str, value: Any) -> None:
+        head, *rest = segments(SIGNED[algorithm])
+        changed = json.dumps({**json.loads(head), name: value}).encode()
+        assert changed == head or refused(joined([changed, *rest]), PUBLIC)
+
+    @given(algorithm=algorithms, name=st.sampled_from(["sub", "scope", "exp", "x"]), value=json_values)
+    def test_with_a_changed_payload_is_refused(self, algorithm: str, name: str, value: Any) -> None:
+        head, payload, signature = segments(SIGNED[algorithm])
+        changed = json.dumps({**json.loads(payload), name: value}).encode()
+        assert changed == payload or refused(joined([head, changed, signature]), PUBLIC)
+
+    @given(first=algorithms, second=algorithms, order=st.permutations([0, 1, 2]))
+    def test_of_parts_of_several_tokens_is_refused(self, first: str, second: str, order: list[int]) -> None:
+        mixed = [segments(SIGNED[first])[0], *segments(SIGNED[second])[1:]]
+        shuffled = [mixed[index] for index in order]
+        assert (first == second and order == [0, 1, 2]) or refused(joined(shuffled), PUBLIC)

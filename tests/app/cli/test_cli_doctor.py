@@ -7,12 +7,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import jwt
 import pytest
 from cli_results import Run, data_of
+from cryptography.hazmat.primitives.asymmetric import ec
 from live_server import LiveServer, free_port
 
 from chains.registry import Entry
 
+PUBLIC_KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
+JWK = {**jwt.algorithms.ECAlgorithm.to_jwk(PUBLIC_KEY, as_dict=True), "kid": "one"}
 PARTS = ["settings", "data folder", "database", "Redis", "identity", "chat model", "runnables", "port"]
 from tools.registry import build_tools
 
@@ -131,6 +135,68 @@ class TestIdentity:
         monkeypatch.setenv(f"GATEHOUSE_{name}", "short")
         state, detail = found(run, "identity")
         assert (state, f"GATEHOUSE_{name}" in detail) == ("failed", True)
+
+    @pytest.mark.parametrize("name", ["issuer", "jwks_url"])
+    def test_an_issuer_that_is_down_fails(self, run: Run, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        monkeypatch.setenv(f"GATEHOUSE_{name.upper()}", "http://127.0.0.1:1/realm")
+        state, detail = found(run, "identity")
+        assert (state, "http://127.0.0.1:1/realm" in detail) == ("failed", True)
+
+    def test_an_issuer_to_sign_in_at_is_named(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, issuer: str
+    ) -> None:
+        monkeypatch.setenv("GATEHOUSE_ISSUER", issuer)
+        monkeypatch.setenv("GATEHOUSE_OIDC_CLIENT_ID", "web")
+        assert found(run, "identity") == (
+            "ok", f"tokens of {issuer} (ES256), API keys, sign-in as its client web"
+        )  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("variable", "value", "told"),
+        [
+            ("GATEHOUSE_AUDIENCE", "web", "GATEHOUSE_AUDIENCE is the GATEHOUSE_OIDC_CLIENT_ID"),
+            ("GATEHOUSE_CLAIM_TENANT_ID", "a..b", "GATEHOUSE_CLAIM_TENANT_ID"),
+            ("GATEHOUSE_ISSUER", "/plain", "does not take PKCE with S256"),
+            ("GATEHOUSE_ISSUER", "/silent", "names no endpoints for signing in"),
+        ],
+    )
+    def test_an_issuer_that_cannot_be_signed_in_at_fails(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, issuer: str, variable: str, value: str, told: str
+    ) -> None:
+        monkeypatch.setenv("GATEHOUSE_ISSUER", issuer)
+        monkeypatch.setenv("GATEHOUSE_OIDC_CLIENT_ID", "web")
+        monkeypatch.setenv(variable, issuer + value if value.startswith("/") else value)
+        state, detail = found(run, "identity")
+        assert (state, told in detail) == ("failed", True)
+
+
+class Publishing(http.server.BaseHTTPRequestHandler):
+    """Three issuers, and the keys of all."""
+
+    def do_GET(self) -> None:
+        name = self.path.removesuffix("/.well-known/openid-configuration")
+        url = f"http://{self.headers['host']}"
+        about = {"issuer": url + name, "jwks_uri": f"{url}/jwks", "authorization_endpoint": f"{url}/auth"}
+        if name != "/silent":
+            about["token_endpoint"] = f"{url}/token"
+        if name == "/plain":
+            about["code_challenge_methods_supported"] = ["plain"]  # type: ignore[assignment]
+        body = json.dumps({"keys": [JWK]} if self.path == "/jwks" else about).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def issuer() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Publishing) as issuer:
+        threading.Thread(target=issuer.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{issuer.server_port}"
+        issuer.shutdown()
 
 
 class Refusing(http.server.BaseHTTPRequestHandler):

@@ -1,6 +1,8 @@
 """What `gatehouse serve` does when the server is up, or was ended. The server itself is left out."""
 
 import asyncio
+import http.server
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,6 +38,25 @@ def nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.server.run_one", announce_one)
     monkeypatch.setattr("app.workers.run_many", lambda _settings, _workers, _listener, announce: announce())
     monkeypatch.setattr("app.cli.serve.model_at", lambda _url: "a model")
+
+
+class NotReady(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b'{"detail": "The keys are not there."}'
+        self.send_response(503)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_workers_that_wait_for_their_issuer_say_so() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), NotReady) as waiting:
+        threading.Thread(target=waiting.handle_request, daemon=True).start()
+        told = model_at(f"http://127.0.0.1:{waiting.server_port}")
+    assert told == "not ready yet: The keys are not there."
 
 
 class TestAnnouncing:

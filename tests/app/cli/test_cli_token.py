@@ -55,12 +55,16 @@ class TestRefusals:
             monkeypatch.setenv(f"GATEHOUSE_{name}", value)
         assert "is production" in failure_of(run(*OF_ALICE))
 
-    @pytest.mark.parametrize("name", ["JWT_PUBLIC_KEY_FILE", "JWKS_FILE"])
+    @pytest.mark.parametrize("name", ["JWT_PUBLIC_KEY_FILE", "JWKS_FILE", "JWKS_URL"])
     def test_where_another_issuer_has_the_private_key(
         self, run: Run, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         monkeypatch.setenv(f"GATEHOUSE_{name}", "issuer.pem")
         assert f"the issuer of GATEHOUSE_{name}" in failure_of(run(*OF_ALICE))
+
+    def test_where_the_issuer_is_on_the_network(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEHOUSE_ISSUER", "https://issuer.example")
+        assert "tokens come from https://issuer.example" in failure_of(run(*OF_ALICE))
 
     def test_where_the_server_takes_no_hs256(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GATEHOUSE_JWT_ALGORITHMS", "HS512")

@@ -57,3 +57,11 @@ class TestNotReady:
         monkeypatch.setattr(live.services.redis, "ping", hangs)
         monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
         assert self.answers(live)["detail"] == "Redis cannot be reached."
+
+    def test_without_the_keys_of_an_issuer_that_never_answered(self, serve: Serve) -> None:
+        live = serve("/chat", issuer="http://127.0.0.1:1", jwt_secret=None)
+        assert self.answers(live)["detail"] == "The issuer's keys were not fetched yet."
+        with live.client() as client:
+            assert client.get("/api/threads").status_code == 503, "a token cannot be checked"
+        with live.client({"x-api-key": live.api_key()}) as client:
+            assert client.get("/api/threads").status_code == 200
