@@ -12,9 +12,9 @@ from cli_results import Run, data_of
 from live_server import LiveServer, free_port
 
 from chains.registry import Entry
+from tools.registry import build_tools
 
 PARTS = ["settings", "data folder", "database", "Redis", "identity", "chat model", "runnables", "port"]
-from tools.registry import build_tools
 
 
 @pytest.fixture(autouse=True)
