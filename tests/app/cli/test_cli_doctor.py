@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from live_server import LiveServer, free_port
 
 from chains.registry import Entry
+from tools.registry import build_tools
 
 PUBLIC_KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
 JWK = {**jwt.algorithms.ECAlgorithm.to_jwk(PUBLIC_KEY, as_dict=True), "kid": "one"}
 PARTS = ["settings", "data folder", "database", "Redis", "identity", "chat model", "runnables", "port"]
-from tools.registry import build_tools
 
 
 @pytest.fixture(autouse=True)
