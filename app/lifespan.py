@@ -75,6 +75,7 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         issuer = await stack.enter_async_context(open_issuer(settings))
         authenticator = await open_authenticator(settings, engine, redis, issuer)
         await stack.enter_async_context(authenticator.tended())
+        check_lists(settings, entries)
         model = await stack.enter_async_context(open_chat_model(settings.chat_model))
         checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))
         stores = Stores(portfolio=PortfolioStore(engine))
@@ -89,6 +90,13 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         await stack.enter_async_context(credentials_watched(runs, holds))
         served = {entry.name: entry for entry in entries}
         yield Services(settings, served, engine, redis, authenticator, model, threads, runs)
+
+
+def check_lists(settings: Settings, entries: Sequence[registry.Entry]) -> None:
+    """Raise CannotStart when the tenants' lists name a runnable that is not served: a typing error."""
+    named = {name for names in settings.tenant_runnables.values() for name in names}
+    if unknown := sorted(named - {entry.name for entry in entries} - {"*"}):
+        raise CannotStart(f"GATEHOUSE_TENANT_RUNNABLES names what is not served: {', '.join(unknown)}")
 
 
 @asynccontextmanager

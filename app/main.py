@@ -8,6 +8,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.auth import credential_routes, key_routes, oidc_routes, signin
 from app.auth.authenticate import Authenticate
+from app.auth.offered import HideWhatIsNotOffered
 from app.lifespan import lifespan_for
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
 from app.problems import add_error_handlers
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
         summary="LangChain runnables, served to the authenticated user",
         version=version("gatehouse"),
         lifespan=lifespan_for(settings, entries),
+        openapi_url=None,  # app.serving.docs: what a caller's tenant is not offered is not in it
         docs_url=None,  # app.serving.docs: FastAPI's own page loads its assets from a CDN
         redoc_url=None,
     )
@@ -48,7 +50,9 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
 
 def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
+    names = frozenset(entry.name for entry in entries)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout=settings.body_timeout)
+    app.add_middleware(HideWhatIsNotOffered, settings=settings, names=names)
     app.add_middleware(Authenticate)
     app.add_middleware(
         CORSMiddleware,

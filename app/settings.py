@@ -144,6 +144,11 @@ class Settings(BaseSettings):
         None, description="one-time token of the sign-in link; `gatehouse serve` makes one in development"
     )
 
+    tenant_runnables: dict[str, tuple[str, ...]] = Field(
+        {}, description='runnables by tenant, as {"acme": ["chat"], "*": ["*"]}; without it every tenant is '
+        "offered all; with it, one that is not listed what `*` lists, else none",
+    )  # fmt: skip
+
     # how much a caller may use
     max_body_bytes: int = Field(1_048_576, gt=0, description="largest request body")
     body_timeout: float = Field(20, gt=0, description="seconds within which a request body must arrive")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from app.auth.dependencies import CurrentPrincipal
+from app.auth.offered import offered
 from app.auth.origin import media_type
 from app.auth.principal import Principal
 from app.errors import (
@@ -247,7 +248,8 @@ async def start(services: Services, principal: Principal, chat: ChatRequest, key
     name = chat.runnable
     if name is None and chat.thread_id is not None:
         name = (await services.threads.get(principal, chat.thread_id)).runnable
-    entry = chosen(services.entries, principal, name)
+    served = offered(services.settings, principal, services.entries)
+    entry = chosen(served, principal, name)
     try:
         value = entry.input_for(chat.query)
     except ValidationError as error:

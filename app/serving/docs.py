@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import fastapi_offline
-from fastapi import FastAPI
-from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
+from app.auth.dependencies import CurrentPrincipal
+from app.auth.offered import offered
 from app.errors import NotFound
+from app.lifespan import services_of
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 FILES = frozenset({"swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"})
@@ -48,6 +51,14 @@ def add_docs(app: FastAPI) -> None:
             "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'"
         )
         return HTMLResponse(PAGE, headers={"content-security-policy": policy})
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def document(request: Request, principal: CurrentPrincipal) -> JSONResponse:
+        services = services_of(request)
+        hidden = services.entries.keys() - offered(services.settings, principal, services.entries).keys()
+        whole = app.openapi()
+        paths = {path: item for path, item in whole["paths"].items() if path.split("/")[1] not in hidden}
+        return JSONResponse({**whole, "paths": paths})
 
     @app.get("/docs/start.js", include_in_schema=False)
     async def start() -> Response:

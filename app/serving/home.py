@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from app.auth.dependencies import CurrentPrincipal
+from app.auth.offered import offered
 from app.lifespan import services_of
 
 PAGE = """<!doctype html>
@@ -39,7 +40,8 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 async def home(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
     services = services_of(request)
-    usable = [entry for entry in services.entries.values() if principal.may(entry.required_scope)]
+    entries = offered(services.settings, principal, services.entries)
+    usable = [entry for entry in entries.values() if principal.may(entry.required_scope)]
     items = [
         ITEM.format(path=entry.path, name=entry.name, description=escape(entry.description))
         for entry in usable

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.auth.dependencies import CurrentPrincipal
+from app.auth.offered import offered
 from app.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
 from app.lifespan import services_of
 from app.threads.models import MessagePage, Thread, ThreadPage
@@ -51,7 +52,8 @@ async def list_threads(
 async def begin_thread(request: Request, principal: CurrentPrincipal, new: NewThread) -> Thread:
     """Begin a thread, that runs can then be started in."""
     services = services_of(request)
-    runnable = served_name(services.runs.runnables, new.runnable)
+    served = {path.removeprefix("/"): path for path in services.runs.runnables}
+    runnable = served_name(offered(services.settings, principal, served), new.runnable)
     return await services.threads.create(principal, runnable, new.title or "")
 
 
@@ -87,9 +89,9 @@ async def list_messages(
     return await services_of(request).threads.messages(principal, thread_id, limit, cursor)
 
 
-def served_name(runnables: Mapping[str, Any], name: str | None) -> str:
+def served_name(served: Mapping[str, Any], name: str | None) -> str:
     """Return the name of a runnable that is served, or of the first. Raises NotFound."""
-    path = next(iter(runnables), None) if name is None else f"/{name.removeprefix('/')}"
-    if path is None or path not in runnables:
+    found = next(iter(served), None) if name is None else name.removeprefix("/")
+    if found is None or found not in served:
         raise NotFound("There is no such runnable.")
-    return path.removeprefix("/")
+    return found

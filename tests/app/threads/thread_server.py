@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -20,6 +20,7 @@ from app.problems import add_error_handlers
 from app.runs.engine import RunEngine
 from app.runs.limits import EngineSettings
 from app.runs.tending import open_runs
+from app.settings import Settings
 from app.threads.history import ThreadHistory
 from app.threads.routes import router
 from app.threads.store import ThreadStore
@@ -31,6 +32,7 @@ class Parts:
 
     threads: ThreadStore
     runs: RunEngine
+    settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
 
 
 class SignedIn:
