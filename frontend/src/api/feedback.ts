@@ -1,0 +1,18 @@
+import { get, json } from "@/api/http";
+
+export type Score = "up" | "down";
+
+export interface Feedback {
+  run_id: string;
+  score: Score;
+  comment: string;
+}
+
+/** Stores the caller's opinion of a run's answer; a later one replaces it. */
+export const giveFeedback = (runId: string, score: Score, comment: string) =>
+  json<Feedback>("PUT", `/api/feedback/${runId}`, { score, comment });
+
+export const withdrawFeedback = (runId: string) => json<undefined>("DELETE", `/api/feedback/${runId}`);
+
+export const listFeedback = async (threadId: string, signal?: AbortSignal) =>
+  (await get<{ items: Feedback[] }>(`/api/feedback?thread_id=${encodeURIComponent(threadId)}`, signal)).items;

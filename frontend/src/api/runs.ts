@@ -1,0 +1,41 @@
+import type { ServerEvent, Stream, Usage } from "@/api/events";
+import { get, json, send } from "@/api/http";
+import { runEventsOf } from "@/api/received";
+import type { ProblemBody } from "@/api/problem";
+
+export interface RunState {
+  run_id: string;
+  thread_id: string | null;
+  state: "running" | "completed" | "failed" | "cancelled";
+  text: string;
+  last_event_id: string;
+  usage: Usage;
+  problem: ProblemBody | null;
+}
+
+export const readRun = (runId: string, signal?: AbortSignal) => get<RunState>(`/api/runs/${runId}`, signal);
+
+/** Stops the run now; what came is kept. */
+export const cancelRun = (runId: string) => json<RunState>("POST", `/api/runs/${runId}/cancel`);
+
+/** Yields the run's events after `lastId`, or all of them. Raises Problem, with 404 for a run that is gone. */
+export async function* joinRun(runId: string, lastId: string | undefined, signal: AbortSignal): Stream {
+  const headers = { accept: "text/event-stream", ...(lastId && { "last-event-id": lastId }) };
+  const response = await send(`/api/runs/${runId}/stream`, { headers, signal });
+  if (response.status === 204) {
+    for (const event of closing(await readRun(runId, signal))) yield { event };
+  } else {
+    yield* runEventsOf(response);
+  }
+}
+
+/** Returns the last events of a run that has ended, as its state tells them. */
+export function closing(run: RunState): ServerEvent[] {
+  if (run.state === "running") return [];
+  const ended: ServerEvent = { type: "end", status: run.state };
+  if (run.problem) {
+    return [{ type: "error", content: run.problem.detail ?? "The run failed.", problem: run.problem }, ended];
+  }
+  if (run.state !== "completed") return [ended];
+  return [{ type: "complete", content: run.text, usage: run.usage, duration_ms: 0 }, ended];
+}
