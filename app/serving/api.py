@@ -22,9 +22,10 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import Services, services_of
-from app.runs.engine import Multitask, Started
+from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
+from app.runs.turns import Multitask
 from app.serving import sse
 from app.serving.leaving import while_connected
 from chains.registry import Entry
@@ -48,7 +49,7 @@ class ChatRequest(BaseModel):
     query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
     thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
     runnable: Name | None = Field(
-        None, description="the runnable's name; by default the first that is served"
+        None, description="the runnable's name; by default that of the thread, or the first that is served"
     )
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
@@ -242,7 +243,10 @@ def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) 
 
 async def start(services: Services, principal: Principal, chat: ChatRequest, key: str | None) -> Started:
     """Start a run in its thread, or in a new one. Raises ApiError."""
-    entry = chosen(services.entries, principal, chat.runnable)
+    name = chat.runnable
+    if name is None and chat.thread_id is not None:
+        name = (await services.threads.get(principal, chat.thread_id)).runnable
+    entry = chosen(services.entries, principal, name)
     try:
         value = entry.input_for(chat.query)
     except ValidationError as error:

@@ -80,9 +80,9 @@ class Replica:
 
     async def crash(self) -> None:
         """Be gone without a word, as after SIGKILL: nothing is written, released or handed over."""
-        self.engine.writer._pending.clear()
+        self.engine.conductor.writer._pending.clear()
         await stopped(self.tasks)
-        await stopped(self.engine.tasks)
+        await stopped(self.engine.conductor.tasks)
 
     async def pause(self) -> None:
         """Do nothing for the runs any more, as after SIGSTOP, though what is in memory stays."""

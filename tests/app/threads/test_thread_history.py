@@ -10,8 +10,8 @@ from thread_callers import principal
 
 from app.auth.principal import Principal
 from app.errors import Conflict, NotFound
-from app.runs.engine import History
 from app.runs.events import AgentAction, Event, Restart, Start, ToolEnd, ToolStart, Usage
+from app.runs.history import History
 from app.runs.records import RunRecord, State
 from app.threads.history import ThreadHistory, said, tool_calls
 from app.threads.models import Message, ToolCall
