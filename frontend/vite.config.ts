@@ -1,6 +1,6 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { compressed } from "./compressed";
+import { compressed } from "./compressed.ts";
 
 // `npm run dev` serves the client with hot reload and passes the rest to a Gatehouse on its usual port
 const SERVER = process.env.GATEHOUSE_URL ?? "http://127.0.0.1:8000";

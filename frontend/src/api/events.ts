@@ -1,10 +1,7 @@
 import type { ProblemBody } from "@/api/problem";
+import type { components } from "@/api/schema";
 
-export interface Usage {
-  input_tokens: number;
-  output_tokens: number;
-  total_tokens: number;
-}
+export type Usage = components["schemas"]["Usage"];
 
 export type Status = "completed" | "failed" | "cancelled";
 
@@ -42,15 +39,7 @@ export interface Question {
 }
 
 /** A runnable as /api/runnables lists it. */
-export interface Runnable {
-  name: string;
-  path: string;
-  description: string;
-  /** The field of the input that takes what a person says; null when there is no single one. */
-  input_field: string | null;
-  /** What an answer is: text, a message (an agent's, with tools) or data of a schema. */
-  output: "text" | "message" | "data";
-}
+export type Runnable = components["schemas"]["UsableRunnable"];
 
 /** One way of asking: yields the run's events until `end`, or less when the connection breaks. */
 export type Transport = (question: Question, signal: AbortSignal) => Stream;

@@ -1,10 +1,7 @@
-import type { Runnable } from "@/api/events";
 import { get } from "@/api/http";
+import type { components } from "@/api/schema";
 
 /** What the caller may use, and which chat model answers. */
-export interface Served {
-  model: string;
-  items: Runnable[];
-}
+export type Usable = components["schemas"]["UsableRunnables"];
 
-export const listRunnables = (signal?: AbortSignal) => get<Served>("/api/runnables", signal);
+export const listRunnables = (signal?: AbortSignal) => get<Usable>("/api/runnables", signal);

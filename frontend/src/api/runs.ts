@@ -1,17 +1,10 @@
-import type { ServerEvent, Stream, Usage } from "@/api/events";
+import type { ServerEvent, Stream } from "@/api/events";
 import { get, json, send } from "@/api/http";
-import { runEventsOf } from "@/api/received";
 import type { ProblemBody } from "@/api/problem";
+import { runEventsOf } from "@/api/received";
+import type { components } from "@/api/schema";
 
-export interface RunState {
-  run_id: string;
-  thread_id: string | null;
-  state: "running" | "completed" | "failed" | "cancelled";
-  text: string;
-  last_event_id: string;
-  usage: Usage;
-  problem: ProblemBody | null;
-}
+export type RunState = components["schemas"]["RunState"];
 
 export const readRun = (runId: string, signal?: AbortSignal) => get<RunState>(`/api/runs/${runId}`, signal);
 
@@ -34,7 +27,8 @@ export function closing(run: RunState): ServerEvent[] {
   if (run.state === "running") return [];
   const ended: ServerEvent = { type: "end", status: run.state };
   if (run.problem) {
-    return [{ type: "error", content: run.problem.detail ?? "The run failed.", problem: run.problem }, ended];
+    const problem: ProblemBody = run.problem;
+    return [{ type: "error", content: problem.detail ?? "The run failed.", problem }, ended];
   }
   if (run.state !== "completed") return [ended];
   return [{ type: "complete", content: run.text, usage: run.usage, duration_ms: 0 }, ended];

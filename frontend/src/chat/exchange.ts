@@ -73,3 +73,5 @@ export const textOfAnswer = (answer: Answer): string =>
 const ENDED = new Set<AnswerState>(["complete", "stopped", "failed"]);
 
 export const isOver = (answer: Answer): boolean => ENDED.has(answer.state);
+
+export const goesOn = (answer: Answer): boolean => !isOver(answer) && answer.state !== "signed-out";

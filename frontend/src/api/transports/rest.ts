@@ -1,12 +1,8 @@
-import type { Question, Stream, Usage } from "@/api/events";
+import type { Question, Stream } from "@/api/events";
 import { json } from "@/api/http";
+import type { components } from "@/api/schema";
 
-interface Answer {
-  response: string;
-  run_id: string;
-  thread_id: string | null;
-  usage: Usage;
-}
+type Answer = components["schemas"]["ChatResponse"];
 
 /** The whole answer as JSON: `POST /api/chat`. It comes as one token. */
 export async function* rest(question: Question, signal: AbortSignal): Stream {
