@@ -1,3 +1,5 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Plugin } from "vite";
 
@@ -8,12 +10,14 @@ export function compressed(): Plugin {
   return {
     name: "compressed",
     apply: "build",
-    generateBundle(_options, bundle) {
-      for (const [fileName, file] of Object.entries(bundle)) {
-        if (!COMPRESSIBLE.test(fileName)) continue;
-        const source = gzipSync(file.type === "chunk" ? file.code : file.source, { level: 9 });
-        this.emitFile({ type: "asset", fileName: `${fileName}.gz`, source });
-      }
+    // of the written files: Vite changes scripts after the last plugin has seen the bundle
+    async writeBundle({ dir }, bundle) {
+      const names = Object.keys(bundle).filter((name) => COMPRESSIBLE.test(name));
+      await Promise.all(names.map((name) => compress(join(dir ?? "dist", name))));
     },
   };
+}
+
+async function compress(file: string): Promise<void> {
+  await writeFile(`${file}.gz`, gzipSync(await readFile(file), { level: 9 }));
 }

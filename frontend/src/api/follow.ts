@@ -29,6 +29,7 @@ async function* followFrom(first: Stream, place: Place, signal: AbortSignal): As
   let stream = first;
   let pause = FIRST_PAUSE;
   for (;;) {
+    let loss: unknown;
     try {
       for await (const item of stream) {
         pause = FIRST_PAUSE;
@@ -38,9 +39,10 @@ async function* followFrom(first: Stream, place: Place, signal: AbortSignal): As
       }
     } catch (error) {
       if (signal.aborted || !isLoss(error)) throw error;
+      loss = error;
     }
     signal.throwIfAborted();
-    if (!place.runId) throw new Interrupted();
+    if (!place.runId) throw new Interrupted(loss);
     yield { type: "reconnecting", seconds: pause };
     await waited(pause, signal);
     pause = Math.min(pause * 2, LONGEST_PAUSE);

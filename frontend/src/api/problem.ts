@@ -35,8 +35,8 @@ export class Problem extends Error {
 
 /** The stream broke off before the server could say which run it is: nothing can be joined. */
 export class Interrupted extends Error {
-  constructor() {
-    super("The connection broke off before an answer began. Send it again.");
+  constructor(cause?: unknown) {
+    super("The connection broke off before an answer began. Send it again.", { cause });
     this.name = "Interrupted";
   }
 }
