@@ -21,6 +21,7 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
 
   const onEnd = useCallback(() => {
     void queries.invalidateQueries({ queryKey: ["messages", threadId], refetchType: "none" });
+    void queries.invalidateQueries({ queryKey: ["thread", threadId] });
     void queries.invalidateQueries({ queryKey: ["threads"] });
     void queries.invalidateQueries({ queryKey: ["me"] });
   }, [queries, threadId]);
