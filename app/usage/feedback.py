@@ -1,5 +1,6 @@
 """What users think of answers, as it is stored."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from app.errors import NotFound
 from app.threads.store import storable
 from app.threads.tables import messages, threads
 from app.usage.feedback_table import feedback
+from tools.tenancy import tenant_transaction
 
 Score = Literal["up", "down"]
 
@@ -47,6 +49,9 @@ class FeedbackStore:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
+    def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
+        return tenant_transaction(self._engine, principal.tenant_id)
+
     async def judged(self, principal: Principal, run_id: str) -> Judged | None:
         """Return the caller's run as the messages of a thread know it, or None."""
         query = (
@@ -56,7 +61,7 @@ class FeedbackStore:
             .where(messages.c.tenant_id == principal.tenant_id, messages.c.user_id == principal.user_id)
             .limit(1)
         )
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             row = (await connection.execute(query)).one_or_none()
         return row and Judged(run_id, row.thread_id, row.runnable)
 
@@ -64,10 +69,10 @@ class FeedbackStore:
         """Store the caller's opinion of a run in place of an earlier one. Raises NotFound."""
         values = {"score": score, "comment": storable(comment), "updated_at": datetime.now(UTC)}
         try:
-            async with self._engine.begin() as connection:
+            async with self._transaction(principal) as connection:
                 return await _put(connection, principal, judged, values)
         except IntegrityError:  # another request of the caller was first, or the thread is gone
-            async with self._engine.begin() as connection:
+            async with self._transaction(principal) as connection:
                 return await _changed(connection, principal, judged.run_id, values)
 
     async def of_thread(self, principal: Principal, thread_id: str) -> list[Feedback]:
@@ -77,12 +82,12 @@ class FeedbackStore:
             .where(_owned(principal), feedback.c.thread_id == thread_id)
             .order_by(feedback.c.created_at, feedback.c.run_id)
         )
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             return [Feedback.model_validate(row) for row in await connection.execute(query)]
 
     async def withdraw(self, principal: Principal, run_id: str) -> None:
         """Erase the caller's feedback on a run. Raises NotFound when there is none."""
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             erased = await connection.execute(delete(feedback).where(_of_run(principal, run_id)))
         if not erased.rowcount:
             raise NotFound("There is no feedback on such a run.")

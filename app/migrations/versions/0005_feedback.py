@@ -1,4 +1,4 @@
-"""Feedback on answers.
+"""Feedback on answers, with row-level security as the other tables of tenants have.
 
 Revision ID: 0005
 """
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -31,6 +31,13 @@ def upgrade() -> None:
         sa.CheckConstraint("score IN ('up', 'down')", name="ck_feedback_score"),
     )
     op.create_index("ix_feedback_thread_id", "feedback", ["thread_id"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE feedback ENABLE ROW LEVEL SECURITY")
+        op.execute("ALTER TABLE feedback FORCE ROW LEVEL SECURITY")
+        op.execute(
+            "CREATE POLICY of_tenant ON feedback "
+            "USING (tenant_id = current_setting('gatehouse.tenant', true))"
+        )
 
 
 def downgrade() -> None:

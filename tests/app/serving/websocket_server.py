@@ -45,12 +45,14 @@ class Threads:
     def __init__(self) -> None:
         self.owners: dict[str, str] = {}
 
-    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
-        thread_id = f"thread-{len(self.owners) + 1}"
-        self.owners[thread_id] = principal.user_id
-        return thread_id
+    async def get(self, principal: Principal, thread_id: str) -> Any:
+        if self.owners.get(thread_id) != principal.user_id:
+            raise NotFound("There is no such thread.")
+        return SimpleNamespace(runnable="chat")
 
     async def begin(self, run: RunRecord) -> None:
+        if run.opens_thread:
+            self.owners[run.thread_id or ""] = run.principal.user_id
         if self.owners.get(run.thread_id or "") != run.principal.user_id:
             raise NotFound("There is no such thread.")
 
@@ -219,7 +221,9 @@ async def serving(
     runnables = {entry.path: entry.factory(None) for entry in entries.values()}  # type: ignore[arg-type]
     store = FakeAsyncRedis(server=redis or FakeServer())
     async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
-        services = SimpleNamespace(settings=Settings(_env_file=None, **settings), entries=entries, runs=runs)
+        services = SimpleNamespace(
+            settings=Settings(_env_file=None, **settings), entries=entries, runs=runs, threads=threads
+        )
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
         async with listening(app) as (port, tasks):
             yield Server(port, runs, threads, script, tasks)
