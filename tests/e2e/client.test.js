@@ -4,7 +4,7 @@ import { after, afterEach, before, describe, it } from "node:test";
 import { launch } from "./browser.js";
 import { answer, barriers, BASE, begin, counted, say, shot, signIn, visit, whole } from "./visitor.js";
 
-const LONG = "[tokens 120] [delay 0.03]";
+const LONG = "[delay 0.03] [tokens 120]";
 
 describe("the web client", () => {
   let browser, context, page, troubles;
@@ -72,7 +72,7 @@ describe("the web client", () => {
   });
 
   it("stops with Esc and keeps what came", async () => {
-    await begin(page, "chat", "[tokens 2000] [delay 0.02]");
+    await begin(page, "chat", "[delay 0.02] [tokens 2000]");
     await page.getByText("t5 t6").first().waitFor();
     await page.keyboard.press("Escape");
     const text = await whole(page, "stopped");
@@ -82,7 +82,7 @@ describe("the web client", () => {
   });
 
   it("reads on after a reload in the middle, without a lost or repeated token", async () => {
-    await begin(page, "chat", "[tokens 150] [delay 0.03]");
+    await begin(page, "chat", "[delay 0.03] [tokens 150]");
     await page.getByText("t10 t11").first().waitFor();
     await page.reload();
     await page.locator(".answer.streaming").waitFor();
@@ -90,7 +90,7 @@ describe("the web client", () => {
   });
 
   it("shows a second tab the same stream", async () => {
-    await begin(page, "chat", "[tokens 150] [delay 0.03]");
+    await begin(page, "chat", "[delay 0.03] [tokens 150]");
     await page.getByText("t5 t6").first().waitFor();
     const second = await context.newPage();
     await second.goto(page.url());
@@ -103,7 +103,7 @@ describe("the web client", () => {
     await begin(page, "chat", "[say First.]");
     await whole(page);
     await say(page, "[say Second.]");
-    await page.getByText("Second.", { exact: true }).waitFor();
+    await page.locator(".answer").nth(1).getByText("Second.", { exact: true }).waitFor();
     await page.reload();
     assert.deepEqual(await page.locator(".answer.complete .markdown").allInnerTexts(), ["First.", "Second."]);
   });
@@ -184,7 +184,7 @@ describe("the web client", () => {
     await page.getByRole("dialog").waitFor({ state: "detached" });
     assert.equal(await page.getByLabel("Your message").inputValue(), "[say After.]");
     await page.getByRole("button", { name: "Send" }).click();
-    await page.getByText("After.", { exact: true }).waitFor();
+    await answer(page).getByText("After.", { exact: true }).waitFor();
     troubles.splice(0); // the browser's own words on the 401s
   });
 
@@ -196,8 +196,8 @@ describe("the web client", () => {
 
   it("compares the transports", async () => {
     await page.goto(`${BASE}/transports`);
-    await page.getByLabel("Question").fill("[tokens 40] [delay 0.01]");
-    await page.getByRole("button", { name: "Compare" }).click();
+    await page.getByLabel("Question").fill("[delay 0.01] [tokens 40]");
+    await page.getByRole("button", { name: "Compare", exact: true }).click();
     await page.locator(".lap.done").nth(4).waitFor();
     assert.equal(await page.locator(".lap.failed").count(), 0);
     await shot(page, "transports");

@@ -24,15 +24,14 @@ describe("in the browser", () => {
   it("is signed in by the one-time link", async () => {
     await page.goto(process.env.GATEHOUSE_LINK);
     await page.waitForURL(`${BASE}/`);
-    await page.getByText("Alice Martin").waitFor();
-    await page.screenshot({ path: `${ARTEFACTS}/home.png` });
+    await page.getByText("Who should answer?").waitFor();
   });
 
   it("cannot use the link a second time", async () => {
     const other = await (await browser.newContext()).newPage();
     await other.goto(process.env.GATEHOUSE_LINK);
     await other.waitForLoadState("networkidle");
-    assert.doesNotMatch(await other.textContent("body"), /Alice/);
+    assert.match(await other.textContent("body"), /was used before/);
     await other.context().close();
   });
 
@@ -68,6 +67,7 @@ describe("in the browser", () => {
 
   it("signs out", async () => {
     await page.goto(`${BASE}/`);
+    await page.locator(".account summary").click();
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.waitForURL(/\/signin/);
     await page.goto(`${BASE}/`);
