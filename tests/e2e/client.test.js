@@ -105,6 +105,7 @@ describe("the web client", () => {
     await say(page, "[say Second.]");
     await page.locator(".answer").nth(1).getByText("Second.", { exact: true }).waitFor();
     await page.reload();
+    await page.locator(".answer.complete .markdown").nth(1).waitFor();
     assert.deepEqual(await page.locator(".answer.complete .markdown").allInnerTexts(), ["First.", "Second."]);
   });
 

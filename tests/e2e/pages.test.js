@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { ARTEFACTS, launch, watched } from "./browser.js";
+import { meOrAlice } from "./visitor.js";
 
 const BASE = process.env.GATEHOUSE_URL;
 
@@ -11,6 +12,7 @@ describe("in the browser", () => {
   before(async () => {
     browser = await launch();
     page = await browser.newPage();
+    await page.route("**/api/me", meOrAlice);
     troubles = watched(page, BASE);
   });
   after(() => browser.close());
@@ -39,7 +41,7 @@ describe("in the browser", () => {
     await page.goto(`${BASE}/chat/playground/`);
     const box = page.getByRole("textbox").first();
     await box.waitFor();
-    await box.fill("[tokens 60] [delay 0.05]");
+    await box.fill("[delay 0.05] [tokens 60]");
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByText("t1 t2 t3").first().waitFor();
     assert.equal(await page.getByText("t59 t60").count(), 0, "it came in one piece");

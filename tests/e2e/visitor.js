@@ -19,7 +19,7 @@ export async function visit(browser, { base = BASE, key = process.env.GATEHOUSE_
 }
 
 // A server without this route answers 404, which the client bears and the browser notes as an error.
-async function meOrAlice(route) {
+export async function meOrAlice(route) {
   const response = await route.fetch();
   if (response.status() !== 404) return route.fulfill({ response });
   const limits = [{ name: "requests", limit: 60, remaining: 52, reset_seconds: 41 }];

@@ -22,14 +22,18 @@ export async function* joinRun(runId: string, lastId: string | undefined, signal
   }
 }
 
-/** Returns the last events of a run that has ended, as its state tells them. */
+/**
+ * Returns the last events of a run that has ended, as its state tells them. Its text comes with them: a stream
+ * that fails drops what it had not handed out yet.
+ */
 export function closing(run: RunState): ServerEvent[] {
   if (run.state === "running") return [];
   const ended: ServerEvent = { type: "end", status: run.state };
-  if (run.problem) {
-    const problem: ProblemBody = run.problem;
-    return [{ type: "error", content: problem.detail ?? "The run failed.", problem }, ended];
+  if (run.state === "completed") {
+    return [{ type: "complete", content: run.text, usage: run.usage, duration_ms: 0 }, ended];
   }
-  if (run.state !== "completed") return [ended];
-  return [{ type: "complete", content: run.text, usage: run.usage, duration_ms: 0 }, ended];
+  const text: ServerEvent = { type: "gap", content: "", text: run.text };
+  const problem: ProblemBody | null = run.problem;
+  if (!problem) return [text, ended];
+  return [text, { type: "error", content: problem.detail ?? "The run failed.", problem }, ended];
 }

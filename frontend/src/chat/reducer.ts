@@ -21,7 +21,7 @@ function step(answer: Answer, event: RunEvent, now: number): Answer {
     case "restart":
       return { ...answer, state: "streaming", parts: [], restarts: answer.restarts + 1, pause: null };
     case "gap":
-      return came(answer, [{ kind: "text", text: event.text }], now);
+      return came(answer, settled(answer, event.text), now);
     case "replay":
       return { ...answer, parts: [], restarts: 0, pace: anew(answer.pace) };
     case "reconnecting":
