@@ -32,7 +32,7 @@ export const ToolStep = memo(function ToolStep({ part, running }: { part: ToolPa
           )}
         </div>
       </details>
-      {series.length > 0 && <SeriesView series={series} title={words(tool)} />}
+      {series.length > 0 && <SeriesView series={series} title={series.map(({ name }) => name).join(", ")} />}
     </div>
   );
 });
