@@ -6,9 +6,9 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test check e2e chaos bench lock format clean
+.PHONY: run test check e2e chaos bench frontend frontend-if-node types lock format clean
 
-run: $(VENV)/.runtime  ## start Gatehouse with its embedded defaults
+run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
 	@$(BIN)/gatehouse demo seed --quiet
 	@exec $(BIN)/gatehouse serve
@@ -23,8 +23,20 @@ check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/lock.py --check
 
-e2e: $(VENV)/.dev tests/e2e/node_modules  ## JavaScript clients and a real browser
+e2e: $(VENV)/.dev tests/e2e/node_modules frontend  ## JavaScript clients, the web client and a real browser
+	cd frontend && npm run --silent check
 	$(BIN)/python -m pytest -m e2e $(ARGS)
+
+frontend: frontend/dist/.built  ## build the web client, which the server then shows at /
+
+# without Node, or when the build fails, the server shows its list of runnables instead
+frontend-if-node:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory frontend || \
+	  echo "The web client could not be built (see above). Gatehouse serves its API and playgrounds all the same."; fi
+
+types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's types from the API anew
+	$(BIN)/python -m app.cli.openapi > frontend/openapi.json
+	cd frontend && npm run --silent types
 
 chaos: $(VENV)/.dev  ## kill and pause replicas under 600 runs, and write bench/results/chaos.md
 	$(BIN)/python -m tests.chaos --write $(ARGS)
@@ -40,7 +52,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) tests/e2e/node_modules tests/oidc/node_modules .mypy_cache .ruff_cache .pytest_cache .coverage
+	rm -rf $(VENV) tests/e2e/node_modules tests/oidc/node_modules frontend/node_modules frontend/dist \
+	  .mypy_cache .ruff_cache .pytest_cache .coverage
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Gatehouse needs Python 3.11 or newer, this is %d.%d: make PYTHON=python3.12 …" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
@@ -59,4 +72,12 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 tests/e2e/node_modules: tests/e2e/package-lock.json
 	cd tests/e2e && npm ci --no-audit --no-fund
+	@touch $@
+
+frontend/node_modules/.installed: frontend/package-lock.json
+	cd frontend && npm ci --no-audit --no-fund --loglevel=error --fetch-retries=1
+	@touch $@
+
+frontend/dist/.built: frontend/node_modules/.installed $(shell find frontend/src -type f) frontend/index.html frontend/vite.config.ts frontend/compressed.ts
+	cd frontend && npm run --silent build -- --logLevel=warn
 	@touch $@

@@ -12,10 +12,11 @@ from app.auth.offered import HideWhatIsNotOffered
 from app.lifespan import lifespan_for
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
 from app.problems import add_error_handlers
-from app.serving import api, docs, health, home, websocket
+from app.serving import api, docs, health, home, home_client, runnables, websocket
 from app.serving.langserve import add_langserve_routes
 from app.settings import Settings
 from app.threads import routes as threads
+from app.usage import feedback_routes as feedback
 from chains.registry import REGISTRY, Entry, check
 
 
@@ -37,8 +38,11 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     app.include_router(signin.router)
     app.include_router(oidc_routes.router)
     app.include_router(home.router)
+    app.include_router(home_client.router)
     app.include_router(api.router)
+    app.include_router(runnables.router)
     app.include_router(threads.router)
+    app.include_router(feedback.router)
     app.include_router(key_routes.router)
     app.include_router(credential_routes.router)
     app.include_router(websocket.router)

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field(
         "127.0.0.1", description="addresses whose X-Forwarded-* headers count, separated by commas"
     )
+    frontend_dir: Path | None = Field(
+        None, description="folder of the web client's build; by default frontend/dist of the checkout"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
 
     # where data is kept

@@ -56,12 +56,16 @@ class Entry:
     def required_scope(self) -> str:
         return self.scope or f"runnable:{self.name}"
 
-    def input_for(self, query: str) -> dict[str, Any]:
-        """Return the input that says `query`: in the field `input`, or in the only required field."""
+    @property
+    def spoken_field(self) -> str | None:
+        """The input's field that takes what a person says; None when there is no single one."""
         fields = self.input_type.model_fields
         required = [name for name, field in fields.items() if field.is_required()]
-        name = "input" if "input" in fields else required[0] if len(required) == 1 else ""
-        return self.plain({name: query})
+        return "input" if "input" in fields else required[0] if len(required) == 1 else None
+
+    def input_for(self, query: str) -> dict[str, Any]:
+        """Return the input that says `query`: in the field `input`, or in the only required field."""
+        return self.plain({self.spoken_field or "": query})
 
     def plain(self, value: Any) -> dict[str, Any]:
         """Return an input as the runnable gets it: what a run is stored and made again from, so JSON."""
@@ -85,7 +89,10 @@ REGISTRY: tuple[Entry, ...] = (
     ),
 )
 
-RESERVED = frozenset({"api", "auth", "docs", "livez", "metrics", "openapi.json", "readyz", "signin", "ws"})
+RESERVED = frozenset({
+    "api", "assets", "auth", "docs", "livez", "metrics", "openapi.json", "readyz", "signin", "threads",
+    "transports", "ws",
+})  # fmt: skip
 
 
 class BadRegistry(Exception):

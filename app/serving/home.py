@@ -1,13 +1,14 @@
-"""The page at /: what is served, and where to try it."""
+"""The page at /: the web client, or without a build of it a list of what is served."""
 
 from html import escape
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from app.auth.dependencies import CurrentPrincipal
 from app.auth.offered import offered
 from app.lifespan import services_of
+from app.serving.home_client import page_of
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -38,7 +39,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-async def home(request: Request, principal: CurrentPrincipal) -> HTMLResponse:
+async def home(request: Request, principal: CurrentPrincipal) -> Response:
+    if client := await page_of(request):
+        return client
     services = services_of(request)
     entries = offered(services.settings, principal, services.entries)
     usable = [entry for entry in entries.values() if principal.may(entry.required_scope)]

@@ -20,6 +20,8 @@ from app.errors import InvalidCredential
 from app.migrations.target import TARGET
 from app.threads.store import ThreadStore
 from app.threads.tables import messages, threads
+from app.usage.feedback import FeedbackStore, Judged
+from app.usage.feedback_table import feedback
 from tools.caller import Caller
 from tools.portfolio.seed import seed
 from tools.portfolio.store import PortfolioStore
@@ -30,7 +32,7 @@ READER = "gatehouse_reader"  # a role that owns nothing, with every right on eve
 TENANT_TABLES = [
     table for metadata in TARGET for table in metadata.sorted_tables if "tenant_id" in table.columns
 ]
-FILLED = (api_keys, threads, messages, accounts, holdings)
+FILLED = (api_keys, threads, messages, accounts, holdings, feedback)
 
 
 def principal(tenant_id: str, user_id: str) -> Principal:
@@ -47,6 +49,8 @@ async def fill(url: str) -> None:
         await keys.create(tenant_id=tenant, user_id=user)
         thread = await store.create(principal(tenant, user), "chat", f"of {user}")
         await store.begin(principal(tenant, user), thread.id, f"run-of-{user}", "Hello")
+        judged = Judged(f"run-of-{user}", thread.id, "chat")
+        await FeedbackStore(engine).put(principal(tenant, user), judged, "up", "")
     await engine.dispose()
 
 

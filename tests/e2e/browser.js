@@ -20,7 +20,9 @@ export const launch = () =>
 // Every console error and failed request of the page, and every request that leaves the server.
 export const watched = (page, base) => {
   const troubles = [];
-  page.on("console", (message) => message.type() === "error" && troubles.push(`console: ${message.text()}`));
+  page.on("console", (message) => {
+    if (message.type() === "error") troubles.push(`console: ${message.text()} ${message.location().url}`);
+  });
   page.on("pageerror", (error) => troubles.push(`page: ${error.message}`));
   page.on("request", (request) => {
     const url = request.url();

@@ -102,7 +102,14 @@ def serving(
     shutil.copy(database, folder / "gatehouse.db")
     settings = Settings(
         _env_file=None,
-        **{"model": "scripted", "data_dir": folder, "jwt_secret": JWT_SECRET, "drain_seconds": 1, **changes},
+        **{
+            "model": "scripted",
+            "data_dir": folder,
+            "jwt_secret": JWT_SECRET,
+            "drain_seconds": 1,
+            "frontend_dir": folder / "no-client",  # whether or not somebody has built it here
+            **changes,
+        },
     )
     with running(create_app(settings, registry), settings) as live:
         yield live

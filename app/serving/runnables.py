@@ -1,0 +1,66 @@
+"""What the registry serves and the caller may use, for clients that let a person choose."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel, Field
+
+from app.auth.dependencies import CurrentPrincipal
+from app.errors import Unauthenticated
+from app.lifespan import services_of
+from chains.registry import Entry
+
+Output = Literal["text", "message", "data"]
+
+
+class UsableRunnable(BaseModel):
+    """A runnable, and how a client says something to it."""
+
+    name: str = Field(examples=["agent"])
+    path: Annotated[str, Field(description="LangServe's routes are under it", examples=["/agent"])]
+    description: str
+    input_field: str | None = Field(
+        description="the field of its input that takes what a person says; null when there is no single one",
+        examples=["input"],
+    )
+    output: Output = Field(
+        description="text; a message, as of an agent that uses tools; or data of a schema",
+        examples=["message"],
+    )
+
+    @classmethod
+    def of(cls, entry: Entry) -> "UsableRunnable":
+        return cls(
+            name=entry.name,
+            path=entry.path,
+            description=entry.description,
+            input_field=entry.spoken_field,
+            output=output_of(entry.output_type),
+        )
+
+
+class UsableRunnables(BaseModel):
+    """What the caller may use, in the registry's order. `model` names the chat model that answers."""
+
+    model: str = Field(examples=["gpt-5-mini"])
+    items: list[UsableRunnable]
+
+
+router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schema())
+
+
+@router.get("/runnables")
+async def list_runnables(request: Request, principal: CurrentPrincipal) -> UsableRunnables:
+    """The runnables that the caller may use."""
+    services = services_of(request)
+    usable = [entry for entry in services.entries.values() if principal.may(entry.required_scope)]
+    return UsableRunnables(model=services.model.label, items=[UsableRunnable.of(entry) for entry in usable])
+
+
+def output_of(output_type: Any) -> Output:
+    """Return what kind of answer a runnable with this output type gives."""
+    if output_type is str:
+        return "text"
+    is_message = isinstance(output_type, type) and issubclass(output_type, BaseMessage)
+    return "message" if is_message else "data"

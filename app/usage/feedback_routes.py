@@ -1,0 +1,74 @@
+"""The routes of feedback: say what one thinks of an answer, read it again, take it back."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.auth.dependencies import CurrentPrincipal
+from app.auth.principal import Principal
+from app.errors import InvalidInput, NotFound, Unauthenticated
+from app.lifespan import Services, services_of
+from app.usage.feedback import Feedback, FeedbackStore, Judged, Score
+
+router = APIRouter(
+    prefix="/api/feedback",
+    tags=["feedback"],
+    responses={**Unauthenticated.schema(), **InvalidInput.schema()},
+)
+
+# in one spelling only, as everywhere; a longer or stranger text never reaches the database
+RunId = Annotated[str, Path(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+
+
+class Opinion(BaseModel):
+    """What the caller thinks of an answer."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    score: Score
+    comment: str = Field("", max_length=4000, examples=["The figures are last year's."])
+
+
+class FeedbackList(BaseModel):
+    """Feedback, the oldest first."""
+
+    items: list[Feedback]
+
+
+@router.get("")
+async def list_feedback(
+    request: Request,
+    principal: CurrentPrincipal,
+    thread_id: Annotated[str, Query(max_length=64, description="the thread whose runs it is about")],
+) -> FeedbackList:
+    """The caller's feedback on the answers of a thread."""
+    return FeedbackList(items=await store_of(services_of(request)).of_thread(principal, thread_id))
+
+
+@router.put("/{run_id}", responses=NotFound.schema())
+async def give_feedback(
+    request: Request, principal: CurrentPrincipal, run_id: RunId, opinion: Opinion
+) -> Feedback:
+    """Say what one thinks of a run's answer. A later opinion replaces the earlier one."""
+    services = services_of(request)
+    run = await judged(services, principal, run_id)
+    return await store_of(services).put(principal, run, opinion.score, opinion.comment)
+
+
+@router.delete("/{run_id}", status_code=204, responses=NotFound.schema())
+async def withdraw_feedback(request: Request, principal: CurrentPrincipal, run_id: RunId) -> None:
+    """Take the feedback on a run back."""
+    await store_of(services_of(request)).withdraw(principal, run_id)
+
+
+async def judged(services: Services, principal: Principal, run_id: str) -> Judged:
+    """Return the caller's run: that of a thread, or one that the engine still knows. Raises NotFound."""
+    if found := await store_of(services).judged(principal, run_id):
+        return found
+    run = await services.runs.get(principal, run_id)
+    return Judged(run.id, run.thread_id, run.runnable.removeprefix("/"))
+
+
+def store_of(services: Services) -> FeedbackStore:
+    return FeedbackStore(services.engine)

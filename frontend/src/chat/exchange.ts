@@ -1,0 +1,77 @@
+import type { Usage } from "@/api/events";
+
+export interface TextPart {
+  kind: "text";
+  text: string;
+}
+
+export interface ToolPart {
+  kind: "tool";
+  callId: string;
+  tool: string;
+  input: unknown;
+  output: string | null;
+  isError: boolean;
+}
+
+export type Part = TextPart | ToolPart;
+
+/**
+ * waiting: nothing came yet. streaming: it comes. reconnecting: the connection is lost. signed-out: the server
+ * wants to know who asks before it goes on. The others are the end.
+ */
+export type AnswerState =
+  | "waiting" | "streaming" | "reconnecting" | "signed-out"
+  | "complete" | "stopped" | "failed";
+
+/** When things happened, in milliseconds of one clock, and how much came. */
+export interface Pace {
+  asked: number;
+  first: number | null;
+  last: number | null;
+  tokens: number;
+  characters: number;
+}
+
+export interface Answer {
+  runId: string | null;
+  state: AnswerState;
+  parts: Part[];
+  /** Attempts before this one that a crash ended. */
+  restarts: number;
+  /** A sentence about what went wrong. */
+  trouble: string | null;
+  retryAfter: number | null;
+  /** Seconds until the next try to connect. */
+  pause: number | null;
+  usage: Usage | null;
+  pace: Pace | null;
+}
+
+/** A question and its answer. */
+export interface Exchange {
+  key: string;
+  question: string;
+  answer: Answer;
+}
+
+export const unanswered = (asked: number | null = null, runId: string | null = null): Answer => ({
+  runId,
+  state: "waiting",
+  parts: [],
+  restarts: 0,
+  trouble: null,
+  retryAfter: null,
+  pause: null,
+  usage: null,
+  pace: asked === null ? null : { asked, first: null, last: null, tokens: 0, characters: 0 },
+});
+
+export const textOfAnswer = (answer: Answer): string =>
+  answer.parts.map((part) => (part.kind === "text" ? part.text : "")).join("");
+
+const ENDED = new Set<AnswerState>(["complete", "stopped", "failed"]);
+
+export const isOver = (answer: Answer): boolean => ENDED.has(answer.state);
+
+export const goesOn = (answer: Answer): boolean => !isOver(answer) && answer.state !== "signed-out";

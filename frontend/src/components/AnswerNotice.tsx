@@ -1,0 +1,40 @@
+import type { Answer } from "@/chat/exchange";
+import { Icon } from "@/components/Icon";
+import { useCountdown } from "@/hooks/useCountdown";
+
+/** What a person should know of how an answer stands: it is never short without a word. */
+export function AnswerNotice({ answer }: { answer: Answer }) {
+  switch (answer.state) {
+    case "reconnecting":
+      return (
+        <p className="notice">
+          <span className="spinner" /> Connection lost. Reconnecting…
+        </p>
+      );
+    case "signed-out":
+      return <p className="notice">Waiting for you to sign in.</p>;
+    case "stopped":
+      return <p className="notice quiet-notice">Stopped. What came until then is kept.</p>;
+    case "failed":
+      return <Trouble answer={answer} />;
+    default:
+      return null;
+  }
+}
+
+function Trouble({ answer }: { answer: Answer }) {
+  const left = useCountdown(answer.retryAfter);
+  return (
+    <p className="notice trouble">
+      <Icon name="warning" /> {answer.trouble ?? "The answer failed."}
+      {answer.retryAfter !== null && (left > 0 ? ` Try again in ${duration(left)}.` : " You can try again now.")}
+    </p>
+  );
+}
+
+/** Returns seconds in the unit that a person would use. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.ceil(seconds / 60);
+  return minutes < 90 ? `${minutes} minutes` : `${Math.ceil(minutes / 60)} hours`;
+}

@@ -1,0 +1,33 @@
+import { memo } from "react";
+import { goesOn, textOfAnswer, type Answer, type Part } from "@/chat/exchange";
+import { AnswerData } from "@/components/AnswerData";
+import { AnswerNotice } from "@/components/AnswerNotice";
+import { Markdown } from "@/components/Markdown";
+import { PaceLine } from "@/components/PaceLine";
+import { ToolStep } from "@/components/ToolStep";
+
+/** An answer as far as it came: text and tools in their order, how it stands, how fast it is. */
+export const AnswerView = memo(function AnswerView({ answer }: { answer: Answer }) {
+  const streaming = goesOn(answer);
+  return (
+    <div className={`answer ${answer.state}`} aria-busy={streaming}>
+      {answer.restarts > 0 && (
+        <p className="notice quiet-notice">
+          The server that answered went away. Another one began again{answer.restarts > 1 && `, ${answer.restarts} times`}.
+        </p>
+      )}
+      {answer.parts.map((part, place) => (
+        <PartView key={place} part={part} streaming={streaming} last={place === answer.parts.length - 1} />
+      ))}
+      {streaming && !textOfAnswer(answer) && <p className="thinking" aria-hidden="true"><i /><i /><i /></p>}
+      <AnswerNotice answer={answer} />
+      {answer.pace && answer.pace.first !== null && <PaceLine pace={answer.pace} usage={answer.usage} />}
+    </div>
+  );
+});
+
+function PartView({ part, streaming, last }: { part: Part; streaming: boolean; last: boolean }) {
+  if (part.kind === "tool") return <ToolStep part={part} running={streaming} />;
+  const data = !streaming || part.text.startsWith("{") ? AnswerData.of(part.text) : undefined;
+  return data ? <AnswerData data={data} /> : <Markdown text={part.text} streaming={streaming && last} />;
+}

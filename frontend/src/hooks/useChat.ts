@@ -1,0 +1,84 @@
+import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useCallback, useEffect, useMemo } from "react";
+import type { Runnable } from "@/api/events";
+import { follow, rejoin } from "@/api/follow";
+import { identifier } from "@/api/identifier";
+import { listMessages } from "@/api/threads";
+import { remoteRunnable } from "@/api/transports/remoteRunnable";
+import { goesOn, unanswered, type Exchange } from "@/chat/exchange";
+import { exchangesOf, pendingIn } from "@/chat/history";
+import { takeOver } from "@/hooks/handover";
+import { useSession } from "@/hooks/session";
+import { useLive } from "@/hooks/useLive";
+
+/**
+ * A thread as a conversation: what the server has of it, and what streams now. A question whose run still goes
+ * on, say after a reload, is joined again. `restore` gets the text of a question that was never sent.
+ */
+export function useChat(threadId: string, runnable: Runnable | undefined, restore: (text: string) => void) {
+  const queries = useQueryClient();
+  const { signIns } = useSession();
+
+  const onEnd = useCallback(() => {
+    void queries.invalidateQueries({ queryKey: ["messages", threadId], refetchType: "none" });
+    void queries.invalidateQueries({ queryKey: ["thread", threadId] });
+    void queries.invalidateQueries({ queryKey: ["threads"] });
+    void queries.invalidateQueries({ queryKey: ["me"] });
+  }, [queries, threadId]);
+
+  const { live, follow: show, stop, drop } = useLive(onEnd);
+  const history = useQuery({
+    queryKey: ["messages", threadId],
+    queryFn: ({ signal }) => listMessages(threadId, signal),
+    select: exchangesOf,
+    staleTime: Infinity,
+    refetchOnWindowFocus: false,
+    refetchOnReconnect: false,
+  });
+
+  const ask = useCallback(
+    (text: string) => {
+      if (!runnable) return;
+      const exchange: Exchange = { key: identifier(), question: text, answer: unanswered(performance.now()) };
+      void show(exchange, (signal) => follow(remoteRunnable({ text, runnable, threadId }, signal), signal));
+    },
+    [runnable, threadId, show],
+  );
+
+  const exchanges = useMemo(() => merged(history.data ?? [], live), [history.data, live]);
+  const current = exchanges.at(-1);
+
+  useEffect(() => {
+    const question = runnable && takeOver(threadId);
+    if (question) ask(question);
+  }, [runnable, threadId, ask]);
+
+  const pending = history.data && !live.length ? pendingIn(history.data) : undefined;
+  useEffect(() => {
+    if (pending) void show(pending, (signal) => rejoin(pending.key, signal));
+  }, [pending, show]);
+
+  // somebody signed in again: what had begun goes on, what had not is for the person to send
+  useEffect(() => {
+    if (!signIns || current?.answer.state !== "signed-out") return;
+    const { key, question, answer } = current;
+    if (answer.runId) {
+      const runId = answer.runId;
+      void show({ ...current, answer: unanswered(null, runId) }, (signal) => rejoin(runId, signal));
+    } else {
+      drop(key);
+      restore(question);
+    }
+    // only at a sign-in: the other values are those of that moment
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [signIns]);
+
+  const busy = current !== undefined && live.includes(current) && goesOn(current.answer);
+  return { exchanges, busy, ask, stop, drop, loading: history.isPending, error: history.error };
+}
+
+/** What is live stands in place of what the server had of the same run. */
+function merged(history: Exchange[], live: Exchange[]): Exchange[] {
+  const runs = new Set(live.map(({ answer }) => answer.runId));
+  return [...history.filter(({ answer }) => !runs.has(answer.runId)), ...live];
+}

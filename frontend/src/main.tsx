@@ -1,0 +1,29 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { createRoot } from "react-dom/client";
+import { Problem } from "@/api/problem";
+import { Broken } from "@/components/Broken";
+import { Fallback } from "@/components/Fallback";
+import { SessionProvider } from "@/hooks/session";
+import { Pages } from "@/pages/Pages";
+import "@/styles/index.css";
+
+const TRIES = 3;
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      retry: (count, error) => count < TRIES && !(error instanceof Problem && !error.passing),
+      staleTime: 5000,
+    },
+  },
+});
+
+createRoot(document.getElementById("root")!).render(
+  <Fallback instead={<Broken />}>
+    <QueryClientProvider client={queries}>
+      <SessionProvider>
+        <Pages />
+      </SessionProvider>
+    </QueryClientProvider>
+  </Fallback>,
+);

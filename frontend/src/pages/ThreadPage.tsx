@@ -1,0 +1,64 @@
+import { useQuery } from "@tanstack/react-query";
+import type { Exchange } from "@/chat/exchange";
+import { Problem } from "@/api/problem";
+import { readThread } from "@/api/threads";
+import { Announcer } from "@/components/Announcer";
+import { Composer } from "@/components/Composer";
+import { Frame } from "@/components/Frame";
+import { Icon } from "@/components/Icon";
+import { MessageList } from "@/components/MessageList";
+import { RunnablePicker } from "@/components/RunnablePicker";
+import { useChat } from "@/hooks/useChat";
+import { useDraft } from "@/hooks/useDraft";
+import { useFeedback } from "@/hooks/useFeedback";
+import { useRunnableChoice } from "@/hooks/useRunnables";
+import { useStickyScroll } from "@/hooks/useStickyScroll";
+import { NotFoundPage } from "@/pages/NotFoundPage";
+
+/** A conversation. */
+export function ThreadPage({ threadId }: { threadId: string }) {
+  const thread = useQuery({ queryKey: ["thread", threadId], queryFn: ({ signal }) => readThread(threadId, signal) });
+  const { runnable, items, choose, model } = useRunnableChoice(thread.data?.runnable);
+  const [draft, setDraft] = useDraft(threadId);
+  const chat = useChat(threadId, thread.data && runnable, setDraft);
+  const feedback = useFeedback(threadId);
+  const { frame, content, stuck, toEnd } = useStickyScroll();
+
+  if (isMissing(thread.error) || isMissing(chat.error)) return <NotFoundPage />;
+
+  const send = (text: string) => {
+    setDraft("");
+    toEnd();
+    chat.ask(text);
+  };
+  const again = ({ key, question }: Exchange) => {
+    chat.drop(key);
+    send(question);
+  };
+
+  return (
+    <Frame
+      threadId={threadId}
+      title={thread.data?.title || "New conversation"}
+      tools={<RunnablePicker items={items} chosen={runnable} choose={choose} />}
+    >
+      <div className="scroll" ref={frame} tabIndex={-1}>
+        <div className="column" ref={content}>
+          {chat.error && <p className="notice trouble">The conversation could not be read. Reload to try again.</p>}
+          <MessageList exchanges={chat.exchanges} feedback={feedback} again={again} />
+        </div>
+      </div>
+      <div className="dock">
+        {!stuck && (
+          <button type="button" className="to-end" aria-label="Go to the end" onClick={toEnd}>
+            <Icon name="arrow" />
+          </button>
+        )}
+        <Composer text={draft} change={setDraft} send={send} stop={chat.stop} busy={chat.busy} ready={!chat.loading && !!runnable} note={model && `${model} answers. It can be wrong.`} />
+      </div>
+      <Announcer answer={chat.exchanges.at(-1)?.answer} />
+    </Frame>
+  );
+}
+
+const isMissing = (error: unknown) => error instanceof Problem && (error.status === 404 || error.status === 422);

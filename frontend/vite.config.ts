@@ -1,0 +1,27 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+import { compressed } from "./compressed.ts";
+
+// `npm run dev` serves the client with hot reload and passes the rest to a Gatehouse on its usual port
+const SERVER = process.env.GATEHOUSE_URL ?? "http://127.0.0.1:8000";
+const SERVED_THERE = "^/(api|auth|ws|signin|docs|openapi|chat|summarize|agent)(/|\\.|\\?|$)";
+
+export default defineConfig({
+  plugins: [react(), compressed()],
+  resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0, // the policy allows no data: but for images
+    modulePreload: { polyfill: false },
+    manifest: true,
+    chunkSizeWarningLimit: 600,
+  },
+  server: { proxy: { [SERVED_THERE]: { target: SERVER, ws: true, changeOrigin: false } } },
+  test: {
+    environment: "happy-dom",
+    environmentOptions: { happyDOM: { url: "http://gatehouse.test/" } },
+    include: ["tests/**/*.test.{ts,tsx}"],
+    setupFiles: ["tests/setup.ts"],
+    coverage: { include: ["src/**"], exclude: ["src/api/schema.d.ts", "src/main.tsx"] },
+  },
+});
