@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator, model_vali
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.runs.limits import EngineSettings
-from chains.models import ModelSettings
+from chains.model_settings import ModelSettings
 
 ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 

@@ -16,15 +16,18 @@ from app.auth.access_tokens import AccessTokens, access_tokens
 from app.auth.api_keys import ApiKeys
 from app.auth.configuration import BadConfiguration
 from app.auth.cookie import cookie_name
-from app.auth.credentials import Presented, find_credential
+from app.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
 from app.auth.key_format import PREFIX
 from app.auth.oidc import Oidc, open_oidc
 from app.auth.origin import check_forgery, check_handshake
 from app.auth.principal import Principal
-from app.auth.sessions import Sessions
+from app.auth.revoked_tokens import RevokedTokens
+from app.auth.sessions import Sessions, session_id
+from app.auth.standing import Standing
 from app.auth.start_link import StartLink
+from app.auth.tickets import Tickets
 from app.auth.token_keys import Issuer
-from app.errors import InvalidCredential, Unauthenticated, Unavailable
+from app.errors import BadRequest, InvalidCredential, Unauthenticated, Unavailable
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -41,7 +44,20 @@ class Authenticator:
     api_keys: ApiKeys
     sessions: Sessions
     start_link: StartLink
+    tickets: Tickets
+    revoked: RevokedTokens
     oidc: Oidc | None
+
+    @property
+    def standing(self) -> Standing:
+        """What tells whether a credential that was verified before still holds."""
+        return Standing(self.api_keys, self.sessions, self.revoked)
+
+    @asynccontextmanager
+    async def tended(self) -> AsyncIterator[None]:
+        """Have what belongs to credentials go on in the background while the context is open."""
+        async with self.api_keys.upkeep.going_on(), self.revoked.followed():
+            yield
 
     async def authenticate(self, connection: HTTPConnection) -> Principal:
         """Return who sent this request or opens this WebSocket.
@@ -53,12 +69,14 @@ class Authenticator:
         presented = find_credential(connection, cookie_name(connection, self.settings))
         if presented is None:
             raise Unauthenticated
-        by_cookie = presented.kind == "session"
+        by_cookie = presented.kind == "session" or presented.cookie is not None
         if connection.scope["type"] == "websocket":
             check_handshake(connection, self.settings.allowed_origins, cookie=by_cookie)
         elif by_cookie:
             check_forgery(connection, self.settings.allowed_origins)
         async with lookup():
+            if presented.kind == "ticket":
+                return await self._redeem_ticket(presented, connection.scope["path"])
             return await self._verify(presented)
 
     async def accept(self, text: str) -> Principal:
@@ -79,7 +97,7 @@ class Authenticator:
 
     async def _verify(self, presented: Presented) -> Principal:
         if presented.kind == "jwt":
-            return await self.tokens.verify(presented.text)
+            return await self._unrevoked(await self.tokens.verify(presented.text))
         if presented.kind == "api_key":
             return await self.api_keys.verify(presented.text)
         return await self._resume(presented.text)
@@ -88,9 +106,20 @@ class Authenticator:
         session = await self.sessions.find(token)
         if session is None:
             raise InvalidCredential
-        if session.credential == "api_key" and not await self.api_keys.works(session.credential_id):
+        return await self._unrevoked(session.principal)
+
+    async def _redeem_ticket(self, presented: Presented, path: str) -> Principal:
+        principal = await self.tickets.redeem(presented.text, path)
+        if principal is None or not await self.standing.holds(principal):
             raise InvalidCredential
-        return session.principal
+        if presented.cookie is not None and session_id(presented.cookie) != principal.credential_id:
+            raise BadRequest(TWO_CREDENTIALS)
+        return principal
+
+    async def _unrevoked(self, principal: Principal) -> Principal:
+        if not await self.standing.is_not_revoked(principal):
+            raise InvalidCredential
+        return principal
 
 
 async def open_authenticator(
@@ -110,7 +139,8 @@ async def open_authenticator(
         await start_link.register(token)
     sessions = Sessions(redis, settings.session_lifetime)
     oidc = await asyncio.to_thread(open_oidc, settings, issuer, redis, sessions)
-    return Authenticator(settings, tokens, api_keys, sessions, start_link, oidc)
+    revoked = RevokedTokens(redis, settings.jwt_max_lifetime + settings.jwt_leeway)
+    return Authenticator(settings, tokens, api_keys, sessions, start_link, Tickets(redis), revoked, oidc)
 
 
 def check_start_link(token: str, *, development: bool) -> None:

@@ -54,7 +54,13 @@ class Sessions:
             raise InvalidCredential
         token = secrets.token_urlsafe(TOKEN_BYTES)
         name = session_id(token)
-        principal = replace(signed_in, credential="session", credential_id=name, expires_at=ends)
+        principal = replace(
+            signed_in,
+            credential="session",
+            credential_id=name,
+            expires_at=ends,
+            opened_with=f"{signed_in.credential}:{signed_in.credential_id}",
+        )
         session = Session(principal, signed_in.credential, signed_in.credential_id)
         await self._redis.set(_key(name), SESSION.dump_json(session), px=int(lifetime * 1000))
         return OpenedSession(token, principal, lifetime)
@@ -70,6 +76,10 @@ class Sessions:
             return SESSION.validate_json(kept)
         except ValidationError:  # another release wrote it: its owner signs in once more
             return None
+
+    async def goes_on(self, name: str) -> bool:
+        """Tell whether the session with this id (`credential_id`) has not ended."""
+        return bool(await self._redis.exists(_key(name)))
 
     async def end(self, token: str) -> None:
         """End the session that a cookie stands for, if there is one."""

@@ -23,6 +23,7 @@ class RunRecord:
     """One run. Times are Unix seconds of the process that started it; `grace` is in seconds.
 
     `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
+    `opens_thread` says that its thread begins with it: nothing was said before.
     """
 
     id: str
@@ -41,6 +42,7 @@ class RunRecord:
     usage: Usage = field(default_factory=Usage)
     problem: dict[str, Any] | None = None
     duration_ms: int = 0
+    opens_thread: bool = False
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -71,6 +73,7 @@ class RunRecord:
             "state": self.state,
             "attempt": self.attempt,
             "cancel": self.cancel,
+            "opens_thread": int(self.opens_thread),
             **self.progress(),
         }
 
@@ -107,6 +110,7 @@ class RunRecord:
             usage=Usage(**orjson.loads(text["usage"])),
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
+            opens_thread=text["opens_thread"] == b"1",
         )
 
 

@@ -13,9 +13,10 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.runs.engine import History, RunEngine
+from app.runs.engine import RunEngine
 from app.runs.events import Cursor
 from app.runs.execution import Execution
+from app.runs.history import History
 from app.runs.limits import EngineSettings
 from app.runs.log import reraise_cancellation
 from app.runs.records import load
@@ -40,7 +41,7 @@ async def open_runs(
     tasks = [
         asyncio.create_task(work, name=name)
         for name, work in (
-            ("run log writer", engine.writer.run()),
+            ("run log writer", engine.conductor.writer.run()),
             ("run log reader", engine.reader.run()),
             ("run leases", tending.beat()),
             ("run sweep", tending.sweep()),
@@ -49,7 +50,7 @@ async def open_runs(
     try:
         yield engine
     finally:
-        await engine.close()
+        await engine.conductor.close()
         await ended(tasks)
 
 
@@ -143,7 +144,7 @@ class Tending:
     async def _look_after(self, run_id: str) -> None:
         if run_id in self.engine.local or await self.engine.attempts.owner_of(run_id):
             return
-        await self.engine.revive(run_id)
+        await self.engine.conductor.revive(run_id)
         run = await load(self.engine.redis, run_id)
         if run is None or run.finished:
             await self.engine.attempts.forget(run_id)
@@ -175,5 +176,5 @@ class Tending:
 
     async def _drop(self, execution: Execution, cut: int) -> None:
         below, top, text = Cursor(execution.run.attempt, cut), execution.top, "".join(execution.text)
-        await self.engine.writer.flushed()
+        await self.engine.conductor.writer.flushed()
         await self.engine.attempts.trim(execution.run.id, below, text, top)

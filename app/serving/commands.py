@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ApiError, BadRequest, InvalidInput, PayloadTooLarge, UnsupportedMediaType
-from app.runs.engine import Multitask
+from app.runs.turns import Multitask
 from app.serving.api import ChatRequest
 
 MAX_FRAME_BYTES = 64 * 1024

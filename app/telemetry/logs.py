@@ -19,6 +19,7 @@ SECRET_VALUES = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
     r"|(?i:(?<=bearer )\S+)"
     r"|(?i:(?<=link=)[\w-]+)"
+    r"|(?i:(?<=ticket=)[\w-]+)"
 )
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from live_server import LiveServer, free_port
 
 from chains.registry import Entry
+from tools.registry import build_tools
 
 PUBLIC_KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
 JWK = {**jwt.algorithms.ECAlgorithm.to_jwk(PUBLIC_KEY, as_dict=True), "kid": "one"}
@@ -266,7 +267,8 @@ class TestRunnables:
         def broken_tool(_stores: object) -> None:
             raise RuntimeError("no such table")
 
-        monkeypatch.setattr("tools.registry.build_tools.__defaults__", ((broken_tool,),))
+        _, *others = build_tools.__defaults__ or ()
+        monkeypatch.setattr("tools.registry.build_tools.__defaults__", ((broken_tool,), *others))
         state, detail = found(run, "runnables")
         assert state == "failed"
         assert detail == "tools/registry.py: broken_tool: its factory failed: no such table"

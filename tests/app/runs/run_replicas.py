@@ -47,9 +47,6 @@ class Conversations:
         self.failure: Exception | None = None
         self.slowness = 0.0
 
-    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
-        return f"thread of {principal.user_id}"
-
     async def begin(self, run: RunRecord) -> None:
         await asyncio.sleep(self.slowness)
         if self.refusal is not None:
@@ -80,9 +77,9 @@ class Replica:
 
     async def crash(self) -> None:
         """Be gone without a word, as after SIGKILL: nothing is written, released or handed over."""
-        self.engine.writer._pending.clear()
+        self.engine.conductor.writer._pending.clear()
         await stopped(self.tasks)
-        await stopped(self.engine.tasks)
+        await stopped(self.engine.conductor.tasks)
 
     async def pause(self) -> None:
         """Do nothing for the runs any more, as after SIGSTOP, though what is in memory stays."""

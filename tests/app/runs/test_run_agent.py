@@ -12,6 +12,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from run_replicas import ALICE, LEASE, Conversations, Replicas, until
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
+from app.runs.events import ToolEnd, ToolStart
 from app.runs.execution import Tap
 from chains import agent
 from chains.registry import Parts
@@ -106,6 +107,25 @@ class TestAgent:
         assert [kind for kind in restarted if kind != "token"] == ["restart", "tool_end", "complete", "end"]
         assert last(records, "tool_end")["output"] == "thought"
         assert last(records, "complete")["content"] == assembled(records) == "It is 4."
+
+    async def test_keeps_the_steps_of_every_attempt(
+        self, office: Replicas, desk: Desk, history: Conversations
+    ) -> None:
+        here, there = await office.open(), await office.open()
+        run = (await here.start("/agent", {"input": ASK}, thread_id="t1")).run
+        viewer = Viewer(there.engine, run.id)
+        await viewer.until(lambda viewer: viewer.types.count("tool_start") == 2)
+        await here.crash()
+        desk.go_on.set()
+        await viewer.end()
+        [(_, kept)] = history.kept
+        steps = [step for step in kept if isinstance(step, ToolStart | ToolEnd)]
+        assert [(step.type, step.tool) for step in steps] == [
+            ("tool_start", "look_up"),
+            ("tool_end", "look_up"),
+            ("tool_start", "think"),
+            ("tool_end", "think"),
+        ]
 
     async def test_starts_anew_after_a_crash_before_its_first_step(
         self, office: Replicas, desk: Desk

@@ -102,7 +102,7 @@ class TestClose:
     async def test_does_not_wait_for_a_redis_that_is_gone(
         self, shaken: Replicas, lasting_redis: RedisServer, told: Told, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.engine.CLOSE_SECONDS", 0.3)
+        monkeypatch.setattr("app.runs.conducting.CLOSE_SECONDS", 0.3)
         here = await shaken.open()
         run = (await here.start("/told")).run
         told.tell(run.id, "a")
@@ -110,7 +110,7 @@ class TestClose:
         await asyncio.to_thread(lasting_redis.stop)
         told.tell(run.id, "b")
         began = time.monotonic()
-        await here.engine.close()
+        await here.engine.conductor.close()
         assert time.monotonic() - began < 2
         assert here.engine.local == {}
 
@@ -124,7 +124,7 @@ class TestEnd:
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, "a")
         await viewer.tokens(1)
-        await here.engine.writer.flushed()
+        await here.engine.conductor.writer.flushed()
         await asyncio.to_thread(lasting_redis.stop)
         told.end(run.id)
         await asyncio.sleep(0.3)

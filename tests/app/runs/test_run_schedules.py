@@ -134,7 +134,7 @@ class Play:
 
     async def go_on_writing(self, at: int) -> None:
         if not self._works(at, "run log writer"):
-            self._start(at, "run log writer", self.live[at].engine.writer.run())
+            self._start(at, "run log writer", self.live[at].engine.conductor.writer.run())
 
     async def stop_reading(self, at: int) -> None:
         await stopped(self._tasks(at, "run log reader"))

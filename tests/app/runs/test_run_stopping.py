@@ -277,7 +277,7 @@ class TestTap:
     async def test_ends_when_its_process_does(self, here: Replica, there: Replica, told: Told) -> None:
         tap = Tap("stream")
         await here.start("/told", tap=tap)
-        await here.engine.close()
+        await here.engine.conductor.close()
         with pytest.raises(RunFailed, match="stopped"):
             [chunk async for chunk in tap.chunks()]
 

@@ -25,7 +25,7 @@ async def dead_run(replica: Replica, told: Told, text: str = "abc", **options: o
     run_id = (await replica.start("/told", {"input": "hello"}, **options)).run.id
     told.tell(run_id, *text)
     viewer = await Viewer(replica.engine, run_id).tokens(len(text))
-    await replica.engine.writer.flushed()
+    await replica.engine.conductor.writer.flushed()
     await viewer.leave()
     await replica.crash()
     return run_id
@@ -85,7 +85,7 @@ class TestCrash:
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, "a")
         await viewer.tokens(1)
-        await here.engine.writer.flushed()
+        await here.engine.conductor.writer.flushed()
         await stop_writing(here)
         told.tell(run.id, *"bcd")
         await viewer.tokens(4)
@@ -102,7 +102,7 @@ class TestCrash:
         await third.pause()
         run_id = await dead_run(first, told)
         await until(lambda: len(told.inputs) == 2)
-        await second.engine.writer.flushed()
+        await second.engine.conductor.writer.flushed()
         await second.crash()
         await lease_expired(third, run_id)
         records = await seen(third.engine, run_id)
@@ -185,7 +185,7 @@ class TestCrash:
     ) -> None:
         here, going = await replicas.open(), await replicas.open()
         run_id = await dead_run(here, told)
-        going.engine.closing = True
+        going.engine.conductor.closing = True
         await asyncio.sleep(3 * LEASE)
         staying = await replicas.open()
         await until(lambda: run_id in staying.engine.local)
@@ -221,13 +221,13 @@ class TestPause:
         run = (await here.start("/told")).run
         told.tell(run.id, "a")
         await (await Viewer(here.engine, run.id).tokens(1)).leave()
-        await here.engine.writer.flushed()
+        await here.engine.conductor.writer.flushed()
         await here.pause()
         await stop_writing(here)
         told.tell(run.id, *"bc")
         await until(lambda: here.engine.local[run.id].text == ["a", "b", "c"])
         await there.redis.delete(lease_key(run.id))
-        await there.engine.revive(run.id)
+        await there.engine.conductor.revive(run.id)
         told.tell(run.id, "x", attempt=2)
         await Viewer(there.engine, run.id).tokens(2)
         go_on_writing(here)
@@ -323,7 +323,7 @@ class TestHandover:
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, *"abc")
         await viewer.tokens(3)
-        await here.engine.close()
+        await here.engine.conductor.close()
         told.tell(run.id, "x", attempt=2)
         told.end(run.id, attempt=2)
         records = await viewer.end()
@@ -347,7 +347,7 @@ class TestHandover:
         monkeypatch.setattr(history, "keep", keep)
         run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
         await keeping.wait()
-        closing = asyncio.create_task(here.engine.close())
+        closing = asyncio.create_task(here.engine.conductor.close())
         await asyncio.sleep(0.05)
         kept.set()
         await closing
@@ -357,7 +357,7 @@ class TestHandover:
     async def test_does_not_wait_for_a_runnable_that_will_not_stop(
         self, replicas: Replicas, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.engine.CLOSE_SECONDS", 0.2)
+        monkeypatch.setattr("app.runs.conducting.CLOSE_SECONDS", 0.2)
         cleaned = asyncio.Event()
 
         class Stubborn(Words):
@@ -376,14 +376,14 @@ class TestHandover:
         run = (await here.start("/stubborn")).run
         await Viewer(here.engine, run.id).tokens(1)
         began = time.monotonic()
-        await here.engine.close()
+        await here.engine.conductor.close()
         assert time.monotonic() - began < 1
         assert cleaned.is_set()
-        assert here.engine.tasks == set()
+        assert here.engine.conductor.tasks == set()
 
     async def test_of_an_idle_process_is_nothing(self, here: Replica) -> None:
-        await here.engine.close()
-        await here.engine.revive("0198c0de-0000-7000-8000-000000000000")
+        await here.engine.conductor.close()
+        await here.engine.conductor.revive("0198c0de-0000-7000-8000-000000000000")
 
 
 class TestActiveRuns:
@@ -435,4 +435,4 @@ async def stop_writing(replica: Replica) -> None:
 
 
 def go_on_writing(replica: Replica) -> None:
-    replica.tasks.add(asyncio.create_task(replica.engine.writer.run(), name="run log writer"))
+    replica.tasks.add(asyncio.create_task(replica.engine.conductor.writer.run(), name="run log writer"))

@@ -24,6 +24,7 @@ from app.auth.principal import Principal
 from app.errors import NotFound
 from app.middleware import RequestContext
 from app.problems import add_error_handlers
+from app.runs.credentials import Holds
 from app.runs.engine import EngineSettings, RunEngine
 from app.runs.events import Event
 from app.runs.records import RunRecord
@@ -39,18 +40,24 @@ ALICE = Principal("acme", "alice", "Alice", frozenset({"runnable:chat", "runnabl
 BOB = Principal("beta", "bob", "Bob", frozenset({"*"}), "jwt", "b")
 
 
+async def always(_principal: Principal) -> bool:
+    return True
+
+
 class Threads:
     """Knows whose each thread is, and keeps no message."""
 
     def __init__(self) -> None:
         self.owners: dict[str, str] = {}
 
-    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
-        thread_id = f"thread-{len(self.owners) + 1}"
-        self.owners[thread_id] = principal.user_id
-        return thread_id
+    async def get(self, principal: Principal, thread_id: str) -> Any:
+        if self.owners.get(thread_id) != principal.user_id:
+            raise NotFound("There is no such thread.")
+        return SimpleNamespace(runnable="chat")
 
     async def begin(self, run: RunRecord) -> None:
+        if run.opens_thread:
+            self.owners[run.thread_id or ""] = run.principal.user_id
         if self.owners.get(run.thread_id or "") != run.principal.user_id:
             raise NotFound("There is no such thread.")
 
@@ -203,6 +210,7 @@ async def serving(
     redis: FakeServer | None = None,
     script: Script | None = None,
     principals: dict[str, Principal] | None = None,
+    holds: Holds = always,
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Yield a server on a free port; with another's `redis` it is a second replica."""
@@ -219,7 +227,13 @@ async def serving(
     runnables = {entry.path: entry.factory(None) for entry in entries.values()}  # type: ignore[arg-type]
     store = FakeAsyncRedis(server=redis or FakeServer())
     async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
-        services = SimpleNamespace(settings=Settings(_env_file=None, **settings), entries=entries, runs=runs)
+        services = SimpleNamespace(
+            settings=Settings(_env_file=None, **settings),
+            entries=entries,
+            runs=runs,
+            threads=threads,
+            authenticator=SimpleNamespace(standing=SimpleNamespace(holds=holds)),
+        )
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
         async with listening(app) as (port, tasks):
             yield Server(port, runs, threads, script, tasks)

@@ -1,0 +1,208 @@
+"""The runs that this process executes: each from its first event to its end, or to where it is given up."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from langchain_core.runnables import Runnable
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.errors import ApiError, RunFailed
+from app.runs.attempts import Attempts
+from app.runs.control import Control
+from app.runs.events import Record, Restart, Status
+from app.runs.execution import Execution, Halted, Limits, Tap
+from app.runs.history import History
+from app.runs.limits import EngineSettings
+from app.runs.log import RETRY_SECONDS, LogWriter, RunLog
+from app.runs.records import RunRecord, load
+from app.runs.steps import all_steps
+from chains.steps import Stepwise
+
+log = structlog.get_logger(__name__)
+
+CLOSE_SECONDS = 5.0
+
+
+class Conductor:
+    """Executes attempts at runs. `owner` is this process's name in their leases."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        runnables: Mapping[str, Runnable[Any, Any]],
+        history: History,
+        checkpoints: BaseCheckpointSaver[Any],
+        settings: EngineSettings,
+        owner: str,
+    ) -> None:
+        self.redis = redis
+        self.runnables = runnables
+        self.history = history
+        self.checkpoints = checkpoints
+        self.settings = settings
+        self.writer = LogWriter(redis, self._lost)
+        self.attempts = Attempts(redis, owner, settings.lease, settings.keep)
+        self.control = Control(redis)
+        self.local: dict[str, Execution] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.closing = False
+
+    async def begin(self, run: RunRecord, tap: Tap | None) -> None:
+        """Store a new run and execute its first attempt."""
+        held_until = time.monotonic() + self.settings.lease
+        await self.attempts.create(run)
+        self._execute(run, held_until, tap)
+
+    async def revive(self, run_id: str) -> None:
+        """Make the next attempt at a run whose process is gone. Does nothing if it has one."""
+        known = await load(self.redis, run_id)
+        # during a rolling update a run may be of a runnable that only other processes have
+        if self.closing or known is None or known.runnable not in self.runnables:
+            return
+        held_until = time.monotonic() + self.settings.lease
+        if not await self.attempts.take(run_id):
+            return
+        run = await load(self.redis, run_id)
+        if run is None or run_id in self.local:
+            return
+        log.warning("run restarted", run_id=run_id, attempt=run.attempt)
+        self._execute(run, held_until, None)
+
+    def stop(self, run_id: str) -> None:
+        """Cancel a run of this process; one of another is left alone."""
+        if execution := self.local.get(run_id):
+            execution.halt("cancelled")
+
+    async def close(self) -> None:
+        """Hand the runs of this process over: another may take them at once."""
+        self.closing = True
+        for execution in list(self.local.values()):
+            execution.halt("handover")
+        if not self.tasks:
+            return
+        _, late = await asyncio.wait(self.tasks, timeout=CLOSE_SECONDS)
+        for task in late:  # Redis is away, or a runnable does not stop: the leases run out by themselves
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _execute(self, run: RunRecord, held_until: float, tap: Tap | None) -> None:
+        limits = Limits(self.settings.recursion_limit, self.settings.feed_size)
+        execution = Execution(run, self.runnables[run.runnable], self.writer, limits, held_until)
+        self.local[run.id] = execution
+        execution.task = asyncio.create_task(self._conduct(execution, tap), name=f"run {run.id}")
+        self.tasks.add(execution.task)
+        execution.task.add_done_callback(self.tasks.discard)
+
+    async def _conduct(self, execution: Execution, tap: Tap | None) -> None:
+        """Execute an attempt from its first event to the end of the run, or to where it is given up."""
+        status: Status = "cancelled"
+        failure: ApiError | None = None
+        try:
+            status, failure = await self._attempt(execution, tap)
+            if execution.given_up or not await self._finish(execution, status, failure):
+                await self._give_up(execution)
+        finally:
+            self._forget(execution)
+            if tap is not None:
+                tap.end(failure or (None if status == "completed" else RunFailed("The run was stopped.")))
+
+    async def _attempt(self, execution: Execution, tap: Tap | None) -> tuple[Status, ApiError | None]:
+        """Execute an attempt and return how it ended."""
+        try:
+            self._open(execution)
+            await execution.produce(self._history_of(execution.run), tap)
+        except Halted:
+            return "cancelled", None
+        except ApiError as error:
+            return "failed", error
+        except Exception:
+            log.exception("run failed", run_id=execution.run.id, runnable=execution.run.runnable)
+            return "failed", RunFailed()
+        return "completed", None
+
+    def _open(self, execution: Execution) -> None:
+        """Emit the first event of the attempt. Raises for a run that must not be executed again."""
+        run = execution.run
+        if run.attempt == 1:
+            execution.emit(execution.start_event())
+            return
+        execution.emit(Restart(content="The process that executed this run is gone.", attempt=run.attempt))
+        if run.cancel:
+            raise Halted
+        if run.attempt > self.settings.max_attempts:
+            raise RunFailed("The run was lost too often. Start it again.")
+
+    def _history_of(self, run: RunRecord) -> Any:
+        async def history() -> dict[str, Any]:
+            if run.thread_id is None or run.opens_thread:
+                return {}
+            return {"history": await self.history.before(run)}
+
+        return history
+
+    async def _finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
+        """Store the answer and end the run; False when that is another process's to do."""
+        await execution.settle()
+        await self.writer.flushed()
+        if execution.given_up:
+            return False
+        ended = execution.outcome(status, failure)
+        if ended.thread_id is not None:
+            await self._keep(execution, ended)
+        closing = execution.closing(ended)
+        finished = await self._end(execution, ended, closing)
+        if finished:
+            for item in closing:
+                execution.feed.append(item)
+            await self._clean_up(ended)
+        return finished
+
+    async def _end(self, execution: Execution, ended: RunRecord, closing: list[Record]) -> bool:
+        """Try until the end of the run is in Redis; False when the run is given up before."""
+        while True:
+            try:
+                return await self.attempts.finish(ended, closing)
+            except (RedisError, OSError) as error:
+                log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
+            if execution.given_up:
+                return False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _keep(self, execution: Execution, ended: RunRecord) -> None:
+        """Store the answer in its thread."""
+        try:
+            await self.history.keep(ended, await all_steps(RunLog(self.redis), ended, execution.steps))
+        except Exception:
+            log.exception("answer could not be stored", run_id=ended.id)
+
+    async def _clean_up(self, ended: RunRecord) -> None:
+        """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
+        try:
+            if ended.thread_id is not None:
+                await self.control.leave_thread(ended)
+            if isinstance(self.runnables[ended.runnable], Stepwise):
+                await self.checkpoints.adelete_thread(ended.id)
+        except Exception:  # the run has ended well: what is left expires or is replaced
+            log.exception("run could not be cleaned up", run_id=ended.id)
+
+    async def _give_up(self, execution: Execution) -> None:
+        """Leave the run to another process; one that is handed over can be taken at once."""
+        if execution.stop == "handover":
+            await self.writer.flushed()
+            await self.attempts.release(execution.run.id)
+
+    def _forget(self, execution: Execution) -> None:
+        if self.local.get(execution.run.id) is execution:
+            del self.local[execution.run.id]
+        execution.feed.close()
+
+    def _lost(self, run_id: str, attempt: int) -> None:
+        execution = self.local.get(run_id)
+        if execution is not None and execution.run.attempt == attempt:
+            log.warning("run lost to another process", run_id=run_id, attempt=attempt)
+            execution.halt("lost")

@@ -1,0 +1,27 @@
+"""Where a thread's messages are kept, as the engine uses it. `app.threads.history` is one."""
+
+from typing import Protocol
+
+from langchain_core.messages import BaseMessage
+
+from app.runs.events import Event
+from app.runs.records import RunRecord
+
+
+class History(Protocol):
+    """Where a thread's messages are kept."""
+
+    async def begin(self, run: RunRecord) -> None:
+        """Store the human message of a run, and its thread if it opens one.
+
+        Raises NotFound or Conflict when the thread can't take it.
+        """
+        ...
+
+    async def before(self, run: RunRecord) -> list[BaseMessage]:
+        """Return the thread's messages before those of `run`, oldest first, within the token budget."""
+        ...
+
+    async def keep(self, run: RunRecord, steps: list[Event]) -> None:
+        """Store the answer of a run that has ended, with the tool steps among its events."""
+        ...

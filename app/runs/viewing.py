@@ -1,0 +1,124 @@
+"""What a viewer is given: every record after its cursor, from this process, from Redis, or from the log."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+
+import orjson
+from redis.asyncio import Redis
+
+from app.runs.conducting import Conductor
+from app.runs.events import BEGINNING, Cursor, Gap, Record, record
+from app.runs.feed import Feed
+from app.runs.log import RunLog, reraise_cancellation
+from app.runs.reader import LogReader
+from app.runs.records import RunRecord, load
+
+
+class Viewing:
+    """Reads the runs of all processes, for the viewers of this one."""
+
+    def __init__(self, redis: Redis, conductor: Conductor, reader: LogReader) -> None:
+        self.redis = redis
+        self.conductor = conductor
+        self.reader = reader
+        self.log = RunLog(redis)
+
+    async def view(self, run_id: str, after: Cursor = BEGINNING) -> AsyncIterator[list[Record]]:
+        """Yield the run's records after the cursor, in lists of those that are ready, up to `end`.
+
+        No record is left out: what the log no longer has is replaced by a `gap` that holds the text.
+        """
+        cursor = after
+        while True:
+            if run_id not in self.conductor.local:
+                run = await load(self.redis, run_id)
+                if run is None:
+                    return
+                if run.finished:
+                    while records := await self._logged(run_id, cursor):
+                        yield records
+                        cursor = records[-1].cursor
+                    return
+            async with self._feed(run_id) as feed:
+                async for records in self._follow(run_id, feed, cursor):
+                    yield records
+                    cursor = records[-1].cursor
+                    if records[-1].type == "end":
+                        return
+
+    @contextmanager
+    def watched(self, run_id: str) -> Iterator[None]:
+        """Count the caller as a viewer of a run of this process."""
+        execution = self.conductor.local.get(run_id)
+        if execution is None:
+            yield
+            return
+        execution.viewers += 1
+        try:
+            yield
+        finally:
+            execution.viewers -= 1
+            execution.alone_since = time.monotonic()
+            if not execution.viewers and not execution.run.grace:
+                execution.halt("cancelled")
+
+    @asynccontextmanager
+    async def _feed(self, run_id: str) -> AsyncIterator[Feed]:
+        """Yield where the run's newest records appear: in this process, or in Redis."""
+        if run_id not in self.conductor.local and await self.conductor.attempts.owner_of(run_id) is None:
+            await self.conductor.revive(run_id)  # does nothing to a run that has ended
+        if execution := self.conductor.local.get(run_id):
+            with self.watched(run_id):
+                yield execution.feed
+            return
+        async with self.reader.following(run_id) as feed:
+            run = await load(self.redis, run_id)
+            if run is None or run.finished:
+                feed.close()  # its end lies before the feed's base
+            yield feed
+
+    async def _follow(self, run_id: str, feed: Feed, cursor: Cursor) -> AsyncIterator[list[Record]]:
+        """Yield records after the cursor from the log and the feed, until the feed is closed."""
+        while True:
+            if cursor < feed.base:
+                records = await self._logged(run_id, cursor)
+            else:
+                records = feed.after(cursor)
+            if records:
+                yield records
+                cursor = records[-1].cursor
+            elif cursor < feed.base or feed.closed or feed.ended:
+                return
+            else:
+                reraise_cancellation()
+                await feed.changed()
+
+    async def _logged(self, run_id: str, cursor: Cursor) -> list[Record]:
+        """Return the log's records after the cursor, or a `gap` when the first of them does not follow it."""
+        records = await self.log.after(run_id, cursor)
+        if not records and run_id in self.conductor.local:
+            await self.conductor.writer.flushed()  # they are on their way
+            records = await self.log.after(run_id, cursor)
+        if not records or records[0].cursor.follows(cursor):
+            return records
+        run = await load(self.redis, run_id)
+        if run is None:
+            return []
+        oldest = records[0].cursor
+        gap = Gap(requested=str(cursor), oldest=str(oldest), text=run.text)
+        # a Redis that failed over may have lost records whose text was not saved: the viewer still goes on
+        return [record(max(run.text_cursor, Cursor(oldest.attempt, oldest.sequence - 1)), gap)]
+
+    async def caught_up(self, run: RunRecord) -> RunRecord:
+        """Return a run that another process executes, with the text that its log tells of."""
+        text, cursor = run.text, run.text_cursor
+        while records := await self.log.after(run.id, cursor):
+            for item in records:
+                if item.type == "restart":
+                    text = ""
+                elif item.type == "token":
+                    text += orjson.loads(item.data)["content"]
+            cursor = records[-1].cursor
+        return replace(run, text=text, text_cursor=cursor)
