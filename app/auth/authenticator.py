@@ -44,9 +44,9 @@ class Authenticator:
     api_keys: ApiKeys
     sessions: Sessions
     start_link: StartLink
-    oidc: Oidc | None
     tickets: Tickets
     revoked: RevokedTokens
+    oidc: Oidc | None
 
     @property
     def standing(self) -> Standing:
@@ -140,7 +140,7 @@ async def open_authenticator(
     sessions = Sessions(redis, settings.session_lifetime)
     oidc = await asyncio.to_thread(open_oidc, settings, issuer, redis, sessions)
     revoked = RevokedTokens(redis, settings.jwt_max_lifetime + settings.jwt_leeway)
-    return Authenticator(settings, tokens, api_keys, sessions, start_link, oidc, Tickets(redis), revoked)
+    return Authenticator(settings, tokens, api_keys, sessions, start_link, Tickets(redis), revoked, oidc)
 
 
 def check_start_link(token: str, *, development: bool) -> None:
