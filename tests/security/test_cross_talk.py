@@ -3,14 +3,16 @@
 import asyncio
 
 import httpx
+import pytest
 from conftest import Guarded
 
 TIMES = 1000
 AT_ONCE = 24
 USERS = {"alice": "acme", "bob": "beta"}
-QUERY = "[tool list_holdings {}] [say This is for %s.]"
+TOOL = "[tool list_holdings {}] "
 
 
+@pytest.mark.timeout(400)  # 20 s on an idle machine
 async def test_no_answer_tool_result_or_thread_crosses(guarded: Guarded) -> None:
     own = {user: await portfolio_of(guarded, user) for user in USERS}
     assert own["alice"] != own["bob"]
@@ -19,12 +21,14 @@ async def test_no_answer_tool_result_or_thread_crosses(guarded: Guarded) -> None
 
         async def ask(number: int) -> None:
             user = ("alice", "bob")[number % 2]
+            with_tool = number % 8 < len(USERS)  # each user's: a tool makes a run four times as long
             async with free:
-                text = await answer(client, guarded, user, f"{user}-{number}")
-            other = own["bob" if user == "alice" else "alice"]
+                text = await answer(client, guarded, user, f"{user}-{number}", with_tool=with_tool)
+            other = "bob" if user == "alice" else "alice"
             assert f"This is for {user}-{number}." in text
-            assert own[user] in text
-            assert other not in text
+            assert (own[user] in text) is with_tool
+            assert own[other] not in text
+            assert f"{other}-" not in text
 
         await asyncio.gather(*map(ask, range(TIMES)))
         for user, tenant in USERS.items():
@@ -37,9 +41,11 @@ async def test_no_answer_tool_result_or_thread_crosses(guarded: Guarded) -> None
     guarded.check_log()
 
 
-async def answer(client: httpx.AsyncClient, guarded: Guarded, user: str, marker: str) -> str:
-    """Return all events of an agent's run that lists the caller's holdings."""
-    body = {"query": QUERY % marker, "runnable": "agent"}
+async def answer(
+    client: httpx.AsyncClient, guarded: Guarded, user: str, marker: str, *, with_tool: bool = True
+) -> str:
+    """Return all events of an agent's run, which lists the caller's holdings if it is `with_tool`."""
+    body = {"query": f"{TOOL if with_tool else ''}[say This is for {marker}.]", "runnable": "agent"}
     headers = {"x-api-key": guarded.server.keys[user]}
     response = await client.post("/api/chat/stream", json=body, headers=headers)
     assert response.status_code == 200
