@@ -1,0 +1,97 @@
+"""Who may call what: every route and method that the application lists, and a request to try each with.
+
+A new route without an entry fails `test_route_matrix.py`. That is the point: whoever adds it says here who
+may call it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+UNKNOWN = "01a1fc96-0000-7000-8000-000000000000"
+RUNNABLES = ("chat", "summarize", "agent")
+
+
+@dataclass(frozen=True)
+class Access:
+    """`scope` is what a caller needs beside a credential. `path` and `body` make a request that is well-formed.
+
+    `starts` says that a good request starts a run.
+    """
+
+    path: str
+    scope: str | None = None
+    public: bool = False
+    body: Any = None
+    starts: bool = False
+
+
+def signed_in(path: str, body: Any = None, *, starts: bool = False) -> Access:
+    return Access(path, body=body, starts=starts)
+
+
+def public(path: str) -> Access:
+    return Access(path, public=True)
+
+
+def langserve(name: str) -> dict[tuple[str, str], Access]:
+    """Return the entries of one runnable's routes."""
+    scope = f"runnable:{name}"
+    one = {"text": "A bond is a loan."} if name == "summarize" else {"input": "[say hello]"}
+    entries = {
+        ("POST", f"/{name}/{endpoint}"): Access(
+            f"/{name}/{endpoint}", scope, body={"input": one}, starts=True
+        )
+        for endpoint in ("invoke", "stream", "stream_log", "stream_events")
+    }
+    entries["POST", f"/{name}/batch"] = Access(f"/{name}/batch", scope, body={"inputs": [one]}, starts=True)
+    for schema in ("input_schema", "output_schema", "config_schema"):
+        entries["GET", f"/{name}/{schema}"] = Access(f"/{name}/{schema}", scope)
+    entries["GET", f"/{name}/playground/{{file_path:path}}"] = Access(f"/{name}/playground/", scope)
+    return entries
+
+
+CHAT = {"query": "[say hello]"}
+THREAD = f"/api/threads/{UNKNOWN}"
+RUN = f"/api/runs/{UNKNOWN}"
+
+MATRIX: Mapping[tuple[str, str], Access] = {
+    ("GET", "/livez"): public("/livez"),
+    ("GET", "/readyz"): public("/readyz"),
+    ("GET", "/signin"): public("/signin"),
+    ("GET", "/signin.{kind}"): public("/signin.css"),
+    ("POST", "/auth/session"): public("/auth/session"),
+    ("DELETE", "/auth/session"): signed_in("/auth/session"),
+    ("POST", "/auth/signout"): signed_in("/auth/signout"),
+    ("GET", "/"): signed_in("/"),
+    ("GET", "/docs"): signed_in("/docs"),
+    ("GET", "/docs/start.js"): signed_in("/docs/start.js"),
+    ("GET", "/docs/{file}"): signed_in("/docs/swagger-ui.css"),
+    ("GET", "/openapi.json"): signed_in("/openapi.json"),
+    ("POST", "/api/chat"): signed_in("/api/chat", CHAT, starts=True),
+    ("POST", "/api/chat/stream"): signed_in("/api/chat/stream", CHAT, starts=True),
+    ("GET", "/api/chat/stream"): signed_in("/api/chat/stream?query=hello", starts=True),
+    ("POST", "/api/stream"): signed_in("/api/stream", CHAT, starts=True),
+    ("GET", "/api/stream"): signed_in("/api/stream?query=hello", starts=True),
+    ("GET", "/api/runs/{run_id}"): signed_in(RUN),
+    ("GET", "/api/runs/{run_id}/stream"): signed_in(f"{RUN}/stream"),
+    ("POST", "/api/runs/{run_id}/cancel"): signed_in(f"{RUN}/cancel"),
+    ("GET", "/api/threads"): signed_in("/api/threads"),
+    ("POST", "/api/threads"): signed_in("/api/threads", {"runnable": "chat"}),
+    ("GET", "/api/threads/{thread_id}"): signed_in(THREAD),
+    ("PATCH", "/api/threads/{thread_id}"): signed_in(THREAD, {"title": "x"}),
+    ("DELETE", "/api/threads/{thread_id}"): signed_in(THREAD),
+    ("GET", "/api/threads/{thread_id}/messages"): signed_in(f"{THREAD}/messages"),
+    ("POST", "/api/keys"): Access("/api/keys", "keys:admin", body={"user_id": "alice"}),
+    ("GET", "/api/keys"): Access("/api/keys", "keys:admin"),
+    ("GET", "/api/keys/{key_id}"): Access("/api/keys/0000000000000000", "keys:admin"),
+    ("POST", "/api/keys/{key_id}/rotate"): Access("/api/keys/0000000000000000/rotate", "keys:admin", body={}),
+    ("POST", "/api/keys/{key_id}/revoke"): Access("/api/keys/0000000000000000/revoke", "keys:admin"),
+    ("POST", "/api/tickets"): signed_in("/api/tickets", {"route": "/ws/chat/"}),
+    ("POST", "/api/tokens/revoke"): Access("/api/tokens/revoke", "keys:admin", body={"jti": "unknown"}),
+    ("GET", "/ws/chat"): signed_in("/ws/chat"),
+    ("GET", "/ws/chat/"): signed_in("/ws/chat/"),
+    ("WEBSOCKET", "/ws/chat"): signed_in("/ws/chat"),
+    ("WEBSOCKET", "/ws/chat/"): signed_in("/ws/chat/"),
+    **{route: access for name in RUNNABLES for route, access in langserve(name).items()},
+}

@@ -1,0 +1,32 @@
+"""Schemathesis calls every documented operation with what it makes up, and knows which answers may come."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Guarded
+
+SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+SECONDS = 20
+
+
+@pytest.mark.parametrize("signed_in", [True, False], ids=["signed in", "not signed in"])
+def test_no_request_gets_an_undocumented_answer(guarded: Guarded, tmp_path: Path, *, signed_in: bool) -> None:
+    key = guarded.server.keys["alice"]
+    with guarded.client(**{"x-api-key": key}) as client:
+        document = tmp_path / "openapi.json"
+        document.write_text(json.dumps(client.get("/openapi.json").json()))
+    command = [
+        SCHEMATHESIS, "run", str(document), "--url", guarded.server.url, "--checks", CHECKS, "--no-color",
+        "--phases", "examples,coverage,fuzzing", "--max-time", str(SECONDS), "--request-timeout", "10",
+        "--generation-deterministic", "--max-examples", "20",
+        "--continue-on-failure",
+    ]  # fmt: skip
+    if signed_in:
+        command += ["--header", f"x-api-key: {key}"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
+    assert result.returncode == 0, result.stdout[-25000:] + result.stderr[-2000:]
+    guarded.check_log()
