@@ -16,12 +16,15 @@ from starlette.requests import HTTPConnection
 
 from app.auth.authenticator import Authenticator, open_authenticator
 from app.database import open_engine, why_not_ready
+from app.limits.limits import Limits, limits_of
 from app.runs.checkpoints import open_checkpoints
 from app.runs.engine import RunEngine
 from app.runs.tending import open_runs
 from app.settings import Settings
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
+from app.usage.bookkeeping import bookkeeping
+from app.usage.store import UsageStore
 from chains import registry
 from chains.models import ChatModel, open_chat_model
 from tools.portfolio.store import PortfolioStore
@@ -47,6 +50,8 @@ class Services:
     model: ChatModel
     threads: ThreadStore
     runs: RunEngine
+    limits: Limits
+    usage: UsageStore
 
 
 class State(TypedDict):
@@ -79,8 +84,12 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         runs = await stack.enter_async_context(
             open_runs(redis, runnables, history, checkpoints, settings.runs)
         )
+        usage = UsageStore(engine)
+        await stack.enter_async_context(bookkeeping(redis, usage, runs.owner))
+        holds, without_redis = runs.conductor.holds, settings.limits_without_redis
+        limits = limits_of(redis, holds, settings.plans, without_redis, settings.signin_failures)
         served = {entry.name: entry for entry in entries}
-        yield Services(settings, served, engine, redis, authenticator, model, threads, runs)
+        yield Services(settings, served, engine, redis, authenticator, model, threads, runs, limits, usage)
 
 
 @asynccontextmanager

@@ -9,12 +9,14 @@ from starlette.middleware.cors import CORSMiddleware
 from app.auth import signin
 from app.auth.authenticate import Authenticate
 from app.lifespan import lifespan_for
+from app.limits.layer import Limit
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
 from app.problems import add_error_handlers
 from app.serving import api, docs, health, home, websocket
 from app.serving.langserve import add_langserve_routes
 from app.settings import Settings
 from app.threads import routes as threads
+from app.usage import routes as usage
 from chains.registry import REGISTRY, Entry, check
 
 
@@ -36,6 +38,7 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     app.include_router(home.router)
     app.include_router(api.router)
     app.include_router(threads.router)
+    app.include_router(usage.router)
     app.include_router(websocket.router)
     docs.add_docs(app)
     add_langserve_routes(app, entries)
@@ -46,6 +49,7 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
 def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout=settings.body_timeout)
+    app.add_middleware(Limit, paths=[entry.path for entry in entries])
     app.add_middleware(Authenticate)
     app.add_middleware(
         CORSMiddleware,
@@ -59,7 +63,7 @@ def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None
             "x-api-key",
             "x-disconnect-grace",
         ],
-        expose_headers=["x-request-id", "x-run-id", "retry-after"],
+        expose_headers=["x-request-id", "x-run-id", "retry-after", "ratelimit", "ratelimit-policy"],
         allow_credentials=True,
         max_age=600,
     )

@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 import app.auth.tables
 import app.database
 import app.threads.tables
+import app.usage.tables
 import tools.portfolio.tables
 
 TARGET: tuple[MetaData, ...] = (app.database.metadata, tools.portfolio.tables.metadata)

@@ -22,6 +22,8 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import Services, services_of
+from app.limits.admission import Admission
+from app.limits.refusal import LIMITED
 from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
@@ -131,7 +133,7 @@ async def json_body(request: Request) -> None:
         raise UnsupportedMediaType
 
 
-router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schema())
+router = APIRouter(prefix="/api", tags=["runs"], responses={**Unauthenticated.schema(), **LIMITED})
 
 
 @router.post("/chat", responses=STARTING, dependencies=[Depends(json_body)])
@@ -140,7 +142,7 @@ async def chat(
 ) -> ChatResponse:
     """Answer in one piece."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key)
+    started = await start(services, principal, body, idempotency_key, request.state.admission)
     return await while_connected(request, answer(services, started.run))
 
 
@@ -155,7 +157,7 @@ async def chat_stream(
 ) -> Response:
     """Answer as typed events."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key)
+    started = await start(services, principal, body, idempotency_key, request.state.admission)
     return view(services, started.run, BEGINNING, sse.typed)
 
 
@@ -165,7 +167,7 @@ async def plain_stream(
 ) -> Response:
     """Answer as plain tokens."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key)
+    started = await start(services, principal, body, idempotency_key, request.state.admission)
     return view(services, started.run, BEGINNING, sse.plain)
 
 
@@ -227,7 +229,8 @@ async def for_event_source(
         return Response(status_code=204)  # answering would run the query a second time
     cursor = parse_cursor(last_event_id)
     services = services_of(request)
-    started = await start(services, principal, parameters.chat(), parameters.idempotency_key)
+    key = parameters.idempotency_key
+    started = await start(services, principal, parameters.chat(), key, request.state.admission)
     return view(services, started.run, cursor, frame)
 
 
@@ -241,8 +244,10 @@ def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) 
     return entry
 
 
-async def start(services: Services, principal: Principal, chat: ChatRequest, key: str | None) -> Started:
-    """Start a run in its thread, or in a new one. Raises ApiError."""
+async def start(
+    services: Services, principal: Principal, chat: ChatRequest, key: str | None, admission: Admission
+) -> Started:
+    """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError."""
     entry = chosen(services.entries, principal, chat.runnable)
     try:
         value = entry.input_for(chat.query)
@@ -258,6 +263,7 @@ async def start(services: Services, principal: Principal, chat: ChatRequest, key
         grace=services.settings.disconnect_grace,
         multitask=chat.multitask,
         idempotency=(key, orjson.dumps(chat.model_dump())) if key else None,
+        admission=admission,
     )
 
 

@@ -27,6 +27,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
+from app.limits.refusal import LIMITED
 from app.serving.bodies import normalised
 from app.serving.context import rebuild_config
 from app.serving.leaving import while_connected
@@ -48,6 +49,7 @@ PROBLEMS = {
     **InvalidInput.schema(),
     **RunFailed.schema(),
     **DeadlineExceeded.schema(),
+    **LIMITED,
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -93,6 +95,8 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
                     checked = await normalised(request, entry, endpoint, settings.max_batch)
                     request = with_body(request, checked.body)
                     request.state.thread_ids = checked.thread_ids
+                    request.state.runs_to_reserve = len(checked.thread_ids)
+                    request.state.at_once = settings.batch_concurrency if endpoint == "batch" else None
                 if endpoint in ("invoke", "batch"):
                     response = await while_connected(original, handle(request))
                 else:

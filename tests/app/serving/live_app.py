@@ -23,6 +23,8 @@ from app.server import options
 from app.settings import Settings
 from chains.registry import Entry
 
+# tests ask more at once than a person does; those of the limits say what they are
+AMPLE = {"default": {"requests_per_minute": 100_000, "burst": 100_000, "concurrent_runs": 10_000}}
 JWT_SECRET = "the issuer and this server know it: 0123456789"
 START_SECONDS = 20
 
@@ -102,7 +104,14 @@ def serving(
     shutil.copy(database, folder / "gatehouse.db")
     settings = Settings(
         _env_file=None,
-        **{"model": "scripted", "data_dir": folder, "jwt_secret": JWT_SECRET, "drain_seconds": 1, **changes},
+        **{
+            "model": "scripted",
+            "data_dir": folder,
+            "jwt_secret": JWT_SECRET,
+            "drain_seconds": 1,
+            "plans": AMPLE,
+            **changes,
+        },
     )
     with running(create_app(settings, registry), settings) as live:
         yield live
