@@ -16,9 +16,9 @@ DETAILS: dict[Limit, str] = {
     "sign-ins": "Too many sign-ins failed.",
 }
 OWNERS: dict[Whose, str] = {
-    "user": "you",
-    "tenant": "all users of your tenant together",
-    "address": "your network address",
+    "user": "This is your own limit.",
+    "tenant": "This is the limit of all users of your tenant together.",
+    "address": "This is the limit of your network address.",
 }
 
 
@@ -33,7 +33,7 @@ class LimitReached(ApiError):
         """`seconds` is after which time it is worth while to try again."""
         wait = max(1, ceil(seconds))
         super().__init__(
-            f"{DETAILS[limit]} The limit is that of {OWNERS[whose]}. Try again in {wait} s.",
+            f"{DETAILS[limit]} {OWNERS[whose]} Try again in {wait} s.",
             headers={"retry-after": str(wait)},
             limit=limit,
             of=whose,

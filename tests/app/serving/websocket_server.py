@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.auth.principal import Principal
 from app.errors import NotFound
+from app.limits.limits import limits_of
 from app.middleware import RequestContext
 from app.problems import add_error_handlers
 from app.runs.engine import EngineSettings, RunEngine
@@ -219,7 +220,9 @@ async def serving(
     runnables = {entry.path: entry.factory(None) for entry in entries.values()}  # type: ignore[arg-type]
     store = FakeAsyncRedis(server=redis or FakeServer())
     async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
-        services = SimpleNamespace(settings=Settings(_env_file=None, **settings), entries=entries, runs=runs)
+        given = Settings(_env_file=None, **settings)
+        limits = limits_of(store, runs.conductor.holds, given.plans, "refuse", 10)
+        services = SimpleNamespace(settings=given, entries=entries, runs=runs, limits=limits)
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
         async with listening(app) as (port, tasks):
             yield Server(port, runs, threads, script, tasks)
