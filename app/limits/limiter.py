@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 from langchain_core.utils.uuid import uuid7
@@ -17,6 +16,7 @@ from app.limits.holds import Hold, Holds
 from app.limits.keys import Counted, counted
 from app.limits.plans import NamedPlan, Plans, WithoutRedis
 from app.limits.refusal import Limit, LimitReached, Whose
+from app.limits.script import Script
 from app.limits.scripts import ADMIT
 from app.limits.standing import Reading, Standing
 
@@ -53,7 +53,7 @@ class Limiter:
     def __init__(self, redis: Redis, plans: Plans, holds: Holds, without_redis: WithoutRedis) -> None:
         self.plans = plans
         self.holds = holds
-        self._admit = redis.register_script(ADMIT)
+        self._admit = Script(redis, ADMIT)
         self._without_redis = without_redis
 
     async def admit(
@@ -100,14 +100,12 @@ class Limiter:
     ) -> list[int] | None:
         """Return the script's answer; None when Redis is away and that is to stop nobody."""
         runs = bool(slots or seats or look)
-        arguments: list[Any] = [
-            requests, len(slots), len(seats), plan.plan.tokens_reserved, self.holds.lease_ms, int(look),
-            *plan.user, *plan.tenant, *slots, *(hold.reservation for hold in seats),
-        ]  # fmt: skip
+        numbers = f"{requests} {len(slots)} {len(seats)} {self.holds.lease_ms} {int(look)} {plan.numbers}"
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 answer: list[int] = await self._admit(
-                    keys=(*keys.rates, *keys.runs) if runs else keys.rates, args=arguments
+                    (*keys.rates, *keys.runs) if runs else keys.rates,
+                    (numbers, *slots, *(hold.reservation for hold in seats)),
                 )
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             log.warning("limits cannot be counted", error=type(error).__name__, then=self._without_redis)

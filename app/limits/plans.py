@@ -66,22 +66,21 @@ class NamedPlan:
     plan: Plan
     user: Allowance
     tenant: Allowance
+    numbers: str  # for app.limits.scripts.ADMIT
 
     @classmethod
     def of(cls, name: str, plan: Plan) -> Self:
-        return cls(
-            name,
-            plan,
-            Allowance(
-                interval_of(plan.requests_per_minute), plan.burst, plan.concurrent_runs, plan.tokens_per_day
-            ),
-            Allowance(
-                interval_of(plan.tenant_requests_per_minute),
-                plan.tenant_burst,
-                plan.tenant_concurrent_runs,
-                plan.tenant_tokens_per_day,
-            ),
+        user = Allowance(
+            interval_of(plan.requests_per_minute), plan.burst, plan.concurrent_runs, plan.tokens_per_day
         )
+        tenant = Allowance(
+            interval_of(plan.tenant_requests_per_minute),
+            plan.tenant_burst,
+            plan.tenant_concurrent_runs,
+            plan.tenant_tokens_per_day,
+        )
+        numbers = " ".join(map(str, (plan.tokens_reserved, *user, *tenant)))
+        return cls(name, plan, user, tenant, numbers)
 
 
 def interval_of(per_minute: int) -> int:

@@ -11,6 +11,7 @@ from app.errors import Unavailable
 from app.limits.keys import address_key
 from app.limits.limiter import ANSWER_SECONDS
 from app.limits.refusal import LimitReached
+from app.limits.script import Script
 from app.limits.scripts import CHARGE_ONE, GIVE_BACK
 
 log = structlog.get_logger(__name__)
@@ -27,15 +28,15 @@ class SignIns:
     """
 
     def __init__(self, redis: Redis, failures: int) -> None:
-        self._charge = redis.register_script(CHARGE_ONE)
-        self._give_back = redis.register_script(GIVE_BACK)
+        self._charge = Script(redis, CHARGE_ONE)
+        self._give_back = Script(redis, GIVE_BACK)
         self._limits = (WINDOW_SECONDS * 1_000_000 // failures, failures)
 
     async def begin(self, address: str | None) -> None:
         """Charge a sign-in from this address. Raises LimitReached, and Unavailable without Redis."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                wait = await self._charge(keys=[key_of(address)], args=self._limits)
+                wait = await self._charge([key_of(address)], self._limits)
         except (RedisError, OSError) as error:
             raise Unavailable("Nobody can sign in now. Try again later.") from error
         if wait:
@@ -45,7 +46,7 @@ class SignIns:
         """Take the charge back."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                await self._give_back(keys=[key_of(address)], args=self._limits)
+                await self._give_back([key_of(address)], self._limits)
         except (RedisError, OSError) as error:  # it is worked off in time
             log.warning("sign-in not given back", error=type(error).__name__)
 

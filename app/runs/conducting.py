@@ -28,7 +28,7 @@ from chains.steps import Stepwise
 log = structlog.get_logger(__name__)
 
 CLOSE_SECONDS = 5.0
-HOLD_LEASES = 2.5  # an orphan is taken over within two leases: until then it keeps its place
+HOLD_LEASES = 3.5  # an orphan is taken over within two leases and a half: until then it keeps its place
 
 
 class Conductor:
