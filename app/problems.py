@@ -5,9 +5,10 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from app.errors import ApiError, InvalidInput, Problem
+from app.errors import ApiError, InvalidInput, Problem, Unavailable
 from app.middleware import problem_response
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,11 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:
         return problem_response(HttpProblem(error), request.scope)
+
+    @app.exception_handler(RedisError)
+    async def redis_away(request: Request, error: RedisError) -> Response:
+        log.warning("Redis does not answer", path=request.url.path, error=type(error).__name__)
+        return problem_response(Unavailable(headers={"retry-after": "5"}), request.scope)
 
     document_problems(app)
 

@@ -27,7 +27,7 @@ class Script:
     async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return what the script returns. Raises RedisError and OSError."""
         kept = bool(self._idle)
-        connection = self._idle.pop() if kept else await self._pool.get_connection()
+        connection = self._idle.pop() if kept else await self._new()
         try:
             answer = await self._call(connection, len(keys), *keys, *args)
         except BaseException as error:
@@ -41,6 +41,10 @@ class Script:
         else:
             await self._pool.release(connection)
         return answer
+
+    async def _new(self) -> AbstractConnection:
+        connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        return connection
 
     async def _call(self, connection: AbstractConnection, *arguments: Any) -> Any:
         command = connection.pack_command("EVALSHA", self._ready.sha, *arguments)
