@@ -28,6 +28,7 @@ metadata = MetaData(
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 0x6761_7465  # "gate": the PostgreSQL advisory lock of whoever upgrades the schema
+POOL_SECONDS = 10  # that a caller waits for a connection
 ANSWER_SECONDS = 5  # within which a database must answer to count as reachable
 
 
@@ -69,7 +70,7 @@ def open_engine(url: str, pool_size: int = 10) -> AsyncEngine:
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=10,
+        pool_timeout=POOL_SECONDS,
         pool_recycle=1800,
     )
 
@@ -106,7 +107,12 @@ async def why_not_ready(engine: AsyncEngine) -> str | None:
 def _open_sqlite(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_async_engine(url)
+    if url.database in (None, "", ":memory:"):
+        engine = create_async_engine(url)  # SQLAlchemy keeps it in one connection by itself
+    else:
+        # One connection, waited for in order. With more, writers poll for the file's lock: under load some
+        # poll for longer than the time-out, and the waiting costs more than the work.
+        engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=POOL_SECONDS)
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 

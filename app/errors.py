@@ -85,6 +85,17 @@ class InvalidCredential(ApiError):
         super().__init__(headers={"www-authenticate": 'Bearer error="invalid_token"'})
 
 
+class CredentialExpired(ApiError):
+    """What ends a run, and a viewer's stream, when the credential behind it does."""
+
+    status = 401
+    kind = "credential-expired"
+    default_detail = "The credential expired or was revoked meanwhile. Sign in and start again."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"www-authenticate": 'Bearer error="invalid_token"'})
+
+
 class Forbidden(ApiError):
     status = 403
     kind = "forbidden"

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
-from fakeredis import FakeAsyncRedis
+from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import FastAPI
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
@@ -17,7 +17,9 @@ from starlette.requests import HTTPConnection
 from app.auth.authenticator import Authenticator, open_authenticator
 from app.database import open_engine, why_not_ready
 from app.limits.limits import Limits, limits_of
+from app.runs.acting import BeforeActing
 from app.runs.checkpoints import open_checkpoints
+from app.runs.credentials import credentials_watched
 from app.runs.engine import RunEngine
 from app.runs.tending import open_runs
 from app.settings import Settings
@@ -75,9 +77,12 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
             raise CannotStart(f"database: {reason}")
         redis = await stack.enter_async_context(open_redis(settings))
         authenticator = await open_authenticator(settings, engine, redis)
+        await stack.enter_async_context(authenticator.tended())
         model = await stack.enter_async_context(open_chat_model(settings.chat_model))
         checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))
-        tools = build_tools(Stores(portfolio=PortfolioStore(engine)))
+        stores = Stores(portfolio=PortfolioStore(engine))
+        holds = authenticator.standing.holds
+        tools = build_tools(stores, before_acting=BeforeActing(redis, holds))
         runnables = registry.build(entries, registry.Parts(model.model, tools, checkpoints))
         threads = ThreadStore(engine)
         history = ThreadHistory(threads, settings.history_tokens)
@@ -86,8 +91,11 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         )
         usage = UsageStore(engine)
         await stack.enter_async_context(bookkeeping(redis, usage, runs.owner))
-        holds, without_redis = runs.conductor.holds, settings.limits_without_redis
-        limits = limits_of(redis, holds, settings.plans, without_redis, settings.signin_failures)
+        await stack.enter_async_context(credentials_watched(runs, holds))
+        limits = limits_of(
+            redis, runs.conductor.holds, settings.plans, settings.limits_without_redis,
+            settings.signin_failures,
+        )  # fmt: skip
         served = {entry.name: entry for entry in entries}
         yield Services(settings, served, engine, redis, authenticator, model, threads, runs, limits, usage)
 
@@ -95,21 +103,40 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
     """Yield a client of the configured Redis, or of the in-process store. Raises CannotStart."""
-    redis = redis_of(settings)
     try:
-        await redis.ping()
-    except RedisError as error:
-        raise CannotStart(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
+        redis = redis_of(settings)
+    except ValueError as error:
+        raise unusable_redis(error) from None
     try:
+        await answered(redis)
         yield redis
     finally:
         await redis.aclose()
+
+
+async def answered(redis: Redis) -> None:
+    """Return when Redis has answered. Raises CannotStart."""
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        raise CannotStart(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
+    except (TypeError, ValueError, OverflowError) as error:  # an option or a port that there is not
+        raise unusable_redis(error) from None
+
+
+def unusable_redis(error: Exception) -> CannotStart:
+    """Return what to raise for a URL that is wrong; redis-py's own error may quote it with its password."""
+    return CannotStart(
+        f"Redis: GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__}): it has the form "
+        "redis://user:password@host:6379/0, or rediss:// for TLS, with what is special in the password as %XX"
+    )
 
 
 def redis_of(settings: Settings) -> Redis:
     """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises."""
     if settings.redis_url is None:
         return FakeAsyncRedis(
+            server=FakeServer(),  # else all applications of a process share one, over their event loops
             connection_pool_class=BlockingConnectionPool,
             max_connections=REDIS_CONNECTIONS,
             timeout=REDIS_WAIT,

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from app.auth import signin
+from app.auth import credential_routes, key_routes, signin
 from app.auth.authenticate import Authenticate
 from app.lifespan import lifespan_for
 from app.limits.layer import Limit
@@ -39,6 +39,8 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     app.include_router(api.router)
     app.include_router(threads.router)
     app.include_router(usage.router)
+    app.include_router(key_routes.router)
+    app.include_router(credential_routes.router)
     app.include_router(websocket.router)
     docs.add_docs(app)
     add_langserve_routes(app, entries)

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.limits.plans import Plan, WithoutRedis, parsed_plans
 from app.runs.limits import EngineSettings
-from chains.models import ModelSettings
+from chains.model_settings import ModelSettings
 
 Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"]
 

@@ -20,6 +20,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
 from chains.steps import Step, ToolCalled, ToolReturned
+from tools.acting import MayNotAct
 
 if TYPE_CHECKING:
     from chains.registry import Parts
@@ -177,6 +178,8 @@ class ContainToolFailures(AgentMiddleware[Any, Any]):
     ) -> ToolMessage | Command[Any]:
         try:
             return await handler(request)
+        except MayNotAct:
+            raise
         except Exception:
             name = request.tool_call["name"]
             log.exception("tool failed", tool=name)

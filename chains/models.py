@@ -1,31 +1,16 @@
-"""Which chat model answers."""
+"""Which chat model answers. What one provider needs is imported when it is chosen."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_openai import AzureChatOpenAI, ChatOpenAI
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import SecretStr, ValidationError
+
+from chains.model_settings import ModelSettings
 
 NO_KEY = SecretStr("not-needed")  # the client insists on a key, a server of one's own may not
-
-
-class ModelSettings(BaseModel):
-    """What decides the chat model. `choice` wins; else Azure, else OpenAI, else the embedded model."""
-
-    model_config = ConfigDict(frozen=True)
-
-    choice: str = ""
-    openai_model: str = "gpt-5-mini"
-    openai_api_key: SecretStr | None = None
-    openai_base_url: str | None = None
-    azure_api_key: SecretStr | None = None
-    azure_endpoint: str | None = None
-    azure_deployment: str | None = None
-    azure_api_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +59,8 @@ def _default_choice(settings: ModelSettings) -> str:
 
 
 async def _embedded(stack: AsyncExitStack) -> ChatModel:
-    from chains.embedded.opening import open_embedded_chat  # noqa: PLC0415 - nobody else pays for it
-    from chains.embedded.server import CannotStart  # noqa: PLC0415
+    from chains.embedded.opening import open_embedded_chat
+    from chains.embedded.server import CannotStart
 
     try:
         model = await stack.enter_async_context(open_embedded_chat())
@@ -85,12 +70,14 @@ async def _embedded(stack: AsyncExitStack) -> ChatModel:
 
 
 def _scripted() -> ChatModel:
-    from chains.scripted import ScriptedChatModel  # noqa: PLC0415 - for tests and benchmarks only
+    from chains.scripted import ScriptedChatModel
 
     return ChatModel(ScriptedChatModel(), "scripted (for tests: it does what the message tells it to)")
 
 
 def _azure(settings: ModelSettings, deployment: str | None) -> ChatModel:
+    from langchain_openai import AzureChatOpenAI
+
     needed = {
         "AZURE_OPENAI_API_KEY": settings.azure_api_key,
         "AZURE_OPENAI_ENDPOINT": settings.azure_endpoint,
@@ -110,6 +97,8 @@ def _azure(settings: ModelSettings, deployment: str | None) -> ChatModel:
 
 
 def _openai(settings: ModelSettings, name: str) -> ChatModel:
+    from langchain_openai import ChatOpenAI
+
     if not (settings.openai_api_key or settings.openai_base_url):
         raise ModelUnavailable("OpenAI needs OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own.")
     model = ChatOpenAI(
@@ -124,6 +113,8 @@ def _openai(settings: ModelSettings, name: str) -> ChatModel:
 
 def _of_provider(provider: str, name: str) -> ChatModel:
     """Open a model of any provider that LangChain knows; its package reads its key from the environment."""
+    from langchain.chat_models import init_chat_model
+
     choice = f"GATEHOUSE_MODEL={provider}:{name}"
     try:
         model = init_chat_model(name, model_provider=provider)

@@ -13,6 +13,9 @@ from sqlalchemy import make_url
 
 from app.database import open_engine
 
+OWNER = "gatehouse_test"  # of the databases
+PASSWORD = "of-roles-on-a-throwaway-server"
+
 
 @contextmanager
 def running_postgres() -> Iterator[str]:
@@ -45,10 +48,29 @@ async def empty_database(server_url: str) -> AsyncIterator[str]:
 
 
 async def create_database(server_url: str) -> str:
-    """Make an empty database on the server and return its URL."""
+    """Make an empty database on the server and return its URL, as a role that is no superuser.
+
+    As in production: row-level security holds for no superuser.
+    """
     name = f"gatehouse_test_{uuid4().hex}"
-    await execute(server_url, f"CREATE DATABASE {name}")
-    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    await create_role(server_url, OWNER)
+    await execute(server_url, f"CREATE DATABASE {name} OWNER {OWNER}")
+    return url_for(server_url, OWNER, name)
+
+
+async def create_role(server_url: str, role: str) -> None:
+    """Make a role that may log in and nothing else, unless it is there."""
+    await execute(
+        server_url,
+        f"DO $$ BEGIN CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'; "
+        "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    )
+
+
+def url_for(server_url: str, role: str, database: str | None) -> str:
+    """Return the URL of a database for a role that `create_role` made."""
+    url = make_url(server_url).set(username=role, password=PASSWORD, database=database)
+    return url.render_as_string(hide_password=False)
 
 
 async def drop_database(server_url: str, url: str) -> None:

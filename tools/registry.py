@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from langchain_core.tools import BaseTool
 from pydantic import ValidationError
 
+from tools.acting import BeforeActing, guarded, nobody_acts
 from tools.calculate_roi import calculate_roi
 from tools.calculator import calculator
 from tools.compare_investments import compare_investments
@@ -38,8 +39,10 @@ class BadTool(Exception):
     """An entry that the agent cannot be given; the message names it and says what is wrong."""
 
 
-def build_tools(stores: Stores, entries: Sequence[Entry] = TOOLS) -> list[BaseTool]:
-    """Return the tools of all entries, in order.
+def build_tools(
+    stores: Stores, entries: Sequence[Entry] = TOOLS, before_acting: BeforeActing = nobody_acts
+) -> list[BaseTool]:
+    """Return the tools of all entries, in order; those that act await `before_acting` before each call.
 
     A tool's ToolException and bad arguments become a message that the model can go on from, unless the
     tool handles them in its own way. Raises BadTool for a failing factory, a name that is there twice,
@@ -52,7 +55,7 @@ def build_tools(stores: Stores, entries: Sequence[Entry] = TOOLS) -> list[BaseTo
             raise BadTool(f"{tool.name}: this name is in the registry twice")
         if not tool.description.strip():
             raise BadTool(f"{tool.name}: the description is missing")
-        tools[tool.name] = _with_readable_failures(tool)
+        tools[tool.name] = _with_readable_failures(guarded(tool, before_acting))
     return list(tools.values())
 
 

@@ -9,27 +9,28 @@ from time import monotonic
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import Select, insert, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.auth.dev_secrets import api_key_pepper
 from app.auth.identifiers import identifier
-from app.auth.key_format import KeyEnvironment, KeyText
+from app.auth.key_format import ID, KeyEnvironment, KeyText
 from app.auth.key_record import ApiKey, KeyRow, api_key_of
+from app.auth.key_upkeep import KeyUpkeep
 from app.auth.peppers import Peppers
 from app.auth.principal import Principal
 from app.auth.recent import Recent
 from app.auth.tables import api_keys
 from app.errors import InvalidCredential, NotFound
 from app.settings import Settings
+from tools.tenancy import let_see, tenant_transaction
 
 log = structlog.get_logger(__name__)
 
 REMEMBERED_SECONDS = 4.0  # a revocation reaches every replica within 5 s
 REMEMBERED_KEYS = 4096
-USE_NOTED_EVERY = timedelta(minutes=1)
 NO_HASH = bytes(32)  # what an unknown key is compared with, so that it costs the same as a wrong secret
+NO_SUCH_KEY = "There is no such API key."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class ApiKeys:
         self._peppers = peppers
         self._environment: KeyEnvironment = environment
         self._recent: Recent[ApiKey] = Recent(REMEMBERED_SECONDS, REMEMBERED_KEYS)
+        self.upkeep = KeyUpkeep(engine)
 
     @classmethod
     def from_settings(cls, settings: Settings, engine: AsyncEngine) -> Self:
@@ -67,10 +69,10 @@ class ApiKeys:
         claims: Mapping[str, Any] | None = None,
     ) -> CreatedKey:
         """Make a key for a user. Raises ValueError for a tenant, user or name that names nobody."""
-        async with self._engine.begin() as connection:
+        async with tenant_transaction(self._engine, identifier(tenant_id)) as connection:
             return await self._insert(
                 connection,
-                tenant_id=identifier(tenant_id),
+                tenant_id=tenant_id,
                 user_id=identifier(user_id),
                 name=identifier(name) if name else "",
                 scopes=sorted(set(scopes)),
@@ -82,7 +84,7 @@ class ApiKeys:
     async def verify(self, text: str) -> Principal:
         """Return whom a key stands for. Raises InvalidCredential for one that does not or no longer work.
 
-        What was verified is remembered for 4 s. Its use is noted once a minute.
+        What was verified is remembered for 4 s. Its use is noted, and written later.
         """
         key = KeyText.parse(text)
         if key is None or key.environment != self._environment:
@@ -91,44 +93,69 @@ class ApiKeys:
         record = self._recent.get(fingerprint) or await self._look_up(key, fingerprint)
         if record is None or not record.works:
             raise InvalidCredential
+        self.upkeep.note_use(record)
         return record.principal
 
     async def works(self, key_id: str) -> bool:
-        """Tell whether the key with this id still works: a session that was opened with it ends with it."""
+        """Tell whether the key with this id still works: what was begun with it ends with it."""
         record = self._recent.get(key_id)
         if record is None:
             asked = monotonic()
-            async with self._engine.connect() as connection:
-                row = await _find(connection, key_id)
+            row = await self._row(key_id)
             if row is None:
                 return False
             record = api_key_of(row)
             self._recent.put(key_id, record, asked)
         return record.works
 
+    async def get(self, key_id: str, tenant_id: str | None = None) -> ApiKey:
+        """Return a key, of this tenant if one is named. Raises NotFound."""
+        row = await self._row(key_id)
+        if row is None or tenant_id not in (None, row.tenant_id):
+            raise NotFound(NO_SUCH_KEY)
+        return api_key_of(row)
+
     async def list(self, tenant_id: str | None = None) -> tuple[ApiKey, ...]:
         """Return every key, or those of one tenant, the oldest first; revoked and expired ones too."""
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
-        if tenant_id is not None:
-            query = query.where(api_keys.c.tenant_id == tenant_id)
-        async with self._engine.connect() as connection:
+        async with self._engine.begin() as connection:
+            if tenant_id is None:
+                await let_see(connection, "gatehouse.operator", "on")
+            else:
+                await let_see(connection, "gatehouse.tenant", tenant_id)
+                query = query.where(api_keys.c.tenant_id == tenant_id)
             return tuple(api_key_of(row) for row in await connection.execute(query))
 
-    async def rotate(self, key_id: str, overlap: float) -> CreatedKey:
+    async def page(self, tenant_id: str, limit: int, after: str | None) -> tuple[ApiKey, ...]:
+        """Return at most `limit` of the tenant's keys, the oldest first, from behind the key `after`.
+
+        Raises NotFound when there is no such key in the tenant.
+        """
+        order = tuple_(api_keys.c.created_at, api_keys.c.id)
+        query = select(api_keys).where(api_keys.c.tenant_id == tenant_id).order_by(*order).limit(limit)
+        if after is not None:
+            before = await self.get(after, tenant_id)
+            query = query.where(order > (before.created_at, before.id))
+        async with tenant_transaction(self._engine, tenant_id) as connection:
+            return tuple(api_key_of(row) for row in await connection.execute(query))
+
+    async def rotate(self, key_id: str, overlap: float, tenant_id: str | None = None) -> CreatedKey:
         """Make a key that takes over from this one, which goes on working for `overlap` seconds.
 
         The new key has the same owner, scopes and length of life. Raises NotFound when there is no such
-        key, or when it works no longer.
+        key, of this tenant if one is named, or when it works no longer.
         """
-        async with self._engine.begin() as connection:
-            row = await _find(connection, key_id)
-            if row is None or not (old := api_key_of(row)).works:
-                raise NotFound("There is no such API key, or it no longer works.")
-            now = datetime.now(UTC)
-            ends = now + timedelta(seconds=overlap)
-            ends = min(ends, old.expires_at) if old.expires_at else ends
-            this = api_keys.c.id == key_id
-            await connection.execute(update(api_keys).where(this).values(expires_at=ends))
+        old = await self.get(key_id, tenant_id)
+        now = datetime.now(UTC)
+        ends = now + timedelta(seconds=overlap)
+        async with tenant_transaction(self._engine, old.tenant_id) as connection:
+            ended = await connection.execute(
+                update(api_keys)
+                .where(api_keys.c.id == key_id, _working(now))
+                .values(expires_at=min(ends, old.expires_at) if old.expires_at else ends)
+            )
+            if ended.rowcount != 1:
+                raise NotFound("This API key no longer works.")
             created = await self._insert(
                 connection,
                 tenant_id=old.tenant_id,
@@ -142,18 +169,28 @@ class ApiKeys:
         self._forget(key_id)
         return created
 
-    async def revoke(self, key_id: str) -> None:
-        """End a key: here at once, on the other replicas within 5 s. Raises NotFound when there is none."""
-        this = api_keys.c.id == key_id
-        async with self._engine.begin() as connection:
-            if await _find(connection, key_id) is None:
-                raise NotFound("There is no such API key.")
+    async def revoke(self, key_id: str, tenant_id: str | None = None) -> ApiKey:
+        """End a key and return it: here at once, on the other replicas within 5 s.
+
+        Raises NotFound when there is none, in this tenant if one is named.
+        """
+        key = await self.get(key_id, tenant_id)
+        async with tenant_transaction(self._engine, key.tenant_id) as connection:
             await connection.execute(
                 update(api_keys)
-                .where(this, api_keys.c.revoked_at.is_(None))
+                .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
                 .values(revoked_at=datetime.now(UTC))
             )
+            revoked = api_key_of((await connection.execute(_with(key_id))).one())
         self._forget(key_id)
+        return revoked
+
+    async def count(self, tenant_id: str) -> int:
+        """Return how many keys of the tenant work."""
+        of_tenant = api_keys.c.tenant_id == tenant_id
+        query = select(func.count()).select_from(api_keys).where(of_tenant, _working(datetime.now(UTC)))
+        async with tenant_transaction(self._engine, tenant_id) as connection:
+            return await connection.scalar(query) or 0
 
     async def _insert(self, connection: AsyncConnection, **columns: Any) -> CreatedKey:
         key = KeyText.new(self._environment)
@@ -173,15 +210,24 @@ class ApiKeys:
     async def _look_up(self, key: KeyText, fingerprint: str) -> ApiKey | None:
         """Return the record of a key whose secret is right, remembered from then on."""
         asked = monotonic()
-        async with self._engine.connect() as connection:
-            row = await _find(connection, key.id)
+        row = await self._row(key.id)
         if not self._has_secret_of(key, row) or row is None:
             return None
         record = api_key_of(row)
         if record.works:
             self._recent.put(fingerprint, record, asked)
-            await self._note_use(record)
+            version = self._peppers.current
+            if record.pepper_version != version:
+                self.upkeep.rehash(record, self._peppers.hash(key, version), version)
         return record
+
+    async def _row(self, key_id: str) -> KeyRow | None:
+        """Return the row of a key. It is found by its id alone: its tenant is not known before."""
+        if not ID.fullmatch(key_id):  # PostgreSQL could not even be asked about a NUL
+            return None
+        async with self._engine.begin() as connection:
+            await let_see(connection, "gatehouse.api_key", key_id)
+            return (await connection.execute(_with(key_id))).one_or_none()
 
     def _has_secret_of(self, key: KeyText, row: KeyRow | None) -> bool:
         version, expected = (row.pepper_version, row.secret_hash) if row else (self._peppers.current, NO_HASH)
@@ -190,30 +236,15 @@ class ApiKeys:
             return False
         return hmac.compare_digest(self._peppers.hash(key, version), expected)
 
-    async def _note_use(self, record: ApiKey) -> None:
-        """Write when the key was used last, when a minute went by. A failure does not refuse the caller."""
-        now = datetime.now(UTC)
-        due = now - USE_NOTED_EVERY
-        if record.last_used_at is not None and record.last_used_at > due:
-            return
-        last = api_keys.c.last_used_at
-        try:
-            async with self._engine.begin() as connection:
-                await connection.execute(
-                    update(api_keys)
-                    .where(api_keys.c.id == record.id, or_(last.is_(None), last <= due))
-                    .values(last_used_at=now)
-                )
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("use of an API key not noted", key_id=record.id, reason=type(error).__name__)
-
     def _forget(self, key_id: str) -> None:
         self._recent.forget(lambda record: record.id == key_id)
 
 
-async def _find(connection: AsyncConnection, key_id: str) -> KeyRow | None:
-    return (await connection.execute(_with(key_id))).one_or_none()
-
-
 def _with(key_id: str) -> Select[*tuple[Any, ...]]:
     return select(api_keys).where(api_keys.c.id == key_id)
+
+
+def _working(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that a key is neither revoked nor expired."""
+    expires_at = api_keys.c.expires_at
+    return and_(api_keys.c.revoked_at.is_(None), or_(expires_at.is_(None), expires_at > now))

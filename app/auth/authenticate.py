@@ -6,7 +6,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth.credentials import without_tokens
+from app.auth.credentials import without_ticket, without_tokens
 from app.auth.destination import signin_for
 from app.errors import ApiError, InvalidCredential, Unauthenticated
 from app.middleware import send_problem
@@ -43,8 +43,10 @@ class Authenticate:
             await self.app(scope, receive, send)
             return
         services: Services = scope["state"]["services"]
+        connection = HTTPConnection({**scope})
+        scope["query_string"] = without_ticket(scope["query_string"])
         try:
-            scope["state"]["principal"] = await services.authenticator.authenticate(HTTPConnection(scope))
+            scope["state"]["principal"] = await services.authenticator.authenticate(connection)
         except ApiError as error:
             await refuse(error, scope, receive, send)
             return

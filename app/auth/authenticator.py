@@ -15,14 +15,17 @@ from starlette.requests import HTTPConnection
 from app.auth.api_keys import ApiKeys
 from app.auth.configuration import BadConfiguration
 from app.auth.cookie import cookie_name
-from app.auth.credentials import Presented, find_credential
+from app.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
 from app.auth.jwt import JwtVerifier
 from app.auth.key_format import PREFIX
 from app.auth.origin import check_forgery, check_handshake
 from app.auth.principal import Principal
-from app.auth.sessions import Sessions
+from app.auth.revoked_tokens import RevokedTokens
+from app.auth.sessions import Sessions, session_id
+from app.auth.standing import Standing
 from app.auth.start_link import StartLink
-from app.errors import InvalidCredential, Unauthenticated, Unavailable
+from app.auth.tickets import Tickets
+from app.errors import BadRequest, InvalidCredential, Unauthenticated, Unavailable
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -39,6 +42,19 @@ class Authenticator:
     api_keys: ApiKeys
     sessions: Sessions
     start_link: StartLink
+    tickets: Tickets
+    revoked: RevokedTokens
+
+    @property
+    def standing(self) -> Standing:
+        """What tells whether a credential that was verified before still holds."""
+        return Standing(self.api_keys, self.sessions, self.revoked)
+
+    @asynccontextmanager
+    async def tended(self) -> AsyncIterator[None]:
+        """Have what belongs to credentials go on in the background while the context is open."""
+        async with self.api_keys.upkeep.going_on(), self.revoked.followed():
+            yield
 
     async def authenticate(self, connection: HTTPConnection) -> Principal:
         """Return who sent this request or opens this WebSocket.
@@ -50,12 +66,14 @@ class Authenticator:
         presented = find_credential(connection, cookie_name(connection, self.settings))
         if presented is None:
             raise Unauthenticated
-        by_cookie = presented.kind == "session"
+        by_cookie = presented.kind == "session" or presented.cookie is not None
         if connection.scope["type"] == "websocket":
             check_handshake(connection, self.settings.allowed_origins, cookie=by_cookie)
         elif by_cookie:
             check_forgery(connection, self.settings.allowed_origins)
         async with lookup():
+            if presented.kind == "ticket":
+                return await self._redeem_ticket(presented, connection.scope["path"])
             return await self._verify(presented)
 
     async def accept(self, text: str) -> Principal:
@@ -76,7 +94,7 @@ class Authenticator:
 
     async def _verify(self, presented: Presented) -> Principal:
         if presented.kind == "jwt":
-            return self.jwt.verify(presented.text)
+            return await self._unrevoked(self.jwt.verify(presented.text))
         if presented.kind == "api_key":
             return await self.api_keys.verify(presented.text)
         return await self._resume(presented.text)
@@ -85,9 +103,20 @@ class Authenticator:
         session = await self.sessions.find(token)
         if session is None:
             raise InvalidCredential
-        if session.credential == "api_key" and not await self.api_keys.works(session.credential_id):
+        return await self._unrevoked(session.principal)
+
+    async def _redeem_ticket(self, presented: Presented, path: str) -> Principal:
+        principal = await self.tickets.redeem(presented.text, path)
+        if principal is None or not await self.standing.holds(principal):
             raise InvalidCredential
-        return session.principal
+        if presented.cookie is not None and session_id(presented.cookie) != principal.credential_id:
+            raise BadRequest(TWO_CREDENTIALS)
+        return principal
+
+    async def _unrevoked(self, principal: Principal) -> Principal:
+        if not await self.standing.is_not_revoked(principal):
+            raise InvalidCredential
+        return principal
 
 
 async def open_authenticator(settings: Settings, engine: AsyncEngine, redis: Redis) -> Authenticator:
@@ -102,7 +131,9 @@ async def open_authenticator(settings: Settings, engine: AsyncEngine, redis: Red
         token = settings.start_link.get_secret_value()
         check_start_link(token, development=settings.development)
         await start_link.register(token)
-    return Authenticator(settings, jwt, api_keys, Sessions(redis, settings.session_lifetime), start_link)
+    sessions = Sessions(redis, settings.session_lifetime)
+    revoked = RevokedTokens(redis, settings.jwt_max_lifetime + settings.jwt_leeway)
+    return Authenticator(settings, jwt, api_keys, sessions, start_link, Tickets(redis), revoked)
 
 
 def check_start_link(token: str, *, development: bool) -> None:

@@ -2,33 +2,37 @@
 
 import base64
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+from urllib.parse import unquote_plus
 
 from starlette.requests import HTTPConnection
 
 from app.auth.cookie import cookies_named
+from app.auth.tickets import PARAMETER
 from app.errors import BadRequest
 
 # A browser cannot set headers on a WebSocket, so its token travels as an offered subprotocol
 SUBPROTOCOL = "base64url.bearer.authorization.gatehouse."
 
-TWO_CREDENTIALS = "Send one credential: a Bearer token, or an x-api-key header, or a session cookie."
+TWO_CREDENTIALS = "Send one credential: a Bearer token, or an x-api-key header, a session cookie or a ticket."
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
     """A credential as it came in, not yet verified."""
 
-    kind: Literal["jwt", "api_key", "session"]
+    kind: Literal["jwt", "api_key", "session", "ticket"]
     text: str = field(repr=False)
+    cookie: str | None = field(default=None, repr=False)  # the session cookie that came with a ticket
 
 
 def find_credential(connection: HTTPConnection, cookie: str) -> Presented | None:
     """Return the credential of a request, None when it has none. `cookie` is the session cookie's name.
 
     Raises BadRequest when there are two, be they equal or of different kinds. A cookie beside a header
-    counts too: who is calling is not to depend on which of two this server happens to prefer.
+    counts too: who is calling is not to depend on which of two this server happens to prefer. A browser
+    sends its cookie along with every ticket, so these two count as one if they are the same session's.
     """
     headers = connection.headers
     found = [
@@ -40,10 +44,22 @@ def find_credential(connection: HTTPConnection, cookie: str) -> Presented | None
             if _is_token(value)
         ),
         *(Presented("session", value) for value in cookies_named(connection, cookie)),
+        *(Presented("ticket", value) for value in connection.query_params.getlist(PARAMETER)),
     ]
+    match found:
+        case [Presented("session") as session, Presented("ticket") as ticket]:
+            return replace(ticket, cookie=session.text)
     if len(found) > 1:
         raise BadRequest(TWO_CREDENTIALS)
     return found[0] if found else None
+
+
+def without_ticket(query_string: bytes) -> bytes:
+    """Return the query but for its tickets: from here on they are in no log, redirect or parameter."""
+    parts = query_string.split(b"&")
+    return b"&".join(
+        part for part in parts if unquote_plus(part.partition(b"=")[0].decode("latin-1")) != PARAMETER
+    )
 
 
 def without_tokens(subprotocols: Iterable[str]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Row
 
@@ -33,6 +33,13 @@ class ApiKey:
     def works(self) -> bool:
         """Whether the key is neither revoked nor expired."""
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > datetime.now(UTC))
+
+    @property
+    def state(self) -> Literal["works", "expired", "revoked"]:
+        """How the key is, in a word."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "works" if self.works else "expired"
 
     @property
     def principal(self) -> Principal:

@@ -14,7 +14,8 @@ class Principal:
     """A caller whose credential was verified.
 
     `expires_at` is in Unix seconds (None: it does not expire); `credential_id` names the credential
-    (a key id, a token's `jti`, a session's hash), so that it can be revoked; `plan` names the limits that
+    (a key id, a token's `jti`, a session's hash), so that it can be revoked; `opened_with` is the credential
+    that a session was opened with, as `<kind>:<id>`, and empty for others; `plan` names the limits that
     apply (None: the default ones); `claims` holds the extra claims that reach `configurable`, such as
     `portfolio_id`.
     """
@@ -28,6 +29,12 @@ class Principal:
     expires_at: float | None = None
     plan: str | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
+    opened_with: str = ""
+
+    @property
+    def credential_key(self) -> tuple[str, str, str]:
+        """What tells this credential from every other."""
+        return self.tenant_id, self.credential, self.credential_id
 
     def may(self, scope: str) -> bool:
         """Tell whether this principal has `scope`; the scope `*` is every scope."""

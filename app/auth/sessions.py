@@ -52,17 +52,23 @@ class Sessions:
         if int(lifetime * 1000) <= 0:
             raise InvalidCredential
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        session_id = _hash(token)
-        principal = replace(signed_in, credential="session", credential_id=session_id, expires_at=ends)
+        name = session_id(token)
+        principal = replace(
+            signed_in,
+            credential="session",
+            credential_id=name,
+            expires_at=ends,
+            opened_with=f"{signed_in.credential}:{signed_in.credential_id}",
+        )
         session = Session(principal, signed_in.credential, signed_in.credential_id)
-        await self._redis.set(_key(session_id), SESSION.dump_json(session), px=int(lifetime * 1000))
+        await self._redis.set(_key(name), SESSION.dump_json(session), px=int(lifetime * 1000))
         return OpenedSession(token, principal, lifetime)
 
     async def find(self, token: str) -> Session | None:
         """Return the session that a cookie stands for, or None when there is none or it has ended."""
         if len(token) > MAX_TOKEN:
             return None
-        kept = await self._redis.get(_key(_hash(token)))
+        kept = await self._redis.get(_key(session_id(token)))
         if kept is None:
             return None
         try:
@@ -70,14 +76,19 @@ class Sessions:
         except ValidationError:  # another release wrote it: its owner signs in once more
             return None
 
+    async def goes_on(self, name: str) -> bool:
+        """Tell whether the session with this id (`credential_id`) has not ended."""
+        return bool(await self._redis.exists(_key(name)))
+
     async def end(self, token: str) -> None:
         """End the session that a cookie stands for, if there is one."""
-        await self._redis.delete(_key(_hash(token)))
+        await self._redis.delete(_key(session_id(token)))
 
 
-def _key(session_id: str) -> str:
-    return f"gh:session:{session_id}"
-
-
-def _hash(token: str) -> str:
+def session_id(token: str) -> str:
+    """Return the id of the session that a cookie stands for."""
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _key(name: str) -> str:
+    return f"gh:session:{name}"

@@ -147,7 +147,7 @@ def described(key: "ApiKey") -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "plan": key.plan,
         "claims": dict(key.claims),
-        "state": state(key),
+        "state": key.state,
         "created_at": moment(key.created_at),
         "expires_at": moment(key.expires_at),
         "revoked_at": moment(key.revoked_at),
@@ -158,13 +158,7 @@ def described(key: "ApiKey") -> dict[str, Any]:
 def row(key: "ApiKey") -> tuple[str, ...]:
     owner = f"{key.user_id} of {key.tenant_id}"
     scopes = " ".join(sorted(key.scopes)) or "none"
-    return (key.id, owner, key.name, scopes, day(key.expires_at), day(key.last_used_at), state(key))
-
-
-def state(key: "ApiKey") -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    return "works" if key.works else "expired"
+    return (key.id, owner, key.name, scopes, day(key.expires_at), day(key.last_used_at), key.state)
 
 
 def moment(time: datetime | None) -> str | None:

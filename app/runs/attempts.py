@@ -14,6 +14,7 @@ from redis.asyncio.client import Pipeline
 
 from app.runs import replies
 from app.runs.accounts import ACCOUNTS, account_of
+from app.runs.control import thread_keys
 from app.runs.events import Cursor, Record
 from app.runs.log import log_key, packed
 from app.runs.records import RunRecord, run_key
@@ -94,7 +95,10 @@ class Attempts:
     keep: float
 
     async def create(self, run: RunRecord) -> None:
-        """Store a new run, with an empty log and its first attempt held by this process."""
+        """Store a new run, with an empty log and its first attempt held by this process.
+
+        One that opens a thread has its turn in it.
+        """
         known_for = ceil(run.deadline - run.created_at + self.keep)
         async with self.redis.pipeline(transaction=True) as pipeline:
             pipeline.hset(run_key(run.id), mapping=run.fields())
@@ -103,6 +107,8 @@ class Attempts:
             pipeline.expire(log_key(run.id), known_for)
             pipeline.set(lease_key(run.id), self.owner, px=self.lease_ms)
             pipeline.zadd(ACTIVE, {run.id: run.created_at + 2 * self.lease})
+            if run.opens_thread:  # nobody knows the thread yet, so nobody can be before it
+                pipeline.set(thread_keys(run)[0], run.id, ex=known_for)
             await pipeline.execute()
 
     async def take(self, run_id: str) -> int:

@@ -145,7 +145,9 @@ class Conductor:
 
     def _history_of(self, run: RunRecord) -> Any:
         async def history() -> dict[str, Any]:
-            return {"history": await self.history.before(run)} if run.thread_id else {}
+            if run.thread_id is None or run.opens_thread:
+                return {}
+            return {"history": await self.history.before(run)}
 
         return history
 

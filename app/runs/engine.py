@@ -103,21 +103,22 @@ class RunEngine:
                 return Started(await self._known(first), None)
         try:
             async with taken(admission) as hold:
-                if new_thread:
-                    thread_id = await self.history.create(principal, runnable, value)
                 now = time.time()
                 run = RunRecord(
                     id=run_id,
                     principal=principal,
                     runnable=runnable,
                     input=value,
-                    thread_id=thread_id,
+                    thread_id=str(uuid7()) if new_thread else thread_id,
+                    opens_thread=new_thread,
                     created_at=now,
                     deadline=now + self.settings.deadline,
                     grace=grace,
                     hold=hold,
                 )
-                if thread_id is not None:
+                if run.opens_thread:
+                    await self.history.begin(run)
+                elif run.thread_id is not None:
                     await self._enter_thread(run, multitask)
                 await self.conductor.begin(run, tap)
         except BaseException:

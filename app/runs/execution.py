@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from app.errors import ApiError, DeadlineExceeded, RunFailed
+from app.errors import ApiError, CredentialExpired, DeadlineExceeded, RunFailed
 from app.runs.events import (
     BEGINNING,
     Complete,
@@ -34,7 +34,7 @@ from app.runs.sources import Mode, source
 
 log = structlog.get_logger(__name__)
 
-Stop = Literal["cancelled", "deadline", "lost", "handover"]
+Stop = Literal["cancelled", "deadline", "credential", "lost", "handover"]
 
 BURST = 64  # chunks after which a model that never waits lets others have the event loop
 HELD_POLL = 0.05
@@ -185,9 +185,13 @@ class Execution:
         )
 
     async def produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
-        """Run to the end. Raises what the runnable raises, DeadlineExceeded, or Halted if it was stopped."""
-        seconds = max(0.0, self.run.deadline - time.time())
-        deadline = asyncio.get_running_loop().call_later(seconds, self.halt, "deadline")
+        """Run to the end.
+
+        Raises what the runnable raises, DeadlineExceeded, CredentialExpired, or Halted if it was stopped.
+        """
+        alarms = [self._at(self.run.deadline, "deadline")]
+        if (expires_at := self.run.principal.expires_at) is not None:
+            alarms.append(self._at(expires_at, "credential"))
         self.producing = True
         try:
             await self._produce(history, tap)
@@ -195,10 +199,18 @@ class Execution:
             if self.stop is None:
                 self._raise(error)
         finally:
-            deadline.cancel()
+            for alarm in alarms:
+                alarm.cancel()
             self.producing = False
         if self.stop is not None:
             self._stopped(self.stop)
+
+    def _at(self, moment: float, why: Stop) -> asyncio.TimerHandle:
+        """Stop at a moment, in Unix seconds, unless what is returned is cancelled before."""
+        seconds = moment - time.time()
+        if seconds <= 0:  # the loop would call it after the runnable has begun
+            self.halt(why)
+        return asyncio.get_running_loop().call_later(max(0.0, seconds), self.halt, why)
 
     def _raise(self, error: BaseException) -> NoReturn:
         """Raise what the runnable raised; a cancellation that nobody asked for is a failure like another."""
@@ -210,7 +222,7 @@ class Execution:
         """Raise for an execution that was stopped, whatever the runnable made of that."""
         while self.task is not None and self.task.cancelling():
             self.task.uncancel()
-        raise DeadlineExceeded if why == "deadline" else Halted
+        raise {"deadline": DeadlineExceeded, "credential": CredentialExpired}.get(why, Halted)
 
     async def _produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
         if self.stop is not None:

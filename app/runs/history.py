@@ -1,10 +1,9 @@
 """Where a thread's messages are kept, as the engine uses it. `app.threads.history` is one."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
-from app.auth.principal import Principal
 from app.runs.events import Event
 from app.runs.records import RunRecord
 
@@ -12,12 +11,11 @@ from app.runs.records import RunRecord
 class History(Protocol):
     """Where a thread's messages are kept."""
 
-    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
-        """Begin a thread whose title comes from the input, and return its id."""
-        ...
-
     async def begin(self, run: RunRecord) -> None:
-        """Store the human message of a run. Raises NotFound or Conflict when the thread can't take it."""
+        """Store the human message of a run, and its thread if it opens one.
+
+        Raises NotFound or Conflict when the thread can't take it.
+        """
         ...
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:

@@ -133,6 +133,9 @@ class LogWriter:
         while True:
             reraise_cancellation()
             await self._some.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FLUSH_SECONDS):  # wait_for would swallow a cancellation
+                    await self._many.wait()
             self._some.clear()
             self._many.clear()
             pending, self._pending, self._count = self._pending, {}, 0
@@ -150,10 +153,6 @@ class LogWriter:
             self._done = self._begun
             async with self._written:
                 self._written.notify_all()
-            # the first record of a burst went out at once; those that follow go together
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FLUSH_SECONDS):  # wait_for would swallow a cancellation
-                    await self._many.wait()
 
     async def _write(self) -> None:
         """Append everything in `_writing`, and take out of it what is done with."""

@@ -24,8 +24,9 @@ def run_key(run_id: str) -> str:
 class RunRecord:
     """One run. Times are Unix seconds of the process that started it; `grace` is in seconds.
 
-    `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end. `models`
-    is the usage by the models' names; `hold` is what the run holds of its caller's limits (None: nothing).
+    `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
+    `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
+    models' names; `hold` is what the run holds of its caller's limits (None: nothing).
     """
 
     id: str
@@ -46,6 +47,7 @@ class RunRecord:
     problem: dict[str, Any] | None = None
     duration_ms: int = 0
     hold: Hold | None = None
+    opens_thread: bool = False
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -77,6 +79,7 @@ class RunRecord:
             "attempt": self.attempt,
             "cancel": self.cancel,
             "hold": orjson.dumps(self.hold),
+            "opens_thread": int(self.opens_thread),
             **self.progress(),
         }
 
@@ -117,6 +120,7 @@ class RunRecord:
             hold=hold_of(orjson.loads(text.get("hold", b"null"))),
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
+            opens_thread=text["opens_thread"] == b"1",
         )
 
 

@@ -1,9 +1,11 @@
 """Where a run's events come from: LangChain's cheapest faithful stream for each kind of runnable."""
 
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any, Literal, cast
 
 import orjson
+from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
@@ -34,7 +36,19 @@ def source(
     # both are generators, though LangChain declares them as iterators
     if mode == "events":
         return cast("AsyncGenerator[Any]", observed.astream_events(value, config, **options))
-    return cast("AsyncGenerator[Any]", observed.astream_log(value, config, **options))
+    return patches(observed, value, config, options)
+
+
+def patches(
+    runnable: Runnable[Any, Any], value: dict[str, Any], config: RunnableConfig, options: dict[str, Any]
+) -> AsyncGenerator[Any]:
+    """Run `runnable` and yield the patches of LangChain's run log: LangServe's playground reads no other.
+
+    LangChain deprecates the log, and warns at the first patch. Filters are the process's, and tasks that
+    set and reset them would leave each other's behind: so this one, for these words alone, stays.
+    """
+    warnings.filterwarnings("ignore", "astream_log is deprecated", LangChainDeprecationWarning)
+    return cast("AsyncGenerator[Any]", runnable.astream_log(value, config, **options))
 
 
 async def chunks(

@@ -31,12 +31,16 @@ class Viewing:
         No record is left out: what the log no longer has is replaced by a `gap` that holds the text.
         """
         cursor = after
-        while run := await load(self.redis, run_id):
-            if run.finished and run_id not in self.conductor.local:
-                while records := await self._logged(run_id, cursor):
-                    yield records
-                    cursor = records[-1].cursor
-                return
+        while True:
+            if run_id not in self.conductor.local:
+                run = await load(self.redis, run_id)
+                if run is None:
+                    return
+                if run.finished:
+                    while records := await self._logged(run_id, cursor):
+                        yield records
+                        cursor = records[-1].cursor
+                    return
             async with self._feed(run_id) as feed:
                 async for records in self._follow(run_id, feed, cursor):
                     yield records

@@ -30,6 +30,7 @@ from app.runs.records import RunRecord, State
 from app.runs.turns import Multitask
 from app.serving import sse
 from app.serving.leaving import while_connected
+from app.serving.viewer_credential import ViewerCredential, while_held
 from chains.registry import Entry
 
 IdempotencyKey = Annotated[
@@ -51,7 +52,7 @@ class ChatRequest(BaseModel):
     query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
     thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
     runnable: Name | None = Field(
-        None, description="the runnable's name; by default the first that is served"
+        None, description="the runnable's name; by default that of the thread, or the first that is served"
     )
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
@@ -158,7 +159,7 @@ async def chat_stream(
     """Answer as typed events."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key, request.state.admission)
-    return view(services, started.run, BEGINNING, sse.typed)
+    return view(services, principal, started.run, BEGINNING, sse.typed)
 
 
 @router.post("/stream", response_class=sse.EventStream, responses=STARTING, dependencies=[Depends(json_body)])
@@ -168,7 +169,7 @@ async def plain_stream(
     """Answer as plain tokens."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key, request.state.admission)
-    return view(services, started.run, BEGINNING, sse.plain)
+    return view(services, principal, started.run, BEGINNING, sse.plain)
 
 
 @router.get("/chat/stream", response_class=sse.EventStream, responses=STARTING)
@@ -205,7 +206,7 @@ async def join(
     cursor = parse_cursor(last_event_id or after)
     services = services_of(request)
     run = await services.runs.get(principal, run_id)
-    return view(services, run, cursor, sse.typed)
+    return view(services, principal, run, cursor, sse.typed)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=NotFound.schema())
@@ -231,7 +232,7 @@ async def for_event_source(
     services = services_of(request)
     key = parameters.idempotency_key
     started = await start(services, principal, parameters.chat(), key, request.state.admission)
-    return view(services, started.run, cursor, frame)
+    return view(services, principal, started.run, cursor, frame)
 
 
 def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
@@ -248,7 +249,10 @@ async def start(
     services: Services, principal: Principal, chat: ChatRequest, key: str | None, admission: Admission
 ) -> Started:
     """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError."""
-    entry = chosen(services.entries, principal, chat.runnable)
+    name = chat.runnable
+    if name is None and chat.thread_id is not None:
+        name = (await services.threads.get(principal, chat.thread_id)).runnable
+    entry = chosen(services.entries, principal, name)
     try:
         value = entry.input_for(chat.query)
     except ValidationError as error:
@@ -267,11 +271,18 @@ async def start(
     )
 
 
-def view(services: Services, run: RunRecord, cursor: Cursor, frame: sse.Frame) -> Response:
+def view(
+    services: Services, principal: Principal, run: RunRecord, cursor: Cursor, frame: sse.Frame
+) -> Response:
     """Return the run's records after the cursor as events; 204 when there is none and none will come."""
     if run.finished and cursor >= run.last_event:
         return Response(status_code=204)  # tells an EventSource not to reconnect
     records = services.runs.view(run.id, cursor)
+    if (
+        principal.credential_key != run.principal.credential_key
+    ):  # else the run itself ends with it, and says so
+        credential = ViewerCredential(principal, services.authenticator.standing.holds)
+        records = while_held(credential, records)
     return sse.event_stream(run.id, records, frame, services.settings.send_timeout)
 
 

@@ -3,21 +3,25 @@
 import asyncio
 import math
 import time
+from typing import NoReturn
 
 from fastapi import APIRouter, WebSocket
 
 from app.auth.principal import Principal
-from app.errors import ApiError
+from app.errors import ApiError, CredentialExpired
 from app.lifespan import services_of
 from app.middleware import send_problem
+from app.runs.credentials import CHECK_EVERY
 from app.serving.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
 from app.serving.frames import PONG, Vocabulary, vocabulary_of
+from app.serving.viewer_credential import ViewerCredential
 from app.serving.websocket_viewers import Viewers
 from app.serving.websocket_writer import Leave, Writer
 
 SUBPROTOCOL = "gatehouse"
 MAX_BAD_FRAMES = 10
 IDLE_SECONDS = 600.0
+LAST_FRAMES_SECONDS = 15.0  # in which another process has ended its runs
 LOOKS = 4  # at a frame that is not taken, until it has taken too long
 
 GOING_AWAY = 1001
@@ -74,6 +78,8 @@ class Socket:
         self.tasks = asyncio.TaskGroup()
         self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
         self.bucket = TokenBucket()
+        self.credential = ViewerCredential(self.principal, services.authenticator.standing.holds)
+        self.ended = False  # the credential has
         self.last_frame = time.monotonic()
 
     async def serve(self) -> None:
@@ -113,6 +119,9 @@ class Socket:
             await self._obey(command)
 
     async def _obey(self, command: AnyCommand) -> None:
+        if self.ended:
+            await self.writer.tell(CredentialExpired())
+            return
         match command:
             case Ping():
                 await self.writer.send(PONG)
@@ -125,13 +134,21 @@ class Socket:
         """Raise Leave when the credential expires, frames are not read, or nothing goes on for long."""
         while True:
             valid, idle = self._valid_seconds(), self._idle_seconds()
-            if valid <= 0:
-                raise Leave(CREDENTIAL_ENDED, "the credential has expired")
+            if valid <= 0 or not await self.credential.still_holds():
+                await self._end_with_credential()
             if self.writer.waiting_seconds() >= self.send_timeout:
                 raise Leave(TIMED_OUT, "frames are not read")
             if idle >= IDLE_SECONDS:
                 raise Leave(TIMED_OUT, "idle")
-            await asyncio.sleep(min(valid, IDLE_SECONDS - idle, self.send_timeout / LOOKS))
+            await asyncio.sleep(min(valid, IDLE_SECONDS - idle, self.send_timeout / LOOKS, CHECK_EVERY))
+
+    async def _end_with_credential(self) -> NoReturn:
+        """Raise Leave, when the runs that end with the credential have told so."""
+        self.ended = True
+        if self.viewers.viewing:
+            await asyncio.wait(self.viewers.viewing, timeout=LAST_FRAMES_SECONDS)
+        await self.writer.tell(CredentialExpired())
+        raise Leave(CREDENTIAL_ENDED, "the credential has expired or was revoked")
 
     def _valid_seconds(self) -> float:
         expires_at = self.principal.expires_at

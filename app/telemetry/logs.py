@@ -19,6 +19,7 @@ SECRET_VALUES = re.compile(
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
     r"|(?i:(?<=bearer )\S+)"
     r"|(?i:(?<=link=)[\w-]+)"
+    r"|(?i:(?<=ticket=)[\w-]+)"
 )
 
 
@@ -73,5 +74,5 @@ def configure_logging(level: str, pretty: bool) -> None:
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)  # RequestContext logs requests
-    for name in ("httpx", "httpcore", "openai", "alembic"):
+    for name in ("httpx", "httpx2", "httpcore", "httpcore2", "openai", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -6,12 +6,10 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
-from app.auth.principal import Principal
 from app.runs.events import Event, ToolEnd, ToolStart
 from app.runs.records import RunRecord, State
 from app.threads.models import MessageStatus, ToolCall
 from app.threads.store import Answer, ThreadStore
-from app.threads.titles import title_of
 
 CHARACTERS_PER_TOKEN = 4  # by count_tokens_approximately
 STATUS: Mapping[State, MessageStatus] = {"completed": "complete", "cancelled": "partial", "failed": "failed"}
@@ -24,15 +22,19 @@ class ThreadHistory:
         self._store = store
         self._token_budget = token_budget
 
-    async def create(self, principal: Principal, runnable: str, value: Mapping[str, Any]) -> str:
-        """Begin a thread whose title comes from a runnable's input, and return its id."""
-        thread = await self._store.create(principal, runnable.removeprefix("/"), title_of(said(value)))
-        return thread.id
-
     async def begin(self, run: RunRecord) -> None:
-        """Store the human message of a run. Raises NotFound, and Conflict when the thread is full."""
-        if run.thread_id is not None:
-            await self._store.begin(run.principal, run.thread_id, run.id, said(run.input))
+        """Store the human message of a run, and its thread if it opens one.
+
+        Raises NotFound, and Conflict when the thread is full.
+        """
+        if run.thread_id is None:
+            return
+        text = said(run.input)
+        if run.opens_thread:
+            runnable = run.runnable.removeprefix("/")
+            await self._store.open(run.principal, run.thread_id, runnable, run.id, text)
+        else:
+            await self._store.begin(run.principal, run.thread_id, run.id, text)
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         """Return what was said in the thread and answered, oldest first, within the token budget.

@@ -1,9 +1,24 @@
-"""The statements over threads and messages. Each of them reaches one user of one tenant only."""
+"""The statements over threads and messages. Each of them reaches one user of one tenant only.
+
+Those that a run needs are built once: building them costs more than executing them.
+"""
 
 import re
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Update, and_, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from app.auth.principal import Principal
 from app.errors import NotFound
@@ -19,6 +34,23 @@ NO_SUCH_THREAD = "There is no such thread."
 def owned(table: FromClause, principal: Principal) -> ColumnElement[bool]:
     """Return the condition that a row is the principal's."""
     return and_(table.c.tenant_id == principal.tenant_id, table.c.user_id == principal.user_id)
+
+
+def owner(principal: Principal, thread_id: str, run_id: str = "") -> dict[str, str]:
+    """Return the values that the prepared statements are about. Raises NotFound if the id can't be one."""
+    if not UUID.fullmatch(thread_id):
+        raise NotFound(NO_SUCH_THREAD)
+    mine = {"of_tenant": principal.tenant_id, "of_user": principal.user_id}
+    return {**mine, "of_thread": thread_id, "of_run": run_id}
+
+
+def _owned(table: FromClause) -> ColumnElement[bool]:
+    """Return the condition that a row is of the `owner` whom a prepared statement is given."""
+    return and_(table.c.tenant_id == bindparam("of_tenant"), table.c.user_id == bindparam("of_user"))
+
+
+def _of_thread(table: FromClause) -> ColumnElement[bool]:
+    return and_(table.c.thread_id == bindparam("of_thread"), _owned(table))
 
 
 def this_thread(principal: Principal, thread_id: str) -> ColumnElement[bool]:
@@ -49,24 +81,35 @@ def message_page(principal: Principal, thread_id: str, limit: int, cursor: str |
     return query.order_by(messages.c.position).limit(limit + 1)
 
 
-def last_position(principal: Principal, thread_id: str) -> Select[int]:
-    """Return the query of the position of the thread's last message, 0 when it has none."""
-    return select(func.coalesce(func.max(messages.c.position), 0)).where(messages_of(principal, thread_id))
-
-
-def known_message(principal: Principal, thread_id: str, run_id: str, role: str) -> Select[str, int]:
-    """Return the query of the id and the attempt of a run's message, if it is stored already."""
-    return select(messages.c.id, messages.c.attempt).where(
-        messages_of(principal, thread_id), messages.c.run_id == run_id, messages.c.role == role
+def answer_of(principal: Principal, thread_id: str, run_id: str) -> Update:
+    """Return the update of a run's answer."""
+    return update(messages).where(
+        messages_of(principal, thread_id), messages.c.run_id == run_id, messages.c.role == "ai"
     )
 
 
-def replaced_answer(principal: Principal, message_id: str) -> Update:
-    """Return the update of a run's answer by that of another attempt."""
-    return update(messages).where(messages.c.id == message_id, owned(messages, principal))
+# Takes the time `now`, and `new_title` for a thread that has no title
+TOUCH = (
+    update(threads)
+    .where(threads.c.id == bindparam("of_thread"), _owned(threads))
+    .values(
+        updated_at=bindparam("now"),
+        title=case((threads.c.title == "", bindparam("new_title")), else_=threads.c.title),
+    )
+)
+
+# The position of the thread's last message, and the attempt of the run's message with the role `its_role`:
+# each null when there is none
+PLACE = select(
+    select(func.max(messages.c.position)).where(_of_thread(messages)).scalar_subquery(),
+    select(messages.c.attempt)
+    .where(_of_thread(messages), messages.c.run_id == bindparam("of_run"))
+    .where(messages.c.role == bindparam("its_role"))
+    .scalar_subquery(),
+)
 
 
-def exchanges(principal: Principal, thread_id: str, run_id: str, characters: int) -> Select[str, str]:
+def _exchanges() -> Select[str, str]:
     """Return the query of what was said and answered before a run, the oldest first.
 
     Only the newest exchanges that have `characters` in all are read, so that a long thread costs no more
@@ -82,13 +125,16 @@ def exchanges(principal: Principal, thread_id: str, run_id: str, characters: int
             func.sum(length).over(order_by=said.c.position.desc()).label("characters"),
         )
         .join_from(said, answer, said.c.run_id == answer.c.run_id)
-        .where(owned(said, principal), said.c.thread_id == thread_id, said.c.role == "human")
-        .where(owned(answer, principal), answer.c.thread_id == thread_id, answer.c.role == "ai")
-        .where(said.c.run_id != run_id, answer.c.content != "")
+        .where(_of_thread(said), said.c.role == "human")
+        .where(_of_thread(answer), answer.c.role == "ai")
+        .where(said.c.run_id != bindparam("of_run"), answer.c.content != "")
         .subquery()
     )
     return (
         select(newest.c.said, newest.c.answer)
-        .where(newest.c.characters <= characters)
+        .where(newest.c.characters <= bindparam("characters"))
         .order_by(newest.c.position)
     )
+
+
+EXCHANGES = _exchanges()

@@ -1,11 +1,12 @@
 """Where threads and their messages are kept. What is another's is not found, as if it did not exist."""
 
+from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.utils.uuid import uuid7
-from sqlalchemy import case, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.auth.principal import Principal
@@ -16,6 +17,10 @@ from app.threads.cursors import message_cursor, thread_cursor
 from app.threads.models import Message, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
 from app.threads.tables import messages, threads
 from app.threads.titles import title_of
+from tools.tenancy import tenant_transaction
+
+INSERT_THREAD = insert(threads)
+INSERT_MESSAGE = insert(messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,23 @@ class ThreadStore:
         thread = Thread(
             id=str(uuid7()), runnable=runnable, title=storable(title), created_at=now, updated_at=now
         )
-        async with self._engine.begin() as connection:
-            await connection.execute(insert(threads), {**thread.model_dump(), **_owner(principal)})
+        async with self._transaction(principal) as connection:
+            await connection.execute(INSERT_THREAD, {**thread.model_dump(), **_owner(principal)})
         return thread
+
+    async def open(self, principal: Principal, thread_id: str, runnable: str, run_id: str, text: str) -> None:
+        """Begin a thread with the message that starts a run; its title comes from the message."""
+        now = datetime.now(UTC)
+        thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(text))}
+        async with self._transaction(principal) as connection:
+            await connection.execute(
+                INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **_owner(principal)}
+            )
+            await _append(connection, principal, thread_id, 1, _said(run_id, text))
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
         """Return the caller's thread. Raises NotFound."""
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             return await _read(connection, principal, thread_id)
 
     async def page(self, principal: Principal, limit: int, cursor: str | None = None) -> ThreadPage:
@@ -61,7 +76,7 @@ class ThreadStore:
         A thread that gets a message while its list is read moves to the front of it.
         """
         query = queries.thread_page(principal, limit, cursor)
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             rows = (await connection.execute(query)).all()
         items = tuple(Thread.model_validate(row) for row in rows[:limit])
         more = len(rows) > limit
@@ -72,7 +87,7 @@ class ThreadStore:
     async def rename(self, principal: Principal, thread_id: str, title: str) -> Thread:
         """Give the thread another title and return it. Raises NotFound."""
         change = update(threads).where(queries.this_thread(principal, thread_id))
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             await connection.execute(change.values(title=storable(title)))
             return await _read(connection, principal, thread_id)
 
@@ -80,7 +95,7 @@ class ThreadStore:
         """Erase the thread and its messages; return the ids of its runs, oldest first. Raises NotFound."""
         of_thread = queries.messages_of(principal, thread_id)
         run_ids = select(messages.c.run_id).where(of_thread).order_by(messages.c.position)
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             if not await _touch(connection, principal, thread_id):
                 raise NotFound(queries.NO_SUCH_THREAD)
             erased = (await connection.scalars(run_ids)).all()
@@ -93,7 +108,7 @@ class ThreadStore:
     ) -> MessagePage:
         """Return messages of the thread, oldest first. Raises NotFound, and BadRequest for the cursor."""
         query = queries.message_page(principal, thread_id, limit, cursor)
-        async with self._engine.connect() as connection:
+        async with self._transaction(principal) as connection:
             await _read(connection, principal, thread_id)
             rows = (await connection.execute(query)).all()
         items = tuple(Message.model_validate(row) for row in rows[:limit])
@@ -107,17 +122,15 @@ class ThreadStore:
 
         Raises NotFound, and Conflict when the thread has as many messages as it may.
         """
-        async with self._engine.begin() as connection:
-            title = case((threads.c.title == "", storable(title_of(text))), else_=threads.c.title)
-            if not await _touch(connection, principal, thread_id, title=title):
+        async with self._transaction(principal) as connection:
+            if not await _touch(connection, principal, thread_id, title_of(text)):
                 raise NotFound(queries.NO_SUCH_THREAD)
-            if await _known(connection, principal, thread_id, run_id, "human"):
+            count, attempt = await _place(connection, principal, thread_id, run_id, "human")
+            if attempt:
                 return
-            count = await _count(connection, principal, thread_id)
             if count >= self._max_messages:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
-            row = {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text)}
-            await _append(connection, principal, thread_id, count + 1, {**row, "tool_calls": []})
+            await _append(connection, principal, thread_id, count + 1, _said(run_id, text))
 
     async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
         """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""
@@ -130,15 +143,14 @@ class ThreadStore:
             "status": answer.status,
             "usage": asdict(answer.usage),
         }
-        async with self._engine.begin() as connection:
+        async with self._transaction(principal) as connection:
             if not await _touch(connection, principal, thread_id):
                 return
-            known = await _known(connection, principal, thread_id, answer.run_id, "ai")
-            if known is None:
-                count = await _count(connection, principal, thread_id)
+            count, attempt = await _place(connection, principal, thread_id, answer.run_id, "ai")
+            if not attempt:
                 await _append(connection, principal, thread_id, count + 1, row)
-            elif known.attempt <= answer.attempt:
-                await connection.execute(queries.replaced_answer(principal, known.id).values(row))
+            elif attempt <= answer.attempt:
+                await connection.execute(queries.answer_of(principal, thread_id, answer.run_id).values(row))
 
     async def exchanges(
         self, principal: Principal, thread_id: str, run_id: str, characters: int
@@ -147,9 +159,12 @@ class ThreadStore:
 
         They are the newest that have at most `characters` in all; what was not answered is left out.
         """
-        query = queries.exchanges(principal, thread_id, run_id, characters)
-        async with self._engine.connect() as connection:
-            return [(said, answer) for said, answer in await connection.execute(query)]
+        values = {**queries.owner(principal, thread_id, run_id), "characters": characters}
+        async with self._transaction(principal) as connection:
+            return [(said, answer) for said, answer in await connection.execute(queries.EXCHANGES, values)]
+
+    def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
+        return tenant_transaction(self._engine, principal.tenant_id)
 
 
 def storable(text: str) -> str:
@@ -169,22 +184,27 @@ async def _read(connection: AsyncConnection, principal: Principal, thread_id: st
     return Thread.model_validate(row)
 
 
-async def _touch(connection: AsyncConnection, principal: Principal, thread_id: str, **values: Any) -> bool:
-    """Lock the thread for this transaction; False when the principal has no such thread."""
-    change = update(threads).where(queries.this_thread(principal, thread_id))
-    result = await connection.execute(change.values(updated_at=datetime.now(UTC), **values))
+async def _touch(connection: AsyncConnection, principal: Principal, thread_id: str, title: str = "") -> bool:
+    """Lock the thread for this transaction; False when the principal has no such thread.
+
+    It gets this title if it has none.
+    """
+    values = {**queries.owner(principal, thread_id), "now": datetime.now(UTC), "new_title": storable(title)}
+    result = await connection.execute(queries.TOUCH, values)
     return result.rowcount == 1
 
 
-async def _count(connection: AsyncConnection, principal: Principal, thread_id: str) -> int:
-    return await connection.scalar(queries.last_position(principal, thread_id)) or 0
-
-
-async def _known(
+async def _place(
     connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
-) -> Any | None:
-    query = queries.known_message(principal, thread_id, run_id, role)
-    return (await connection.execute(query)).one_or_none()
+) -> tuple[int, int]:
+    """Return how many messages the thread has, and the attempt of the run's message with this role, or 0."""
+    values = {**queries.owner(principal, thread_id, run_id), "its_role": role}
+    count, attempt = (await connection.execute(queries.PLACE, values)).one()
+    return count or 0, attempt or 0
+
+
+def _said(run_id: str, text: str) -> dict[str, Any]:
+    return {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
 
 
 async def _append(
@@ -192,4 +212,4 @@ async def _append(
 ) -> None:
     place = {"thread_id": thread_id, "position": position, **_owner(principal)}
     message = {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}
-    await connection.execute(insert(messages), message)
+    await connection.execute(INSERT_MESSAGE, message)

@@ -1,5 +1,6 @@
 """The books of what runs used: entered once a run, read by day, runnable and model."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from app.auth.principal import Principal
 from app.runs.accounts import Account
 from app.runs.events import Usage
 from app.usage.tables import usage
+from tools.tenancy import tenant_transaction
 
 NAME_LENGTH = 255
 COUNTS = ("input_tokens", "output_tokens", "total_tokens")
@@ -48,21 +50,24 @@ class UsageStore:
 
     async def enter(self, accounts: Sequence[Account]) -> None:
         """Enter these runs; those that are in the books already stay as they are."""
-        rows = [row for account in accounts for row in rows_of(account)]
-        if rows:
-            async with self._engine.begin() as connection:
+        by_tenant: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for account in accounts:
+            by_tenant[account.tenant_id] += rows_of(account)
+        for tenant_id, rows in by_tenant.items():
+            async with tenant_transaction(self._engine, tenant_id) as connection:
                 await connection.execute(self._insert, rows)
 
     async def of_user(self, principal: Principal, first: date, last: date) -> list[UsageOfDay]:
         """Return what the caller used from the first day to the last, the newest first."""
-        return await self._read(grouped(principal, first, last).where(usage.c.user_id == principal.user_id))
+        query = grouped(principal, first, last).where(usage.c.user_id == principal.user_id)
+        return await self._read(principal, query)
 
     async def of_tenant(self, principal: Principal, first: date, last: date) -> list[UsageOfDay]:
         """Return what each user of the caller's tenant used from the first day to the last."""
-        return await self._read(grouped(principal, first, last))
+        return await self._read(principal, grouped(principal, first, last))
 
-    async def _read(self, query: Select[Any]) -> list[UsageOfDay]:
-        async with self._engine.connect() as connection:
+    async def _read(self, principal: Principal, query: Select[Any]) -> list[UsageOfDay]:
+        async with tenant_transaction(self._engine, principal.tenant_id) as connection:
             rows = (await connection.execute(query)).all()
         return [UsageOfDay.model_validate(row) for row in rows]
 

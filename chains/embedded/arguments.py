@@ -5,13 +5,16 @@ parameters in more than one way, all ways are returned and the model chooses one
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from types import MappingProxyType
 from typing import Any
 
+from chains.embedded.sharing_out import ways_to_share_out
+from chains.embedded.text.change import end_of_name
 from chains.embedded.text.durations import days_of
+from chains.embedded.text.numbers import COUNTED
 from chains.embedded.tool_schema import Kind, Parameter, Tool, words_of
 from chains.embedded.values import Quantity, Values
 
@@ -69,25 +72,23 @@ def _numbers(parameters: Sequence[Parameter], values: Values) -> Found:
         else [q for q in _quantities_for(p, values, len(parameters)) if q not in cued.values()]
         for p in parameters
     ]
-    options = [
-        {p.name: q.value for p, q in zip(parameters, chosen, strict=True)} for chosen in _distinct(candidates)
-    ]
+    ways = ways_to_share_out(candidates, parameters, lambda quantity: quantity.end)
+    options = [{p.name: q.value for p, q in zip(parameters, chosen, strict=True)} for chosen in ways]
     return options, [] if options else [p for p in parameters if p.name not in cued]
 
 
 def _quantities_for(parameter: Parameter, values: Values, wanted: int) -> list[Quantity]:
     in_unit = [q for q in values.quantities if q.unit in parameter.units]
-    plain = [q for q in values.quantities if q.unit is None]
-    without_years = [q for q in plain if not q.may_be_year]
-    return in_unit or (without_years if len(without_years) >= wanted else plain)
+    plain = [q for q in values.quantities if q.unit is None or q.unit in COUNTED]
+    likely = [q for q in plain if q.unit is None and not q.may_be_year]
+    return in_unit or (likely if len(likely) >= wanted else plain)
 
 
 def _names(parameters: Sequence[Parameter], values: Values) -> Found:
     names = values.names if len(values.names) >= len(parameters) else values.lower_case_names
-    options = [
-        {p.name: name for p, name in zip(parameters, chosen, strict=True)}
-        for chosen in _distinct([list(names)] * len(parameters))
-    ]
+    candidates = [names] * len(parameters)
+    ways = ways_to_share_out(candidates, parameters, lambda name: end_of_name(name, values.text))
+    options = [{p.name: name for p, name in zip(parameters, chosen, strict=True)} for chosen in ways]
     return options, [] if options else list(parameters)
 
 
@@ -163,7 +164,8 @@ def _is_named(parameter: Parameter, values: Values) -> bool:
 
 def _is_cued(parameter: Parameter, quantity: Quantity) -> bool:
     near = re.split(r"\d", quantity.before)[-1].split()[-CUE_WORDS:]
-    return any(word in near for word in words_of(parameter.name))
+    names = (word for word in words_of(parameter.name) if word.rstrip("s") not in parameter.units)
+    return any(word in near for word in names)  # in `10 shares for 120` they are the number before
 
 
 def _lengths(parameter: Parameter) -> dict[int, Any]:
@@ -174,13 +176,6 @@ def _lengths(parameter: Parameter) -> dict[int, Any]:
 
 def _says(text: str, words: str) -> bool:
     return re.search(rf"\b{re.escape(words.replace('_', ' '))}s?\b", text, re.IGNORECASE) is not None
-
-
-def _distinct(candidates: Sequence[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-    """Yield the ways to take one candidate each so that none is taken twice, in the message's order first."""
-    for chosen in product(*candidates):
-        if len({id(candidate) for candidate in chosen}) == len(chosen):
-            yield chosen
 
 
 def _found(kind: Kind, arguments: Arguments) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from chains.embedded.arguments import Arguments, fill
 from chains.embedded.clauses import requests_in
-from chains.embedded.meaning import BACKGROUND, BACKGROUND_TOOLS, Meaning, Vector, tool_prompts, wants
+from chains.embedded.meaning import Meaning, Vector, tool_prompts, wants
 from chains.embedded.relevance import Fit, ranked, wants_a_tool
 from chains.embedded.tool_schema import Parameter, Tool
 from chains.embedded.values import Values
@@ -53,12 +53,6 @@ class Lack:
 
 Step = Call | Lack
 Planning = Generator[Read | Choose, Any, list[Step]]
-
-
-def learn() -> Generator[Read, Mapping[str, Vector], Meaning]:
-    """Yield a question to the model and return what it takes to compare messages and tools."""
-    vectors = yield Read([*BACKGROUND, *(prompt for tool in BACKGROUND_TOOLS for prompt in tool)])
-    return Meaning(vectors)
 
 
 def plan(message: str, tools: Sequence[Tool], meaning: Meaning, *, must_call: bool = False) -> Planning:

@@ -11,13 +11,21 @@ from dataclasses import dataclass
 
 from chains.embedded.arguments import Filling
 from chains.embedded.meaning import Meaning, Vector, tool_prompts, wants
-from chains.embedded.text.wording import asks_in_general, is_personal, reads_the_callers_own, stems_in
+from chains.embedded.text.wording import (
+    asks_in_general,
+    asks_what_there_is,
+    is_personal,
+    lists_things,
+    reads_the_callers_own,
+    stems_in,
+)
 from chains.embedded.tool_schema import Tool
 
 PER_VALUE = 0.05  # for each value of the request that the tool takes
 PER_WORD = 0.04  # for each word shared with this tool alone; one shared with n tools counts 1/n of it
 MOST_WORDS = 2
 PERSONAL = 0.05  # added where request and tool are both about the caller, taken away where only the tool is
+LISTING = 0.3  # added where the request asks what there is and the tool lists things
 
 OF_RELEVANCE = 0.25  # how much the best tool's fit counts beside the request's own resemblance to requests
 OF_VALUES = 0.05  # and each of the values, up to two, that a tool needs and the request has
@@ -49,6 +57,8 @@ def ranked(
         score += PER_VALUE * filling.found + PER_WORD * min(shared[tool.name], MOST_WORDS)
         if reads_the_callers_own(tool.description):
             score += PERSONAL if is_personal(request) else -PERSONAL
+        if asks_what_there_is(request) and lists_things(tool.words):
+            score += LISTING
         fits.append(Fit(tool, score, filling))
     return sorted(fits, key=lambda fit: fit.score, reverse=True)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from chains.embedded.text.arithmetic import arithmetic_in
+from chains.embedded.text.change import End, end_named
 from chains.embedded.text.durations import TIME_UNITS
-from chains.embedded.text.numbers import UNITS
+from chains.embedded.text.numbers import COUNTED, UNITS
 
 Kind = Literal["enum", "number", "boolean", "arithmetic", "pattern", "text", "name", "list", "other"]
 
@@ -72,9 +73,16 @@ class Parameter:
     @property
     def units(self) -> frozenset[str]:
         """The units that the parameter counts, by its name: `minutes` counts minutes, `rate` percent."""
-        words = {word.rstrip("s") for word in words_of(self.name)}
-        percent = {"%"} if words & {"percent", "percentage", "rate", "interest"} else set()
-        return frozenset(words & set(TIME_UNITS) | percent)
+        words = [word.rstrip("s") for word in words_of(self.name)]
+        percent = {"%"} if {"percent", "percentage", "rate", "interest"} & set(words) else set()
+        counted = set(words[-1:]) & set(COUNTED)  # a stock price counts no stocks
+        return frozenset(set(words) & set(TIME_UNITS) | percent | counted)
+
+    @property
+    def end(self) -> End | None:
+        """Which end of a change the parameter is, by its name or its description; None for neither."""
+        described = _WORD.findall(self.schema.get("description", "").lower())
+        return end_named(words_of(self.name)) or end_named(described)
 
     @property
     def item_bounds(self) -> tuple[int, float]:

@@ -6,23 +6,30 @@ from dataclasses import dataclass
 from typing import Self
 
 from chains.embedded.text.arithmetic import arithmetic_in
+from chains.embedded.text.change import End, ends_of
 from chains.embedded.text.durations import TIME_UNITS, Duration, durations_in
 from chains.embedded.text.names import lower_case_names_in, names_in
-from chains.embedded.text.numbers import Number, digits_for_words, numbers_in
+from chains.embedded.text.numbers import COUNTED, Number, digits_for_words, numbers_in
 
-_UNIT = re.compile(rf"\s*-?\s*(?:(%|percent\b)|({'|'.join(TIME_UNITS)})s?\b)", re.IGNORECASE)
+NEAR = 80  # characters before a number that may tell what it is
+
+_UNIT = re.compile(rf"\s*-?\s*(?:(%|percent\b)|({'|'.join((*TIME_UNITS, *COUNTED))})s?\b)", re.IGNORECASE)
 _YEAR = range(1900, 2101)
 _BEFORE_YEAR = re.compile(r"\b(?:in|since|from|until|of|by|during|year)\s+$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A number of a message, the unit behind it (a unit of time, `%`, or none), the words before it."""
+    """A number of a message, the unit behind it (of time, `%`, what is counted), the words before it.
+
+    `end` tells whether it is what something was at first or what it became, None where nothing tells.
+    """
 
     value: int | float
     unit: str | None
     may_be_year: bool
     before: str
+    end: End | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +49,12 @@ class Values:
         """Return the values of a message; `common` holds words that are no names in it."""
         text = digits_for_words(message)
         durations = tuple(durations_in(text))
+        numbers = numbers_in(text)
+        ends = ends_of(numbers, text)
         return cls(
             text=message,
             words=tuple(message.split()),
-            quantities=tuple(_quantity(number, text) for number in numbers_in(text)),
+            quantities=tuple(_quantity(number, text, end) for number, end in zip(numbers, ends, strict=True)),
             durations=durations,
             arithmetic=tuple(arithmetic_in(message)),
             names=tuple(names_in(_blanked(text, durations), common)),
@@ -53,12 +62,12 @@ class Values:
         )
 
 
-def _quantity(number: Number, text: str) -> Quantity:
+def _quantity(number: Number, text: str, end: End | None) -> Quantity:
     behind = _UNIT.match(text, number.end)
     unit = None if behind is None else "%" if behind[1] else behind[2].lower()
-    before = text[: number.start]
+    before = text[max(0, number.start - NEAR) : number.start]
     may_be_year = number.value in _YEAR and _BEFORE_YEAR.search(before) is not None
-    return Quantity(number.value, unit, may_be_year, before.lower())
+    return Quantity(number.value, unit, may_be_year, before.lower(), end)
 
 
 def _blanked(text: str, durations: Collection[Duration]) -> str:

@@ -21,6 +21,7 @@ from tools.portfolio.demo_data import (
     DemoInstrument,
 )
 from tools.portfolio.tables import accounts, holdings, instruments, prices
+from tools.tenancy import let_see
 
 WEEKEND = (5, 6)  # of date.weekday()
 TRADING_DAYS_A_YEAR = 261  # weekdays: the demo knows no holidays
@@ -49,8 +50,10 @@ async def seed(engine: AsyncEngine) -> SeedResult:
         closes = {instrument.symbol: random_walk(instrument, days) for instrument in DEMO_INSTRUMENTS}
         await connection.execute(instruments.insert(), [_instrument(item) for item in DEMO_INSTRUMENTS])
         await connection.execute(prices.insert(), _prices(closes))
-        await connection.execute(accounts.insert(), [_account(customer) for customer in DEMO_CUSTOMERS])
-        await connection.execute(holdings.insert(), _holdings(closes))
+        for customer in DEMO_CUSTOMERS:
+            await let_see(connection, "gatehouse.tenant", customer.tenant_id)
+            await connection.execute(accounts.insert(), [_account(customer)])
+            await connection.execute(holdings.insert(), _holdings(customer, closes))
     return SeedResult(DEMO_CUSTOMERS, inserted=True)
 
 
@@ -103,7 +106,7 @@ def _account(customer: DemoCustomer) -> Record:
     }
 
 
-def _holdings(closes: Mapping[str, Closes]) -> list[Record]:
+def _holdings(customer: DemoCustomer, closes: Mapping[str, Closes]) -> list[Record]:
     return [
         {
             "tenant_id": customer.tenant_id,
@@ -113,6 +116,5 @@ def _holdings(closes: Mapping[str, Closes]) -> list[Record]:
             "quantity": Decimal(quantity),
             "cost_basis": Decimal(quantity) * closes[symbol][customer.opened_on],
         }
-        for customer in DEMO_CUSTOMERS
         for symbol, quantity in customer.bought
     ]

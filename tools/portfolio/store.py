@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tools.caller import Caller
 from tools.portfolio.tables import accounts, holdings, instruments, prices
+from tools.tenancy import tenant_transaction
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -76,7 +77,7 @@ class PortfolioStore:
     async def portfolios(self, caller: Caller) -> tuple[Portfolio, ...]:
         """Return the caller's portfolios by id: only the one that the credential names, if it names one."""
         query = select(accounts).where(_owned_by(accounts, caller)).order_by(accounts.c.portfolio_id)
-        return tuple(Portfolio(*row) for row in await self._rows(query))
+        return tuple(Portfolio(*row) for row in await self._rows_of(caller, query))
 
     async def holdings(self, caller: Caller, portfolio_id: str) -> tuple[Holding, ...]:
         """Return what the caller holds in a portfolio, by symbol; nothing when it is not the caller's."""
@@ -97,7 +98,7 @@ class PortfolioStore:
         )
         return tuple(
             Holding(_instrument(row), row.quantity, row.cost_basis, row.close, row.day)
-            for row in await self._rows(query)
+            for row in await self._rows_of(caller, query)
         )
 
     async def instruments(self, symbols: Sequence[str] | None = None) -> tuple[Instrument, ...]:
@@ -133,6 +134,10 @@ class PortfolioStore:
         for row in await self._rows(query):
             closes[row.symbol].append(row.close)
         return PriceTable(days, {symbol: tuple(series) for symbol, series in closes.items()})
+
+    async def _rows_of(self, caller: Caller, query: Select[*tuple[Any, ...]]) -> Sequence[AnyRow]:
+        async with tenant_transaction(self._engine, caller.tenant_id) as connection:
+            return (await connection.execute(query)).all()
 
     async def _rows(self, query: Select[*tuple[Any, ...]]) -> Sequence[AnyRow]:
         async with self._engine.connect() as connection:

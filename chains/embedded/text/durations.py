@@ -14,7 +14,7 @@ _UNIT = "|".join(DAYS)
 _LETTER = "|".join(sorted(LETTERS, key=len, reverse=True))
 _SPAN = re.compile(
     rf"""\b(?:
-        (?P<half>half\s+an?\s+)(?P<half_unit>{_UNIT})
+        (?P<half>half(?:\s+an?\s+|[\s-]+))(?P<half_unit>{_UNIT})
       | (?P<count>\d+)\s*-?\s*(?:(?P<unit>{_UNIT})s?|(?P<letter>{_LETTER})s?)
       | (?:(?:over|in|for|of|during|since)\s+)?(?:the\s+)?(?:last|past|previous|this|a|one|whole|full)[\s-]+
         (?:full\s+)?(?P<bare>{_UNIT})

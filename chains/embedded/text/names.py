@@ -30,9 +30,14 @@ NO_NAMES = frozenset(_NO_NAMES.split())
 
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n])\s*$")
 _LISTED = re.compile(r"^\s*(?:,|&|and\b|or\b|vs\b|versus\b|against\b)", re.IGNORECASE)
-_PAIR = re.compile(
-    r"(?=\b((?:[\w&.-]+,\s+)*[\w&.-]+),?\s+(?:and|or|vs\.?|versus|with|to|against)\s+(?:the\s+)?([\w&.-]*\w))",
-    re.IGNORECASE,
+# `to` and `with` join names where something is compared, and none in `a good idea to invest`
+_COMPARES = re.compile(r"\bcompar", re.IGNORECASE)
+_BETWEEN = r"and|or|vs\.?|versus|against"
+_PAIR, _COMPARED_PAIR = (
+    re.compile(
+        rf"(?=\b((?:[\w&.-]+,\s+)*[\w&.-]+),?\s+(?:{between})\s+(?:the\s+)?([\w&.-]*\w))", re.IGNORECASE
+    )
+    for between in (_BETWEEN, rf"{_BETWEEN}|(?:compares?\s+)?(?:with|to)")
 )
 _PLACED = re.compile(r"\b(?:in|at|for|of|from|to|on|about)\s+(?:the\s+)?([\w&.-]*\w)", re.IGNORECASE)
 
@@ -49,7 +54,8 @@ def names_in(text: str, common: Collection[str] = ()) -> list[str]:
 
 def lower_case_names_in(text: str, common: Collection[str] = ()) -> list[str]:
     """Return the words of a message that stand where names stand: `gold and silver`, `in paris`."""
-    paired = [word for match in _PAIR.finditer(text) for word in (*re.split(r",\s+", match[1]), match[2])]
+    pair = _COMPARED_PAIR if _COMPARES.search(text) else _PAIR
+    paired = [word for match in pair.finditer(text) for word in (*re.split(r",\s+", match[1]), match[2])]
     placed = [match[1] for match in _PLACED.finditer(text)]
     return [word for word in dict.fromkeys([*paired, *placed]) if _is_name(word, common)]
 

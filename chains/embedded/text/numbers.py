@@ -10,6 +10,7 @@ UNITS = (
 TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 SUFFIXES = {"k": 1_000, "m": 1_000_000, "bn": 1_000_000_000, **SCALES}
+COUNTED = ("share", "stock", "bond", "unit", "piece", "item", "coin", "token")  # 10 shares are no price
 WORDS = {
     **{word: value for value, word in enumerate(UNITS)},
     **{word: 10 * (tens + 2) for tens, word in enumerate(TENS)},

@@ -173,6 +173,23 @@ class TestPepperRotation:
         assert (await rotated.verify(new.key)).credential_id == new.record.id
         assert new.record.pepper_version == 2
 
+    async def test_hashes_a_key_anew_when_it_is_used(self, keys: ApiKeys, engine: AsyncEngine) -> None:
+        old = await keys.create(**ALICE)
+        both = ApiKeys(engine, Peppers.parse(f"2:{'n' * 32},1:{PEPPER}"), "dev")
+        await both.verify(old.key)
+        await both.upkeep.write()
+        only_new = ApiKeys(engine, Peppers.parse(f"2:{'n' * 32}"), "dev")
+        assert (await only_new.verify(old.key)).credential_id == old.record.id
+        assert (await row_of(engine, old.record.id)).pepper_version == 2
+
+    async def test_does_not_hash_anew_what_was_refused(self, keys: ApiKeys, engine: AsyncEngine) -> None:
+        old = await keys.create(**ALICE)
+        both = ApiKeys(engine, Peppers.parse(f"2:{'n' * 32},1:{PEPPER}"), "dev")
+        with pytest.raises(InvalidCredential):
+            await both.verify(KeyText("dev", old.record.id, "x" * 32).text)
+        await both.upkeep.write()
+        assert (await row_of(engine, old.record.id)).pepper_version == 1
+
     async def test_refuses_keys_whose_pepper_is_gone(self, keys: ApiKeys, engine: AsyncEngine) -> None:
         old = await keys.create(**ALICE)
         for pepper in (f"2:{'n' * 32}", "another pepper of version 1, of 32 bytes"):
@@ -206,6 +223,15 @@ class TestRevoke:
         first = (await row_of(engine, created.record.id)).revoked_at
         await keys.revoke(created.record.id)
         assert (await row_of(engine, created.record.id)).revoked_at == first
+
+    @pytest.mark.parametrize(
+        "end", [ApiKeys.revoke, lambda keys, *which: keys.rotate(which[0], 60, which[1])]
+    )
+    async def test_or_rotation_of_another_tenants_key_is_not_found(self, keys: ApiKeys, end: Any) -> None:
+        created = await keys.create(**ALICE)
+        with pytest.raises(NotFound):
+            await end(keys, created.record.id, "beta")
+        assert (await keys.verify(created.key)).user_id == "alice"
 
     async def test_of_an_unknown_key_is_not_found(self, keys: ApiKeys) -> None:
         with pytest.raises(NotFound):
@@ -246,6 +272,16 @@ class TestRotate:
             await keys.rotate("nobody" if state == "unknown" else created.record.id, overlap=60)
 
 
+class TestCount:
+    async def test_is_of_the_tenants_keys_that_work(self, keys: ApiKeys) -> None:
+        ended = [await keys.create(**ALICE), await keys.create(**ALICE, expires_at=now() - timedelta(1))]
+        await keys.revoke(ended[0].record.id)
+        await keys.create(**ALICE)
+        await keys.create(**ALICE, expires_at=now() + timedelta(1))
+        await keys.create(tenant_id="beta", user_id="bob")
+        assert await keys.count("acme") == 2
+
+
 class TestWorks:
     async def test_tells_by_id_whether_a_key_still_works(self, keys: ApiKeys, engine: AsyncEngine) -> None:
         created = await keys.create(**ALICE)
@@ -268,42 +304,6 @@ class TestList:
         assert [key.id for key in await keys.list()] == [one.record.id, other.record.id]
         assert [key.user_id for key in await keys.list("beta")] == ["bob"]
         assert await keys.list("gamma") == ()
-
-
-class TestLastUse:
-    async def test_is_noted_once_a_minute(
-        self, keys: ApiKeys, engine: AsyncEngine, clock: list[float]
-    ) -> None:
-        created = await keys.create(**ALICE)
-        assert created.record.last_used_at is None
-        await keys.verify(created.key)
-        first = (await row_of(engine, created.record.id)).last_used_at
-        assert now() - first < timedelta(seconds=10)
-        clock[0] += 5
-        with statements(engine) as sent:
-            await keys.verify(created.key)
-        assert sent == ["SELECT"]
-        await change(engine, created.record.id, last_used_at=first - timedelta(seconds=61))
-        clock[0] += 5
-        await keys.verify(created.key)
-        assert (await row_of(engine, created.record.id)).last_used_at >= first
-
-    async def test_of_a_refused_key_is_not_noted(self, keys: ApiKeys, engine: AsyncEngine) -> None:
-        created = await keys.create(**ALICE)
-        await keys.revoke(created.record.id)
-        with pytest.raises(InvalidCredential):
-            await keys.verify(created.key)
-        assert (await row_of(engine, created.record.id)).last_used_at is None
-
-    async def test_that_cannot_be_noted_does_not_refuse_the_caller(
-        self, keys: ApiKeys, engine: AsyncEngine
-    ) -> None:
-        created = await keys.create(**ALICE)
-        async with engine.begin() as connection:
-            await connection.exec_driver_sql(
-                "CREATE TRIGGER full BEFORE UPDATE ON api_keys BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-            )
-        assert (await keys.verify(created.key)).user_id == "alice"
 
 
 class TestFromSettings:

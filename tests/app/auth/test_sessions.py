@@ -33,8 +33,9 @@ class TestOpen:
         assert found is not None
         assert found.principal == opened.principal
         assert found.principal.credential == "session"
-        as_before = replace(found.principal, credential="api_key", credential_id="key-1", expires_at=None)
-        assert as_before == ALICE
+        assert found.principal.opened_with == "api_key:key-1"
+        as_before = {"credential": "api_key", "credential_id": "key-1", "expires_at": None, "opened_with": ""}
+        assert replace(found.principal, **as_before) == ALICE
         assert (found.credential, found.credential_id) == ("api_key", "key-1")
 
     async def test_keeps_a_hash_of_the_token_only(self, sessions: Sessions, redis: Redis) -> None:

@@ -47,9 +47,6 @@ class Conversations:
         self.failure: Exception | None = None
         self.slowness = 0.0
 
-    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
-        return f"thread of {principal.user_id}"
-
     async def begin(self, run: RunRecord) -> None:
         await asyncio.sleep(self.slowness)
         if self.refusal is not None:

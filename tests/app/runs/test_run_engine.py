@@ -230,8 +230,9 @@ class TestThread:
 
     async def test_is_made_for_a_run_that_asks_for_one(self, here: Replica, history: Conversations) -> None:
         started = await here.start("/words", {"n": 1}, new_thread=True)
-        assert started.run.thread_id == "thread of alice"
-        assert history.begun[0].thread_id == "thread of alice"
+        [begun] = history.begun
+        assert begun.opens_thread
+        assert begun.thread_id == started.run.thread_id is not None
 
     async def test_that_cannot_be_written_does_not_stop_the_run(
         self, here: Replica, history: Conversations

@@ -85,21 +85,21 @@ class TestAppend:
         await writing.writer.flushed()
         assert 1 < await redis.xlen(log_key(RUN)) < 50
 
-    async def test_does_not_wait_with_the_first_record(
+    async def test_gathers_what_comes_within_a_moment(
         self, redis: Redis, writing: Writing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.log.FLUSH_SECONDS", 5)
-        await asyncio.sleep(0.05)
+        monkeypatch.setattr("app.runs.log.FLUSH_SECONDS", 0.5)
         writing.add(a_token(1))
-        await until(lambda: written(redis, 1), 2)
+        await asyncio.sleep(0.01)
+        writing.add(a_token(2))
+        await until(lambda: written(redis, 2), 5)
+        assert await redis.xlen(log_key(RUN)) == 1
 
     async def test_does_not_wait_when_there_are_many(
         self, redis: Redis, writing: Writing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.log.FLUSH_SECONDS", 5)
-        writing.add(a_token(1))
-        await until(lambda: written(redis, 1), 2)
-        writing.add(*tokens(2, 70))
+        monkeypatch.setattr("app.runs.log.FLUSH_SECONDS", 60)
+        writing.add(*tokens(1, 70))
         await until(lambda: written(redis, 70), 2)
 
     async def test_splits_what_is_too_much_for_an_entry(self, redis: Redis, writing: Writing) -> None:

@@ -16,9 +16,6 @@ from chains import agent, chat
 from chains.registry import Parts
 from chains.scripted import ScriptedChatModel, ScriptedFailure
 
-# langchain-core deprecates astream_log; LangServe's /stream_log and its playground need it
-pytestmark = pytest.mark.filterwarnings("ignore:astream_log is deprecated")
-
 MODES: list[Mode] = ["stream", "invoke", "events", "log"]
 OPTIONS: dict[str, dict[str, Any]] = {"events": {"version": "v2"}}
 ASK = "[say The answer is 4.]"

@@ -19,11 +19,8 @@ from app.telemetry.logs import configure_logging
 Serve = Callable[..., LiveApp]
 Remote = Callable[..., RemoteRunnable[Any, Any]]
 
-# What LangServe 0.3.3, which is in maintenance, uses of pydantic and langchain-core
-LANGSERVE_WARNINGS = (
-    "ignore:Accessing the 'model_fields' attribute on the instance is deprecated",
-    "ignore:astream_log is deprecated",
-)
+# What LangServe 0.3.3, which is in maintenance, uses of pydantic
+LANGSERVE_WARNINGS = ("ignore:Accessing the 'model_fields' attribute on the instance is deprecated",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -67,6 +67,13 @@ class TestChat:
         answer = client.post("/api/chat", json={"query": "Rates rose.", "runnable": "summarize"}).json()
         assert set(json.loads(answer["response"])) == {"title", "summary", "key_points"}
 
+    def test_goes_on_with_the_thread_s_own_runnable(self, client: httpx.Client) -> None:
+        first = client.post("/api/chat", json={"query": "[say One.]", "runnable": "agent"}).json()
+        second = client.post(
+            "/api/chat", json={"query": "[say Two.]", "thread_id": first["thread_id"]}
+        ).json()
+        assert client.get(f"/api/runs/{second['run_id']}").json()["runnable"] == "agent"
+
     def test_the_thread_s_history_is_told_to_the_model(self, client: httpx.Client) -> None:
         first = client.post("/api/chat", json={"query": "[say one]"}).json()
         second = client.post("/api/chat", json={"query": "x", "thread_id": first["thread_id"]}).json()
@@ -453,7 +460,7 @@ class TestMultitask:
         assert client.get(f"/api/runs/{response.json()['run_id']}").json()["state"] == "running"
 
     def test_interrupt_replaces_it(self, client: httpx.Client, busy: str) -> None:
-        body = {"query": "[say second]", "thread_id": busy, "multitask": "interrupt"}
+        body = {"query": "[say second]", "thread_id": busy, "runnable": "chat", "multitask": "interrupt"}
         assert client.post("/api/chat", json=body).json()["response"] == "second"
 
     def test_a_langserve_call_in_the_thread_is_a_409_too(self, client: httpx.Client, busy: str) -> None:

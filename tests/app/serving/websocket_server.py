@@ -25,6 +25,7 @@ from app.errors import NotFound
 from app.limits.limits import limits_of
 from app.middleware import RequestContext
 from app.problems import add_error_handlers
+from app.runs.credentials import Holds
 from app.runs.engine import EngineSettings, RunEngine
 from app.runs.events import Event
 from app.runs.records import RunRecord
@@ -40,18 +41,24 @@ ALICE = Principal("acme", "alice", "Alice", frozenset({"runnable:chat", "runnabl
 BOB = Principal("beta", "bob", "Bob", frozenset({"*"}), "jwt", "b")
 
 
+async def always(_principal: Principal) -> bool:
+    return True
+
+
 class Threads:
     """Knows whose each thread is, and keeps no message."""
 
     def __init__(self) -> None:
         self.owners: dict[str, str] = {}
 
-    async def create(self, principal: Principal, runnable: str, value: dict[str, Any]) -> str:
-        thread_id = f"thread-{len(self.owners) + 1}"
-        self.owners[thread_id] = principal.user_id
-        return thread_id
+    async def get(self, principal: Principal, thread_id: str) -> Any:
+        if self.owners.get(thread_id) != principal.user_id:
+            raise NotFound("There is no such thread.")
+        return SimpleNamespace(runnable="chat")
 
     async def begin(self, run: RunRecord) -> None:
+        if run.opens_thread:
+            self.owners[run.thread_id or ""] = run.principal.user_id
         if self.owners.get(run.thread_id or "") != run.principal.user_id:
             raise NotFound("There is no such thread.")
 
@@ -204,6 +211,7 @@ async def serving(
     redis: FakeServer | None = None,
     script: Script | None = None,
     principals: dict[str, Principal] | None = None,
+    holds: Holds = always,
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Yield a server on a free port; with another's `redis` it is a second replica."""
@@ -221,8 +229,14 @@ async def serving(
     store = FakeAsyncRedis(server=redis or FakeServer())
     async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
         given = Settings(_env_file=None, **settings)
-        limits = limits_of(store, runs.conductor.holds, given.plans, "refuse", 10)
-        services = SimpleNamespace(settings=given, entries=entries, runs=runs, limits=limits)
+        services = SimpleNamespace(
+            settings=given,
+            entries=entries,
+            runs=runs,
+            threads=threads,
+            authenticator=SimpleNamespace(standing=SimpleNamespace(holds=holds)),
+            limits=limits_of(store, runs.conductor.holds, given.plans, "refuse", 10),
+        )
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
         async with listening(app) as (port, tasks):
             yield Server(port, runs, threads, script, tasks)

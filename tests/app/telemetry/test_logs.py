@@ -173,7 +173,9 @@ class TestLibraries:
         assert API_KEY not in stderr.getvalue()
         assert "ValueError: [redacted]" in lines(stderr)[0]["exception"]
 
-    @pytest.mark.parametrize("name", ["httpx", "httpcore", "openai", "alembic", "uvicorn.access"])
+    @pytest.mark.parametrize(
+        "name", ["httpx", "httpx2", "httpcore", "httpcore2", "openai", "alembic", "uvicorn.access"]
+    )
     def test_those_that_talk_about_every_request_are_quiet(self, configure: Configure, name: str) -> None:
         stderr = configure()
         logging.getLogger(name).info("GET /?key=x")

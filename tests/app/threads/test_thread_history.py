@@ -27,7 +27,15 @@ def history(store: ThreadStore) -> ThreadHistory:
 
 @pytest.fixture
 async def thread_id(history: ThreadHistory, alice: Principal) -> str:
-    return await history.create(alice, "/chat", {"input": "What is a bond?"})
+    return await opened(history, alice, "What is a bond?")
+
+
+async def opened(history: ThreadHistory, owner: Principal, text: str) -> str:
+    """Return the id of a thread in which one thing was said, and nothing answered."""
+    run = replace(run_of(owner, str(uuid7()), text), opens_thread=True)
+    await history.begin(run)
+    assert run.thread_id is not None
+    return run.thread_id
 
 
 def run_of(owner: Principal, thread_id: str | None, text: str = "Hello") -> RunRecord:
@@ -68,7 +76,7 @@ def finished(call_id: str, output: str, *, is_error: bool = False, tool: str = "
     )
 
 
-class TestCreate:
+class TestOpen:
     def test_is_the_history_that_the_engine_asks_for(self, history: ThreadHistory) -> None:
         asked: History = history
         assert asked is history
@@ -98,7 +106,7 @@ class TestBegin:
     async def test_raises_conflict_for_a_full_thread(
         self, engine: Any, alice: Principal, thread_id: str
     ) -> None:
-        history = ThreadHistory(ThreadStore(engine, max_messages=1), BUDGET)
+        history = ThreadHistory(ThreadStore(engine, max_messages=2), BUDGET)
         await history.begin(run_of(alice, thread_id))
         with pytest.raises(Conflict):
             await history.begin(run_of(alice, thread_id))
@@ -187,7 +195,7 @@ class TestBefore:
         self, history: ThreadHistory, alice: Principal, thread_id: str
     ) -> None:
         await exchange(history, alice, thread_id, "What is a bond?", "A loan.")
-        other = await history.create(alice, "/chat", {"input": "Hello"})
+        other = await opened(history, alice, "Hello")
         assert await history.before(run_of(alice, other)) == []
 
 
@@ -229,7 +237,7 @@ class TestKeep:
         await history.keep(ended(run, "half", "failed"), [])
         await history.keep(ended(run, "whole", attempt=2), [])
         items = (await store.messages(alice, thread_id, 100)).items
-        assert [message.content for message in items] == ["Hello", "whole"]
+        assert [message.content for message in items] == ["What is a bond?", "Hello", "whole"]
 
     async def test_does_nothing_when_the_thread_was_deleted_meanwhile(
         self, history: ThreadHistory, store: ThreadStore, alice: Principal, thread_id: str
@@ -307,7 +315,7 @@ class TestToolCalls:
 class TestTwoUsers:
     async def test_of_two_tenants_in_turn_are_told_their_own_words(self, history: ThreadHistory) -> None:
         owners = [principal(tenant, user) for tenant in ("acme", "beta") for user in ("alice", "bob")]
-        ids = [await history.create(owner, "/chat", {"input": "Hello"}) for owner in owners]
+        ids = [await opened(history, owner, "Hello") for owner in owners]
         for turn in range(3):
             for owner, thread_id in zip(owners, ids, strict=True):
                 await exchange(history, owner, thread_id, f"{owner.credential_id} {turn}", f"ok {turn}")

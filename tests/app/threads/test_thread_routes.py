@@ -93,12 +93,12 @@ class TestBegin:
 
 class TestList:
     async def test_pages_through_the_callers_threads(
-        self, client: httpx.AsyncClient, foreign: httpx.AsyncClient, engine: AsyncEngine
+        self, client: httpx.AsyncClient, foreign: httpx.AsyncClient, unbound: AsyncEngine
     ) -> None:
         for number in range(5):
             await begun(client, title=str(number))
             await begun(foreign, title="foreign")
-        async with engine.begin() as connection:
+        async with unbound.begin() as connection:
             await connection.execute(update(threads).values(updated_at=datetime(2026, 11, 21, tzinfo=UTC)))
         titles, cursor, pages = [], None, 0
         while cursor is not None or not pages:

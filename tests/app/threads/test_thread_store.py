@@ -156,13 +156,13 @@ class TestPage:
 
     @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
     async def test_pages_hold_every_thread_once_though_their_times_are_equal(
-        self, store: ThreadStore, engine: AsyncEngine, alice: Principal, stranger: Principal, limit: int
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal, stranger: Principal, limit: int
     ) -> None:
         for number in range(7):
             await store.create(alice, "chat", str(number))
             await store.create(stranger, "chat", "foreign")
         moment = datetime(2026, 11, 21, 9, 30, 0, 123456, tzinfo=UTC)
-        async with engine.begin() as connection:
+        async with unbound.begin() as connection:
             await connection.execute(update(threads).values(updated_at=moment))
         found = await all_threads(store, alice, limit)
         assert sorted(thread.title for thread in found) == [str(number) for number in range(7)]
@@ -199,7 +199,7 @@ class TestRename:
 
 class TestDelete:
     async def test_erases_the_messages_and_returns_the_runs(
-        self, store: ThreadStore, engine: AsyncEngine, alice: Principal, stranger: Principal
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal, stranger: Principal
     ) -> None:
         other = await store.create(stranger, "chat", "theirs")
         await store.begin(stranger, other.id, "theirs", "Hello")
@@ -208,7 +208,7 @@ class TestDelete:
             await store.begin(alice, thread.id, run_id, "Hello")
             await store.answer(alice, thread.id, answer(run_id))
         assert await store.delete(alice, thread.id) == ["r2", "r1"]
-        assert await rows(engine) == (1, 1)
+        assert await rows(unbound) == (1, 1)
         with pytest.raises(NotFound):
             await store.get(alice, thread.id)
 
@@ -222,16 +222,16 @@ class TestDelete:
             await store.delete(alice, thread.id)
 
     async def test_while_a_run_goes_on_is_not_undone_by_its_answer(
-        self, store: ThreadStore, engine: AsyncEngine, alice: Principal
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal
     ) -> None:
         thread = await store.create(alice, "chat", "")
         await store.begin(alice, thread.id, "r1", "Hello")
         await store.delete(alice, thread.id)
         await store.answer(alice, thread.id, answer("r1"))
-        assert await rows(engine) == (0, 0)
+        assert await rows(unbound) == (0, 0)
 
     async def test_raced_by_answers_leaves_nothing(
-        self, store: ThreadStore, engine: AsyncEngine, alice: Principal
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal
     ) -> None:
         for number in range(10):
             thread = await store.create(alice, "chat", "")
@@ -241,7 +241,7 @@ class TestDelete:
             answers = [store.answer(alice, thread.id, answer(run_id)) for run_id in run_ids]
             _, deleted, *_ = await asyncio.gather(answers[0], store.delete(alice, thread.id), *answers[1:])
             assert deleted == run_ids
-        assert await rows(engine) == (0, 0)
+        assert await rows(unbound) == (0, 0)
 
 
 class TestBegin:
@@ -343,13 +343,13 @@ class TestAnswer:
 
 class TestMessages:
     async def test_come_in_the_order_in_which_they_were_stored(
-        self, store: ThreadStore, engine: AsyncEngine, alice: Principal
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal
     ) -> None:
         thread = await store.create(alice, "chat", "")
         for number in range(4):
             await store.begin(alice, thread.id, f"r{number}", f"question {number}")
             await store.answer(alice, thread.id, answer(f"r{number}", f"answer {number}"))
-        async with engine.begin() as connection:  # a replica's clock may be wrong
+        async with unbound.begin() as connection:  # a replica's clock may be wrong
             await connection.execute(
                 update(messages)
                 .where(messages.c.role == "ai")
@@ -378,13 +378,13 @@ class TestExchanges:
         assert await store.exchanges(alice, thread.id, "r3", 19) == newest[1:]
 
     async def test_and_messages_leave_out_a_row_of_another_that_lies_in_the_thread(
-        self, store: ThreadStore, engine: AsyncEngine, alice: Principal, stranger: Principal
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal, stranger: Principal
     ) -> None:
         thread = await store.create(alice, "chat", "")
         await store.begin(alice, thread.id, "r1", "What is a bond?")
         await store.answer(alice, thread.id, answer("r1"))
         theirs = {"tenant_id": stranger.tenant_id, "user_id": stranger.user_id}
-        async with engine.begin() as connection:
+        async with unbound.begin() as connection:
             await connection.execute(update(messages).where(messages.c.role == "ai").values(theirs))
         assert await store.exchanges(alice, thread.id, "r2", 10_000) == []
         assert [message.role for message in await all_messages(store, alice, thread.id)] == ["human"]

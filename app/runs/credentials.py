@@ -1,0 +1,55 @@
+"""Ends the runs whose credential was revoked while they went on. One that expires ends by itself in time."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+
+from app.auth.principal import Principal
+from app.runs.engine import RunEngine
+from app.runs.execution import Execution
+from app.runs.tending import ended
+
+log = structlog.get_logger(__name__)
+
+CHECK_EVERY = 10.0  # seconds; with the 5 s in which a revocation is known, a run ends well within 30 s
+
+Holds = Callable[[Principal], Awaitable[bool]]  # tells whether a credential still holds; raises if it can't
+
+
+@asynccontextmanager
+async def credentials_watched(engine: RunEngine, holds: Holds) -> AsyncIterator[None]:
+    """Check the credentials of this process's runs every 10 s while the context is open."""
+    watching = asyncio.create_task(watch(engine, holds), name="run credentials")
+    try:
+        yield
+    finally:
+        await ended([watching])
+
+
+async def watch(engine: RunEngine, holds: Holds) -> None:
+    """Check the credentials again and again, until cancelled."""
+    while True:
+        await asyncio.sleep(CHECK_EVERY)
+        await end_runs_of_ended_credentials(engine, holds)
+
+
+async def end_runs_of_ended_credentials(engine: RunEngine, holds: Holds) -> None:
+    """Stop the runs here whose credential holds no longer: each credential is asked about once.
+
+    A run whose credential cannot be asked about goes on: its deadline ends it, and no tool acts for it.
+    """
+    runs: dict[tuple[str, str, str], list[Execution]] = defaultdict(list)
+    for execution in engine.local.values():
+        runs[execution.run.principal.credential_key].append(execution)
+    for executions in runs.values():
+        try:
+            held = await holds(executions[0].run.principal)
+        except Exception as error:  # the database or Redis is away
+            log.warning("credential of runs cannot be checked", error=type(error).__name__)
+            continue
+        if not held:
+            for execution in executions:
+                execution.halt("credential")

@@ -1,0 +1,18 @@
+"""What decides the chat model. Apart from `chains.models`, which takes seconds to import."""
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+
+class ModelSettings(BaseModel):
+    """What decides the chat model. `choice` wins; else Azure, else OpenAI, else the embedded model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    choice: str = ""
+    openai_model: str = "gpt-5-mini"
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    azure_api_key: SecretStr | None = None
+    azure_endpoint: str | None = None
+    azure_deployment: str | None = None
+    azure_api_version: str | None = None

@@ -1,0 +1,59 @@
+"""What commands import: LangChain takes seconds, and most of them have no use for it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"fastapi", "langchain", "langchain_core", "langchain_openai", "langgraph", "langserve", "openai"}
+PROBE = """
+import sys
+try:
+    exec(sys.argv.pop(1))
+finally:
+    print("imported:", *sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+COMMAND = "from app.cli import main; main()"
+
+
+def imported_by(code: str, *arguments: str, folder: Path) -> set[str]:
+    """Return the top-level packages that a fresh process has imported in the end."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, code, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "GATEHOUSE_DATA_DIR": str(folder)},
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+@pytest.mark.parametrize("module", ["app.settings", "app.cli", "chains.model_settings"])
+def test_a_module(module: str, tmp_path: Path) -> None:
+    found = imported_by(f"import {module}", folder=tmp_path)
+    assert module.partition(".")[0] in found
+    assert not found & HEAVY
+
+
+def test_help(tmp_path: Path) -> None:
+    found = imported_by(COMMAND, "--help", folder=tmp_path)
+    assert "typer" in found
+    assert not found & {*HEAVY, "sqlalchemy", "redis"}
+
+
+def test_the_database_and_the_keys(tmp_path: Path) -> None:
+    upgraded = imported_by(COMMAND, "db", "upgrade", folder=tmp_path)
+    assert "alembic" in upgraded
+    assert not upgraded & HEAVY
+    listed = imported_by(COMMAND, "keys", "list", folder=tmp_path)
+    assert "sqlalchemy" in listed
+    assert not listed & HEAVY
+
+
+def test_a_chain_loads_no_provider_that_is_not_chosen(tmp_path: Path) -> None:
+    assert not imported_by("import chains.models", folder=tmp_path) & {"langchain_openai", "openai"}

@@ -1,0 +1,224 @@
+"""Row-level security on a real PostgreSQL: what a role sees that is no superuser, whatever it asks for."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from postgres_databases import create_database, create_role, drop_database, execute, url_for
+from sqlalchemy import Table, delete, func, insert, make_url, select, text, update
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth.api_keys import ApiKeys
+from app.auth.peppers import Peppers
+from app.auth.principal import Principal
+from app.auth.tables import api_keys
+from app.database import open_engine, upgrade
+from app.errors import InvalidCredential
+from app.migrations.target import TARGET
+from app.runs.accounts import Account
+from app.threads.store import ThreadStore
+from app.threads.tables import messages, threads
+from app.usage.store import UsageStore
+from app.usage.tables import usage
+from tools.caller import Caller
+from tools.portfolio.seed import seed
+from tools.portfolio.store import PortfolioStore
+from tools.portfolio.tables import accounts, holdings
+from tools.tenancy import tenant_transaction
+
+READER = "gatehouse_reader"  # a role that owns nothing, with every right on every table
+TENANT_TABLES = [
+    table for metadata in TARGET for table in metadata.sorted_tables if "tenant_id" in table.columns
+]
+FILLED = (api_keys, threads, messages, usage, accounts, holdings)
+
+
+def principal(tenant_id: str, user_id: str) -> Principal:
+    return Principal(tenant_id, user_id, user_id.title(), frozenset({"*"}), "jwt", f"{tenant_id}-{user_id}")
+
+
+async def fill(url: str) -> None:
+    """Give two tenants a row in every table."""
+    engine = open_engine(url)
+    await upgrade(engine)
+    await seed(engine)
+    keys, store = keys_of(engine), ThreadStore(engine)
+    for tenant, user in (("acme", "alice"), ("beta", "bob")):
+        await keys.create(tenant_id=tenant, user_id=user)
+        thread = await store.create(principal(tenant, user), "chat", f"of {user}")
+        await store.begin(principal(tenant, user), thread.id, f"run-of-{user}", "Hello")
+        ended = Account(f"run-of-{user}", tenant, user, "chat", "completed", 1_790_000_000, {})
+        await UsageStore(engine).enter([ended])
+    await engine.dispose()
+
+
+def keys_of(engine: AsyncEngine) -> ApiKeys:
+    return ApiKeys(engine, Peppers.parse("p" * 32), "dev")
+
+
+@pytest.fixture(scope="module")
+def filled(postgres_url: str) -> Iterator[str]:
+    """A migrated database that two tenants have rows in, for the role that owns it."""
+    url = asyncio.run(create_database(postgres_url))
+    asyncio.run(fill(url))
+    asyncio.run(grant_all(postgres_url, url))
+    yield url
+    asyncio.run(drop_database(postgres_url, url))
+
+
+async def grant_all(server_url: str, url: str) -> None:
+    await create_role(server_url, READER)
+    superuser = make_url(server_url).set(database=make_url(url).database).render_as_string(False)
+    await execute(superuser, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {READER}")
+
+
+@pytest.fixture(params=["owner", "another role"])
+async def engine(
+    request: pytest.FixtureRequest, filled: str, postgres_url: str
+) -> AsyncIterator[AsyncEngine]:
+    """The database, for the role that owns its tables and for one that may do everything with them."""
+    url = filled if request.param == "owner" else url_for(postgres_url, READER, make_url(filled).database)
+    engine = open_engine(url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+async def superuser(filled: str, postgres_url: str) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(
+        make_url(postgres_url).set(database=make_url(filled).database).render_as_string(False)
+    )
+    yield engine
+    await engine.dispose()
+
+
+async def tenants_in(engine: AsyncEngine, table: Table, tenant: str | None = None) -> set[str]:
+    query = select(table.c.tenant_id)
+    if tenant is None:
+        async with engine.connect() as connection:
+            return set(await connection.scalars(query))
+    async with tenant_transaction(engine, tenant) as connection:
+        return set(await connection.scalars(query))
+
+
+def named(table: Table) -> str:
+    return table.name
+
+
+class TestPolicies:
+    @pytest.mark.parametrize("table", TENANT_TABLES, ids=named)
+    async def test_are_on_every_table_with_a_tenant_and_hold_for_its_owner(
+        self, superuser: AsyncEngine, table: Table
+    ) -> None:
+        async with superuser.connect() as connection:
+            enabled = await connection.execute(
+                text("SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE relname = :name"),
+                {"name": table.name},
+            )
+            assert tuple(enabled.one()) == (True, True)
+            policies = await connection.scalars(
+                text("SELECT qual FROM pg_policies WHERE tablename = :name AND cmd = 'ALL'"),
+                {"name": table.name},
+            )
+            [condition] = policies.all()
+            assert "tenant_id" in condition
+            assert "gatehouse.tenant" in condition
+
+    @pytest.mark.parametrize("table", FILLED, ids=named)
+    async def test_show_a_tenant_its_own_rows(self, engine: AsyncEngine, table: Table) -> None:
+        assert await tenants_in(engine, table, "acme") == {"acme"}
+        assert await tenants_in(engine, table, "beta") == {"beta"}
+
+    @pytest.mark.parametrize("table", FILLED, ids=named)
+    async def test_show_nobody_anything(
+        self, engine: AsyncEngine, superuser: AsyncEngine, table: Table
+    ) -> None:
+        assert await tenants_in(superuser, table) >= {"acme", "beta"}
+        assert await tenants_in(engine, table) == set()
+        assert await tenants_in(engine, table, "") == set()
+
+    @pytest.mark.parametrize("table", FILLED, ids=named)
+    async def test_let_nobody_change_or_delete_anothers_rows(self, engine: AsyncEngine, table: Table) -> None:
+        async with tenant_transaction(engine, "acme") as connection:
+            theirs = table.c.tenant_id == "beta"
+            changed = await connection.execute(update(table).where(theirs).values(user_id="mallory"))
+            deleted = await connection.execute(delete(table).where(theirs))
+        assert (changed.rowcount, deleted.rowcount) == (0, 0)
+
+    @pytest.mark.parametrize("table", FILLED, ids=named)
+    async def test_let_nobody_give_a_row_to_another(self, engine: AsyncEngine, table: Table) -> None:
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            async with tenant_transaction(engine, "acme") as connection:
+                await connection.execute(update(table).values(tenant_id="beta"))
+
+    async def test_let_nobody_insert_for_another(self, engine: AsyncEngine) -> None:
+        now = datetime.now(UTC)
+        row: dict[str, Any] = {
+            "id": "x", "tenant_id": "beta", "user_id": "bob", "runnable": "chat", "title": "",
+            "created_at": now, "updated_at": now,
+        }  # fmt: skip
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            async with tenant_transaction(engine, "acme") as connection:
+                await connection.execute(insert(threads), row)
+
+    async def test_are_not_got_around_by_switching_them_off(self, engine: AsyncEngine) -> None:
+        async with engine.connect() as connection:
+            await connection.execute(text("SET LOCAL row_security = off"))
+            with pytest.raises(ProgrammingError, match="row-level security"):
+                await connection.execute(select(threads))
+
+    async def test_outlive_no_transaction(self, filled: str) -> None:
+        engine = open_engine(filled, pool_size=1)
+        async with tenant_transaction(engine, "acme") as connection:
+            used = await connection.scalar(text("SELECT pg_backend_pid()"))
+        async with engine.connect() as connection:
+            assert await connection.scalar(text("SELECT pg_backend_pid()")) == used
+            assert await connection.scalar(select(func.count()).select_from(threads)) == 0
+        await engine.dispose()
+
+
+class TestStores:
+    async def test_of_threads_reach_a_tenants_own(self, engine: AsyncEngine) -> None:
+        page = await ThreadStore(engine).page(principal("acme", "alice"), 10)
+        assert [thread.title for thread in page.items] == ["of alice"]
+
+    async def test_of_portfolios_reach_a_callers_own(self, engine: AsyncEngine) -> None:
+        store = PortfolioStore(engine)
+        [portfolio] = await store.portfolios(Caller("acme", "alice"))
+        assert await store.holdings(Caller("acme", "alice"), portfolio.portfolio_id)
+        assert await store.holdings(Caller("beta", "alice"), portfolio.portfolio_id) == ()
+
+
+class TestApiKeys:
+    async def test_are_found_before_their_tenant_is_known(self, filled: str) -> None:
+        engine = open_engine(filled)
+        keys = keys_of(engine)
+        created = await keys.create(tenant_id="acme", user_id="alice")
+        assert (await keys.verify(created.key)).tenant_id == "acme"
+        assert await keys.works(created.record.id)
+        await keys.upkeep.write()
+        assert (await keys.get(created.record.id)).last_used_at is not None
+        rotated = await keys.rotate(created.record.id, overlap=60)
+        assert (await keys.verify(rotated.key)).tenant_id == "acme"
+        await keys.revoke(created.record.id)
+        with pytest.raises(InvalidCredential):
+            await keys.verify(created.key)
+        await engine.dispose()
+
+    async def test_of_every_tenant_are_listed_for_the_operator(self, engine: AsyncEngine) -> None:
+        keys = keys_of(engine)
+        assert {key.tenant_id for key in await keys.list()} >= {"acme", "beta"}
+        assert {key.tenant_id for key in await keys.list("beta")} == {"beta"}
+
+    @pytest.mark.parametrize("setting", ["api_key", "operator"])
+    async def test_that_are_seen_otherwise_are_not_written(self, engine: AsyncEngine, setting: str) -> None:
+        [theirs] = await keys_of(engine).list("beta")
+        value = theirs.id if setting == "api_key" else "on"
+        async with engine.begin() as connection:
+            await connection.execute(select(func.set_config(f"gatehouse.{setting}", value, True)))
+            assert await connection.scalar(select(api_keys.c.id).where(api_keys.c.id == theirs.id))
+            changed = await connection.execute(update(api_keys).values(user_id="mallory"))
+        assert changed.rowcount == 0
