@@ -23,7 +23,6 @@ from app.errors import (
 )
 from app.lifespan import Services, services_of
 from app.limits.admission import Admission
-from app.limits.refusal import LIMITED
 from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
@@ -134,7 +133,7 @@ async def json_body(request: Request) -> None:
         raise UnsupportedMediaType
 
 
-router = APIRouter(prefix="/api", tags=["runs"], responses={**Unauthenticated.schema(), **LIMITED})
+router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schema())
 
 
 @router.post("/chat", responses=STARTING, dependencies=[Depends(json_body)])

@@ -27,7 +27,6 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
-from app.limits.refusal import LIMITED
 from app.serving.bodies import normalised
 from app.serving.context import rebuild_config
 from app.serving.leaving import while_connected
@@ -49,7 +48,6 @@ PROBLEMS = {
     **InvalidInput.schema(),
     **RunFailed.schema(),
     **DeadlineExceeded.schema(),
-    **LIMITED,
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -9,10 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.auth.dependencies import CurrentPrincipal
 from app.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
 from app.lifespan import services_of
-from app.limits.refusal import LIMITED
 from app.threads.models import MessagePage, Thread, ThreadPage
 
-router = APIRouter(prefix="/api/threads", tags=["threads"], responses={**Unauthenticated.schema(), **LIMITED})
+router = APIRouter(prefix="/api/threads", tags=["threads"], responses=Unauthenticated.schema())
 
 Limit = Annotated[int, Query(ge=1, le=100, description="most items of the page")]
 After = Annotated[str | None, Query(description="`next_cursor` of the page before", examples=["bTUw"])]

@@ -10,14 +10,13 @@ from app.auth.dependencies import CurrentPrincipal
 from app.auth.principal import CredentialKind
 from app.errors import InsufficientScope, InvalidInput, Unauthenticated
 from app.lifespan import services_of
-from app.limits.refusal import LIMITED
 from app.usage.store import UsageOfDay
 
 MOST_DAYS = 92
 USUAL_DAYS = 30
 READ_OTHERS = "usage:read"
 
-router = APIRouter(prefix="/api", tags=["usage"], responses={**Unauthenticated.schema(), **LIMITED})
+router = APIRouter(prefix="/api", tags=["usage"], responses=Unauthenticated.schema())
 
 
 class LimitLeft(BaseModel):

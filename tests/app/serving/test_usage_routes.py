@@ -27,6 +27,14 @@ class TestMe:
         ]  # fmt: skip
 
 
+def test_every_call_of_somebody_is_documented_to_be_limited(client: httpx.Client) -> None:
+    document = client.get("/openapi.json").json()
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    signed_in = [operation for operation in operations if "security" in operation]
+    assert len(signed_in) > 20
+    assert all({"429", "503"} <= operation["responses"].keys() for operation in signed_in)
+
+
 class TestUsage:
     def test_tells_what_the_caller_s_runs_used(self, client: httpx.Client, shared: LiveApp) -> None:
         answer = client.post("/api/chat", json={"query": "[tokens 7]"}).json()
