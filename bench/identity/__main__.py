@@ -14,10 +14,11 @@ import uvloop
 
 from app.auth.authenticate import Authenticate
 from app.database import open_engine, upgrade
-from app.lifespan import Services, open_services
+from app.lifespan import Services, open_services, tune_garbage_collection
 from app.limits.layer import Limit
 from app.main import create_app
 from app.settings import Settings
+from app.telemetry.logs import configure_logging
 from bench.identity.measure import BODY, Caller, bare, cost
 from bench.identity.report import markdown
 from bench.identity.targets import ASYMMETRIC, SYMMETRIC, api_key_headers, issuer, session_headers
@@ -32,6 +33,7 @@ Found = defaultdict[str, list[dict[str, float]]]
 
 def main() -> None:
     arguments = parsed()
+    configure_logging("warning", pretty=False)
     requests, rounds = (200, 1) if arguments.quick else (arguments.requests, arguments.rounds)
     with tempfile.TemporaryDirectory(prefix="gatehouse-bench-") as folder:
         found = uvloop.run(measured(Path(folder), requests, rounds))
@@ -94,6 +96,7 @@ async def opened(
     await upgrade(engine)
     await engine.dispose()
     async with open_services(settings, check(REGISTRY)) as services:
+        tune_garbage_collection()
         yield services, settings, signer.token()
 
 
