@@ -41,8 +41,9 @@ types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's 
 chaos: $(VENV)/.dev  ## kill and pause replicas under 600 runs, and write bench/results/chaos.md
 	$(BIN)/python -m tests.chaos --write $(ARGS)
 
-bench: $(VENV)/.dev  ## measure every transport beside stock LangServe, and write bench/results/transports.md
+bench: $(VENV)/.dev  ## measure what a token and what a request costs, and write bench/results/
 	$(BIN)/python -m bench.transports --write $(ARGS)
+	$(BIN)/python -m bench.identity --write
 
 lock: $(VENV)/.dev  ## write the lock files anew (ARGS=--upgrade takes newer releases)
 	$(BIN)/python requirements/lock.py $(ARGS)

@@ -17,6 +17,7 @@ from starlette.requests import HTTPConnection
 from app.auth.authenticator import Authenticator, open_authenticator
 from app.auth.token_keys import open_issuer
 from app.database import open_engine, why_not_ready
+from app.limits.limits import Limits, limits_of
 from app.runs.acting import BeforeActing
 from app.runs.checkpoints import open_checkpoints
 from app.runs.credentials import credentials_watched
@@ -25,6 +26,8 @@ from app.runs.tending import open_runs
 from app.settings import Settings
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
+from app.usage.bookkeeping import bookkeeping
+from app.usage.store import UsageStore
 from chains import registry
 from chains.models import ChatModel, open_chat_model
 from tools.portfolio.store import PortfolioStore
@@ -50,6 +53,8 @@ class Services:
     model: ChatModel
     threads: ThreadStore
     runs: RunEngine
+    limits: Limits
+    usage: UsageStore
 
 
 class State(TypedDict):
@@ -87,9 +92,15 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         runs = await stack.enter_async_context(
             open_runs(redis, runnables, history, checkpoints, settings.runs)
         )
+        usage = UsageStore(engine)
+        await stack.enter_async_context(bookkeeping(redis, usage, runs.owner))
         await stack.enter_async_context(credentials_watched(runs, holds))
+        limits = limits_of(
+            redis, runs.conductor.holds, settings.plans, settings.limits_without_redis,
+            settings.signin_failures,
+        )  # fmt: skip
         served = {entry.name: entry for entry in entries}
-        yield Services(settings, served, engine, redis, authenticator, model, threads, runs)
+        yield Services(settings, served, engine, redis, authenticator, model, threads, runs, limits, usage)
 
 
 def check_lists(settings: Settings, entries: Sequence[registry.Entry]) -> None:

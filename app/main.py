@@ -10,6 +10,7 @@ from app.auth import credential_routes, key_routes, oidc_routes, signin
 from app.auth.authenticate import Authenticate
 from app.auth.offered import HideWhatIsNotOffered
 from app.lifespan import lifespan_for
+from app.limits.layer import Limit
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
 from app.problems import add_error_handlers
 from app.serving import api, docs, health, home, home_client, runnables, websocket
@@ -17,6 +18,7 @@ from app.serving.langserve import add_langserve_routes
 from app.settings import Settings
 from app.threads import routes as threads
 from app.usage import feedback_routes as feedback
+from app.usage import routes as usage
 from chains.registry import REGISTRY, Entry, check
 
 
@@ -43,6 +45,7 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     app.include_router(runnables.router)
     app.include_router(threads.router)
     app.include_router(feedback.router)
+    app.include_router(usage.router)
     app.include_router(key_routes.router)
     app.include_router(credential_routes.router)
     app.include_router(websocket.router)
@@ -57,6 +60,7 @@ def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None
     names = frozenset(entry.name for entry in entries)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout=settings.body_timeout)
     app.add_middleware(HideWhatIsNotOffered, settings=settings, names=names)
+    app.add_middleware(Limit, paths=[entry.path for entry in entries])
     app.add_middleware(Authenticate)
     app.add_middleware(
         CORSMiddleware,
@@ -70,7 +74,7 @@ def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None
             "x-api-key",
             "x-disconnect-grace",
         ],
-        expose_headers=["x-request-id", "x-run-id", "retry-after"],
+        expose_headers=["x-request-id", "x-run-id", "retry-after", "ratelimit", "ratelimit-policy"],
         allow_credentials=True,
         max_age=600,
     )

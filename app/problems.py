@@ -5,9 +5,11 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from app.errors import ApiError, InvalidInput, Problem
+from app.errors import ApiError, InvalidInput, Problem, Unavailable
+from app.limits.refusal import LIMITED
 from app.middleware import problem_response
 
 log = structlog.get_logger(__name__)
@@ -43,6 +45,11 @@ def add_error_handlers(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> Response:
         return problem_response(HttpProblem(error), request.scope)
 
+    @app.exception_handler(RedisError)
+    async def redis_away(request: Request, error: RedisError) -> Response:
+        log.warning("Redis does not answer", path=request.url.path, error=type(error).__name__)
+        return problem_response(Unavailable(headers={"retry-after": "5"}), request.scope)
+
     document_problems(app)
 
 
@@ -59,9 +66,19 @@ def document_problems(app: FastAPI) -> None:
             for path in document["paths"].values():
                 for operation in path.values():
                     document_validation(operation["responses"])
+        for path in document["paths"].values():
+            for operation in path.values():
+                document_limits(operation)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def document_limits(operation: dict[str, Any]) -> None:
+    """Say that a call of somebody may be over a limit: the layer in front of the routes answers that."""
+    if "security" in operation:
+        for status, answer in LIMITED.items():
+            operation["responses"].setdefault(str(status), answer)
 
 
 def document_validation(responses: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.limits.plans import Plan, WithoutRedis, parsed_plans
 from app.runs.limits import EngineSettings
 from chains.model_settings import ModelSettings
 
@@ -153,6 +154,16 @@ class Settings(BaseSettings):
     )  # fmt: skip
 
     # how much a caller may use
+    plans: Annotated[dict[str, Plan], NoDecode] = Field(
+        {},
+        description="limits by plan, as JSON (docs/limits.md); by default those that are built in",
+    )
+    limits_without_redis: WithoutRedis = Field(
+        "refuse", description="refuse answers 503 while Redis is away, allow lets everybody do everything"
+    )
+    signin_failures: int = Field(
+        20, gt=0, le=1_000_000, description="failed sign-ins that a network address has in ten minutes"
+    )
     max_body_bytes: int = Field(1_048_576, gt=0, description="largest request body")
     body_timeout: float = Field(20, gt=0, description="seconds within which a request body must arrive")
     max_batch: int = Field(32, gt=0, description="most inputs in one /batch")
@@ -177,6 +188,11 @@ class Settings(BaseSettings):
         30, gt=0, description="seconds after which a reader that takes nothing is cut"
     )
     drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after SIGTERM")
+
+    @field_validator("plans", mode="before")
+    @classmethod
+    def _parse(cls, value: Any) -> Any:
+        return parsed_plans(value)
 
     @field_validator("allowed_origins", "jwt_algorithms", "claim_scopes", mode="before")
     @classmethod

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -19,6 +20,14 @@ import jwt
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 GATEHOUSE = (str(Path(sys.executable).with_name("gatehouse")),)
 START_SECONDS = 60
+# one caller is the whole load here; what the limits cost is the same
+AMPLE = json.dumps(
+    {
+        "default": dict.fromkeys(("requests_per_minute", "burst", "concurrent_runs", "open_streams"), 100_000)
+        | dict.fromkeys(("tenant_requests_per_minute", "tenant_burst", "tenant_concurrent_runs"), 100_000)
+        | dict.fromkeys(("tokens_per_day", "tenant_tokens_per_day"), 10**12)
+    }
+)
 KILOBYTE = 1024
 
 
@@ -166,7 +175,8 @@ def gatehouse_server(name: str, folder: Path, settings: Mapping[str, str], core:
 
 
 def gatehouse_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    given = {"DATA_DIR": str(folder / "data"), "JWT_SECRET": SECRET, "MODEL": "scripted", **settings}
+    ours = {"DATA_DIR": str(folder / "data"), "JWT_SECRET": SECRET, "MODEL": "scripted", "PLANS": AMPLE}
+    given = {**ours, **settings}
     return {**environment(), **{f"GATEHOUSE_{name}": value for name, value in given.items()}}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
@@ -26,6 +27,17 @@ SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 START_LINK = "the-sign-in-link-of-a-throwaway-server"
 START_SECONDS = 60
 STOP_SECONDS = 20
+# tests ask more at once than a person does; those of the limits say what they are
+AMPLE = json.dumps(
+    {
+        "default": {
+            "requests_per_minute": 100_000,
+            "burst": 100_000,
+            "concurrent_runs": 10_000,
+            "open_streams": 10_000,
+        }
+    }
+)
 
 
 class NotStarted(Exception):
@@ -138,6 +150,7 @@ def server_environment(folder: Path, **more: str) -> dict[str, str]:
         "GATEHOUSE_MODEL": "scripted",
         "GATEHOUSE_JWT_SECRET": SECRET,
         "GATEHOUSE_START_LINK": START_LINK,
+        "GATEHOUSE_PLANS": AMPLE,
         **more,
     }
 

@@ -14,8 +14,9 @@ from app.auth.destination import HOME, safe_destination
 from app.auth.origin import CROSS_SITE, is_own_page, media_type
 from app.auth.sessions import OpenedSession, session_id
 from app.auth.signin_page import leaving_page, signin_page
-from app.errors import Forbidden, InvalidCredential, InvalidInput, Unavailable, UnsupportedMediaType
+from app.errors import Forbidden, InvalidCredential, InvalidInput, UnsupportedMediaType
 from app.lifespan import services_of
+from app.limits.refusal import LIMITED, LimitReached
 
 STATIC = Path(__file__).parent / "static"
 NO_STORE = {"cache-control": "no-store"}
@@ -77,7 +78,7 @@ async def asset(kind: Literal["css", "js", "svg"]) -> FileResponse:
         **Forbidden.schema(),
         **UnsupportedMediaType.schema(),
         **InvalidInput.schema(),
-        **Unavailable.schema(),
+        **LIMITED,
     },
     openapi_extra={
         "requestBody": {
@@ -139,15 +140,26 @@ async def sign_in_by_form(request: Request) -> Response:
         message = LINK_REFUSED if given.get("link") else KEY_REFUSED
         page = signin_page(destination, message, issuer=issuer_name(request))
         return html(page, status=InvalidCredential.status)
+    except LimitReached as error:
+        page = signin_page(destination, error.detail, issuer=issuer_name(request))
+        response = html(page, status=error.status)
+        response.headers.update(error.headers)
+        return response
     return with_session(RedirectResponse(destination, 303), request, opened)
 
 
 async def open_session(request: Request, given: SignIn) -> OpenedSession:
-    """Return a new session; the one that the browser had ends. Raises InvalidCredential, Unavailable."""
-    authenticator = services_of(request).authenticator
+    """Return a new session; the one that the browser had ends.
+
+    Raises InvalidCredential, LimitReached after too many failures of the address, Unavailable.
+    """
+    authenticator, signins = services_of(request).authenticator, services_of(request).limits.signins
+    address = request.client.host if request.client else None  # behind a trusted proxy, what that says
+    await signins.begin(address)
     principal = await (
         authenticator.redeem(given.link) if given.link else authenticator.accept(given.credential or "")
     )
+    await signins.succeeded(address)
     await end_sessions(request)
     async with lookup():
         return await authenticator.sessions.open(principal)

@@ -29,7 +29,7 @@ def entries() -> Iterator[str]:
 
 def written(default: Any) -> str:
     """Return a default as it is written in the environment; what has none is empty."""
-    if default is None:
+    if default is None or default == {}:
         return ""
     return ",".join(default) if isinstance(default, tuple) else str(default)
 

@@ -9,6 +9,7 @@ import app.auth.tables
 import app.database
 import app.threads.tables
 import app.usage.feedback_table
+import app.usage.tables
 import tools.portfolio.tables
 
 TARGET: tuple[MetaData, ...] = (app.database.metadata, tools.portfolio.tables.metadata)

@@ -4,14 +4,16 @@ Every change to a run's state goes through a script that checks the attempt, so 
 paused and has lost its lease changes nothing when it wakes up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from app.runs import replies
+from app.runs.accounts import ACCOUNTS, account_of
 from app.runs.control import thread_keys
 from app.runs.events import Cursor, Record
 from app.runs.log import log_key, packed
@@ -57,12 +59,13 @@ redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4])
 return 1
 """
 
-# The last records, the outcome and the expiry in one step: a run is never ended by halves.
+# The last records, the outcome, the account and the expiry in one step: a run is never ended by halves.
 FINISH = """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
 redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
-for at = 5, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
+for at = 7, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
 redis.call('DEL', KEYS[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
@@ -142,14 +145,23 @@ class Attempts:
         arguments = (below.attempt, text, str(text_cursor), str(below))
         await self.redis.eval(TRIM, 2, run_key(run_id), log_key(run_id), *arguments)
 
-    async def finish(self, run: RunRecord, records: Sequence[Record]) -> bool:
-        """Append the last records and store the outcome; False when a newer attempt holds the run."""
+    async def finish(
+        self, run: RunRecord, records: Sequence[Record], before: Callable[[Pipeline], object] | None = None
+    ) -> bool:
+        """Append the last records and store the outcome; False when a newer attempt holds the run.
+
+        `before` adds what is done before it in the same transaction.
+        """
         last = str(records[-1].cursor)
-        arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records)]
+        arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records), run.id, account_of(run)]
         for name, value in {"state": run.state, **run.progress()}.items():
             arguments += [name, value]
-        keys = (run_key(run.id), lease_key(run.id), log_key(run.id))
-        finished = await self.redis.eval(FINISH, len(keys), *keys, *arguments)
+        keys = (run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS)
+        async with self.redis.pipeline(transaction=True) as pipeline:
+            if before is not None:
+                before(pipeline)
+            pipeline.eval(FINISH, len(keys), *keys, *arguments)
+            *_, finished = await pipeline.execute()
         if finished:
             await self.forget(run.id)
         return bool(finished)

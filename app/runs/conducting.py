@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from app.errors import ApiError, RunFailed
+from app.limits.holds import Holds
 from app.runs.attempts import Attempts
 from app.runs.control import Control
 from app.runs.events import Record, Restart, Status
@@ -19,13 +21,14 @@ from app.runs.execution import Execution, Halted, Limits, Tap
 from app.runs.history import History
 from app.runs.limits import EngineSettings
 from app.runs.log import RETRY_SECONDS, LogWriter, RunLog
-from app.runs.records import RunRecord, load
+from app.runs.records import RunRecord, load, run_key
 from app.runs.steps import all_steps
 from chains.steps import Stepwise
 
 log = structlog.get_logger(__name__)
 
 CLOSE_SECONDS = 5.0
+HOLD_LEASES = 3.5  # an orphan is taken over within two leases and a half: until then it keeps its place
 
 
 class Conductor:
@@ -48,6 +51,7 @@ class Conductor:
         self.writer = LogWriter(redis, self._lost)
         self.attempts = Attempts(redis, owner, settings.lease, settings.keep)
         self.control = Control(redis)
+        self.holds = Holds(redis, HOLD_LEASES * settings.lease)
         self.local: dict[str, Execution] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
@@ -71,6 +75,8 @@ class Conductor:
         if run is None or run_id in self.local:
             return
         log.warning("run restarted", run_id=run_id, attempt=run.attempt)
+        if run.hold is not None:
+            self.holds.adopt(run.principal, run.hold)
         self._execute(run, held_until, None)
 
     def stop(self, run_id: str) -> None:
@@ -164,14 +170,24 @@ class Conductor:
 
     async def _end(self, execution: Execution, ended: RunRecord, closing: list[Record]) -> bool:
         """Try until the end of the run is in Redis; False when the run is given up before."""
+        settlement = await self._settlement(ended)
         while True:
             try:
-                return await self.attempts.finish(ended, closing)
+                return await self.attempts.finish(ended, closing, settlement)
             except (RedisError, OSError) as error:
                 log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
             if execution.given_up:
                 return False
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _settlement(self, ended: RunRecord) -> Callable[[Pipeline], object] | None:
+        """Return what gives back, together with the end of a run, what it holds."""
+        if ended.hold is None:
+            return None
+        used = ended.usage.total_tokens
+        return await self.holds.settlement(
+            ended.principal, ended.hold, run_key(ended.id), ended.attempt, used
+        )
 
     async def _keep(self, execution: Execution, ended: RunRecord) -> None:
         """Store the answer in its thread."""
@@ -197,6 +213,8 @@ class Conductor:
             await self.attempts.release(execution.run.id)
 
     def _forget(self, execution: Execution) -> None:
+        if execution.run.hold is not None:
+            self.holds.drop(execution.run.hold)
         if self.local.get(execution.run.id) is execution:
             del self.local[execution.run.id]
         execution.feed.close()

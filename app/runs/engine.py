@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 
 from app.auth.principal import Principal
 from app.errors import Conflict, NotFound
+from app.limits.admission import Admission, taken
 from app.runs.attempts import lease_key
 from app.runs.conducting import Conductor
 from app.runs.control import STARTING_SECONDS, viewers_key
@@ -82,12 +83,14 @@ class RunEngine:
         multitask: Multitask = "reject",
         idempotency: tuple[str, bytes] | None = None,
         tap: Tap | None = None,
+        admission: Admission | None = None,
     ) -> Started:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
         `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
-        first run instead. Raises Conflict when the thread has a run already and `multitask` is reject.
+        first run instead. `admission` is charged for the run (None: it is the server's own, and not limited).
+        Raises Conflict when the thread has a run already and `multitask` is reject, and LimitReached.
         """
         run_id = run_id or str(uuid7())
         if idempotency is not None:
@@ -95,25 +98,29 @@ class RunEngine:
             seconds = waiting + STARTING_SECONDS
             first = await self.control.claim_key(principal, *idempotency, run_id, seconds)
             if first != run_id:
+                if admission is not None:
+                    await admission.charge()  # a request, but no second run
                 return Started(await self._known(first), None)
         try:
-            now = time.time()
-            run = RunRecord(
-                id=run_id,
-                principal=principal,
-                runnable=runnable,
-                input=value,
-                thread_id=str(uuid7()) if new_thread else thread_id,
-                opens_thread=new_thread,
-                created_at=now,
-                deadline=now + self.settings.deadline,
-                grace=grace,
-            )
-            if run.opens_thread:
-                await self.history.begin(run)
-            elif run.thread_id is not None:
-                await self._enter_thread(run, multitask)
-            await self.conductor.begin(run, tap)
+            async with taken(admission) as hold:
+                now = time.time()
+                run = RunRecord(
+                    id=run_id,
+                    principal=principal,
+                    runnable=runnable,
+                    input=value,
+                    thread_id=str(uuid7()) if new_thread else thread_id,
+                    opens_thread=new_thread,
+                    created_at=now,
+                    deadline=now + self.settings.deadline,
+                    grace=grace,
+                    hold=hold,
+                )
+                if run.opens_thread:
+                    await self.history.begin(run)
+                elif run.thread_id is not None:
+                    await self._enter_thread(run, multitask)
+                await self.conductor.begin(run, tap)
         except BaseException:
             if idempotency is not None:
                 await self.control.drop_key(principal, idempotency[0])

@@ -28,8 +28,9 @@ from app.runs.events import (
 )
 from app.runs.feed import Feed
 from app.runs.log import LogWriter
+from app.runs.metering import UsageMeter, total
 from app.runs.records import RunRecord
-from app.runs.sources import Mode, UsageMeter, source
+from app.runs.sources import Mode, source
 
 log = structlog.get_logger(__name__)
 
@@ -277,12 +278,15 @@ class Execution:
 
     def outcome(self, status: Status, failure: ApiError | None) -> RunRecord:
         """Return the run's record as it ended."""
+        text = "".join(self.text)
+        models = self.meter.settled(text)
         return replace(
             self.run,
             state=status,
-            text="".join(self.text),
+            text=text,
             text_cursor=self.top,
-            usage=self.meter.usage,
+            usage=total(models),
+            models=models,
             problem=failure.problem(f"urn:gatehouse:run:{self.run.id}") if failure else None,
             duration_ms=round((time.monotonic() - self._began) * 1000),
         )

@@ -1,5 +1,6 @@
 """What is known of a run, as a Redis hash: who started it, with which input, how far it came."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
@@ -8,6 +9,7 @@ from redis.asyncio import Redis
 from redis.typing import EncodableT, FieldT
 
 from app.auth.principal import Principal
+from app.limits.holds import Hold
 from app.runs import replies
 from app.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
 
@@ -23,7 +25,8 @@ class RunRecord:
     """One run. Times are Unix seconds of the process that started it; `grace` is in seconds.
 
     `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
-    `opens_thread` says that its thread begins with it: nothing was said before.
+    `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
+    models' names; `hold` is what the run holds of its caller's limits (None: nothing).
     """
 
     id: str
@@ -40,8 +43,10 @@ class RunRecord:
     text: str = ""
     text_cursor: Cursor = BEGINNING
     usage: Usage = field(default_factory=Usage)
+    models: Mapping[str, Usage] = field(default_factory=dict)
     problem: dict[str, Any] | None = None
     duration_ms: int = 0
+    hold: Hold | None = None
     opens_thread: bool = False
 
     def owned_by(self, principal: Principal) -> bool:
@@ -73,6 +78,7 @@ class RunRecord:
             "state": self.state,
             "attempt": self.attempt,
             "cancel": self.cancel,
+            "hold": orjson.dumps(self.hold),
             "opens_thread": int(self.opens_thread),
             **self.progress(),
         }
@@ -83,6 +89,7 @@ class RunRecord:
             "text": self.text,
             "text_cursor": str(self.text_cursor),
             "usage": orjson.dumps(self.usage),
+            "models": orjson.dumps(dict(self.models)),
             "problem": orjson.dumps(self.problem),
             "duration_ms": self.duration_ms,
         }
@@ -108,10 +115,18 @@ class RunRecord:
             text=text["text"].decode(),
             text_cursor=parse_cursor(text["text_cursor"].decode()),
             usage=Usage(**orjson.loads(text["usage"])),
+            # during a rolling update a run may be of a release that knows neither of these
+            models={name: Usage(**usage) for name, usage in orjson.loads(text.get("models", b"{}")).items()},
+            hold=hold_of(orjson.loads(text.get("hold", b"null"))),
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",
         )
+
+
+def hold_of(fields: dict[str, Any] | None) -> Hold | None:
+    """Return the hold that plain JSON tells of."""
+    return Hold(**fields) if fields else None
 
 
 def principal_fields(principal: Principal) -> dict[str, Any]:

@@ -6,13 +6,11 @@ from typing import Any, Literal, cast
 
 import orjson
 from langchain_core._api import LangChainDeprecationWarning
-from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
-from app.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart, Usage
+from app.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart
 from chains.steps import Step, Stepwise, ToolCalled
 
 SHOWN_OUTPUT = 100  # characters of a tool's result in `content`; `output` has the whole
@@ -157,32 +155,3 @@ def as_json(value: Any) -> str:
     """Return a structured output as JSON text."""
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     return orjson.dumps(plain, default=str).decode()
-
-
-class UsageMeter(AsyncCallbackHandler):
-    """Adds up the tokens of every model call in a run.
-
-    Inline, and deaf to chains: langchain-core would give every other handler a task for every token.
-    """
-
-    run_inline = True
-    ignore_chain = True
-    ignore_agent = True
-    ignore_retriever = True
-
-    def __init__(self) -> None:
-        self.usage = Usage()
-
-    async def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
-        for generations in response.generations:
-            for generation in generations:
-                if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
-                    self.add(generation.message)
-
-    def add(self, message: AIMessage) -> None:
-        if counted := message.usage_metadata:
-            self.usage = Usage(
-                self.usage.input_tokens + counted["input_tokens"],
-                self.usage.output_tokens + counted["output_tokens"],
-                self.usage.total_tokens + counted["total_tokens"],
-            )

@@ -80,6 +80,7 @@ class Tending:
             try:
                 now = await self.redis_time()
                 await self._renew(now)
+                await self.engine.conductor.holds.renew()
                 await self._note_viewers(now)
                 await self._stop_orphans(now)
                 await self._trim()

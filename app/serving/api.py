@@ -23,6 +23,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import Services, services_of
+from app.limits.admission import Admission
 from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
@@ -142,7 +143,7 @@ async def chat(
 ) -> ChatResponse:
     """Answer in one piece."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key)
+    started = await start(services, principal, body, idempotency_key, request.state.admission)
     return await while_connected(request, answer(services, started.run))
 
 
@@ -157,7 +158,7 @@ async def chat_stream(
 ) -> Response:
     """Answer as typed events."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key)
+    started = await start(services, principal, body, idempotency_key, request.state.admission)
     return view(services, principal, started.run, BEGINNING, sse.typed)
 
 
@@ -167,7 +168,7 @@ async def plain_stream(
 ) -> Response:
     """Answer as plain tokens."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key)
+    started = await start(services, principal, body, idempotency_key, request.state.admission)
     return view(services, principal, started.run, BEGINNING, sse.plain)
 
 
@@ -229,7 +230,8 @@ async def for_event_source(
         return Response(status_code=204)  # answering would run the query a second time
     cursor = parse_cursor(last_event_id)
     services = services_of(request)
-    started = await start(services, principal, parameters.chat(), parameters.idempotency_key)
+    key = parameters.idempotency_key
+    started = await start(services, principal, parameters.chat(), key, request.state.admission)
     return view(services, principal, started.run, cursor, frame)
 
 
@@ -243,8 +245,10 @@ def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) 
     return entry
 
 
-async def start(services: Services, principal: Principal, chat: ChatRequest, key: str | None) -> Started:
-    """Start a run in its thread, or in a new one. Raises ApiError."""
+async def start(
+    services: Services, principal: Principal, chat: ChatRequest, key: str | None, admission: Admission
+) -> Started:
+    """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError."""
     name = chat.runnable
     if name is None and chat.thread_id is not None:
         name = (await services.threads.get(principal, chat.thread_id)).runnable
@@ -264,6 +268,7 @@ async def start(services: Services, principal: Principal, chat: ChatRequest, key
         grace=services.settings.disconnect_grace,
         multitask=chat.multitask,
         idempotency=(key, orjson.dumps(chat.model_dump())) if key else None,
+        admission=admission,
     )
 
 

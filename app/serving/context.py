@@ -10,6 +10,7 @@ from langchain_core.utils.uuid import uuid7
 from app.auth.principal import Principal
 from app.errors import BadRequest
 from app.lifespan import Services, services_of
+from app.limits.admission import Admission
 
 CALL = "__call"  # a key that starts with __ is never copied into traces
 
@@ -25,6 +26,7 @@ class Call:
     principal: Principal
     thread_id: str | None
     grace: float
+    admission: Admission
 
 
 async def rebuild_config(_client_config: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -33,7 +35,7 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     LangServe calls this once for every item of a batch, in order. Of what the client configured only the
     `thread_id` counts, which the route has put aside, and only if the thread is the caller's: in LangServe,
     a client's own keys would end up beside ours.
-    Raises NotFound for another's thread, BadRequest for a bad x-disconnect-grace.
+    Raises NotFound for another's thread, BadRequest for a bad x-disconnect-grace, LimitReached.
     """
     services = services_of(request)
     principal: Principal = request.state.principal
@@ -42,7 +44,11 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
         await services.threads.get(principal, thread_id)
     run_id = request.state.run_id = uuid7()
     grace = grace_of(request, services.settings.disconnect_grace_max)
-    call = Call(services, principal, thread_id, grace)
+    # before LangServe begins a response, whose status could not be 429 any more
+    runs, request.state.runs_to_reserve = request.state.runs_to_reserve, 0
+    if runs:
+        await request.state.admission.reserve(runs, request.state.at_once)
+    call = Call(services, principal, thread_id, grace, request.state.admission)
     configurable = {**principal.configurable(), "thread_id": thread_id, CALL: call}
     return {"run_id": run_id, "configurable": configurable}
 

@@ -93,6 +93,8 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
                     checked = await normalised(request, entry, endpoint, settings.max_batch)
                     request = with_body(request, checked.body)
                     request.state.thread_ids = checked.thread_ids
+                    request.state.runs_to_reserve = len(checked.thread_ids)
+                    request.state.at_once = settings.batch_concurrency if endpoint == "batch" else None
                 if endpoint in ("invoke", "batch"):
                     response = await while_connected(original, handle(request))
                 else:

@@ -93,6 +93,7 @@ class ServedRunnable(Runnable[Any, Any]):
             thread_id=call.thread_id,
             grace=call.grace,
             tap=tap,
+            admission=call.admission,
         )
         with runs.watched(started.run.id):
             async for chunk in tap.chunks():

@@ -8,6 +8,7 @@ from typing import Any
 from app.auth.principal import Principal
 from app.errors import ApiError, Conflict
 from app.lifespan import Services
+from app.limits.admission import Admission
 from app.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
 from app.serving import api
 from app.serving.commands import Cancel, Message, Resume
@@ -73,7 +74,11 @@ class Viewers:
     async def _start(self, message: Message) -> None:
         async with self.writer.telling(**subject_of(message)):
             key = message.idempotency_key
-            started = await api.start(self.services, self.principal, message.chat(), key)
+            admission = Admission(self.services.limits.limiter, self.principal)
+            try:
+                started = await api.start(self.services, self.principal, message.chat(), key, admission)
+            finally:
+                await admission.close()
             await self._follow(started.run.id, BEGINNING, self.vocabulary(started.run.id, key))
 
     async def _resume(self, command: Resume) -> None:

@@ -18,10 +18,13 @@ from app.auth.tables import api_keys
 from app.database import open_engine, upgrade
 from app.errors import InvalidCredential
 from app.migrations.target import TARGET
+from app.runs.accounts import Account
 from app.threads.store import ThreadStore
 from app.threads.tables import messages, threads
 from app.usage.feedback import FeedbackStore, Judged
 from app.usage.feedback_table import feedback
+from app.usage.store import UsageStore
+from app.usage.tables import usage
 from tools.caller import Caller
 from tools.portfolio.seed import seed
 from tools.portfolio.store import PortfolioStore
@@ -32,7 +35,7 @@ READER = "gatehouse_reader"  # a role that owns nothing, with every right on eve
 TENANT_TABLES = [
     table for metadata in TARGET for table in metadata.sorted_tables if "tenant_id" in table.columns
 ]
-FILLED = (api_keys, threads, messages, accounts, holdings, feedback)
+FILLED = (api_keys, threads, messages, usage, accounts, holdings, feedback)
 
 
 def principal(tenant_id: str, user_id: str) -> Principal:
@@ -51,6 +54,8 @@ async def fill(url: str) -> None:
         await store.begin(principal(tenant, user), thread.id, f"run-of-{user}", "Hello")
         judged = Judged(f"run-of-{user}", thread.id, "chat")
         await FeedbackStore(engine).put(principal(tenant, user), judged, "up", "")
+        ended = Account(f"run-of-{user}", tenant, user, "chat", "completed", 1_790_000_000, {})
+        await UsageStore(engine).enter([ended])
     await engine.dispose()
 
 

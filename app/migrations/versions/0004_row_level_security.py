@@ -9,11 +9,11 @@ Revision ID: 0004
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-TABLES = ("api_keys", "threads", "messages", "accounts", "holdings")
+TABLES = ("api_keys", "threads", "messages", "usage", "accounts", "holdings")
 OF_TENANT = "tenant_id = current_setting('gatehouse.tenant', true)"
 
 

@@ -1,8 +1,9 @@
 """A small application behind the real middleware, and its sign-in routes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import Depends, FastAPI, WebSocket
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,11 +12,19 @@ from app.auth import credential_routes, key_routes, oidc_routes, signin
 from app.auth.authenticate import Authenticate
 from app.auth.authenticator import Authenticator
 from app.auth.dependencies import CurrentPrincipal, requires
+from app.limits.holds import Holds
+from app.limits.limits import Limits, limits_of
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
 from app.problems import add_error_handlers
 from app.settings import Settings
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+def ample_limits(failures: int = 1000) -> Limits:
+    """Return limits that no test here reaches, over a store of their own."""
+    redis = FakeAsyncRedis(server=FakeServer())
+    return limits_of(redis, Holds(redis, 30), {}, "refuse", failures)
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Services:
 
     settings: Settings
     authenticator: Authenticator
+    limits: Limits = field(default_factory=ample_limits)
 
 
 @dataclass(frozen=True)

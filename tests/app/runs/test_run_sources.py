@@ -10,7 +10,8 @@ from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel
 
 from app.runs.events import Event, Usage
-from app.runs.sources import Mode, Observed, UsageMeter, combined, source
+from app.runs.metering import UsageMeter
+from app.runs.sources import Mode, Observed, combined, source
 from chains import agent, chat
 from chains.registry import Parts
 from chains.scripted import ScriptedChatModel, ScriptedFailure

@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.auth.principal import Principal
 from app.errors import NotFound
+from app.limits.limits import limits_of
 from app.middleware import RequestContext
 from app.problems import add_error_handlers
 from app.runs.credentials import Holds
@@ -227,12 +228,14 @@ async def serving(
     runnables = {entry.path: entry.factory(None) for entry in entries.values()}  # type: ignore[arg-type]
     store = FakeAsyncRedis(server=redis or FakeServer())
     async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
+        given = Settings(_env_file=None, **settings)
         services = SimpleNamespace(
-            settings=Settings(_env_file=None, **settings),
+            settings=given,
             entries=entries,
             runs=runs,
             threads=threads,
             authenticator=SimpleNamespace(standing=SimpleNamespace(holds=holds)),
+            limits=limits_of(store, runs.conductor.holds, given.plans, "refuse", 10),
         )
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
         async with listening(app) as (port, tasks):

@@ -1,0 +1,99 @@
+"""What one request is charged: once, in one call, with the runs that it starts if it starts any."""
+
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from redis.exceptions import RedisError
+
+from app.auth.principal import Principal
+from app.errors import Unavailable
+from app.limits.holds import Hold
+from app.limits.keys import counted
+from app.limits.limiter import Admitted, Limiter
+from app.limits.standing import Standing
+
+log = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def taken(admission: "Admission | None") -> AsyncIterator[Hold | None]:
+    """Yield what a run takes of an admission; it goes back when the run does not begin."""
+    hold = await admission.take() if admission is not None else None
+    try:
+        yield hold
+    except BaseException:
+        if admission is not None and hold is not None:
+            admission.give_back(hold)
+        raise
+
+
+class Admission:
+    """One request, or one message of a WebSocket. `close` gives back what its runs did not take."""
+
+    def __init__(self, limiter: Limiter, principal: Principal) -> None:
+        self._limiter = limiter
+        self._principal = principal
+        self._seats: deque[Hold] = deque()
+        self._begun: list[Hold] = []
+        self._slots: list[Hold] = []
+        self._requests = 0
+        self.asked = False
+        self.standing: Standing | None = None
+
+    async def charge(self) -> None:
+        """Charge one request, unless that was done. Raises LimitReached, Unavailable."""
+        if not self.asked:
+            await self._admit(1)
+
+    async def reserve(self, runs: int, at_once: int | None = None) -> None:
+        """Charge the request and take what its runs need: a batch of which `at_once` go on at a time.
+
+        Each run of a batch is charged as a request. Raises LimitReached, Unavailable, InvalidInput.
+        """
+        admitted = await self._admit(max(0, runs - self._requests), runs, at_once)
+        self._seats.extend(admitted.seats)
+        self._slots.extend(admitted.slots)
+
+    async def take(self) -> Hold | None:
+        """Return what one run holds; None when Redis is away and that is to stop nobody. Raises as above."""
+        if not self._seats:
+            await self.reserve(1)
+        if not self._seats:
+            return None
+        self._begun.append(self._seats.popleft())
+        return self._begun[-1]
+
+    def give_back(self, hold: Hold) -> None:
+        """Take back what a run took that could not begin."""
+        self._begun.remove(hold)
+        self._seats.append(hold)
+
+    async def close(self) -> None:
+        """Give back what no run has taken, and the slots of a batch, but for those that still serve a run."""
+        if not self._seats and not self._slots:
+            return
+        keys, holds = counted(self._principal), self._limiter.holds
+        for hold in self._begun:
+            if self._slots and hold.seat in holds:
+                slot = holds.drop(self._slots.pop())
+                holds.keep(keys, Hold(hold.seat, hold.tokens, slot.slot))
+        left, self._seats, self._slots = [*self._seats, *self._slots], deque(), []
+        try:
+            await holds.release(keys, left)
+        except (RedisError, OSError) as error:  # the leases run out by themselves
+            log.warning("limits cannot be given back", error=type(error).__name__)
+
+    async def _admit(self, requests: int, runs: int = 0, at_once: int | None = None) -> Admitted:
+        try:
+            admitted = await self._limiter.admit(self._principal, requests, runs, at_once)
+        except Unavailable:
+            self.asked = True  # once is enough
+            raise
+        self.asked = True
+        self.standing = admitted.standing or self.standing
+        if admitted.refusal is not None:
+            raise admitted.refusal
+        self._requests += requests
+        return admitted

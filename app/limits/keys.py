@@ -1,0 +1,52 @@
+"""Under which keys Redis counts. Ids are hashed, so that no name reaches into a key's syntax."""
+
+import hashlib
+from typing import NamedTuple
+
+from app.auth.principal import Principal
+
+
+class Keys(NamedTuple):
+    """The keys of one who is counted: a user, or a tenant."""
+
+    rate: str  # the theoretical arrival time of app.limits.rate
+    slots: str  # a sorted set: runs that go on, by when their lease runs out
+    reserved: str  # a sorted set of `seat:tokens`, by the same times
+    tokens: str  # a hash: the day, and the tokens that were used and are reserved in it
+
+
+class Counted(NamedTuple):
+    """Those whose limits a call counts against."""
+
+    user: Keys
+    tenant: Keys
+
+    @property
+    def rates(self) -> tuple[str, str]:
+        return (self.user.rate, self.tenant.rate)
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """The keys in the order that the scripts of app.limits.scripts want."""
+        return (*self.user[1:], *self.tenant[1:])
+
+
+def counted(principal: Principal) -> Counted:
+    """Return the keys of a principal and of their tenant. A user's limits span their credentials."""
+    return Counted(
+        _keys("user", principal.tenant_id, principal.user_id), _keys("tenant", principal.tenant_id)
+    )
+
+
+def address_key(address: str) -> str:
+    """Return under which key an address's failed sign-ins are counted."""
+    return f"gh:limits:{_digest('address', address)}:signin"
+
+
+def _keys(*whose: str) -> Keys:
+    prefix = f"gh:limits:{_digest(*whose)}"
+    return Keys(f"{prefix}:rate", f"{prefix}:slots", f"{prefix}:reserved", f"{prefix}:tokens")
+
+
+def _digest(*whose: str) -> str:
+    return hashlib.sha256("\0".join(whose).encode("utf-8", "surrogatepass")).hexdigest()[:32]

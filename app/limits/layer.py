@@ -1,0 +1,95 @@
+"""The layer behind authentication: every request is charged here, or by the code that starts its runs."""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.auth.principal import Principal
+from app.errors import ApiError
+from app.limits.admission import Admission
+from app.limits.streams import OpenStreams
+from app.middleware import send_problem
+
+if TYPE_CHECKING:
+    from app.lifespan import Services
+
+ENDPOINTS = ("invoke", "batch", "stream", "stream_log", "stream_events")
+STREAMS = ("/stream", "/stream_log", "/stream_events")
+
+# Of the run API. A request that starts runs is charged with them, when it is known how many they are.
+STARTING = (("POST", "/api/chat"), ("POST", "/api/chat/stream"), ("GET", "/api/chat/stream"),
+            ("POST", "/api/stream"), ("GET", "/api/stream"))  # fmt: skip
+
+
+class Limit:
+    """Charges each request of a principal once, and tells what is left.
+
+    A request that starts runs is charged with them in one call, by who starts them; what was not charged
+    when its response begins, since the request was faulty, is charged then. All others are charged before
+    their body is read. A path that is not listed is of the latter, whatever it does.
+    """
+
+    def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
+        """`paths` are those of the runnables."""
+        self.app = app
+        self.starting = frozenset(STARTING) | {
+            ("POST", f"{path}/{endpoint}") for path in paths for endpoint in ENDPOINTS
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal: Principal | None = scope.get("state", {}).get("principal")
+        if principal is None:  # nobody's: the lifespan, or a page that anybody may call
+            await self.app(scope, receive, send)
+            return
+        services: Services = scope["state"]["services"]
+        admission = scope["state"]["admission"] = Admission(services.limits.limiter, principal)
+        try:
+            if scope["type"] == "websocket" or (scope["method"], scope["path"]) not in self.starting:
+                await admission.charge()
+            with stream_of(scope, services.limits.streams, principal):
+                await self.app(scope, receive, Answering(admission, scope, receive, send))
+        except ApiError as error:
+            await send_problem(error, scope, receive, Answering(admission, scope, receive, send))
+        finally:
+            await admission.close()
+
+
+class Answering:
+    """`send` that charges what is not charged yet, and adds the header fields to a response."""
+
+    def __init__(self, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
+        self.admission = admission
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.replaced = False
+
+    async def __call__(self, message: Message) -> None:
+        if self.replaced:
+            return
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            try:
+                await self.admission.charge()
+            except ApiError as error:
+                self.replaced = True
+                await send_problem(error, self.scope, self.receive, self.send_with_fields)
+                return
+            self.add_fields(message)
+        await self.send(message)
+
+    async def send_with_fields(self, message: Message) -> None:
+        self.add_fields(message)
+        await self.send(message)
+
+    def add_fields(self, message: Message) -> None:
+        if self.admission.standing is not None and message["type"].endswith("response.start"):
+            message["headers"] = [*message.get("headers", ()), *self.admission.standing.fields()]
+
+
+def stream_of(scope: Scope, streams: OpenStreams, principal: Principal) -> AbstractContextManager[None]:
+    """Return the count of a request that opens a stream. Raises LimitReached."""
+    if scope["type"] == "websocket" or scope["path"].endswith(STREAMS):
+        return streams.one_more(principal)
+    return nullcontext()

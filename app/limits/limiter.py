@@ -1,0 +1,146 @@
+"""Charges callers for what they ask, in one call to Redis."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import structlog
+from langchain_core.utils.uuid import uuid7
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from app.auth.principal import Principal
+from app.errors import InvalidInput, Unavailable
+from app.limits.budget import DAY_SECONDS
+from app.limits.holds import Hold, Holds
+from app.limits.keys import Counted, counted
+from app.limits.plans import NamedPlan, Plans, WithoutRedis
+from app.limits.refusal import Limit, LimitReached, Whose
+from app.limits.script import Script
+from app.limits.scripts import ADMIT
+from app.limits.standing import Reading, Standing
+
+log = structlog.get_logger(__name__)
+
+ANSWER_SECONDS = 2.0  # within which Redis must say whether a request may be served
+RETRY_SECONDS = 5
+
+LIMITS: tuple[Limit, ...] = ("requests", "runs", "tokens")
+WHOSE: tuple[Whose, ...] = ("user", "tenant")
+
+
+class Admitted:
+    """What a call to Redis came to: the standing after it (None: Redis is away), and what was taken."""
+
+    __slots__ = ("refusal", "seats", "slots", "standing")
+
+    def __init__(
+        self,
+        standing: Standing | None,
+        refusal: LimitReached | None,
+        seats: Sequence[Hold] = (),
+        slots: Sequence[Hold] = (),
+    ) -> None:
+        self.standing = standing
+        self.refusal = refusal
+        self.seats = seats
+        self.slots = slots
+
+
+class Limiter:
+    """The limits of every caller, exact over all replicas."""
+
+    def __init__(self, redis: Redis, plans: Plans, holds: Holds, without_redis: WithoutRedis) -> None:
+        self.plans = plans
+        self.holds = holds
+        self._admit = Script(redis, ADMIT)
+        self._without_redis = without_redis
+
+    async def admit(
+        self, principal: Principal, requests: int, runs: int = 0, at_once: int | None = None
+    ) -> Admitted:
+        """Charge for requests and take what `runs` runs need, all or nothing of the latter.
+
+        One run has a slot of its own; a batch, of which `at_once` go on at a time, has so many for all.
+        Raises Unavailable without Redis, unless the operator named it to be open then, and InvalidInput for
+        more runs than can ever be admitted at once.
+        """
+        plan = self.plans.of(principal.plan)
+        check_size(plan, requests)
+        seats, slots = holds_for(runs, at_once, plan.plan.tokens_reserved)
+        keys = counted(principal)
+        answer = await self._ask(
+            keys, plan, requests, slots=[hold.slot for hold in (*seats, *slots) if hold.slot], seats=seats
+        )
+        if answer is None:
+            return Admitted(None, None)
+        refusal = refusal_of(answer)
+        if refusal is None:
+            for hold in (*seats, *slots):
+                self.holds.keep(keys, hold)
+        else:
+            seats, slots = [], []
+        return Admitted(standing_of(plan, answer), refusal, seats, slots)
+
+    async def look(self, principal: Principal) -> Standing | None:
+        """Return what a principal may still use, and charge nothing; None when it is not known. Raises
+        Unavailable."""
+        plan = self.plans.of(principal.plan)
+        answer = await self._ask(counted(principal), plan, 0, look=True)
+        return standing_of(plan, answer) if answer else None
+
+    async def _ask(
+        self,
+        keys: Counted,
+        plan: NamedPlan,
+        requests: int,
+        slots: Sequence[str] = (),
+        seats: Sequence[Hold] = (),
+        look: bool = False,
+    ) -> list[int] | None:
+        """Return the script's answer; None when Redis is away and that is to stop nobody."""
+        runs = bool(slots or seats or look)
+        numbers = f"{requests} {len(slots)} {len(seats)} {self.holds.lease_ms} {int(look)} {plan.numbers}"
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer: list[int] = await self._admit(
+                    (*keys.rates, *keys.runs) if runs else keys.rates,
+                    (numbers, *slots, *(hold.reservation for hold in seats)),
+                )
+        except (RedisError, OSError) as error:  # TimeoutError is an OSError
+            log.warning("limits cannot be counted", error=type(error).__name__, then=self._without_redis)
+            if self._without_redis == "allow":
+                return None
+            raise Unavailable(
+                f"Limits cannot be counted now. Try again in {RETRY_SECONDS} s.",
+                headers={"retry-after": str(RETRY_SECONDS)},
+            ) from error
+        return answer
+
+
+def check_size(plan: NamedPlan, requests: int) -> None:
+    """Raise InvalidInput for more requests at once than the plan ever lets through."""
+    most = min(plan.user.burst, plan.tenant.burst)
+    if requests > most:
+        raise InvalidInput(f"A batch of {requests} is more than your plan takes at once: {most}.")
+
+
+def holds_for(runs: int, at_once: int | None, tokens: int) -> tuple[list[Hold], list[Hold]]:
+    """Return the seats of so many runs, and the slots that they share when they are a batch."""
+    names = [uuid7().hex for _ in range(runs)]
+    if at_once is None:
+        return [Hold(name, tokens, name) for name in names], []
+    shared = [uuid7().hex for _ in range(min(runs, at_once))]
+    return [Hold(name, tokens, "") for name in names], [Hold(name, 0, name) for name in shared]
+
+
+def refusal_of(answer: Sequence[int]) -> LimitReached | None:
+    """Return the error that the script's answer means."""
+    limit, whose, wait = answer[:3]
+    return LimitReached(LIMITS[limit - 1], WHOSE[whose - 1], wait / 1e6) if limit else None
+
+
+def standing_of(plan: NamedPlan, answer: Sequence[int]) -> Standing:
+    """Return the standing that the script's answer tells of."""
+    to_midnight = DAY_SECONDS - int(time.time()) % DAY_SECONDS  # told, not counted with: any clock will do
+    return Standing(plan, Reading(*answer[3:7]), Reading(*answer[7:11]), to_midnight)

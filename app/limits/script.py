@@ -1,0 +1,58 @@
+"""Calls a script of Redis for every request, over connections that are kept for it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+
+MOST_IDLE = 16
+
+
+class Script:
+    """A script, ready to be called.
+
+    The client's own way takes a connection from the pool, guards it with timeouts and retries, and gives it
+    back: more CPU than everything else that the call costs (bench/results/identity.md). A connection that
+    broke while nobody used it is replaced; the caller bounds the time.
+    """
+
+    def __init__(self, redis: Redis, text: str) -> None:
+        self._pool = redis.connection_pool
+        self._ready = redis.register_script(text)
+        self._idle: list[AbstractConnection] = []
+
+    async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
+        """Return what the script returns. Raises RedisError and OSError."""
+        kept = bool(self._idle)
+        connection = self._idle.pop() if kept else await self._new()
+        try:
+            answer = await self._call(connection, len(keys), *keys, *args)
+        except BaseException as error:
+            await connection.disconnect()
+            await self._pool.release(connection)
+            if kept and isinstance(error, RedisConnectionError):
+                return await self._ready(keys=keys, args=args)
+            raise
+        if len(self._idle) < MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            await self._pool.release(connection)
+        return answer
+
+    async def _new(self) -> AbstractConnection:
+        connection: AbstractConnection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+        return connection
+
+    async def _call(self, connection: AbstractConnection, *arguments: Any) -> Any:
+        command = connection.pack_command("EVALSHA", self._ready.sha, *arguments)
+        await connection.send_packed_command(command)
+        try:
+            return await connection.read_response()
+        except NoScriptError:  # a Redis that has just begun: it keeps the script from here on
+            await connection.send_packed_command(
+                connection.pack_command("EVAL", self._ready.script, *arguments)
+            )
+            return await connection.read_response()

@@ -1,0 +1,149 @@
+"""The scripts: each is one step for every replica, by Redis's own clock.
+
+KEYS are those of the user and then of the tenant, as `app.limits.keys.Counted` has them.
+"""
+
+from app.limits import budget, concurrency, rate
+
+CLOCK = """
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local now_ms = math.floor(now / 1000)
+"""
+
+# A request, and the runs that it starts. The rate is charged when it has room, even when the runs then have
+# none: a caller who keeps asking for a run is a caller who keeps asking.
+# KEYS: two rates; with runs or `look`, slots, reserved and tokens of both.
+# ARGV: numbers in one text, which is cheaper to send: requests, runs' slots, reservations, lease in ms, look
+#       (1: tell all, charge nothing), tokens of each reservation, and for user and tenant interval, burst,
+#       runs, tokens. Then the ids of the slots, and then of the reservations.
+# Returns the limit that refused (0 none, 1 requests, 2 runs, 3 tokens), who it is of (1 user, 2 tenant),
+# microseconds to wait, then of both: microseconds ahead, runs, tokens used, tokens reserved.
+ADMIT = (
+    rate.LUA
+    + concurrency.LUA
+    + budget.LUA
+    + CLOCK
+    + """
+local numbers = {}
+for number in string.gmatch(ARGV[1], '%d+') do numbers[#numbers + 1] = tonumber(number) end
+local requests, slots, seats, lease, each = numbers[1], numbers[2], numbers[3], numbers[4], numbers[6]
+local look = numbers[5] == 1
+local function allowed(whose, what) return numbers[2 + 4 * whose + what] end
+local function key(whose, what) return KEYS[3 * whose - 1 + what] end
+local arrivals, runs, used, reserved = {now, now}, {-1, -1}, {-1, -1}, {-1, -1}
+
+local function answer(limit, whose, wait)
+  return {limit, whose, wait, arrivals[1] - now, runs[1], used[1], reserved[1],
+          arrivals[2] - now, runs[2], used[2], reserved[2]}
+end
+
+local charged, waits = {}, {}
+for whose = 1, 2 do
+  arrivals[whose] = math.max(now, tonumber(redis.call('GET', KEYS[whose]) or now))
+  waits[whose], charged[whose] =
+    conforms(KEYS[whose], now, allowed(whose, 1), allowed(whose, 2), requests)
+end
+if requests > 0 then
+  local slower = waits[2] > waits[1] and 2 or 1
+  if waits[slower] > 0 then return answer(1, slower, waits[slower]) end
+  for whose = 1, 2 do
+    charge(KEYS[whose], now, charged[whose])
+    arrivals[whose] = charged[whose]
+  end
+end
+if slots == 0 and seats == 0 and not look then return answer(0, 0, 0) end
+
+for whose = 1, 2 do
+  runs[whose] = occupied(key(whose, 1), now_ms)
+  used[whose], reserved[whose] = committed(key(whose, 3), key(whose, 2), now_ms)
+end
+if look then return answer(0, 0, 0) end
+for whose = 1, 2 do
+  if runs[whose] + slots > allowed(whose, 3) then return answer(2, whose, 1000000) end
+  local wanted = seats * each
+  if used[whose] + reserved[whose] + wanted > allowed(whose, 4) then
+    local tomorrow = (math.floor(now_ms / DAY_MS) + 1) * DAY_MS * 1000 - now
+    -- what others have reserved may be given back sooner
+    return answer(3, whose, used[whose] + wanted > allowed(whose, 4) and tomorrow or 5000000)
+  end
+end
+for whose = 1, 2 do
+  for at = 1, slots do occupy(key(whose, 1), ARGV[1 + at], now_ms, lease) end
+  for at = 1, seats do reserve(key(whose, 3), key(whose, 2), ARGV[1 + slots + at], now_ms, lease) end
+  runs[whose] = runs[whose] + slots
+  reserved[whose] = reserved[whose] + seats * each
+end
+return answer(0, 0, 0)
+"""
+)
+
+# KEYS: slots, reserved and tokens of both. ARGV: lease in ms, number of slots, their ids, then reservations.
+# What lapsed is taken up again: its run goes on.
+RENEW = (
+    concurrency.LUA
+    + budget.LUA
+    + CLOCK
+    + """
+local lease, slots = tonumber(ARGV[1]), tonumber(ARGV[2])
+for whose = 0, 1 do
+  committed(KEYS[3 * whose + 3], KEYS[3 * whose + 2], now_ms)
+  for at = 3, 2 + slots do occupy(KEYS[3 * whose + 1], ARGV[at], now_ms, lease) end
+  for at = 3 + slots, #ARGV do
+    reserve(KEYS[3 * whose + 3], KEYS[3 * whose + 2], ARGV[at], now_ms, lease)
+  end
+end
+"""
+)
+
+# KEYS as above. ARGV: the number of slots, their ids, then reservations.
+RELEASE = (
+    budget.LUA
+    + """
+local slots = tonumber(ARGV[1])
+for whose = 0, 1 do
+  for at = 2, 1 + slots do redis.call('ZREM', KEYS[3 * whose + 1], ARGV[at]) end
+  for at = 2 + slots, #ARGV do unreserve(KEYS[3 * whose + 3], KEYS[3 * whose + 2], ARGV[at]) end
+end
+"""
+)
+
+# The end of a run, in one transaction with the script that ends it and before it: only the attempt that ends
+# the run settles, and once. KEYS as above, then the run's. ARGV: attempt, slot or '', reservation, tokens.
+SETTLE = (
+    budget.LUA
+    + CLOCK
+    + """
+if redis.call('HGET', KEYS[7], 'attempt') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[7], 'state') ~= 'running' then return 0 end
+for whose = 0, 1 do
+  local slots, reserved, tokens = KEYS[3 * whose + 1], KEYS[3 * whose + 2], KEYS[3 * whose + 3]
+  if ARGV[2] ~= '' then redis.call('ZREM', slots, ARGV[2]) end
+  unreserve(tokens, reserved, ARGV[3])
+  committed(tokens, reserved, now_ms)
+  spend(tokens, ARGV[4])
+end
+return 1
+"""
+)
+
+# Failed sign-ins of one address. KEYS: its rate. ARGV: interval, burst. Returns microseconds to wait.
+CHARGE_ONE = (
+    rate.LUA
+    + CLOCK
+    + """
+local wait, charged = conforms(KEYS[1], now, tonumber(ARGV[1]), tonumber(ARGV[2]), 1)
+if wait == 0 then charge(KEYS[1], now, charged) end
+return wait
+"""
+)
+
+# Takes one charge back. KEYS and ARGV as above.
+GIVE_BACK = (
+    rate.LUA
+    + CLOCK
+    + """
+local arrival = tonumber(redis.call('GET', KEYS[1]) or 0) - tonumber(ARGV[1])
+if arrival > now then charge(KEYS[1], now, arrival) else redis.call('DEL', KEYS[1]) end
+"""
+)

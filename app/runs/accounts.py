@@ -1,0 +1,45 @@
+"""What an ended run has used, left in Redis with its end until somebody has entered it in the books."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from app.runs.events import Usage
+from app.runs.records import RunRecord, State
+
+ACCOUNTS = "gh:runs:accounts"  # by run id
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An ended run; `models` is the usage by the models' names, of which there may be none."""
+
+    run_id: str
+    tenant_id: str
+    user_id: str
+    runnable: str
+    status: State
+    ended_at: float  # Unix seconds, of the process that ended it
+    models: dict[str, Usage]
+
+
+def account_of(run: RunRecord) -> bytes:
+    """Return the account of a run that has ended, as it is kept."""
+    principal = run.principal
+    return orjson.dumps(
+        Account(
+            run.id,
+            principal.tenant_id,
+            principal.user_id,
+            run.runnable.removeprefix("/"),
+            run.state,
+            run.created_at + run.duration_ms / 1000,
+            dict(run.models),
+        )
+    )
+
+
+def parsed_account(kept: bytes) -> Account:
+    """Return what `account_of` kept."""
+    fields = orjson.loads(kept)
+    return Account(**{**fields, "models": {name: Usage(**usage) for name, usage in fields["models"].items()}})

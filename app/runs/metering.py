@@ -1,0 +1,110 @@
+"""The tokens of a run, as the models counted them; estimated for a call that was cut off."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import AsyncCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+
+from app.runs.events import Usage
+
+CHARACTERS_PER_TOKEN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a model that has not ended: what it is called, and the characters that it was given."""
+
+    model: str
+    characters: int
+
+
+class UsageMeter(AsyncCallbackHandler):
+    """Adds up the tokens of every model call in a run, by the models' names.
+
+    Inline, and deaf to chains: langchain-core would give every other handler a task for every token.
+    """
+
+    run_inline = True
+    ignore_chain = True
+    ignore_agent = True
+    ignore_retriever = True
+
+    def __init__(self) -> None:
+        self.models: dict[str, Usage] = {}
+        self._open: dict[UUID, Call] = {}
+
+    @property
+    def usage(self) -> Usage:
+        """What the calls that have ended used."""
+        return total(self.models)
+
+    def settled(self, text: str) -> dict[str, Usage]:
+        """Return the usage by model when the run has ended with this text.
+
+        A model that was cut off has not said what it used, but it was paid for: its tokens are taken to have
+        four characters each. Otherwise a caller who cancels in time would never use any.
+        """
+        models = dict(self.models)
+        produced = max(0, len(text) // CHARACTERS_PER_TOKEN - self.usage.output_tokens)
+        for call in self._open.values():
+            read = call.characters // CHARACTERS_PER_TOKEN
+            models[call.model] = plus(models.get(call.model), read, produced, read + produced)
+            produced = 0
+        return models
+
+    async def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        self._begin(run_id, kwargs, (str(message.content) for batch in messages for message in batch))
+
+    async def on_llm_start(
+        self, serialized: dict[str, Any], prompts: list[str], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        self._begin(run_id, kwargs, prompts)
+
+    async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
+        call = self._open.pop(run_id, Call("", 0))
+        for message in messages_of(response.generations):
+            self.add(message, call.model)
+
+    async def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        # one that failed by itself has used nothing that we know of; one that was cut off stays open
+        if isinstance(error, Exception):
+            self._open.pop(run_id, None)
+
+    def add(self, message: AIMessage, model: str = "") -> None:
+        """Count what a message says it took; `model` is the name of its model, if it does not say that."""
+        if counted := message.usage_metadata:
+            name = str(message.response_metadata.get("model_name") or model)
+            counts = counted["input_tokens"], counted["output_tokens"], counted["total_tokens"]
+            self.models[name] = plus(self.models.get(name), *counts)
+
+    def _begin(self, run_id: UUID, kwargs: Mapping[str, Any], texts: Iterable[str]) -> None:
+        model = str((kwargs.get("metadata") or {}).get("ls_model_name") or "")
+        self._open[run_id] = Call(model, sum(map(len, texts)))
+
+
+def messages_of(generations: Sequence[Sequence[Any]]) -> Iterable[AIMessage]:
+    """Yield the messages of a chat model's result."""
+    for batch in generations:
+        for generation in batch:
+            if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
+                yield generation.message
+
+
+def plus(usage: Usage | None, read: int, written: int, both: int) -> Usage:
+    """Return the usage with these tokens added."""
+    before = usage or Usage()
+    return Usage(before.input_tokens + read, before.output_tokens + written, before.total_tokens + both)
+
+
+def total(models: Mapping[str, Usage]) -> Usage:
+    """Return the usage of all models together."""
+    whole = Usage()
+    for usage in models.values():
+        whole = plus(whole, usage.input_tokens, usage.output_tokens, usage.total_tokens)
+    return whole

@@ -1,0 +1,73 @@
+"""Enters ended runs in the books, behind the runs' backs.
+
+The end of a run leaves its account in Redis, in the same step (app.runs.attempts). From there it goes into
+the database, and only then leaves Redis: whatever dies in between, every run is entered, and once.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.runs.accounts import ACCOUNTS, parsed_account
+from app.usage.store import UsageStore
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 1.0  # seconds between two looks
+AT_ONCE = 500
+BOOKKEEPER = "gh:usage:bookkeeper"
+TURN_MS = 10_000  # that one process keeps the books at a time; two at once would do no harm but work
+
+
+@asynccontextmanager
+async def bookkeeping(redis: Redis, store: UsageStore, owner: str) -> AsyncIterator["Bookkeeper"]:
+    """Keep the books meanwhile, and enter what is there in the end."""
+    bookkeeper = Bookkeeper(redis, store, owner)
+    task = asyncio.create_task(bookkeeper.work(), name="bookkeeping")
+    try:
+        yield bookkeeper
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Bookkeeper:
+    """One process's part in keeping the books. `owner` is its name."""
+
+    def __init__(self, redis: Redis, store: UsageStore, owner: str) -> None:
+        self._redis = redis
+        self._store = store
+        self._owner = owner
+
+    async def work(self) -> None:
+        """Enter accounts until cancelled."""
+        while True:
+            try:
+                if await self._redis.hlen(ACCOUNTS) and await self._is_my_turn():
+                    while await self.enter_some():
+                        pass
+            except (RedisError, SQLAlchemyError, OSError) as error:
+                log.warning("usage cannot be entered", error=type(error).__name__)
+            except Exception:  # the next look may find others
+                log.exception("usage is not entered")
+            await asyncio.sleep(PAUSE)
+
+    async def enter_some(self) -> int:
+        """Enter some accounts and return how many they were. Raises what the database and Redis raise."""
+        reply: Any = await self._redis.hscan(ACCOUNTS, count=AT_ONCE)
+        kept: dict[bytes, bytes] = reply[1]
+        if kept:
+            await self._store.enter([parsed_account(account) for account in kept.values()])
+            await self._redis.hdel(ACCOUNTS, *kept)
+        return len(kept)
+
+    async def _is_my_turn(self) -> bool:
+        return bool(await self._redis.set(BOOKKEEPER, self._owner, nx=True, px=TURN_MS)) or (
+            await self._redis.get(BOOKKEEPER) == self._owner.encode()
+        )

@@ -1,0 +1,112 @@
+"""The books of what runs used: entered once a run, read by day, runnable and model."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Insert, Select, case, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.auth.principal import Principal
+from app.runs.accounts import Account
+from app.runs.events import Usage
+from app.usage.tables import usage
+from tools.tenancy import tenant_transaction
+
+NAME_LENGTH = 255
+COUNTS = ("input_tokens", "output_tokens", "total_tokens")
+
+
+class UsageOfDay(BaseModel):
+    """What runs of one runnable used of one model on one day (UTC), by when they ended."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    day: date
+    user_id: str
+    runnable: str
+    model: str = Field(description="empty for runs that called no model", examples=["gpt-5-mini"])
+    runs: int = Field(description="runs that used this model; one that used two is counted with each")
+    failed: int = Field(description="of these, the runs that failed or were cancelled")
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+
+
+class UsageStore:
+    """What was used by whom."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        dialect = engine.dialect.name
+        self._insert: Insert = (
+            postgresql.insert(usage).on_conflict_do_nothing()
+            if dialect == "postgresql"
+            else sqlite.insert(usage).on_conflict_do_nothing()
+        )
+
+    async def enter(self, accounts: Sequence[Account]) -> None:
+        """Enter these runs; those that are in the books already stay as they are."""
+        by_tenant: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+        for account in accounts:
+            by_tenant[account.tenant_id] += rows_of(account)
+        for tenant_id, rows in by_tenant.items():
+            async with tenant_transaction(self._engine, tenant_id) as connection:
+                await connection.execute(self._insert, rows)
+
+    async def of_user(self, principal: Principal, first: date, last: date) -> list[UsageOfDay]:
+        """Return what the caller used from the first day to the last, the newest first."""
+        query = grouped(principal, first, last).where(usage.c.user_id == principal.user_id)
+        return await self._read(principal, query)
+
+    async def of_tenant(self, principal: Principal, first: date, last: date) -> list[UsageOfDay]:
+        """Return what each user of the caller's tenant used from the first day to the last."""
+        return await self._read(principal, grouped(principal, first, last))
+
+    async def _read(self, principal: Principal, query: Select[Any]) -> list[UsageOfDay]:
+        async with tenant_transaction(self._engine, principal.tenant_id) as connection:
+            rows = (await connection.execute(query)).all()
+        return [UsageOfDay.model_validate(row) for row in rows]
+
+
+def rows_of(account: Account) -> list[dict[str, Any]]:
+    """Return an account's rows: one for each model, or one with nothing used."""
+    ended_at = datetime.fromtimestamp(account.ended_at, UTC)
+    run = {
+        "run_id": account.run_id,
+        "tenant_id": account.tenant_id,
+        "user_id": account.user_id,
+        "runnable": account.runnable,
+        "status": account.status,
+        "ended_at": ended_at,
+        "day": ended_at.date(),
+    }
+    return [
+        {
+            **run,
+            "model": model[:NAME_LENGTH],
+            "input_tokens": used.input_tokens,
+            "output_tokens": used.output_tokens,
+            "total_tokens": used.total_tokens,
+        }
+        for model, used in (account.models or {"": Usage()}).items()
+    ]
+
+
+def grouped(principal: Principal, first: date, last: date) -> Select[Any]:
+    """Return the query for a tenant's usage, without saying of which users."""
+    by = (usage.c.day, usage.c.user_id, usage.c.runnable, usage.c.model)
+    return (
+        select(
+            *by,
+            func.count().label("runs"),
+            func.sum(case((usage.c.status == "completed", 0), else_=1)).label("failed"),
+            *(func.sum(usage.c[name]).label(name) for name in COUNTS),
+        )
+        .where(usage.c.tenant_id == principal.tenant_id, usage.c.day.between(first, last))
+        .group_by(*by)
+        .order_by(usage.c.day.desc(), usage.c.user_id, usage.c.runnable, usage.c.model)
+    )

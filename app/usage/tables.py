@@ -1,0 +1,22 @@
+"""The table of what runs used. Every row carries the tenant and the user whose run it was."""
+
+from sqlalchemy import BigInteger, Column, Date, Index, String, Table
+
+from app.database import UtcDateTime, metadata
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("run_id", String(36), primary_key=True),
+    Column("model", String(255), primary_key=True),  # empty for a run that called none
+    Column("tenant_id", String(255), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("runnable", String(255), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("input_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("total_tokens", BigInteger, nullable=False),
+    Column("day", Date, nullable=False),  # of `ended_at`, in UTC
+    Column("ended_at", UtcDateTime, nullable=False),
+    Index(None, "tenant_id", "user_id", "day"),
+)

@@ -1,0 +1,107 @@
+"""The measurement: requests through ASGI layers in this process, and the CPU time that they took."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.lifespan import Services
+
+BODY = b'{"input":{"input":"[say hello]"}}'
+
+
+class BadAnswer(Exception):
+    """A request that was not answered with 200; the message has the status."""
+
+
+@dataclass(slots=True)
+class Caller:
+    """Sends requests with these headers to an application."""
+
+    app: ASGIApp
+    services: Services
+    headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    path: str = "/nothing"
+    body: bytes = b""
+
+    async def ask(self) -> None:
+        """Send one request. Raises BadAnswer."""
+        status = 0
+        sent = False
+
+        async def receive() -> Message:
+            nonlocal sent
+            if sent:
+                await forever()
+            sent = True
+            return {"type": "http.request", "body": self.body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+
+        await self.app(self.scope(), receive, send)
+        if status != 200:
+            raise BadAnswer(f"{self.path}: {status}")
+
+    def scope(self) -> Scope:
+        headers = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+        return {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": self.method,
+            "scheme": "http", "path": self.path, "raw_path": self.path.encode(), "query_string": b"",
+            "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000),
+            "headers": [(b"host", b"127.0.0.1:8000"), (b"content-type", b"application/json"), *headers],
+            "state": {"services": self.services, "request_id": "bench"},
+        }  # fmt: skip
+
+
+async def cost(caller: Caller, requests: int) -> dict[str, float]:
+    """Return the CPU µs and the Redis round trips of one request, as means over so many."""
+    for _ in range(requests // 10):
+        await caller.ask()
+    with round_trips() as trips:
+        began = time.process_time()
+        for _ in range(requests):
+            await caller.ask()
+        took = time.process_time() - began
+    return {"cpu_us": 1e6 * took / requests, "redis_round_trips": trips.count / requests}
+
+
+@dataclass(slots=True)
+class Trips:
+    count: int = 0
+
+
+@contextmanager
+def round_trips() -> Iterator[Trips]:
+    """Count what is sent to Redis meanwhile."""
+    trips = Trips()
+    send = AbstractConnection.send_packed_command
+
+    async def counting(self: AbstractConnection, command: Any, **options: Any) -> None:
+        trips.count += 1
+        await send(self, command, **options)
+
+    AbstractConnection.send_packed_command = counting  # type: ignore[method-assign,assignment]
+    try:
+        yield trips
+    finally:
+        AbstractConnection.send_packed_command = send  # type: ignore[method-assign]
+
+
+async def bare(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """An application that costs nothing."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok", "more_body": False})
+
+
+async def forever() -> None:
+    """Never return: a client that stays connected."""
+    await asyncio.Event().wait()

@@ -1,0 +1,53 @@
+"""Callers, and processes that limit them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from redis.asyncio import Redis
+
+from app.auth.principal import Principal
+from app.limits.admission import Admission
+from app.limits.holds import Holds
+from app.limits.limiter import Limiter
+from app.limits.plans import DEFAULT, Plan, Plans
+from app.limits.refusal import LimitReached
+from app.limits.standing import Standing
+
+
+def caller(user: str = "alice", tenant: str = "acme", plan: str | None = None) -> Principal:
+    return Principal(tenant, user, user.title(), frozenset({"*"}), "jwt", f"token of {user}", plan=plan)
+
+
+ALICE, ANNA, BOB = caller(), caller("anna"), caller("bob", "beta")
+
+
+def plans(**limits: Any) -> dict[str, Plan]:
+    return {DEFAULT: Plan(**limits)}
+
+
+class Process:
+    """One replica: its limiter and its holds."""
+
+    def __init__(self, redis: Redis, named: Mapping[str, Plan], lease: float = 30) -> None:
+        self.holds = Holds(redis, lease)
+        self.limiter = Limiter(redis, Plans(named), self.holds, "refuse")
+
+    def admission(self, principal: Principal = ALICE) -> Admission:
+        return Admission(self.limiter, principal)
+
+    async def request(self, principal: Principal = ALICE) -> LimitReached | None:
+        """Make a request, and return what refused it."""
+        return (await self.limiter.admit(principal, 1)).refusal
+
+    async def requests(self, count: int, principal: Principal = ALICE) -> int:
+        """Return how many of so many requests were served."""
+        return sum([await self.request(principal) is None for _ in range(count)])
+
+    async def left(self, name: str, principal: Principal = ALICE) -> int:
+        """Return what is left of a limit."""
+        return {limit.name: limit.remaining for limit in (await self.standing(principal)).limits()}[name]
+
+    async def standing(self, principal: Principal = ALICE) -> Standing:
+        standing = await self.limiter.look(principal)
+        assert standing is not None
+        return standing

@@ -1,0 +1,263 @@
+"""Concurrent runs and tokens: what a run holds, and how it comes free."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from limited_callers import ALICE, ANNA, BOB, Process
+from redis.asyncio import Redis
+
+from app.limits.holds import Hold
+from app.limits.keys import counted
+from app.limits.refusal import LimitReached
+from app.limits.scripts import SETTLE
+
+Make = Callable[..., Process]
+
+
+async def settled(redis: Redis, process: Process, hold: Hold, used: int, attempt: int = 1) -> int:
+    """End a run that used so many tokens, as the engine does: what it holds is settled in its transaction."""
+    await redis.hset("the run", mapping={"state": "running", "attempt": attempt})
+    settlement = await process.holds.settlement(ALICE, hold, "the run", attempt, used)
+    async with redis.pipeline(transaction=True) as pipeline:
+        settlement(pipeline)
+        [counted_now] = await pipeline.execute()
+    return int(counted_now)
+
+
+class TestSlots:
+    async def test_are_as_many_as_the_plan_says(self, process: Make) -> None:
+        here = process(concurrent_runs=2)
+        await here.admission().take()
+        await here.admission().take()
+        with pytest.raises(LimitReached, match="Too many runs go on at once") as caught:
+            await here.admission().take()
+        assert caught.value.extra["violated-policies"] == ["runs"]
+        assert caught.value.headers["retry-after"] == "1"
+
+    async def test_are_a_tenants_too(self, process: Make) -> None:
+        here = process(tenant_concurrent_runs=2)
+        await here.admission(ALICE).take()
+        await here.admission(ANNA).take()
+        with pytest.raises(LimitReached, match="all users of your tenant"):
+            await here.admission(ALICE).take()
+        assert await here.admission(BOB).take()
+
+    async def test_come_free_when_a_run_ends(self, redis: Redis, process: Make) -> None:
+        here = process(concurrent_runs=1)
+        hold = await here.admission().take()
+        assert hold is not None
+        assert await settled(redis, here, hold, 10) == 1
+        assert await here.left("runs") == 1
+        assert await here.admission().take()
+
+    async def test_that_are_refused_are_requests_all_the_same(self, process: Make) -> None:
+        here = process(concurrent_runs=1, burst=10, requests_per_minute=1)
+        await here.admission().take()
+        for _ in range(3):
+            with pytest.raises(LimitReached):
+                await here.admission().take()
+        assert await here.left("requests") == 6
+
+    async def test_of_a_killed_process_come_free_by_themselves(self, process: Make) -> None:
+        killed, here = process(lease=0.3, concurrent_runs=1), process(concurrent_runs=1)
+        await killed.admission().take()
+        assert await here.left("runs") == 0
+        await asyncio.sleep(0.35)
+        assert await here.left("runs") == 1
+        assert await here.left("tokens") == 1_000_000
+
+    async def test_that_are_renewed_stay(self, process: Make) -> None:
+        here = process(lease=0.5, concurrent_runs=1)
+        await here.admission().take()
+        for _ in range(4):
+            await asyncio.sleep(0.2)
+            await here.holds.renew()
+        assert await here.left("runs") == 0
+        assert await here.left("tokens") == 1_000_000 - 2000
+
+    async def test_that_lapsed_while_their_run_went_on_are_taken_up_again(self, process: Make) -> None:
+        here = process(lease=0.2, concurrent_runs=1)
+        await here.admission().take()
+        await asyncio.sleep(0.3)
+        assert await here.left("runs") == 1
+        await here.holds.renew()
+        assert await here.left("runs") == 0
+        assert await here.left("tokens") == 1_000_000 - 2000
+
+    async def test_follow_a_run_to_the_process_that_takes_it_over(self, process: Make) -> None:
+        killed, heir = process(lease=0.4, concurrent_runs=1), process(lease=0.4, concurrent_runs=1)
+        hold = await killed.admission().take()
+        assert hold is not None
+        heir.holds.adopt(ALICE, hold)
+        for _ in range(4):
+            await heir.holds.renew()
+            await asyncio.sleep(0.15)
+        assert await heir.left("runs") == 0
+
+    async def test_are_not_renewed_after_the_end(self, redis: Redis, process: Make) -> None:
+        here = process()
+        hold = await here.admission().take()
+        assert hold is not None
+        renewing = asyncio.create_task(here.holds.renew())
+        await asyncio.sleep(0)
+        await settled(redis, here, hold, 5)
+        await renewing
+        await here.holds.renew()
+        assert await here.left("runs") == 16
+        assert await here.left("tokens") == 1_000_000 - 5
+
+
+class TestTokens:
+    async def test_are_reserved_before_and_settled_after(self, redis: Redis, process: Make) -> None:
+        here = process(tokens_reserved=500)
+        hold = await here.admission().take()
+        assert hold is not None
+        assert await here.left("tokens") == 1_000_000 - 500
+        await settled(redis, here, hold, 123)
+        assert await here.left("tokens") == 1_000_000 - 123
+        assert await here.left("tenant-tokens") == 20_000_000 - 123
+
+    async def test_that_are_reserved_by_others_may_come_back_soon(self, process: Make) -> None:
+        here = process(tokens_per_day=900, tokens_reserved=500)
+        await here.admission().take()
+        with pytest.raises(LimitReached) as caught:
+            await here.admission().take()
+        assert caught.value.extra["violated-policies"] == ["tokens"]
+        assert caught.value.headers["retry-after"] == "5"
+
+    async def test_that_are_spent_come_back_at_midnight(self, redis: Redis, process: Make) -> None:
+        here = process(tokens_per_day=900, tokens_reserved=500)
+        hold = await here.admission().take()
+        assert hold is not None
+        await settled(redis, here, hold, 800)
+        with pytest.raises(LimitReached) as caught:
+            await here.admission().take()
+        seconds, _ = await redis.time()
+        assert abs(int(caught.value.headers["retry-after"]) - (86_400 - int(seconds) % 86_400)) <= 2
+
+    async def test_of_yesterday_are_forgotten(self, redis: Redis, process: Make) -> None:
+        here = process()
+        await redis.hset(counted(ALICE).user.tokens, mapping={"day": 20_000, "used": 999_999})
+        assert await here.left("tokens") == 1_000_000
+
+    async def test_are_settled_once(self, redis: Redis, process: Make) -> None:
+        here = process()
+        hold = await here.admission().take()
+        assert hold is not None
+        await settled(redis, here, hold, 100)
+        await redis.hset("the run", "state", "completed")  # which the same transaction does
+        again = (*counted(ALICE).runs, "the run", 1, hold.slot, hold.reservation, 100)
+        assert await redis.eval(SETTLE, 7, *again) == 0
+        assert await here.left("tokens") == 1_000_000 - 100
+
+    async def test_are_not_settled_by_a_process_that_lost_the_run(self, redis: Redis, process: Make) -> None:
+        here = process()
+        hold = await here.admission().take()
+        assert hold is not None
+        await redis.hset("the run", mapping={"state": "running", "attempt": 2})
+        late = (*counted(ALICE).runs, "the run", 1, hold.slot, hold.reservation, 100)
+        assert await redis.eval(SETTLE, 7, *late) == 0
+        assert await here.left("runs") == 15
+
+    async def test_count_when_the_reservation_has_lapsed(self, redis: Redis, process: Make) -> None:
+        here = process(lease=0.2)
+        hold = await here.admission().take()
+        assert hold is not None
+        await asyncio.sleep(0.3)
+        await settled(redis, here, hold, 70)
+        assert await here.left("tokens") == 1_000_000 - 70
+
+
+class TestBatch:
+    async def test_reserves_for_each_item_and_has_slots_for_those_at_once(self, process: Make) -> None:
+        here = process(concurrent_runs=5)
+        await here.admission().reserve(10, at_once=4)
+        assert await here.left("runs") == 1
+        assert await here.left("tokens") == 1_000_000 - 10 * 2000
+
+    async def test_is_one_call(self, process: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+        here = process()
+        calls = 0
+        ask = here.limiter._ask
+
+        async def counting(*args: object, **kwargs: object) -> object:
+            nonlocal calls
+            calls += 1
+            return await ask(*args, **kwargs)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(here.limiter, "_ask", counting)
+        admission = here.admission()
+        await admission.reserve(10, at_once=4)
+        assert len({hold.seat for hold in [await admission.take() for _ in range(10)] if hold}) == 10
+        await admission.charge()
+        assert calls == 1
+
+    async def test_is_taken_as_a_whole_or_not_at_all(self, process: Make) -> None:
+        here = process(tokens_per_day=19_999)
+        with pytest.raises(LimitReached):
+            await here.admission().reserve(10, at_once=4)
+        assert await here.left("runs") == 16
+        assert await here.left("tokens") == 19_999
+
+    async def test_gives_back_what_was_not_begun(self, redis: Redis, process: Make) -> None:
+        here = process()
+        admission = here.admission()
+        await admission.reserve(10, at_once=4)
+        hold = await admission.take()
+        assert hold is not None
+        await settled(redis, here, hold, 30)
+        await admission.close()
+        assert await here.left("runs") == 16
+        assert await here.left("tokens") == 1_000_000 - 30
+        await here.holds.renew()
+        assert await here.left("runs") == 16
+
+    async def test_leaves_a_slot_to_each_run_that_goes_on(self, redis: Redis, process: Make) -> None:
+        here = process()
+        admission = here.admission()
+        await admission.reserve(10, at_once=4)
+        hold = await admission.take()
+        assert hold is not None
+        await admission.close()
+        assert await here.left("runs") == 15
+        await settled(redis, here, hold, 0)
+        assert await here.left("runs") == 16
+
+    async def test_item_that_is_taken_over_has_a_slot_of_its_own(self, process: Make) -> None:
+        killed, heir = process(lease=0.3), process(lease=30)
+        admission = killed.admission()
+        await admission.reserve(3, at_once=1)
+        hold = await admission.take()
+        assert hold is not None
+        assert hold.slot == ""
+        heir.holds.adopt(ALICE, hold)
+        await heir.holds.renew()
+        await asyncio.sleep(0.35)
+        assert await heir.left("runs") == 15
+
+
+class TestAdmission:
+    async def test_charges_a_request_once(self, process: Make) -> None:
+        here = process(burst=10, requests_per_minute=1)
+        admission = here.admission()
+        await admission.charge()
+        await admission.take()
+        await admission.charge()
+        assert await here.left("requests") == 9
+
+    async def test_of_a_run_that_could_not_begin_is_given_back(self, process: Make) -> None:
+        here = process()
+        admission = here.admission()
+        hold = await admission.take()
+        assert hold is not None
+        admission.give_back(hold)
+        await admission.close()
+        assert await here.left("runs") == 16
+        assert await here.left("tokens") == 1_000_000
+
+    async def test_is_closed_once(self, process: Make) -> None:
+        admission = process().admission()
+        await admission.take()
+        await admission.close()
+        await admission.close()

@@ -1,0 +1,137 @@
+"""What a run holds of its caller's limits, from its start to its end, on whatever replica that is."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from run_replicas import ALICE, LEASE, Conversations, Replica, until
+from run_runnables import Told
+from run_viewers import Viewer
+
+from app.errors import Conflict
+from app.limits.admission import Admission
+from app.limits.limiter import Limiter
+from app.limits.plans import Plan, Plans
+from app.limits.refusal import LimitReached
+from app.runs.accounts import ACCOUNTS, parsed_account
+from app.runs.events import Usage
+from app.runs.records import load
+
+PLAN = Plan(concurrent_runs=1, tokens_per_day=10_000, tokens_reserved=2000)
+
+
+@pytest.fixture
+def lease() -> float:
+    return LEASE
+
+
+@dataclass
+class Door:
+    """The limits of one replica."""
+
+    replica: Replica
+
+    def __post_init__(self) -> None:
+        holds = self.replica.engine.conductor.holds
+        self.limiter = Limiter(self.replica.redis, Plans({"default": PLAN}), holds, "refuse")
+
+    def admission(self) -> Admission:
+        return Admission(self.limiter, ALICE)
+
+    async def start(self, **options: object) -> str:
+        started = await self.replica.start("/told", {"input": "hello"}, admission=self.admission(), **options)
+        return started.run.id
+
+    async def left(self) -> tuple[int, int]:
+        """Return the runs and tokens that are left."""
+        standing = await self.limiter.look(ALICE)
+        assert standing is not None
+        left = {limit.name: limit.remaining for limit in standing.limits()}
+        return left["runs"], left["tokens"]
+
+
+@pytest.fixture
+def door(here: Replica) -> Door:
+    return Door(here)
+
+
+@pytest.fixture
+async def other(there: Replica) -> AsyncIterator[Door]:
+    return Door(there)
+
+
+class TestHold:
+    async def test_is_renewed_while_the_run_goes_on(self, door: Door, told: Told) -> None:
+        run_id = await door.start()
+        viewer = Viewer(door.replica.engine, run_id)
+        told.tell(run_id, "a")
+        await viewer.tokens(1)
+        lease_over = door.limiter.holds.lease_ms / 1000
+        await asyncio.sleep(1.5 * lease_over)
+        assert await door.left() == (0, 8000)
+        await viewer.leave()
+
+    async def test_keeps_another_run_out(self, door: Door, told: Told) -> None:
+        await door.start()
+        with pytest.raises(LimitReached):
+            await door.start()
+
+    async def test_ends_with_the_run(self, door: Door, told: Told) -> None:
+        run_id = await door.start()
+        await door.replica.engine.cancel(run_id)
+        await until(lambda: run_id not in door.replica.engine.local)
+        assert await door.left() == (1, 10_000)
+
+    async def test_of_a_run_that_cannot_begin_is_given_back(self, door: Door, history: Conversations) -> None:
+        history.refusal = Conflict("no room")
+        admission = door.admission()
+        with pytest.raises(Conflict):
+            await door.replica.start("/told", {}, thread_id="t", admission=admission)
+        await admission.close()
+        assert await door.left() == (1, 10_000)
+
+    async def test_follows_the_run_to_the_replica_that_takes_it_over(
+        self, door: Door, other: Door, told: Told
+    ) -> None:
+        run_id = await door.start()
+        await door.replica.crash()
+        await until(lambda: run_id in other.replica.engine.local)
+        assert await other.left() == (0, 8000)
+        await other.replica.engine.cancel(run_id)
+        await until(lambda: run_id not in other.replica.engine.local)
+        assert await other.left() == (1, 10_000)
+
+    async def test_that_is_handed_over_is_not_given_back(self, door: Door, other: Door) -> None:
+        run_id = await door.start()
+        await door.replica.close()
+        await until(lambda: run_id in other.replica.engine.local)
+        assert (await other.left())[0] == 0
+
+
+class TestAccount:
+    async def test_is_left_once_with_the_end(self, door: Door, other: Door, told: Told) -> None:
+        run_id = await door.start()
+        await door.replica.crash()
+        await until(lambda: run_id in other.replica.engine.local)
+        await other.replica.engine.cancel(run_id)
+        await until(lambda: run_id not in other.replica.engine.local)
+        kept = await other.replica.redis.hgetall(ACCOUNTS)
+        assert list(kept) == [run_id.encode()]
+        account = parsed_account(kept[run_id.encode()])
+        assert (account.tenant_id, account.user_id, account.status) == ("acme", "alice", "cancelled")
+        assert account.models == {}
+
+    async def test_is_not_left_by_a_run_that_goes_on(self, door: Door) -> None:
+        await door.start()
+        assert await door.replica.redis.hlen(ACCOUNTS) == 0
+
+
+async def test_record_of_an_older_release_is_read(door: Door) -> None:
+    run_id = await door.start()
+    await door.replica.redis.hdel(f"gh:{{{run_id}}}:run", "hold", "models")
+    run = await load(door.replica.redis, run_id)
+    assert run is not None
+    assert run.hold is None
+    assert run.models == {}
+    assert run.usage == Usage()

@@ -1,0 +1,143 @@
+"""What is entered in the books, and what is read from them."""
+
+import asyncio
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from fakeredis import FakeAsyncRedis, FakeServer
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
+
+from app.auth.principal import Principal
+from app.errors import InvalidInput
+from app.runs.accounts import ACCOUNTS, Account, account_of, parsed_account
+from app.runs.events import Usage
+from app.runs.records import RunRecord
+from app.usage.bookkeeping import Bookkeeper, bookkeeping
+from app.usage.routes import MOST_DAYS, checked_range
+from app.usage.store import UsageStore
+
+ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "1")
+BOB = Principal("beta", "bob", "Bob", frozenset({"*"}), "jwt", "2")
+ANNA = replace(ALICE, user_id="anna")
+NOON = 1_790_000_000.0  # 2026-09-21, 14:13 UTC
+DAY = date(2026, 9, 21)
+
+
+def account(run_id: str, principal: Principal = ALICE, days: int = 0, **changes: object) -> Account:
+    ended = Account(
+        run_id, principal.tenant_id, principal.user_id, "chat", "completed", NOON + 86_400 * days,
+        {"gpt": Usage(10, 5, 15)},
+    )  # fmt: skip
+    return replace(ended, **changes)  # type: ignore[arg-type]
+
+
+class TestStore:
+    async def test_adds_up_by_day_runnable_and_model(self, engine: AsyncEngine) -> None:
+        store = UsageStore(engine)
+        await store.enter([
+            account("1"),
+            account("2", status="failed"),
+            account("3", models={"gpt": Usage(1, 1, 2), "mini": Usage(3, 3, 6)}),
+            account("4", runnable="agent"),
+            account("5", days=1),
+        ])  # fmt: skip
+        found = await store.of_user(ALICE, DAY, DAY + timedelta(days=1))
+        assert [
+            (use.day, use.runnable, use.model, use.runs, use.failed, use.total_tokens) for use in found
+        ] == [
+            (DAY + timedelta(days=1), "chat", "gpt", 1, 0, 15),
+            (DAY, "agent", "gpt", 1, 0, 15),
+            (DAY, "chat", "gpt", 3, 1, 32),
+            (DAY, "chat", "mini", 1, 0, 6),
+        ]
+
+    async def test_enters_a_run_once(self, engine: AsyncEngine) -> None:
+        store = UsageStore(engine)
+        await asyncio.gather(*(store.enter([account("1"), account("2")]) for _ in range(3)))
+        await store.enter([account("1"), account("3")])
+        [use] = await store.of_user(ALICE, DAY, DAY)
+        assert use.runs == 3
+
+    async def test_knows_whose_it_is(self, engine: AsyncEngine) -> None:
+        store = UsageStore(engine)
+        await store.enter([account("1"), account("2", ANNA), account("3", BOB)])
+        assert [use.user_id for use in await store.of_user(ALICE, DAY, DAY)] == ["alice"]
+        assert [use.user_id for use in await store.of_tenant(ALICE, DAY, DAY)] == ["alice", "anna"]
+        assert [use.user_id for use in await store.of_tenant(BOB, DAY, DAY)] == ["bob"]
+
+    async def test_counts_runs_that_called_no_model(self, engine: AsyncEngine) -> None:
+        store = UsageStore(engine)
+        await store.enter([account("1", models={})])
+        [use] = await store.of_user(ALICE, DAY, DAY)
+        assert (use.model, use.runs, use.total_tokens) == ("", 1, 0)
+
+    async def test_tells_the_days_that_were_asked_for(self, engine: AsyncEngine) -> None:
+        store = UsageStore(engine)
+        await store.enter([account(str(days), days=days) for days in range(-2, 3)])
+        found = await store.of_user(ALICE, DAY - timedelta(days=1), DAY + timedelta(days=1))
+        assert [use.day.day for use in found] == [22, 21, 20]
+
+
+class TestBookkeeper:
+    async def test_enters_what_runs_left_and_then_forgets_it(self, engine: AsyncEngine) -> None:
+        redis, store = FakeAsyncRedis(server=FakeServer()), UsageStore(engine)
+        run = RunRecord("run-1", ALICE, "/chat", {}, None, NOON, NOON + 300, 30, state="completed")
+        await redis.hset(ACCOUNTS, run.id, account_of(replace(run, models={"gpt": Usage(1, 2, 3)})))
+        async with bookkeeping(redis, store, "here"):
+            while await redis.hlen(ACCOUNTS):
+                await asyncio.sleep(0.02)
+        [use] = await store.of_user(ALICE, DAY, DAY)
+        assert (use.runnable, use.model, use.total_tokens) == ("chat", "gpt", 3)
+
+    async def test_keeps_in_redis_what_the_database_did_not_take(self, engine: AsyncEngine) -> None:
+        redis, store = FakeAsyncRedis(server=FakeServer()), UsageStore(engine)
+        await redis.hset(ACCOUNTS, "1", account_of(RunRecord("1", ALICE, "/chat", {}, None, NOON, NOON, 30)))
+        enter, failures = store.enter, 1
+
+        async def failing(accounts: list[Account]) -> None:
+            nonlocal failures
+            if failures:
+                failures -= 1
+                raise OperationalError("the database is away", None, Exception())
+            await enter(accounts)
+
+        store.enter = failing  # type: ignore[method-assign,assignment]
+        with capture_logs() as logs:
+            async with bookkeeping(redis, store, "here"):
+                while await redis.hlen(ACCOUNTS):
+                    await asyncio.sleep(0.02)
+        assert [entry["event"] for entry in logs] == ["usage cannot be entered"]
+        assert len(await store.of_user(ALICE, DAY, DAY)) == 1
+
+    async def test_of_two_processes_one_works(self, engine: AsyncEngine) -> None:
+        redis, store = FakeAsyncRedis(server=FakeServer()), UsageStore(engine)
+        here, there = Bookkeeper(redis, store, "here"), Bookkeeper(redis, store, "there")
+        assert await here._is_my_turn()
+        assert not await there._is_my_turn()
+        assert await here._is_my_turn()
+
+
+def test_account_is_kept_whole() -> None:
+    run = RunRecord("1", ALICE, "/chat", {}, None, NOON, NOON, 30, state="failed", duration_ms=1500)
+    kept = parsed_account(account_of(replace(run, models={"m": Usage(1, 2, 3)})))
+    assert kept == Account("1", "acme", "alice", "chat", "failed", NOON + 1.5, {"m": Usage(1, 2, 3)})
+
+
+class TestRange:
+    def test_is_thirty_days_unless_it_is_said(self) -> None:
+        first, last = checked_range(None, DAY)
+        assert (last - first).days == 29
+
+    @pytest.mark.parametrize("first", [DAY + timedelta(days=1), DAY - timedelta(days=MOST_DAYS)])
+    def test_is_bounded(self, first: date) -> None:
+        with pytest.raises(InvalidInput):
+            checked_range(first, DAY)
+
+    def test_may_be_the_most(self) -> None:
+        assert checked_range(DAY - timedelta(days=MOST_DAYS - 1), DAY)
+
+    def test_begins_with_time_itself(self) -> None:
+        assert checked_range(None, date(1, 1, 5)) == (date.min, date(1, 1, 5))
