@@ -169,11 +169,13 @@ class TestUpgrade:
             "accounts",
             "alembic_version",
             "api_keys",
+            "feedback",
             "holdings",
             "instruments",
             "messages",
             "prices",
             "threads",
+            "usage",
         ]
 
     async def test_can_be_repeated(self, migrated: AsyncEngine) -> None:

@@ -12,7 +12,12 @@ from chains.registry import REGISTRY
 
 RUNNABLES = [entry.name for entry in REGISTRY]
 METHODS = {"get", "post", "put", "patch", "delete"}
-PUBLIC = {("get", "/livez"), ("get", "/readyz"), ("post", "/auth/session")}
+PUBLIC = {
+    ("get", "/livez"),
+    ("get", "/readyz"),
+    ("post", "/auth/session"),
+    ("post", "/auth/backchannel-logout"),  # the issuer calls it, with a signed token
+}
 STREAMS = ("stream", "stream_log", "stream_events")
 
 

@@ -55,7 +55,9 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     engine = open_engine(database_url)
     if engine.dialect.name == "postgresql":  # a new database for each test would take a second
         async with engine.begin() as connection:
-            await connection.execute(text("TRUNCATE messages, threads"))  # DELETE would see no tenant's rows
+            await connection.execute(
+                text("TRUNCATE feedback, messages, threads")
+            )  # DELETE would see no tenant's rows
     yield engine
     await engine.dispose()
 

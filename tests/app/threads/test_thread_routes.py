@@ -231,10 +231,10 @@ class TestDocumentation:
             for method, operation in operations.items()
         }
         assert problems == {
-            "get /api/threads": ["400", "401", "422"],
-            "post /api/threads": ["401", "404", "422"],
-            "get /api/threads/{thread_id}": ["401", "404", "422"],
-            "patch /api/threads/{thread_id}": ["401", "404", "422"],
-            "delete /api/threads/{thread_id}": ["401", "404", "422"],
-            "get /api/threads/{thread_id}/messages": ["400", "401", "404", "422"],
+            "get /api/threads": ["400", "401", "422", "429", "503"],
+            "post /api/threads": ["401", "404", "422", "429", "503"],
+            "get /api/threads/{thread_id}": ["401", "404", "422", "429", "503"],
+            "patch /api/threads/{thread_id}": ["401", "404", "422", "429", "503"],
+            "delete /api/threads/{thread_id}": ["401", "404", "422", "429", "503"],
+            "get /api/threads/{thread_id}/messages": ["400", "401", "404", "422", "429", "503"],
         }
