@@ -7,10 +7,33 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from app.errors import ApiError, InvalidInput, Problem
+from app.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    InvalidInput,
+    PayloadTooLarge,
+    Problem,
+    RequestTimeout,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from app.middleware import problem_response
 
 log = structlog.get_logger(__name__)
+
+
+# app.auth.authenticate and app.middleware.BodyLimit answer these before any route is asked
+SURROUNDING: tuple[type[ApiError], ...] = (
+    BadRequest,
+    Unauthenticated,
+    Forbidden,
+    RequestTimeout,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    Unavailable,
+)
 
 
 class HttpProblem(ApiError):
@@ -59,9 +82,19 @@ def document_problems(app: FastAPI) -> None:
             for path in document["paths"].values():
                 for operation in path.values():
                     document_validation(operation["responses"])
+        for path in document["paths"].values():
+            for operation in path.values():
+                document_surroundings(operation["responses"])
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def document_surroundings(responses: dict[str, Any]) -> None:
+    """Add what the layers around every route may answer, where the route says nothing of it itself."""
+    for error in SURROUNDING:
+        for status, answer in error.schema().items():
+            responses.setdefault(str(status), answer)
 
 
 def document_validation(responses: dict[str, Any]) -> None:
