@@ -8,11 +8,34 @@ from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
-from app.errors import ApiError, InvalidInput, Problem, Unavailable
+from app.errors import (
+    ApiError,
+    BadRequest,
+    Forbidden,
+    InvalidInput,
+    PayloadTooLarge,
+    Problem,
+    RequestTimeout,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from app.limits.refusal import LIMITED
 from app.middleware import problem_response
 
 log = structlog.get_logger(__name__)
+
+
+# app.auth.authenticate and app.middleware.BodyLimit answer these before any route is asked
+SURROUNDING: tuple[type[ApiError], ...] = (
+    BadRequest,
+    Unauthenticated,
+    Forbidden,
+    RequestTimeout,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    Unavailable,
+)
 
 
 class HttpProblem(ApiError):
@@ -68,6 +91,7 @@ def document_problems(app: FastAPI) -> None:
                     document_validation(operation["responses"])
         for path in document["paths"].values():
             for operation in path.values():
+                document_surroundings(operation["responses"])
                 document_limits(operation)
         return document
 
@@ -79,6 +103,13 @@ def document_limits(operation: dict[str, Any]) -> None:
     if "security" in operation:
         for status, answer in LIMITED.items():
             operation["responses"].setdefault(str(status), answer)
+
+
+def document_surroundings(responses: dict[str, Any]) -> None:
+    """Add what the layers around every route may answer, where the route says nothing of it itself."""
+    for error in SURROUNDING:
+        for status, answer in error.schema().items():
+            responses.setdefault(str(status), answer)
 
 
 def document_validation(responses: dict[str, Any]) -> None:

@@ -52,6 +52,9 @@ class SignedIn(BaseModel):
     expires_at: float | None
 
 
+REFUSED = InvalidCredential.schema()
+REFUSED[InvalidCredential.status]["content"]["text/html"] = {}  # a form is answered with the page
+
 router = APIRouter(tags=["sign-in"])
 
 
@@ -74,7 +77,8 @@ async def asset(kind: Literal["css", "js", "svg"]) -> FileResponse:
     summary="Sign in",
     response_model=SignedIn,
     responses={
-        **InvalidCredential.schema(),
+        **REFUSED,
+        303: {"description": "A form's answer: signed in, to its field `next`."},
         **Forbidden.schema(),
         **UnsupportedMediaType.schema(),
         **InvalidInput.schema(),

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx
 import pytest
-from conftest import Guarded
+from guarded_server import Guarded
 
 TIMES = 1000
 AT_ONCE = 24

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from conftest import Guarded
 from fastapi.routing import iter_route_contexts
+from guarded_server import Guarded
 from route_matrix import MATRIX, Access
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect

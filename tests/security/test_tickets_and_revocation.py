@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from conftest import Guarded
+from guarded_server import Guarded
 from live_server import LiveServer, running_server
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect

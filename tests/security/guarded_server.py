@@ -1,0 +1,39 @@
+"""A server under attack, and what it left behind."""
+
+import base64
+from dataclasses import dataclass, field
+
+import httpx
+from live_server import SECRET, LiveServer
+from redis import Redis
+
+
+@dataclass
+class Guarded:
+    """The server, and what it left in Redis. `secrets` are texts that must never be in its log."""
+
+    server: LiveServer
+    redis: Redis
+    environment: dict[str, str]
+    secrets: set[str] = field(default_factory=set)
+
+    def client(self, **headers: str) -> httpx.Client:
+        self.secrets.update(value.removeprefix("Bearer ") for value in headers.values())
+        return httpx.Client(base_url=self.server.url, headers=headers, timeout=20)
+
+    def bearer(self, user: str = "alice", tenant: str = "acme", scopes: tuple[str, ...] = ("*",)) -> str:
+        token = self.server.token(user, tenant, scopes)
+        self.secrets.add(token)
+        return f"Bearer {token}"
+
+    def runs(self) -> int:
+        """Return how many runs there have been: a model or a tool is called in no other way."""
+        return sum(1 for _ in self.redis.scan_iter("gh:{*}:run", count=1000))
+
+    def check_log(self) -> None:
+        """Fail when a secret that was sent, or that the server was configured with, is in its log."""
+        log = self.server.log
+        assert '"event": "request"' in log
+        for secret in {*self.secrets, *self.server.keys.values(), SECRET}:
+            for written in (secret, base64.b64encode(secret.encode()).decode()):
+                assert written not in log
