@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
-from fakeredis import FakeAsyncRedis
+from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import FastAPI
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
@@ -125,6 +125,7 @@ def redis_of(settings: Settings) -> Redis:
     """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises."""
     if settings.redis_url is None:
         return FakeAsyncRedis(
+            server=FakeServer(),  # else all applications of a process share one, over their event loops
             connection_pool_class=BlockingConnectionPool,
             max_connections=REDIS_CONNECTIONS,
             timeout=REDIS_WAIT,

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.auth.dev_secrets import api_key_pepper
 from app.auth.identifiers import identifier
-from app.auth.key_format import KeyEnvironment, KeyText
+from app.auth.key_format import ID, KeyEnvironment, KeyText
 from app.auth.key_record import ApiKey, KeyRow, api_key_of
 from app.auth.key_upkeep import KeyUpkeep
 from app.auth.peppers import Peppers
@@ -223,6 +223,8 @@ class ApiKeys:
 
     async def _row(self, key_id: str) -> KeyRow | None:
         """Return the row of a key. It is found by its id alone: its tenant is not known before."""
+        if not ID.fullmatch(key_id):  # PostgreSQL could not even be asked about a NUL
+            return None
         async with self._engine.begin() as connection:
             await let_see(connection, "gatehouse.api_key", key_id)
             return (await connection.execute(_with(key_id))).one_or_none()

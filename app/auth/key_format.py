@@ -20,6 +20,8 @@ PATTERN = re.compile(
     rf"gh_(dev|live)_([0-9A-Za-z]{{{ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
 )
 
+ID = re.compile(rf"[0-9A-Za-z]{{{ID_LENGTH}}}")
+
 KeyEnvironment = Literal["dev", "live"]
 
 

@@ -206,7 +206,10 @@ class Execution:
 
     def _at(self, moment: float, why: Stop) -> asyncio.TimerHandle:
         """Stop at a moment, in Unix seconds, unless what is returned is cancelled before."""
-        return asyncio.get_running_loop().call_later(max(0.0, moment - time.time()), self.halt, why)
+        seconds = moment - time.time()
+        if seconds <= 0:  # the loop would call it after the runnable has begun
+            self.halt(why)
+        return asyncio.get_running_loop().call_later(max(0.0, seconds), self.halt, why)
 
     def _raise(self, error: BaseException) -> NoReturn:
         """Raise what the runnable raised; a cancellation that nobody asked for is a failure like another."""

@@ -28,6 +28,7 @@ from app.runs.records import RunRecord, State
 from app.runs.turns import Multitask
 from app.serving import sse
 from app.serving.leaving import while_connected
+from app.serving.viewer_credential import ViewerCredential, while_held
 from chains.registry import Entry
 
 IdempotencyKey = Annotated[
@@ -156,7 +157,7 @@ async def chat_stream(
     """Answer as typed events."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key)
-    return view(services, started.run, BEGINNING, sse.typed)
+    return view(services, principal, started.run, BEGINNING, sse.typed)
 
 
 @router.post("/stream", response_class=sse.EventStream, responses=STARTING, dependencies=[Depends(json_body)])
@@ -166,7 +167,7 @@ async def plain_stream(
     """Answer as plain tokens."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key)
-    return view(services, started.run, BEGINNING, sse.plain)
+    return view(services, principal, started.run, BEGINNING, sse.plain)
 
 
 @router.get("/chat/stream", response_class=sse.EventStream, responses=STARTING)
@@ -203,7 +204,7 @@ async def join(
     cursor = parse_cursor(last_event_id or after)
     services = services_of(request)
     run = await services.runs.get(principal, run_id)
-    return view(services, run, cursor, sse.typed)
+    return view(services, principal, run, cursor, sse.typed)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=NotFound.schema())
@@ -228,7 +229,7 @@ async def for_event_source(
     cursor = parse_cursor(last_event_id)
     services = services_of(request)
     started = await start(services, principal, parameters.chat(), parameters.idempotency_key)
-    return view(services, started.run, cursor, frame)
+    return view(services, principal, started.run, cursor, frame)
 
 
 def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
@@ -264,11 +265,18 @@ async def start(services: Services, principal: Principal, chat: ChatRequest, key
     )
 
 
-def view(services: Services, run: RunRecord, cursor: Cursor, frame: sse.Frame) -> Response:
+def view(
+    services: Services, principal: Principal, run: RunRecord, cursor: Cursor, frame: sse.Frame
+) -> Response:
     """Return the run's records after the cursor as events; 204 when there is none and none will come."""
     if run.finished and cursor >= run.last_event:
         return Response(status_code=204)  # tells an EventSource not to reconnect
     records = services.runs.view(run.id, cursor)
+    if (
+        principal.credential_key != run.principal.credential_key
+    ):  # else the run itself ends with it, and says so
+        credential = ViewerCredential(principal, services.authenticator.standing.holds)
+        records = while_held(credential, records)
     return sse.event_stream(run.id, records, frame, services.settings.send_timeout)
 
 

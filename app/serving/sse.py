@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 import orjson
 from sse_starlette import EventSourceResponse
 
+from app.errors import ApiError
 from app.runs.events import Record
 
 RETRY = b"retry: 1000\r\n\r\n"  # milliseconds after which a browser reconnects
@@ -45,6 +46,12 @@ def plain(record: Record) -> bytes:
     return b"id: %s\r\ndata: %s\r\n\r\n" % (str(record.cursor).encode(), body)
 
 
+def failure(error: ApiError, run_id: str) -> bytes:
+    """Return an error that is no event of the run, so it has no id, and no `end` follows."""
+    body = {"type": "error", "content": error.detail, "problem": error.problem(f"urn:gatehouse:run:{run_id}")}
+    return b"event: error\r\ndata: %s\r\n\r\n" % orjson.dumps(body)
+
+
 def event_stream(
     run_id: str, records: AsyncIterator[list[Record]], frame: Frame, send_timeout: float
 ) -> EventStream:
@@ -52,9 +59,12 @@ def event_stream(
 
     async def body() -> AsyncIterator[bytes]:
         yield RETRY
-        async for ready in records:
-            if chunk := b"".join(map(frame, ready)):
-                yield chunk
+        try:
+            async for ready in records:
+                if chunk := b"".join(map(frame, ready)):
+                    yield chunk
+        except ApiError as error:  # the viewer's own: the run goes on
+            yield failure(error, run_id)
 
     return EventStream(
         body(), ping=HEARTBEAT_SECONDS, send_timeout=send_timeout, headers={"x-run-id": run_id}

@@ -5,7 +5,6 @@ import math
 import time
 from typing import NoReturn
 
-import structlog
 from fastapi import APIRouter, WebSocket
 
 from app.auth.principal import Principal
@@ -15,10 +14,9 @@ from app.middleware import send_problem
 from app.runs.credentials import CHECK_EVERY
 from app.serving.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
 from app.serving.frames import PONG, Vocabulary, vocabulary_of
+from app.serving.viewer_credential import ViewerCredential
 from app.serving.websocket_viewers import Viewers
 from app.serving.websocket_writer import Leave, Writer
-
-log = structlog.get_logger(__name__)
 
 SUBPROTOCOL = "gatehouse"
 MAX_BAD_FRAMES = 10
@@ -80,10 +78,9 @@ class Socket:
         self.tasks = asyncio.TaskGroup()
         self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
         self.bucket = TokenBucket()
-        self.holds = services.authenticator.standing.holds
-        self.ended = False  # the credential
+        self.credential = ViewerCredential(self.principal, services.authenticator.standing.holds)
+        self.ended = False  # the credential has
         self.last_frame = time.monotonic()
-        self.last_check = time.monotonic()
 
     async def serve(self) -> None:
         """Return when the client has left or the socket was closed."""
@@ -137,24 +134,13 @@ class Socket:
         """Raise Leave when the credential expires, frames are not read, or nothing goes on for long."""
         while True:
             valid, idle = self._valid_seconds(), self._idle_seconds()
-            if valid <= 0 or not await self._still_holds():
+            if valid <= 0 or not await self.credential.still_holds():
                 await self._end_with_credential()
             if self.writer.waiting_seconds() >= self.send_timeout:
                 raise Leave(TIMED_OUT, "frames are not read")
             if idle >= IDLE_SECONDS:
                 raise Leave(TIMED_OUT, "idle")
             await asyncio.sleep(min(valid, IDLE_SECONDS - idle, self.send_timeout / LOOKS, CHECK_EVERY))
-
-    async def _still_holds(self) -> bool:
-        """Tell, every 10 s, whether the credential was not revoked; true where that cannot be told now."""
-        if time.monotonic() - self.last_check < CHECK_EVERY:
-            return True
-        self.last_check = time.monotonic()
-        try:
-            return await self.holds(self.principal)
-        except Exception as error:  # the database or Redis is away: the next check is soon
-            log.warning("credential of a socket cannot be checked", error=type(error).__name__)
-            return True
 
     async def _end_with_credential(self) -> NoReturn:
         """Raise Leave, when the runs that end with the credential have told so."""

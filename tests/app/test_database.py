@@ -68,9 +68,10 @@ class TestOpenEngine:
     async def test_sets_up_every_sqlite_connection(
         self, engine: AsyncEngine, pragma: str, value: object
     ) -> None:
-        async with engine.connect() as first, engine.connect() as second:
-            for connection in (first, second):
+        for _ in range(2):
+            async with engine.connect() as connection:
                 assert await connection.scalar(text(f"PRAGMA {pragma}")) == value
+                await connection.invalidate()
 
     async def test_enforces_foreign_keys(self, migrated: AsyncEngine) -> None:
         orphan = {"symbol": "NONE", "day": datetime(2026, 1, 1, tzinfo=UTC).date(), "close": 1}
@@ -78,10 +79,24 @@ class TestOpenEngine:
             async with migrated.begin() as connection:
                 await connection.execute(prices.insert(), orphan)
 
-    async def test_readers_do_not_wait_for_a_writer(self, migrated: AsyncEngine) -> None:
-        async with migrated.connect() as writer, migrated.connect() as reader:
+    async def test_readers_do_not_wait_for_a_writer_of_another_process(self, migrated: AsyncEngine) -> None:
+        other = open_engine(migrated.url.render_as_string(hide_password=False))
+        async with other.connect() as writer, migrated.connect() as reader:
             await writer.exec_driver_sql("BEGIN IMMEDIATE")
             assert (await reader.execute(select(api_keys))).all() == []
+        await other.dispose()
+
+    async def test_lets_callers_of_a_sqlite_file_wait_for_each_other(self, migrated: AsyncEngine) -> None:
+        going_on = []
+
+        async def write(number: int) -> None:
+            async with migrated.begin() as connection:
+                going_on.append(number)
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                assert going_on == [number]
+                going_on.clear()
+
+        await asyncio.gather(*map(write, range(50)))
 
     @pytest.mark.parametrize("memory", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
     async def test_opens_a_database_in_memory(
@@ -238,10 +253,8 @@ class TestWhyNotReady:
         self, migrated: AsyncEngine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(database, "ANSWER_SECONDS", 0.05)
-        connections = [await migrated.connect() for _ in range(15)]  # all that the pool has
-        assert await why_not_ready(migrated) == "GATEHOUSE_DATABASE_URL cannot be reached (TimeoutError)"
-        for connection in connections:
-            await connection.close()
+        async with migrated.connect():  # the only one that there is
+            assert await why_not_ready(migrated) == "GATEHOUSE_DATABASE_URL cannot be reached (TimeoutError)"
 
 
 class TestApiKeys:

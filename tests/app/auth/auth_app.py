@@ -7,7 +7,7 @@ from fastapi import Depends, FastAPI, WebSocket
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth import signin
+from app.auth import credential_routes, key_routes, signin
 from app.auth.authenticate import Authenticate
 from app.auth.authenticator import Authenticator
 from app.auth.dependencies import CurrentPrincipal, requires
@@ -39,6 +39,8 @@ def serve(settings: Settings, authenticator: Authenticator) -> Served:
     reached: list[str] = []
     add_error_handlers(app)
     app.include_router(signin.router)
+    app.include_router(key_routes.router)
+    app.include_router(credential_routes.router)
     add_endpoints(app, reached)
     app.add_middleware(BodyLimit, max_bytes=100_000, timeout=5)
     app.add_middleware(Authenticate)

@@ -12,6 +12,7 @@ from cli_results import Run, data_of
 from live_server import LiveServer, free_port
 
 from chains.registry import Entry
+from tools.registry import build_tools
 
 PARTS = ["settings", "data folder", "database", "Redis", "identity", "chat model", "runnables", "port"]
 
@@ -200,7 +201,8 @@ class TestRunnables:
         def broken_tool(_stores: object) -> None:
             raise RuntimeError("no such table")
 
-        monkeypatch.setattr("tools.registry.build_tools.__defaults__", ((broken_tool,),))
+        _, *others = build_tools.__defaults__ or ()
+        monkeypatch.setattr("tools.registry.build_tools.__defaults__", ((broken_tool,), *others))
         state, detail = found(run, "runnables")
         assert state == "failed"
         assert detail == "tools/registry.py: broken_tool: its factory failed: no such table"

@@ -10,9 +10,10 @@ import pytest
 from fakeredis import FakeServer
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketState
-from websocket_server import ALICE, Client, Json, serving
+from websocket_server import ALICE, Client, Json, always, serving
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
+from app.auth.principal import Principal
 from app.serving import commands, websocket, websocket_viewers
 from app.serving.frames import RunFrames
 from app.serving.websocket import Socket
@@ -42,7 +43,8 @@ def silent(sent: list[Message]) -> WebSocket:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    services = SimpleNamespace(settings=Settings(_env_file=None), runs=None)
+    authenticator = SimpleNamespace(standing=SimpleNamespace(holds=always))
+    services = SimpleNamespace(settings=Settings(_env_file=None), runs=None, authenticator=authenticator)
     state = {"services": services, "principal": ALICE, "request_id": "1"}
     socket = WebSocket({"type": "websocket", "state": state}, receive, send)
     socket.client_state = socket.application_state = WebSocketState.CONNECTED
@@ -443,9 +445,10 @@ class TestClosing:
     async def test_comes_when_the_credential_expires_though_a_run_goes_on(self) -> None:
         principals = {"brief": replace(ALICE, expires_at=time.time() + 0.5)}
         async with serving(principals=principals) as server, server.client(user="brief") as client:
-            run_id = await started(client, "wait")
+            await started(client, "wait")
+            await client.until_end()
+            await client.receive()
             assert (await client.closed())[0] == 4401
-            await server.has_viewers(run_id, 0)
 
     async def test_comes_when_nothing_happens(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.3)
@@ -505,3 +508,65 @@ class TestClosing:
             await client.connection.close(1000)
             with pytest.raises(ConnectionClosedOK):
                 await client.receive()
+
+
+class Revocable:
+    """Tells that a credential holds until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.held = True
+        self.failure: Exception | None = None
+
+    async def __call__(self, _principal: Principal) -> bool:
+        if self.failure is not None:
+            raise self.failure
+        return self.held
+
+
+class TestCredential:
+    @pytest.fixture(autouse=True)
+    def _often(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in ("app.serving.viewer_credential", "app.serving.websocket"):
+            monkeypatch.setattr(f"{module}.CHECK_EVERY", 0.02)
+
+    async def test_that_expires_is_told_by_the_run_and_then_by_the_socket(self) -> None:
+        principals = {"brief": replace(ALICE, expires_at=time.time() + 0.5)}
+        async with serving(principals=principals) as server, server.client(user="brief") as client:
+            await client.send({"message": "wait"})
+            frames = await client.until(lambda frame: frame.get("type") == "end")
+            [error] = [frame for frame in frames if frame.get("type") == "error"]
+            assert error["problem"]["type"] == "urn:gatehouse:problem:credential-expired"
+            assert error["run_id"]
+            assert (await client.receive())["problem"]["status"] == 401
+            assert (await client.closed())[0] == 4401
+
+    async def test_that_is_revoked_closes_the_socket(self) -> None:
+        holds = Revocable()
+        async with serving(holds=holds) as server, server.client() as client:
+            assert await client.ask({"type": "ping"}) == {"type": "pong"}
+            holds.held = False
+            assert (await client.receive())["problem"]["type"] == "urn:gatehouse:problem:credential-expired"
+            assert (await client.closed())[0] == 4401
+
+    async def test_that_ended_starts_nothing_more_while_a_run_ends(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.serving.websocket.LAST_FRAMES_SECONDS", 1.0)
+        holds = Revocable()
+        async with serving(holds=holds) as server, server.client() as client:
+            await started(client, "wait")
+            holds.held = False
+            await asyncio.sleep(0.3)
+            before = len(server.runs.local)
+            answer = await client.ask({"message": "hello"})
+            assert answer["problem"]["status"] == 401
+            assert len(server.runs.local) == before
+            await client.receive()
+            assert (await client.closed())[0] == 4401
+
+    async def test_that_cannot_be_checked_goes_on(self) -> None:
+        holds = Revocable()
+        holds.failure = OSError("the database is away")
+        async with serving(holds=holds) as server, server.client() as client:
+            await asyncio.sleep(0.2)
+            assert await client.ask({"type": "ping"}) == {"type": "pong"}

@@ -24,6 +24,7 @@ from app.auth.principal import Principal
 from app.errors import NotFound
 from app.middleware import RequestContext
 from app.problems import add_error_handlers
+from app.runs.credentials import Holds
 from app.runs.engine import EngineSettings, RunEngine
 from app.runs.events import Event
 from app.runs.records import RunRecord
@@ -37,6 +38,10 @@ Json = dict[str, Any]
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"runnable:chat", "runnable:agent"}), "jwt", "a")
 BOB = Principal("beta", "bob", "Bob", frozenset({"*"}), "jwt", "b")
+
+
+async def always(_principal: Principal) -> bool:
+    return True
 
 
 class Threads:
@@ -205,6 +210,7 @@ async def serving(
     redis: FakeServer | None = None,
     script: Script | None = None,
     principals: dict[str, Principal] | None = None,
+    holds: Holds = always,
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Yield a server on a free port; with another's `redis` it is a second replica."""
@@ -222,7 +228,11 @@ async def serving(
     store = FakeAsyncRedis(server=redis or FakeServer())
     async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
         services = SimpleNamespace(
-            settings=Settings(_env_file=None, **settings), entries=entries, runs=runs, threads=threads
+            settings=Settings(_env_file=None, **settings),
+            entries=entries,
+            runs=runs,
+            threads=threads,
+            authenticator=SimpleNamespace(standing=SimpleNamespace(holds=holds)),
         )
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
         async with listening(app) as (port, tasks):

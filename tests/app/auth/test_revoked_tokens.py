@@ -1,0 +1,128 @@
+"""A revoked token is refused by every replica within 5 s, without a question to Redis for each request."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from app.auth import revoked_tokens as module
+from app.auth.revoked_tokens import LIST, RevokedTokens
+
+DAY = 86_400.0
+
+
+@pytest.fixture
+def here(redis: Redis) -> RevokedTokens:
+    return RevokedTokens(redis, DAY)
+
+
+@pytest.fixture
+def there(redis: Redis) -> RevokedTokens:
+    return RevokedTokens(redis, DAY)
+
+
+@pytest.fixture
+def unreachable(here: RevokedTokens, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    async def refuse(*_: object, **__: object) -> None:
+        raise RedisConnectionError("refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(here._redis, "xrange", refuse)
+        yield
+
+
+class TestRevoke:
+    async def test_holds_here_at_once(self, here: RevokedTokens) -> None:
+        assert not await here.includes("acme", "t1")
+        await here.revoke("acme", "t1")
+        assert await here.includes("acme", "t1")
+
+    async def test_is_of_one_tenants_token_only(self, here: RevokedTokens) -> None:
+        await here.revoke("acme", "t1")
+        assert not await here.includes("beta", "t1")
+        assert not await here.includes("acme", "t2")
+
+    async def test_reaches_a_replica_that_looks_again(
+        self, here: RevokedTokens, there: RevokedTokens
+    ) -> None:
+        assert not await there.includes("acme", "t1")
+        await here.revoke("acme", "t1")
+        await there.look()
+        assert await there.includes("acme", "t1")
+
+    async def test_reaches_a_replica_that_follows_the_list(
+        self, here: RevokedTokens, there: RevokedTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "LOOK_EVERY", 0.01)
+        async with there.followed(), asyncio.timeout(10):
+            await here.revoke("acme", "t1")
+            while ("acme", "t1") not in there._revoked:
+                await asyncio.sleep(0.01)
+
+    async def test_is_known_to_a_replica_that_starts_later(self, here: RevokedTokens, redis: Redis) -> None:
+        await here.revoke("acme", "t1")
+        assert await RevokedTokens(redis, DAY).includes("acme", "t1")
+
+    @pytest.mark.parametrize("jti", ["", "a\nb", "x" * 256])
+    async def test_refuses_what_can_be_no_jti(self, here: RevokedTokens, redis: Redis, jti: str) -> None:
+        with pytest.raises(ValueError, match="printable"):
+            await here.revoke("acme", jti)
+        assert await redis.keys("*") == []
+
+
+class TestIncludes:
+    async def test_does_not_ask_redis_again_while_the_list_is_fresh(
+        self, here: RevokedTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await here.includes("acme", "t1")
+        monkeypatch.setattr(here, "_redis", None)
+        assert not await here.includes("acme", "t1")
+
+    async def test_asks_when_the_list_is_old(
+        self, here: RevokedTokens, there: RevokedTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert not await there.includes("acme", "t1")
+        await here.revoke("acme", "t1")
+        monkeypatch.setattr(module, "STALE_AFTER", 0.0)
+        assert await there.includes("acme", "t1")
+
+    @pytest.mark.usefixtures("unreachable")
+    async def test_raises_when_the_list_cannot_be_read(self, here: RevokedTokens) -> None:
+        with pytest.raises(RedisConnectionError):
+            await here.includes("acme", "t1")
+
+    @pytest.mark.usefixtures("unreachable")
+    async def test_following_goes_on_through_an_outage(
+        self, here: RevokedTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        looked = 0
+
+        async def look() -> None:
+            nonlocal looked
+            looked += 1
+            raise RedisConnectionError("refused")
+
+        monkeypatch.setattr(module, "LOOK_EVERY", 0.001)
+        monkeypatch.setattr(here, "look", look)
+        async with here.followed(), asyncio.timeout(10):
+            while looked < 3:
+                await asyncio.sleep(0.001)
+
+
+class TestMemory:
+    async def test_forgets_tokens_that_have_expired(self, redis: Redis) -> None:
+        brief = RevokedTokens(redis, 0.05)
+        await brief.revoke("acme", "t1")
+        await asyncio.sleep(0.1)
+        await brief.look()
+        assert brief._revoked == {}
+
+    async def test_trims_the_list_of_tokens_that_have_expired(
+        self, here: RevokedTokens, redis: Redis
+    ) -> None:
+        for number in range(500):
+            await redis.xadd(LIST, {"tenant_id": "acme", "jti": str(number)}, id=f"1000-{number + 1}")
+        await here.revoke("acme", "t1")
+        assert await redis.xlen(LIST) < 200

@@ -1,0 +1,216 @@
+"""A run ends with the credential that it was started with: in time, on whichever replica it is."""
+
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from langchain_core.tools import StructuredTool, tool
+from redis.asyncio import Redis
+from run_replicas import ALICE, BOB, Replica, Replicas, until
+from run_runnables import Told
+from run_viewers import Viewer, assert_dense, last, seen, types
+from structlog.typing import EventDict
+
+from app.auth.principal import Principal
+from app.errors import CredentialExpired
+from app.runs import credentials
+from app.runs.acting import BeforeActing, RunMayNotAct
+from app.runs.credentials import credentials_watched, end_runs_of_ended_credentials
+from app.runs.execution import Tap
+from chains import agent
+from chains.registry import Parts
+from chains.scripted import ScriptedChatModel
+from tools.acting import acts, guarded
+
+
+class Ledger:
+    """Which credentials hold, and how often each was asked about."""
+
+    def __init__(self) -> None:
+        self.ended: set[str] = set()
+        self.asked: list[str] = []
+        self.failure: Exception | None = None
+
+    async def holds(self, principal: Principal) -> bool:
+        self.asked.append(principal.credential_id)
+        if self.failure is not None:
+            raise self.failure
+        return principal.credential_id not in self.ended
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    return Ledger()
+
+
+def assert_told(records: Any) -> None:
+    """Check that the viewer was told that the credential has ended, in order and at once."""
+    assert_dense(records)
+    assert types(records)[-2:] == ["error", "end"]
+    problem = last(records, "error")["problem"]
+    assert (problem["status"], problem["type"]) == (401, "urn:gatehouse:problem:credential-expired")
+    assert last(records, "end")["status"] == "failed"
+
+
+class TestExpiry:
+    async def test_ends_the_run_at_that_moment(self, here: Replica, told: Told) -> None:
+        brief = replace(ALICE, expires_at=time.time() + 0.5)
+        run = (await here.start("/told", principal=brief)).run
+        viewer = Viewer(here.engine, run.id)
+        told.tell(run.id, "a")
+        records = await viewer.end()
+        assert_told(records)
+        assert time.time() >= (brief.expires_at or 0)
+        assert (await here.engine.get(ALICE, run.id)).text == "a"
+        assert told.closed == [(run.id, 1)]
+
+    async def test_before_the_start_never_calls_the_runnable(self, here: Replica, told: Told) -> None:
+        run = (await here.start("/told", principal=replace(ALICE, expires_at=time.time() - 1))).run
+        assert_told(await seen(here.engine, run.id))
+        assert told.inputs == []
+
+    async def test_reaches_whoever_reads_the_runnables_own_stream(self, here: Replica) -> None:
+        tap = Tap("stream")
+        await here.start("/told", principal=replace(ALICE, expires_at=time.time() + 0.2), tap=tap)
+        with pytest.raises(CredentialExpired):
+            async for _ in tap.chunks():
+                pass
+
+    async def test_later_than_the_end_changes_nothing(self, here: Replica, told: Told) -> None:
+        run = (await here.start("/told", principal=replace(ALICE, expires_at=time.time() + 60))).run
+        told.tell(run.id, "a")
+        told.end(run.id)
+        assert types(await seen(here.engine, run.id))[-2:] == ["complete", "end"]
+
+
+class TestRevocation:
+    async def test_ends_the_runs_of_that_credential_only(
+        self, here: Replica, told: Told, ledger: Ledger
+    ) -> None:
+        ended = [(await here.start("/told")).run for _ in range(2)]
+        other = (await here.start("/told", principal=BOB)).run
+        viewers = [Viewer(here.engine, run.id) for run in ended]
+        ledger.ended.add(ALICE.credential_id)
+        await end_runs_of_ended_credentials(here.engine, ledger.holds)
+        for viewer in viewers:
+            assert_told(await viewer.end())
+        told.tell(other.id, "a")
+        told.end(other.id)
+        assert types(await seen(here.engine, other.id))[-2:] == ["complete", "end"]
+        assert sorted(ledger.asked) == [BOB.credential_id, ALICE.credential_id]  # each of them once
+
+    async def test_is_seen_by_a_viewer_on_another_replica(
+        self, here: Replica, there: Replica, ledger: Ledger
+    ) -> None:
+        run = (await here.start("/told")).run
+        viewer = Viewer(there.engine, run.id)
+        ledger.ended.add(ALICE.credential_id)
+        await end_runs_of_ended_credentials(there.engine, ledger.holds)  # it has none of its own
+        await end_runs_of_ended_credentials(here.engine, ledger.holds)
+        assert_told(await viewer.end())
+
+    async def test_that_cannot_be_asked_about_lets_runs_go_on(
+        self, here: Replica, told: Told, ledger: Ledger, logs: list[EventDict]
+    ) -> None:
+        run = (await here.start("/told")).run
+        ledger.failure = OSError("postgres://user:secret@host")
+        await end_runs_of_ended_credentials(here.engine, ledger.holds)
+        told.end(run.id)
+        assert types(await seen(here.engine, run.id))[-1] == "end"
+        assert "secret" not in str(logs)
+        assert [entry["error"] for entry in logs if "credential" in entry["event"]] == ["OSError"]
+
+    async def test_is_looked_for_while_the_server_runs(
+        self, here: Replica, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert credentials.CHECK_EVERY + 5 < 30
+        monkeypatch.setattr(credentials, "CHECK_EVERY", 0.01)
+        run = (await here.start("/told")).run
+        viewer = Viewer(here.engine, run.id)
+        async with credentials_watched(here.engine, ledger.holds):
+            await until(lambda: len(ledger.asked) > 2)
+            ledger.ended.add(ALICE.credential_id)
+            assert_told(await viewer.end())
+
+
+class TestTakeover:
+    async def test_after_the_credential_expired_executes_nothing(
+        self, here: Replica, there: Replica, told: Told
+    ) -> None:
+        run = (await here.start("/told", principal=replace(ALICE, expires_at=time.time() + 0.4))).run
+        await until(lambda: len(told.inputs) == 1)
+        await here.crash()
+        await asyncio.sleep(0.4)
+        assert_told(await Viewer(there.engine, run.id).end())
+        assert len(told.inputs) == 1
+
+
+class Bank:
+    """A tool that sends money, and what it sent."""
+
+    def __init__(self, redis: Redis, ledger: Ledger) -> None:
+        self.sent: list[int] = []
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.guard = BeforeActing(redis, ledger.holds)
+
+    def tools(self) -> list[Any]:
+        @tool
+        async def look_up(what: str) -> str:
+            """Look something up."""
+            self.asked.set()
+            await self.go_on.wait()
+            return what
+
+        @tool
+        async def transfer(amount: int) -> str:
+            """Send money."""
+            self.sent.append(amount)
+            return "sent"
+
+        acting: StructuredTool = acts(transfer)  # type: ignore[arg-type]
+        return [look_up, guarded(acting, self.guard)]
+
+
+@pytest.fixture
+def bank(redis: Redis, ledger: Ledger, replicas: Replicas) -> Bank:
+    bank = Bank(redis, ledger)
+    parts = Parts(ScriptedChatModel(), bank.tools(), replicas.checkpoints)
+    replicas.runnables = {**replicas.runnables, "/agent": agent.build(parts)}
+    return bank
+
+
+ASK = '[tool look_up {"what": "x"}] [tool transfer {"amount": 5}] [say Done.]'
+
+
+class TestToolsThatAct:
+    async def test_act_while_the_credential_holds(self, bank: Bank, here: Replica) -> None:
+        bank.go_on.set()
+        run = (await here.start("/agent", {"input": ASK})).run
+        assert types(await seen(here.engine, run.id))[-2:] == ["complete", "end"]
+        assert bank.sent == [5]
+
+    async def test_do_nothing_after_it_was_revoked_and_end_the_run(
+        self, bank: Bank, here: Replica, ledger: Ledger
+    ) -> None:
+        run = (await here.start("/agent", {"input": ASK})).run
+        viewer = Viewer(here.engine, run.id)
+        await bank.asked.wait()
+        ledger.ended.add(ALICE.credential_id)
+        bank.go_on.set()
+        assert_told(await viewer.end())
+        assert bank.sent == []
+
+    async def test_do_nothing_when_it_cannot_be_told(self, bank: Bank, here: Replica, ledger: Ledger) -> None:
+        bank.go_on.set()
+        ledger.failure = OSError("the database is away")
+        run = (await here.start("/agent", {"input": ASK})).run
+        await seen(here.engine, run.id)
+        assert bank.sent == []
+
+    @pytest.mark.parametrize("configurable", [{}, {"run_id": None}, {"run_id": "unknown"}])
+    async def test_do_nothing_outside_of_a_run(self, bank: Bank, configurable: dict[str, Any]) -> None:
+        with pytest.raises(RunMayNotAct):
+            await bank.guard({"configurable": configurable})

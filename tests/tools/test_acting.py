@@ -1,0 +1,142 @@
+"""Tools that change something are preceded by a check, whatever calls them."""
+
+import asyncio
+import threading
+from typing import Annotated, Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.runnables import RunnableConfig
+from langchain_core.tools import InjectedToolCallId, StructuredTool, tool
+from scripted_model import ScriptedModel, calls
+from tool_calls import call
+
+from tools.acting import MARK, MayNotAct, acts, guarded, nobody_acts
+from tools.portfolio.store import PortfolioStore
+from tools.registry import Stores, build_tools
+
+CALLER: RunnableConfig = {"configurable": {"tenant_id": "acme", "user_id": "alice", "run_id": "r1"}}
+
+
+class Guard:
+    """Lets pass while `open`, and keeps the configs that it was asked about."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.asked: list[RunnableConfig] = []
+
+    async def __call__(self, config: RunnableConfig) -> None:
+        self.asked.append(config)
+        if not self.open:
+            raise MayNotAct("The credential has ended.")
+
+
+@pytest.fixture
+def guard() -> Guard:
+    return Guard()
+
+
+@pytest.fixture
+def done() -> list[Any]:
+    """What the tools did."""
+    return []
+
+
+@pytest.fixture
+def transfer(done: list[Any]) -> StructuredTool:
+    @acts
+    @tool
+    async def transfer(
+        amount: int, config: RunnableConfig, call_id: Annotated[str, InjectedToolCallId]
+    ) -> str:
+        """Send money."""
+        done.append((amount, config["configurable"]["user_id"], call_id))
+        return "sent"
+
+    return transfer
+
+
+class TestGuarded:
+    async def test_asks_before_each_call_about_the_run(
+        self, transfer: StructuredTool, guard: Guard, done: list[Any]
+    ) -> None:
+        checked = guarded(transfer, guard)
+        for amount in (1, 2):
+            assert (await call(checked, CALLER, amount=amount)).content == "sent"
+        assert done == [(1, "alice", "call-1"), (2, "alice", "call-1")]
+        assert [config["configurable"]["run_id"] for config in guard.asked] == ["r1", "r1"]
+
+    async def test_does_nothing_when_the_check_refuses(
+        self, transfer: StructuredTool, guard: Guard, done: list[Any]
+    ) -> None:
+        guard.open = False
+        with pytest.raises(MayNotAct):
+            await call(guarded(transfer, guard), CALLER, amount=1)
+        assert done == []
+
+    async def test_holds_for_a_synchronous_tool_which_keeps_its_thread(
+        self, guard: Guard, done: list[Any]
+    ) -> None:
+        @acts
+        @tool
+        def note(text: str) -> str:
+            """Write it down."""
+            done.append((text, threading.current_thread() is threading.main_thread()))
+            return text
+
+        checked = guarded(note, guard)
+        assert (await call(checked, CALLER, text="x")).content == "x"
+        guard.open = False
+        with pytest.raises(MayNotAct):
+            await call(checked, CALLER, text="y")
+        with pytest.raises(NotImplementedError):
+            checked.invoke({"text": "z"}, CALLER)
+        assert done == [("x", False)]
+
+    async def test_leaves_a_tool_that_only_reads_as_it_is(self, guard: Guard) -> None:
+        @tool
+        async def read(text: str) -> str:
+            """Read it."""
+            return text
+
+        assert guarded(read, guard) is read
+
+    async def test_shows_the_model_what_the_tool_itself_would(
+        self, transfer: StructuredTool, guard: Guard
+    ) -> None:
+        checked = guarded(transfer, guard)
+        assert checked.tool_call_schema.model_json_schema() == transfer.tool_call_schema.model_json_schema()
+        assert (checked.metadata or {})[MARK] is True
+
+
+class TestInAnAgent:
+    async def test_of_a_notebook_a_refusal_ends_the_run(
+        self, transfer: StructuredTool, guard: Guard, done: list[Any]
+    ) -> None:
+        guard.open = False
+        model = ScriptedModel(script=[calls(("transfer", {"amount": 5}))])
+        graph = create_agent(model, [guarded(transfer, guard)])
+        with pytest.raises(MayNotAct):
+            await graph.ainvoke({"messages": [("human", "send 5")]}, CALLER)
+        assert done == []
+
+
+class TestTheRegistry:
+    async def test_refuses_where_nothing_can_tell(
+        self, transfer: StructuredTool, store: PortfolioStore, done: list[Any]
+    ) -> None:
+        [built] = build_tools(Stores(portfolio=store), [transfer])
+        with pytest.raises(MayNotAct):
+            await call(built, CALLER, amount=1)
+        assert done == []
+
+    async def test_guards_what_is_marked(
+        self, transfer: StructuredTool, store: PortfolioStore, guard: Guard, done: list[Any]
+    ) -> None:
+        [built] = build_tools(Stores(portfolio=store), [transfer], before_acting=guard)
+        await asyncio.gather(*(call(built, CALLER, amount=amount) for amount in range(3)))
+        assert len(guard.asked) == len(done) == 3
+
+    async def test_by_default_is_strict(self) -> None:
+        with pytest.raises(MayNotAct):
+            await nobody_acts(CALLER)
