@@ -14,7 +14,7 @@ export async function visit(browser, { base = BASE, key = process.env.GATEHOUSE_
   const troubles = watched(page, base);
   await page.goto(`${base}/`);
   await signIn(page, key);
-  await page.getByText("Who should answer?").waitFor();
+  await page.locator(".choice").first().waitFor();
   return { context, page, troubles };
 }
 
