@@ -78,6 +78,11 @@ def test_web_client_in_chromium(server: LiveServer) -> None:
 
 
 @pytest.mark.timeout(200)
+def test_web_client_keeps_its_frames(server: LiveServer) -> None:
+    node("frames.test.js", server, needs="chromium", seconds=180)
+
+
+@pytest.mark.timeout(200)
 def test_web_client_outlives_its_server(tmp_path: Path, redis: str, server: LiveServer) -> None:
     """The test itself kills the server and starts another one on its port, with the same data."""
     variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis, GATEHOUSE_RUN_LEASE="2")

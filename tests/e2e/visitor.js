@@ -14,13 +14,14 @@ export async function visit(browser, { base = BASE, key = process.env.GATEHOUSE_
   const troubles = watched(page, base);
   await page.goto(`${base}/`);
   await signIn(page, key);
-  await page.getByText("Who should answer?").waitFor();
+  await page.locator(".choice").first().waitFor();
   return { context, page, troubles };
 }
 
 // A server without this route answers 404, which the client bears and the browser notes as an error.
 export async function meOrAlice(route) {
-  const response = await route.fetch();
+  const response = await route.fetch().catch(() => undefined);
+  if (!response) return undefined; // the page was closed meanwhile
   if (response.status() !== 404) return route.fulfill({ response });
   const limits = [{ name: "requests", limit: 60, remaining: 52, reset_seconds: 41 }];
   const me = { tenant_id: "acme", user_id: "alice", name: "Alice Martin", plan: "standard", limits };

@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from "react";
+import { useCallback, useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { Icon } from "@/components/Icon";
 import { Sidebar } from "@/components/Sidebar";
@@ -18,7 +18,7 @@ export function Frame({ threadId, title, tools, children }: Props) {
   const [location] = useLocation();
   const [listedAt, setListedAt] = useState<string>(); // opening another page closes the list
   const listed = listedAt === location;
-  const close = () => setListedAt(undefined);
+  const close = useCallback(() => setListedAt(undefined), []);
   return (
     <div className={listed ? "frame listed" : "frame"} onKeyDown={(event) => event.key === "Escape" && close()}>
       <Sidebar threadId={threadId} close={close} />

@@ -1,3 +1,4 @@
+import { memo } from "react";
 import { Link, useLocation } from "wouter";
 import { AccountMenu } from "@/components/AccountMenu";
 import { EndOfList } from "@/components/EndOfList";
@@ -5,8 +6,8 @@ import { Icon } from "@/components/Icon";
 import { ThreadItem } from "@/components/ThreadItem";
 import { useThreadChanges, useThreads } from "@/hooks/useThreads";
 
-/** The caller's threads, and who they are. */
-export function Sidebar({ threadId, close }: { threadId: string | undefined; close: () => void }) {
+/** The caller's threads, and who they are. It stays as it is while an answer streams beside it. */
+export const Sidebar = memo(function Sidebar({ threadId, close }: { threadId: string | undefined; close: () => void }) {
   const [, navigate] = useLocation();
   const { threads, isError, hasNextPage, isFetchingNextPage, fetchNextPage, refetch } = useThreads();
   const { rename, remove } = useThreadChanges();
@@ -48,4 +49,4 @@ export function Sidebar({ threadId, close }: { threadId: string | undefined; clo
       <AccountMenu />
     </aside>
   );
-}
+});

@@ -58,16 +58,21 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
     if (pending) void show(pending, (signal) => rejoin(pending.key, signal));
   }, [pending, show]);
 
-  // somebody signed in again: what had begun goes on, what had not is for the person to send
+  // kept at once: signing in by another way leaves the page
+  const unsent = current?.answer.state === "signed-out" && !current.answer.runId ? current.question : undefined;
+  useEffect(() => {
+    if (unsent) restore(unsent);
+  }, [unsent, restore]);
+
+  // somebody signed in again: what had begun goes on, what had not is a draft again
   useEffect(() => {
     if (!signIns || current?.answer.state !== "signed-out") return;
-    const { key, question, answer } = current;
+    const { key, answer } = current;
     if (answer.runId) {
       const runId = answer.runId;
       void show({ ...current, answer: unanswered(null, runId) }, (signal) => rejoin(runId, signal));
     } else {
       drop(key);
-      restore(question);
     }
     // only at a sign-in: the other values are those of that moment
     // eslint-disable-next-line react-hooks/exhaustive-deps
