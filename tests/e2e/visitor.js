@@ -9,23 +9,12 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 /** Opens the client in a browser of its own, signed in. `troubles` lists every error of the page. */
 export async function visit(browser, { base = BASE, key = process.env.GATEHOUSE_KEY, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
-  await context.route("**/api/me", meOrAlice);
   const page = await context.newPage();
   const troubles = watched(page, base);
   await page.goto(`${base}/`);
   await signIn(page, key);
   await page.locator(".choice").first().waitFor();
   return { context, page, troubles };
-}
-
-// A server without this route answers 404, which the client bears and the browser notes as an error.
-export async function meOrAlice(route) {
-  const response = await route.fetch().catch(() => undefined);
-  if (!response) return undefined; // the page was closed meanwhile
-  if (response.status() !== 404) return route.fulfill({ response });
-  const limits = [{ name: "requests", limit: 60, remaining: 52, reset_seconds: 41 }];
-  const me = { tenant_id: "acme", user_id: "alice", name: "Alice Martin", plan: "standard", limits };
-  return route.fulfill({ json: { ...me, scopes: ["*"], credential: "session", expires_at: null } });
 }
 
 export async function signIn(page, key = process.env.GATEHOUSE_KEY) {

@@ -22,7 +22,14 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         f"{AUTH}/test_credential_routes.py::TestTicket",
     ),
     "3 JWT": (f"{AUTH}/test_jwt.py::TestHeader", f"{AUTH}/test_jwt.py::TestClaims"),
-    "4 JWKS": (f"{AUTH}/test_jwk_set.py::TestKeysFromJwks", f"{AUTH}/test_key_source.py::TestLoadKeys"),
+    "4 JWKS": (
+        f"{AUTH}/test_jwk_set.py::TestKeysFromJwks",
+        f"{AUTH}/test_key_source.py::TestLoadKeys",
+        f"{AUTH}/test_jwks.py::TestKnownKey",
+        f"{AUTH}/test_jwks.py::TestUnknownKey",
+        f"{AUTH}/test_jwks.py::TestRefresh",
+        f"{AUTH}/test_oidc_live.py::TestRotation",
+    ),
     "5 API keys": (
         f"{AUTH}/test_api_keys.py::TestVerify",
         f"{AUTH}/test_api_keys.py::TestPepperRotation",
@@ -36,6 +43,9 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         f"{AUTH}/test_authenticate.py::TestForgery",
         f"{AUTH}/test_websocket_handshake.py::TestHandshakeWithCookie",
         f"{AUTH}/test_tickets.py::TestRedeem",
+        f"{AUTH}/test_oidc_live.py::TestSignIn",
+        f"{AUTH}/test_oidc_live.py::TestCallback",
+        f"{AUTH}/test_oidc_live.py::TestBackChannelLogout",
         "tests/security/test_tickets_and_revocation.py::TestTicket",
     ),
     "7 long streams": (
@@ -66,6 +76,18 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "tests/app/test_protocol.py::TestSize",
         "tests/app/test_protocol.py::TestTime",
         f"{SERVING}/test_bodies.py::TestSize",
+        f"{SERVING}/test_langserve_streams.py::TestSlowReader",
+        f"{SERVING}/test_limited.py::TestStreams",
+    ),
+    "13 requests, runs and tokens": (
+        f"{SERVING}/test_limited.py::TestRequests",
+        f"{SERVING}/test_limited.py::TestRuns",
+        f"{SERVING}/test_limited.py::TestSignIns",
+        f"{SERVING}/test_limited.py::TestWithoutRedis",
+        "tests/app/limits/test_limits_processes.py::test_requests_are_counted_exactly",
+        "tests/app/limits/test_limits_processes.py::test_runs_are_counted_exactly",
+        "tests/app/limits/test_limits_processes.py::test_tokens_are_counted_exactly",
+        "tests/app/limits/test_limits_processes.py::test_killed_process_frees_what_it_held_within_its_lease",
     ),
     "14 nothing secret is shown": (
         "tests/app/telemetry/test_logs.py::TestRedact",
@@ -84,7 +106,15 @@ CASES: Mapping[str, tuple[str, ...]] = {
         f"{AUTH}/test_jwt.py::TestHeader",
         f"{AUTH}/test_jwt.py::TestAsymmetricKeys",
     ),
-    "kid unknown, a path, SQL, an array, 10 kB": (f"{AUTH}/test_jwt.py::TestAsymmetricKeys",),
+    "kid unknown, a path, SQL, an array, 10 kB": (
+        f"{AUTH}/test_jwt.py::TestAsymmetricKeys",
+        f"{AUTH}/test_jwks.py::TestUnknownKey",
+    ),
+    "key rotated; removed; JWKS down, slow, 500, redirecting, 1 GB, HTML": (
+        f"{AUTH}/test_oidc_live.py::TestRotation",
+        f"{AUTH}/test_jwks.py::TestIssuerThat",
+        f"{AUTH}/test_jwks.py::TestRefresh",
+    ),
     "exp missing, null, NaN, …; nbf or iat in the future; ten years": (f"{AUTH}/test_jwt.py::TestClaims",),
     "aud and issuer": (f"{AUTH}/test_jwt.py::TestClaims",),
     "key with bad checksum, revoked, expired, in overlap": (
@@ -119,9 +149,10 @@ CASES: Mapping[str, tuple[str, ...]] = {
         f"{SERVING}/test_bodies.py::TestShape",
         "tests/security/test_openapi.py::test_no_request_gets_an_undocumented_answer",
     ),
-    "body over the limit; batch of 5,000": (
+    "body over the limit; batch of 5,000; N+1 streams": (
         "tests/app/test_middleware.py::TestBodyLimit",
         f"{SERVING}/test_bodies.py::TestSize",
+        f"{SERVING}/test_limited.py::TestStreams",
     ),
     "a tool raises with a secret in its text": (
         f"{SERVING}/test_langserve_errors.py::TestAgentThatContainsItsTools",

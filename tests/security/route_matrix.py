@@ -16,7 +16,7 @@ RUNNABLES = ("chat", "summarize", "agent")
 class Access:
     """`scope` is what a caller needs beside a credential. `path` and `body` make a request that is well-formed.
 
-    `starts` says that a good request starts a run.
+    `starts` says that a good request starts a run; `answers` is the status of a public page.
     """
 
     path: str
@@ -24,14 +24,15 @@ class Access:
     public: bool = False
     body: Any = None
     starts: bool = False
+    answers: int = 200
 
 
 def signed_in(path: str, body: Any = None, *, starts: bool = False) -> Access:
     return Access(path, body=body, starts=starts)
 
 
-def public(path: str) -> Access:
-    return Access(path, public=True)
+def public(path: str, answers: int = 200) -> Access:
+    return Access(path, public=True, answers=answers)
 
 
 def langserve(name: str) -> dict[tuple[str, str], Access]:
@@ -63,7 +64,14 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("POST", "/auth/session"): public("/auth/session"),
     ("DELETE", "/auth/session"): signed_in("/auth/session"),
     ("POST", "/auth/signout"): signed_in("/auth/signout"),
+    # 404 where no issuer is configured
+    ("GET", "/auth/login"): public("/auth/login", 404),
+    ("GET", "/auth/callback"): public("/auth/callback", 404),
+    ("POST", "/auth/backchannel-logout"): public("/auth/backchannel-logout"),
     ("GET", "/"): signed_in("/"),
+    ("GET", "/threads/{thread_id}"): signed_in(f"/threads/{UNKNOWN}"),
+    ("GET", "/transports"): signed_in("/transports"),
+    ("GET", "/assets/{name}"): signed_in("/assets/index.js"),
     ("GET", "/docs"): signed_in("/docs"),
     ("GET", "/docs/start.js"): signed_in("/docs/start.js"),
     ("GET", "/docs/{file}"): signed_in("/docs/swagger-ui.css"),
@@ -76,6 +84,12 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/runs/{run_id}"): signed_in(RUN),
     ("GET", "/api/runs/{run_id}/stream"): signed_in(f"{RUN}/stream"),
     ("POST", "/api/runs/{run_id}/cancel"): signed_in(f"{RUN}/cancel"),
+    ("GET", "/api/runnables"): signed_in("/api/runnables"),
+    ("GET", "/api/me"): signed_in("/api/me"),
+    ("GET", "/api/usage"): signed_in("/api/usage"),
+    ("GET", "/api/feedback"): signed_in(f"/api/feedback?thread_id={UNKNOWN}"),
+    ("PUT", "/api/feedback/{run_id}"): signed_in(f"/api/feedback/{UNKNOWN}", {"score": "up"}),
+    ("DELETE", "/api/feedback/{run_id}"): signed_in(f"/api/feedback/{UNKNOWN}"),
     ("GET", "/api/threads"): signed_in("/api/threads"),
     ("POST", "/api/threads"): signed_in("/api/threads", {"runnable": "chat"}),
     ("GET", "/api/threads/{thread_id}"): signed_in(THREAD),

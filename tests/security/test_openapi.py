@@ -18,7 +18,9 @@ def test_no_request_gets_an_undocumented_answer(guarded: Guarded, tmp_path: Path
     key = guarded.server.keys["alice"]
     with guarded.client(**{"x-api-key": key}) as client:
         document = tmp_path / "openapi.json"
-        document.write_text(json.dumps(client.get("/openapi.json").json()))
+        answer = client.get("/openapi.json")
+        assert answer.status_code == 200, answer.text
+        document.write_text(json.dumps(answer.json()))
     command = [
         SCHEMATHESIS, "run", str(document), "--url", guarded.server.url, "--checks", CHECKS, "--no-color",
         "--phases", "examples,coverage,fuzzing", "--max-time", str(SECONDS), "--request-timeout", "10",
@@ -26,7 +28,8 @@ def test_no_request_gets_an_undocumented_answer(guarded: Guarded, tmp_path: Path
         "--continue-on-failure", "--generation-with-security-parameters", "false",
     ]  # fmt: skip
     if signed_in:
-        command += ["--header", f"x-api-key: {key}"]
+        # it reads the ids of keys from answers, and would take back the one that it calls with
+        command += ["--header", f"x-api-key: {key}", "--exclude-path-regex", "^/api/keys/[^/]+/(revoke|rotate)$"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     guarded.check_log()
