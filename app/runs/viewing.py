@@ -32,7 +32,8 @@ class Viewing:
         """
         cursor = after
         while True:
-            if run_id not in self.conductor.local:
+            execution = self.conductor.local.get(run_id)
+            if execution is None or execution.feed.ended:  # then a cursor beyond the end finds nothing there
                 run = await load(self.redis, run_id)
                 if run is None:
                     return

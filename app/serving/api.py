@@ -103,7 +103,10 @@ class RunFailedBefore(ApiError):
         self.kind = str(problem["type"]).rpartition(":")[2]  # type: ignore[misc]  # as above
 
 
-JOINING = {**NotFound.schema(), **BadRequest.schema()}
+NOTHING_MORE: dict[int | str, dict[str, Any]] = {
+    204: {"description": "there is nothing more, and nothing will come"}
+}
+JOINING = {**NOTHING_MORE, **NotFound.schema(), **BadRequest.schema()}
 STARTING = {
     **InsufficientScope.schema(),
     **NotFound.schema(),
@@ -172,7 +175,7 @@ async def plain_stream(
     return view(services, principal, started.run, BEGINNING, sse.plain)
 
 
-@router.get("/chat/stream", response_class=sse.EventStream, responses=STARTING)
+@router.get("/chat/stream", response_class=sse.EventStream, responses={**NOTHING_MORE, **STARTING})
 async def chat_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:
@@ -180,7 +183,7 @@ async def chat_event_source(
     return await for_event_source(request, principal, parameters, sse.typed)
 
 
-@router.get("/stream", response_class=sse.EventStream, responses=STARTING)
+@router.get("/stream", response_class=sse.EventStream, responses={**NOTHING_MORE, **STARTING})
 async def plain_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:

@@ -29,7 +29,12 @@ def test_no_request_gets_an_undocumented_answer(guarded: Guarded, tmp_path: Path
     ]  # fmt: skip
     if signed_in:
         # it reads the ids of keys from answers, and would take back the one that it calls with
-        command += ["--header", f"x-api-key: {key}", "--exclude-path-regex", "^/api/keys/[^/]+/(revoke|rotate)$"]
+        command += [
+            "--header",
+            f"x-api-key: {key}",
+            "--exclude-path-regex",
+            "^/api/keys/[^/]+/(revoke|rotate)$",
+        ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     guarded.check_log()

@@ -1377,6 +1377,13 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            /** @description there is nothing more, and nothing will come */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The request could not be understood. */
             400: {
                 headers: {
@@ -2937,6 +2944,13 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            /** @description there is nothing more, and nothing will come */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The request could not be understood. */
             400: {
                 headers: {
@@ -3052,6 +3066,13 @@ export interface operations {
                 content: {
                     "text/event-stream": string;
                 };
+            };
+            /** @description there is nothing more, and nothing will come */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request could not be understood. */
             400: {

@@ -12,7 +12,7 @@ from app.errors import NotFound
 from app.runs.attempts import lease_key
 from app.runs.events import BEGINNING, Cursor
 from app.runs.log import log_key
-from app.runs.records import run_key
+from app.runs.records import RunRecord, run_key
 
 WORDS = "".join(f"w{i} " for i in range(20))
 
@@ -147,6 +147,25 @@ class TestViewers:
         assert here.engine.local[run.id].viewers == 0
         assert here.engine.local[run.id].feed._waiting == []
         assert there.engine.reader.mirrors == {}
+
+    async def test_that_comes_from_beyond_the_end_is_let_go(
+        self, here: Replica, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tidying = asyncio.Event()
+        leave, closed = here.engine.control.leave_thread, asyncio.Event()
+
+        async def leave_slowly(run: RunRecord) -> None:
+            tidying.set()
+            await closed.wait()
+            await leave(run)
+
+        monkeypatch.setattr("app.runs.control.Control.leave_thread", lambda _, run: leave_slowly(run))
+        run = (await here.start("/words", {"n": 3}, thread_id="t1")).run
+        await asyncio.wait_for(tidying.wait(), 5)
+        assert run.id in here.engine.local  # it has ended, and is not forgotten yet
+        seen = [records async for records in here.engine.view(run.id, Cursor(1, 10_000))]
+        closed.set()
+        assert seen == []
 
 
 class TestRunnable:
