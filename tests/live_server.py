@@ -151,6 +151,7 @@ def server_environment(folder: Path, **more: str) -> dict[str, str]:
         "GATEHOUSE_JWT_SECRET": SECRET,
         "GATEHOUSE_START_LINK": START_LINK,
         "GATEHOUSE_PLANS": AMPLE,
+        "GATEHOUSE_FRONTEND_DIR": str(folder / "no-client"),  # whether or not somebody has built it here
         **more,
     }
 

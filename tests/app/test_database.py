@@ -44,9 +44,12 @@ async def table_names(engine: AsyncEngine) -> list[str]:
         return await connection.run_sync(lambda sync: inspect(sync).get_table_names())
 
 
-async def aiosqlite_workers_end() -> None:
+@pytest.fixture
+async def failing() -> AsyncIterator[None]:
     """Wait for the threads of failed connections: aiosqlite 0.22 lets them go on, beyond the event loop."""
-    for thread in threading.enumerate():
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
         if "connection_worker" in thread.name:
             await asyncio.to_thread(thread.join, 5)
 
@@ -236,20 +239,20 @@ class TestWhyNotReady:
             await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         assert await why_not_ready(migrated) is None
 
+    @pytest.mark.usefixtures("failing")
     async def test_a_database_that_cannot_be_opened_is_named_without_its_address(
         self, tmp_path: Path
     ) -> None:
         engine = open_engine(f"sqlite+aiosqlite:///{tmp_path}")
         assert await why_not_ready(engine) == "GATEHOUSE_DATABASE_URL cannot be reached (OperationalError)"
         await engine.dispose()
-        await aiosqlite_workers_end()
 
+    @pytest.mark.usefixtures("failing")
     async def test_a_file_that_is_no_database_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "gatehouse.db").write_bytes(b"not a database" * 100)
         engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'gatehouse.db'}")
         assert await why_not_ready(engine) == "GATEHOUSE_DATABASE_URL cannot be reached (DatabaseError)"
         await engine.dispose()
-        await aiosqlite_workers_end()
 
     async def test_a_database_that_does_not_answer_is_given_up(
         self, migrated: AsyncEngine, monkeypatch: pytest.MonkeyPatch

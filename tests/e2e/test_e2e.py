@@ -31,7 +31,10 @@ def server(tmp_path: Path, redis: str) -> Iterator[LiveServer]:
     """A server with a real Redis, so that another process can go on with its runs."""
     if not BUILD.exists():
         pytest.skip("the web client is not built: make frontend")
-    with running_server(tmp_path, GATEHOUSE_REDIS_URL=redis, GATEHOUSE_RUN_LEASE="2") as server:
+    variables = {"REDIS_URL": redis, "RUN_LEASE": "2", "FRONTEND_DIR": str(BUILD.parent)}
+    with running_server(
+        tmp_path, **{f"GATEHOUSE_{name}": value for name, value in variables.items()}
+    ) as server:
         yield server
 
 
