@@ -88,7 +88,7 @@ def test_web_client_keeps_its_frames(server: LiveServer) -> None:
 @pytest.mark.timeout(200)
 def test_web_client_outlives_its_server(tmp_path: Path, redis: str, server: LiveServer) -> None:
     """The test itself kills the server and starts another one on its port, with the same data."""
-    variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis, GATEHOUSE_RUN_LEASE="2")
+    variables = server_environment(tmp_path, **settings_with(redis))
     command = {"program": GATEHOUSE, "cwd": str(tmp_path), "env": {**variables, "PORT": str(server.port)}}
     node(
         "client_restart.test.js",
