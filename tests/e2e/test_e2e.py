@@ -31,11 +31,16 @@ def server(tmp_path: Path, redis: str) -> Iterator[LiveServer]:
     """A server with a real Redis, so that another process can go on with its runs."""
     if not BUILD.exists():
         pytest.skip("the web client is not built: make frontend")
-    variables = {"REDIS_URL": redis, "RUN_LEASE": "2", "FRONTEND_DIR": str(BUILD.parent)}
-    with running_server(
-        tmp_path, **{f"GATEHOUSE_{name}": value for name, value in variables.items()}
-    ) as server:
+    with running_server(tmp_path, **settings_with(redis)) as server:
         yield server
+
+
+def settings_with(redis: str) -> dict[str, str]:
+    return {
+        "GATEHOUSE_REDIS_URL": redis,
+        "GATEHOUSE_RUN_LEASE": "2",
+        "GATEHOUSE_FRONTEND_DIR": str(BUILD.parent),
+    }
 
 
 def node(script: str, server: LiveServer, needs: str, seconds: float = 110, **more: str) -> None:
