@@ -11,7 +11,7 @@ from app.auth.destination import safe_destination
 from app.auth.logins import LIFETIME, MAX_LENGTH, random_text
 from app.auth.oidc import Answer, Oidc
 from app.auth.origin import media_type
-from app.auth.signin import FORM, NO_STORE, end_sessions, html, with_session
+from app.auth.signin import FORM, NO_STORE, address_of, end_sessions, html, with_session
 from app.auth.signin_page import signin_page
 from app.errors import (
     ApiError,
@@ -22,6 +22,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
+from app.limits.refusal import LimitReached
 
 NOT_OFFERED = "This server does not sign in at an issuer."
 NO_LOGOUT = "Send a logout_token of the issuer that was not used before."
@@ -39,9 +40,11 @@ async def login(request: Request, destination: Annotated[str, Query(alias="next"
     browser = browser_of(request) or random_text()
     wanted = safe_destination(destination if len(destination) <= MAX_DESTINATION else None)
     try:
+        # counts as a failed one until the browser comes back: a beginning costs us a record, too
+        await services_of(request).limits.signins.begin(address_of(request))
         async with lookup():
             url = await oidc.begin(request, wanted, browser)
-    except Unavailable as error:
+    except (Unavailable, LimitReached) as error:
         return failure(oidc, error, wanted)
     response = RedirectResponse(url, 303, NO_STORE)
     set_cookie(response, browser_cookie(request), browser, LIFETIME)
@@ -61,6 +64,7 @@ async def callback(
     try:
         async with lookup():
             signed_in = await oidc.finish(Answer(state, code, error, iss), browser_of(request) or "")
+        await services_of(request).limits.signins.succeeded(address_of(request))
         await end_sessions(request)
     except (InvalidCredential, Unavailable) as refusal:
         return failure(oidc, refusal)
@@ -129,6 +133,10 @@ def browser_cookie(request: Request) -> str:
 
 
 def failure(oidc: Oidc, error: ApiError, destination: str = "/") -> Response:
-    message = DOWN if isinstance(error, Unavailable) else REFUSED
-    page = signin_page(destination, message.format(name=oidc.name), issuer=oidc.name)
-    return html(page, error.status)
+    if isinstance(error, LimitReached):
+        message = error.detail
+    else:
+        message = (DOWN if isinstance(error, Unavailable) else REFUSED).format(name=oidc.name)
+    response = html(signin_page(destination, message, issuer=oidc.name), error.status)
+    response.headers.update(error.headers)
+    return response

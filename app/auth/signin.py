@@ -158,7 +158,7 @@ async def open_session(request: Request, given: SignIn) -> OpenedSession:
     Raises InvalidCredential, LimitReached after too many failures of the address, Unavailable.
     """
     authenticator, signins = services_of(request).authenticator, services_of(request).limits.signins
-    address = request.client.host if request.client else None  # behind a trusted proxy, what that says
+    address = address_of(request)
     await signins.begin(address)
     principal = await (
         authenticator.redeem(given.link) if given.link else authenticator.accept(given.credential or "")
@@ -167,6 +167,11 @@ async def open_session(request: Request, given: SignIn) -> OpenedSession:
     await end_sessions(request)
     async with lookup():
         return await authenticator.sessions.open(principal)
+
+
+def address_of(request: Request) -> str | None:
+    """Return the address of the client: behind a trusted proxy, what that says."""
+    return request.client.host if request.client else None
 
 
 async def sign_out_url(request: Request) -> str | None:

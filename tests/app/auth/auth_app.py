@@ -22,7 +22,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 def ample_limits(failures: int = 1000) -> Limits:
-    """Return limits that no test here reaches, over a store of their own."""
+    """Return limits that no test here reaches but that of failed sign-ins, over a store of their own."""
     redis = FakeAsyncRedis(server=FakeServer())
     return limits_of(redis, Holds(redis, 30), {}, "refuse", failures)
 
@@ -60,7 +60,9 @@ def serve(settings: Settings, authenticator: Authenticator) -> Served:
     )
     app.add_middleware(SecurityHeaders, playgrounds=(), https=False)
     app.add_middleware(RequestContext)
-    return Served(WithServices(app, Services(settings, authenticator)), reached)
+    return Served(
+        WithServices(app, Services(settings, authenticator, ample_limits(settings.signin_failures))), reached
+    )
 
 
 class WithServices:

@@ -114,6 +114,20 @@ class TestSignIn:
         asked = await begin(await start())
         assert (asked["tenant"], asked["client_id"], asked["response_type"]) == ("1", "web", "code")
 
+    async def test_begun_too_often_and_not_finished_has_to_wait(self, start: Start) -> None:
+        client = await start(signin_failures=2)
+        for _ in range(2):
+            await begin(client)
+        refused = await client.get("/auth/login")
+        assert refused.status_code == 429
+        assert int(refused.headers["retry-after"]) > 0
+        assert "sign-ins" in refused.text
+
+    async def test_that_is_finished_counts_for_nothing(self, start: Start, publisher: Publisher) -> None:
+        client = await start(signin_failures=2)
+        for _ in range(4):
+            assert (await finish(client, publisher)).status_code == 303
+
     async def test_uses_the_public_url_behind_a_proxy(self, start: Start) -> None:
         client = await start(public_url="https://chat.example.com")
         asked = await begin(client)
