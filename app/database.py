@@ -9,7 +9,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, column, event, inspect, select, table
+from sqlalchemy import Connection, DateTime, Dialect, MetaData, column, event, inspect, select, table, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -30,6 +30,12 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 0x6761_7465  # "gate": the PostgreSQL advisory lock of whoever upgrades the schema
 POOL_SECONDS = 10  # that a caller waits for a connection
 ANSWER_SECONDS = 5  # within which a database must answer to count as reachable
+
+ABOVE_ROW_SECURITY = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+NO_ROW_SECURITY = (
+    "the role in GATEHOUSE_DATABASE_URL is a superuser or has BYPASSRLS, so that row-level security does not "
+    "hold for it: connect as another role"
+)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -102,6 +108,14 @@ async def why_not_ready(engine: AsyncEngine) -> str | None:
             f"its schema is at revision {revision or 'none'}, not {_revisions()[0]}: run gatehouse db upgrade"
         )
     return None
+
+
+async def above_row_security(engine: AsyncEngine) -> bool:
+    """Tell whether PostgreSQL's row-level security does not hold for the role that we connect as."""
+    if engine.dialect.name != "postgresql":
+        return False
+    async with engine.connect() as connection:
+        return bool(await connection.scalar(ABOVE_ROW_SECURITY))
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:

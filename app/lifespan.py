@@ -16,7 +16,7 @@ from starlette.requests import HTTPConnection
 
 from app.auth.authenticator import Authenticator, open_authenticator
 from app.auth.token_keys import open_issuer
-from app.database import open_engine, why_not_ready
+from app.database import NO_ROW_SECURITY, above_row_security, open_engine, why_not_ready
 from app.limits.limits import Limits, limits_of
 from app.runs.acting import BeforeActing
 from app.runs.checkpoints import open_checkpoints
@@ -76,6 +76,8 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         stack.push_async_callback(engine.dispose)
         if reason := await why_not_ready(engine):
             raise CannotStart(f"database: {reason}")
+        if not settings.development and await above_row_security(engine):
+            raise CannotStart(f"database: {NO_ROW_SECURITY}")
         redis = await stack.enter_async_context(open_redis(settings))
         issuer = await stack.enter_async_context(open_issuer(settings))
         authenticator = await open_authenticator(settings, engine, redis, issuer)

@@ -26,6 +26,7 @@ from app.auth.token_keys import remote_issuer
 from app.cli.banner import url_of
 from app.cli.failure import Failed
 from app.cli.stores import open_database
+from app.database import NO_ROW_SECURITY, above_row_security
 from app.lifespan import CannotStart, open_redis
 from app.server import listen
 from app.settings import Settings
@@ -102,7 +103,9 @@ async def data_folder(settings: Settings) -> str:
 
 async def database(settings: Settings) -> str:
     try:
-        async with open_database(settings):
+        async with open_database(settings) as engine:
+            if await above_row_security(engine):
+                raise Doubtful(NO_ROW_SECURITY)
             return f"{make_url(settings.database).get_backend_name()}, its schema is up to date"
     except Failed as error:
         raise Unusable(str(error).removeprefix("database: ")) from None

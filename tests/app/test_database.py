@@ -9,13 +9,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from postgres_databases import empty_database
 from sqlalchemy import Column, Integer, MetaData, Table, event, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import database
 from app.auth.tables import api_keys
-from app.database import UtcDateTime, open_engine, upgrade, why_not_ready
+from app.database import UtcDateTime, above_row_security, open_engine, upgrade, why_not_ready
 from tools.portfolio.tables import prices
 
 moments = Table("moments", MetaData(), Column("id", Integer, primary_key=True), Column("at", UtcDateTime))
@@ -260,6 +261,18 @@ class TestWhyNotReady:
         monkeypatch.setattr(database, "ANSWER_SECONDS", 0.05)
         async with migrated.connect():  # the only one that there is
             assert await why_not_ready(migrated) == "GATEHOUSE_DATABASE_URL cannot be reached (TimeoutError)"
+
+
+class TestRowSecurity:
+    async def test_holds_for_an_ordinary_role_and_not_for_a_superuser(self, postgres_url: str) -> None:
+        async with empty_database(postgres_url) as url:
+            for address, above in ((url, False), (postgres_url, True)):
+                engine = open_engine(address)
+                assert await above_row_security(engine) is above
+                await engine.dispose()
+
+    async def test_is_no_question_for_sqlite(self, migrated: AsyncEngine) -> None:
+        assert not await above_row_security(migrated)
 
 
 class TestApiKeys:

@@ -105,6 +105,19 @@ class TestDatabase:
         assert (state, "GATEHOUSE_DATABASE_URL" in detail, "hunter2" in detail) == ("failed", True, False)
         assert found(run, "runnables")[0] == "warning"
 
+    def test_with_a_superuser_is_doubtful(
+        self, run: Run, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.cli.stores.why_not_ready", lambda _: ready(), raising=False)
+        monkeypatch.setattr("app.database.why_not_ready", lambda _: ready())
+        monkeypatch.setenv("GATEHOUSE_DATABASE_URL", postgres_url)
+        state, detail = found(run, "database")
+        assert (state, "superuser" in detail) == ("warning", True)
+
+
+async def ready() -> None:
+    """Nothing is wrong with the schema."""
+
 
 class TestRedis:
     def test_a_real_one_is_told_by_its_version(
