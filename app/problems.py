@@ -6,6 +6,8 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from redis.exceptions import RedisError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from app.errors import (
@@ -38,6 +40,10 @@ SURROUNDING: tuple[type[ApiError], ...] = (
 )
 
 
+# Redis, or the database: gone, or with so many waiting for it that none was free in time
+STORE_IS_AWAY: tuple[type[Exception], ...] = (RedisError, OperationalError, InterfaceError, PoolTimeout)
+
+
 class HttpProblem(ApiError):
     """An HTTPException of the framework (no such route, wrong method) as a problem."""
 
@@ -68,10 +74,12 @@ def add_error_handlers(app: FastAPI) -> None:
     async def http_error(request: Request, error: HTTPException) -> Response:
         return problem_response(HttpProblem(error), request.scope)
 
-    @app.exception_handler(RedisError)
-    async def redis_away(request: Request, error: RedisError) -> Response:
-        log.warning("Redis does not answer", path=request.url.path, error=type(error).__name__)
+    async def away(request: Request, error: Exception) -> Response:
+        log.warning("a store does not answer", path=request.url.path, error=type(error).__name__)
         return problem_response(Unavailable(headers={"retry-after": "5"}), request.scope)
+
+    for kind in STORE_IS_AWAY:
+        app.add_exception_handler(kind, away)
 
     document_problems(app)
 

@@ -7,11 +7,11 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import WebSocket
-from redis.exceptions import RedisError
 from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from app.errors import ApiError, Unavailable
 from app.middleware import request_id_of
+from app.problems import STORE_IS_AWAY
 from app.serving.frames import error_frame
 
 log = structlog.get_logger(__name__)
@@ -71,7 +71,7 @@ class Writer:
             raise
         except ApiError as error:
             await self.tell(error, **about)
-        except RedisError as error:
+        except STORE_IS_AWAY as error:
             log.warning("run cannot be followed", error=type(error).__name__, **about)
             await self.tell(Unavailable(), **about)
         except Exception:

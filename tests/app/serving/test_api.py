@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
+import redis.exceptions
+import sqlalchemy.exc
 from conftest import Serve
 from live_app import LiveApp, bearer
 from probe_runnables import SECRET, numbered
@@ -15,6 +17,7 @@ from sse_frames import Frame, frames_in, frames_of
 
 from app.runs.events import Cursor, Record
 from app.serving import sse
+from app.threads.store import ThreadStore
 
 STARTS = ("/api/chat", "/api/chat/stream", "/api/stream")
 STREAMS = ("/api/chat/stream", "/api/stream")
@@ -438,6 +441,30 @@ class TestIdempotency:
     def test_a_key_that_is_too_long_is_a_422(self, client: httpx.Client) -> None:
         response = client.post("/api/chat", json={"query": "x"}, headers={"idempotency-key": "k" * 201})
         assert is_problem(response, 422, "invalid-input")
+
+
+class TestStoreThatIsAway:
+    @pytest.mark.parametrize(
+        "error",
+        [
+            sqlalchemy.exc.TimeoutError("nobody gave a connection back"),
+            sqlalchemy.exc.OperationalError("INSERT", {}, Exception("secret.example refused")),
+            redis.exceptions.ConnectionError("secret.example refused"),
+        ],
+        ids=["pool", "database", "Redis"],
+    )
+    @pytest.mark.parametrize("path", STARTS)
+    def test_is_a_503_with_when_to_try_again(
+        self, client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str, error: Exception
+    ) -> None:
+        async def fail(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(ThreadStore, "open", fail)
+        response = client.post(path, json={"query": "x"})
+        assert is_problem(response, 503, "unavailable")
+        assert response.headers["retry-after"] == "5"
+        assert "secret" not in response.text
 
 
 class TestMultitask:
