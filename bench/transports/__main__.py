@@ -123,8 +123,8 @@ def report(found: Found, effort: Effort, rounds: int, seconds: float, *, write: 
     how = (
         f"Medians of {rounds} interleaved rounds; every server on one core, the load and Redis on another. "
         "The same scripted chain everywhere but in the floor. Answers of 300 tokens, over "
-        f"{effort.streams} streams at once or over one; memory with {effort.open_streams} streams of a token "
-        "a second, in a fresh process. CPU is that of the server's process, user and system. It took "
+        f"{effort.streams} streams at once or over one; memory {memory_of(effort)}. "
+        f"CPU is that of the server's process, user and system. It took "
         f"{seconds:.0f} s, at a load average of {os.getloadavg()[1]:.1f}."
     )
     text = markdown(medians(found), facts, how)
@@ -134,6 +134,12 @@ def report(found: Found, effort: Effort, rounds: int, seconds: float, *, write: 
         (RESULTS / "transports.md").write_text(text)
         everything = {**facts, "how": how, "medians": medians(found), "rounds": found}
         (RESULTS / "transports.json").write_text(json.dumps(everything, indent=1) + "\n")
+
+
+def memory_of(effort: Effort) -> str:
+    if not effort.open_streams:
+        return "was not measured"
+    return f"with {effort.open_streams} streams of a token a second, in a fresh process"
 
 
 def say(text: str) -> None:

@@ -21,7 +21,7 @@ class Effort:
     streams: int = 50
     firsts: int = 100
     open_streams: int = 1000
-    opened_a_second: int = 100
+    opened_a_second: int = 50
     settle: float = 4.0
 
 
