@@ -88,11 +88,11 @@ class IssuerKeys:
     async def keep(self) -> None:
         """Fetch the keys now, when they are due, and when one is wanted. Runs until it is cancelled."""
         while True:
-            self._wanted.clear()
             self._fetching = True
             await self._fetch_once()
             self._tried = monotonic()
             self._fetching = False
+            self._wanted.clear()  # who asked meanwhile is answered by this fetch
             ended, self._round = self._round, asyncio.Event()
             ended.set()
             await self._wait()

@@ -180,6 +180,26 @@ class TestUnknownKey:
         assert watched.fetches == 2
         assert await watched.accepts(token())
 
+    async def test_during_a_fetch_costs_no_other_one(self) -> None:
+        fetches: list[int] = []
+        answered = asyncio.Event()
+
+        async def fetch() -> Any:
+            fetches.append(1)
+            await answered.wait()
+            raise IssuerUnreachable("down")
+
+        kept = IssuerKeys(fetch, LONG)
+        task = asyncio.create_task(kept.keep())
+        await eventually(lambda: bool(fetches))
+        asking = [asyncio.create_task(kept.look_again()) for _ in range(3)]
+        await asyncio.sleep(0)
+        answered.set()
+        assert not any(await asyncio.gather(*asking))
+        await asyncio.sleep(0.05)
+        assert len(fetches) == 1
+        task.cancel()
+
     @pytest.mark.parametrize("kid", ["../../../etc/passwd", "' OR 1=1 --", "k" * 6000, "", "\x00"])
     async def test_of_any_shape_is_refused(self, watch: Watch, kid: str) -> None:
         watched = await watch(NO_COOLDOWN)
@@ -297,6 +317,7 @@ class TestIssuerThat:
         kept = IssuerKeys(fetch, Freshness(max_age=1, stale=1, cooldown=0.01))
         task = asyncio.create_task(kept.keep())
         await eventually(lambda: len(calls) >= 3)
+        assert not task.done()
         task.cancel()
 
 
