@@ -1,11 +1,14 @@
 """The database: how it is opened, its schema brought up to date, and how times are kept in it."""
 
 import asyncio
+import sqlite3
+import time
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -132,12 +135,23 @@ def _open_sqlite(url: URL) -> AsyncEngine:
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 5000")  # first: switching to WAL waits for a lock
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers and one writer don't wait for each other
-    cursor.execute("PRAGMA synchronous = NORMAL")  # safe with WAL; a power cut may lose the last commits
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    connection.run_async(_set_up_sqlite)
+
+
+async def _set_up_sqlite(connection: aiosqlite.Connection) -> None:
+    await connection.execute_fetchall("PRAGMA busy_timeout = 5000")
+    until = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            await connection.execute_fetchall("PRAGMA journal_mode = WAL")  # readers and a writer don't wait
+            break
+        except sqlite3.OperationalError:  # another process sets it: SQLite itself does not wait for that
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.05)
+    # safe with WAL; a power cut may lose the last commits
+    await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
+    await connection.execute_fetchall("PRAGMA foreign_keys = ON")
 
 
 def _upgrade(connection: Connection) -> None:
