@@ -125,6 +125,7 @@ class Replicas:
         await stopped({task for task in asyncio.all_tasks() if task.get_name() == "viewer"})
         for replica in self.opened:
             await replica.close()
+            await replica.redis.aclose()  # again: a viewer that came later has opened connections anew
 
 
 def client_of(url: str) -> Redis:
