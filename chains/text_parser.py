@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 from langchain_core.messages import BaseMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.outputs import ChatGeneration
 
 
 class TextParser(StrOutputParser):
@@ -15,7 +16,10 @@ class TextParser(StrOutputParser):
 
     async def _atransform(self, input: AsyncIterator[str | BaseMessage]) -> AsyncIterator[str]:  # noqa: A002
         async for chunk in input:
-            if isinstance(chunk, str):
-                yield chunk
-            else:
-                yield chunk.content if isinstance(chunk.content, str) else str(chunk.text)
+            yield chunk if isinstance(chunk, str) else text_of(chunk)
+
+
+def text_of(message: BaseMessage) -> str:
+    """Return what StrOutputParser makes of a message."""
+    content = message.content
+    return content if isinstance(content, str) else ChatGeneration(message=message).text

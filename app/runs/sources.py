@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
 from app.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart
+from app.runs.text_chain import TextChain
 from chains.steps import Step, Stepwise, ToolCalled
 
 SHOWN_OUTPUT = 100  # characters of a tool's result in `content`; `output` has the whole
@@ -61,7 +62,7 @@ async def chunks(
             yield step if isinstance(step, AIMessageChunk) else None
         return
     whole: Any = None
-    async for chunk in runnable.astream(value, config):
+    async for chunk in (TextChain.of(runnable, config) or runnable).astream(value, config):
         if isinstance(chunk, str):
             if chunk:
                 emit(Token(chunk))
