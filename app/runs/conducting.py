@@ -17,12 +17,13 @@ from app.limits.holds import Holds
 from app.runs.attempts import Attempts
 from app.runs.control import Control
 from app.runs.events import Record, Restart, Status
-from app.runs.execution import Execution, Halted, Limits, Tap
+from app.runs.execution import Execution, Halted, Limits
 from app.runs.history import History
 from app.runs.limits import EngineSettings
 from app.runs.log import RETRY_SECONDS, LogWriter, RunLog
 from app.runs.records import RunRecord, load, run_key
 from app.runs.steps import all_steps
+from app.runs.tap import Tap
 from chains.steps import Stepwise
 
 log = structlog.get_logger(__name__)

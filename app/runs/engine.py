@@ -19,12 +19,13 @@ from app.runs.attempts import lease_key
 from app.runs.conducting import Conductor
 from app.runs.control import STARTING_SECONDS, viewers_key
 from app.runs.events import BEGINNING, Cursor, Record
-from app.runs.execution import Execution, Tap
+from app.runs.execution import Execution
 from app.runs.history import History
 from app.runs.limits import EngineSettings
 from app.runs.log import log_key
 from app.runs.reader import LogReader
 from app.runs.records import RunRecord, load, run_key
+from app.runs.tap import Tap
 from app.runs.turns import Multitask, Turns
 from app.runs.viewing import Viewing
 

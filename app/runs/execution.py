@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
@@ -12,7 +11,7 @@ from uuid import UUID
 import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from app.errors import ApiError, CredentialExpired, DeadlineExceeded, RunFailed
+from app.errors import ApiError, CredentialExpired, DeadlineExceeded
 from app.runs.events import (
     BEGINNING,
     Complete,
@@ -30,7 +29,8 @@ from app.runs.feed import Feed
 from app.runs.log import LogWriter
 from app.runs.metering import UsageMeter, total
 from app.runs.records import RunRecord
-from app.runs.sources import Mode, source
+from app.runs.sources import source
+from app.runs.tap import Tap
 
 log = structlog.get_logger(__name__)
 
@@ -38,59 +38,11 @@ Stop = Literal["cancelled", "deadline", "credential", "lost", "handover"]
 
 BURST = 64  # chunks after which a model that never waits lets others have the event loop
 HELD_POLL = 0.05
-TAP_SIZE = 10_000
 JOIN_SECONDS = 1.0  # in which the first viewer of an attempt may come: a run is started before it is viewed
 
 
 class Halted(Exception):
     """The execution was stopped; its `stop` says why."""
-
-
-class Tap:
-    """What the runnable itself yields, for the one caller in this process that encodes it.
-
-    `mode` says which of LangChain's streams it is, `options` what else that stream is called with.
-    Bounded: a caller that leaves `size` chunks untaken is cut off, and the run goes on.
-    """
-
-    def __init__(self, mode: Mode, options: dict[str, Any] | None = None, size: int = TAP_SIZE) -> None:
-        self.mode: Mode = mode
-        self.options = options or {}
-        self.size = size
-        self._ready: deque[Any] = deque()
-        self._wake = asyncio.Event()
-        self._ended = False
-        self._failure: ApiError | None = None
-        self._overrun = False
-
-    def put(self, chunk: Any) -> None:
-        if self._overrun:
-            return
-        if len(self._ready) >= self.size:
-            self._overrun = True
-            self._ready.clear()
-        else:
-            self._ready.append(chunk)
-        self._wake.set()
-
-    def end(self, failure: ApiError | None) -> None:
-        self._ended = True
-        self._failure = failure
-        self._wake.set()
-
-    async def chunks(self) -> AsyncIterator[Any]:
-        """Yield the chunks. Raises the run's ApiError, or RunFailed when this reader was too slow."""
-        while True:
-            while self._ready:
-                yield self._ready.popleft()
-            if self._overrun:
-                raise RunFailed("The stream was not read fast enough. The run goes on: join it by its id.")
-            if self._ended:
-                if self._failure:
-                    raise self._failure
-                return
-            self._wake.clear()
-            await self._wake.wait()
 
 
 @dataclass(slots=True)

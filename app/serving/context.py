@@ -11,15 +11,17 @@ from app.auth.principal import Principal
 from app.errors import BadRequest
 from app.lifespan import Services, services_of
 from app.limits.admission import Admission
+from app.runs.tap import Tap
 
 CALL = "__call"  # a key that starts with __ is never copied into traces
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What a served runnable needs to know of the request that started it.
 
-    `grace` is how many seconds the run goes on after its client has left.
+    `grace` is how many seconds the run goes on after its client has left. The runnable leaves the `tap` of
+    its run here.
     """
 
     services: Services
@@ -27,6 +29,7 @@ class Call:
     thread_id: str | None
     grace: float
     admission: Admission
+    tap: Tap | None = None
 
 
 async def rebuild_config(_client_config: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -48,7 +51,7 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     runs, request.state.runs_to_reserve = request.state.runs_to_reserve, 0
     if runs:
         await request.state.admission.reserve(runs, request.state.at_once)
-    call = Call(services, principal, thread_id, grace, request.state.admission)
+    call = request.state.call = Call(services, principal, thread_id, grace, request.state.admission)
     configurable = {**principal.configurable(), "thread_id": thread_id, CALL: call}
     return {"run_id": run_id, "configurable": configurable}
 

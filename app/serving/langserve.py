@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from langserve import add_routes
 from sse_starlette import EventSourceResponse
+from sse_starlette.event import ensure_bytes
 from starlette.types import Message
 
 from app.auth.dependencies import requires
@@ -28,7 +29,7 @@ from app.errors import (
 )
 from app.lifespan import services_of
 from app.serving.bodies import normalised
-from app.serving.context import rebuild_config
+from app.serving.context import Call, rebuild_config
 from app.serving.leaving import while_connected
 from app.serving.served import ServedRunnable
 from app.serving.sse import EventStream
@@ -36,6 +37,7 @@ from chains.registry import Entry
 
 log = structlog.get_logger(__name__)
 
+SEPARATOR = EventSourceResponse.DEFAULT_SEPARATOR
 STREAMS = frozenset({"stream", "stream_events", "stream_log"})
 PROBLEMS = {
     **BadRequest.schema(),
@@ -107,7 +109,7 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
                 if isinstance(response, EventSourceResponse):
                     response.send_timeout = settings.send_timeout
                     frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
-                    response.body_iterator = ended_cleanly(frames)
+                    response.body_iterator = encoded(frames, request.state.call)
                 return response
 
             return tended
@@ -130,21 +132,25 @@ class ReaderLeft(Exception):
     """Ends LangServe's generator of frames."""
 
 
-async def ended_cleanly(frames: AsyncGenerator[dict[str, str], None]) -> AsyncIterator[dict[str, str]]:
-    """Yield LangServe's frames, and end the response after its error frame.
+async def encoded(frames: AsyncGenerator[dict[str, str], None], call: Call) -> AsyncIterator[bytes]:
+    """Yield LangServe's frames, those that are ready together, and end the response after its error frame.
 
     LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
     """
+    ready: list[bytes] = []
     try:
         async for frame in frames:
             if frame["event"] != "error":
-                yield frame
+                ready.append(ensure_bytes(frame, SEPARATOR))
+            if ready and not (call.tap and call.tap.ready):
+                yield b"".join(ready)
+                ready.clear()
     except ApiError as error:
         log.info("stream ended with an error", kind=error.kind)
-        yield error_frame(error)
+        yield b"".join(ready) + error_frame(error)
     except Exception:  # such as a chunk that cannot be serialised
         log.exception("stream failed")
-        yield error_frame(RunFailed())
+        yield b"".join(ready) + error_frame(RunFailed())
     finally:
         await closed(frames)
 
@@ -156,6 +162,7 @@ async def closed(frames: AsyncGenerator[dict[str, str], None]) -> None:
         await anext(frames)
 
 
-def error_frame(error: ApiError) -> dict[str, str]:
+def error_frame(error: ApiError) -> bytes:
     """Return LangServe's error frame, with the error's own status and text."""
-    return {"event": "error", "data": json.dumps({"status_code": error.status, "message": error.detail})}
+    data = json.dumps({"status_code": error.status, "message": error.detail})
+    return ensure_bytes({"event": "error", "data": data}, SEPARATOR)

@@ -8,7 +8,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.utils.uuid import uuid7
 
 from app.errors import RunFailed
-from app.runs.execution import Tap
+from app.runs.tap import Tap
 from app.serving.context import CALL, Call
 from chains.registry import Entry
 
@@ -83,6 +83,7 @@ class ServedRunnable(Runnable[Any, Any]):
     async def _run(self, value: Any, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[Any]:
         """Start a run and yield what LangChain's stream of the tap's mode yields. Raises ApiError."""
         call = call_of(config)
+        call.tap = tap
         runs = call.services.runs
         run_id = str((config or {}).get("run_id") or uuid7())
         started = await runs.start(

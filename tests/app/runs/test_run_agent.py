@@ -13,7 +13,7 @@ from run_replicas import ALICE, LEASE, Conversations, Replicas, until
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
 from app.runs.events import ToolEnd, ToolStart
-from app.runs.execution import Tap
+from app.runs.tap import Tap
 from chains import agent
 from chains.registry import Parts
 from chains.scripted import ScriptedChatModel

@@ -18,7 +18,7 @@ from app.errors import CredentialExpired
 from app.runs import credentials
 from app.runs.acting import BeforeActing, RunMayNotAct
 from app.runs.credentials import credentials_watched, end_runs_of_ended_credentials
-from app.runs.execution import Tap
+from app.runs.tap import Tap
 from chains import agent
 from chains.registry import Parts
 from chains.scripted import ScriptedChatModel

@@ -11,7 +11,7 @@ from structlog.typing import EventDict
 
 from app.errors import RunFailed
 from app.runs.control import Control
-from app.runs.execution import Tap
+from app.runs.tap import Tap
 
 
 @pytest.fixture

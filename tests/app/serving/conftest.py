@@ -3,7 +3,7 @@
 import io
 import logging
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,10 @@ from typing import Any
 import pytest
 import structlog
 from langserve import RemoteRunnable
-from live_app import LiveApp, bearer, migrated_database, serving
+from live_app import LiveApp, Remote, Serve, bearer, migrated_database, serving
 from probe_runnables import Endless, probes
 
 from app.telemetry.logs import configure_logging
-
-Serve = Callable[..., LiveApp]
-Remote = Callable[..., RemoteRunnable[Any, Any]]
 
 # What LangServe 0.3.3, which is in maintenance, uses of pydantic
 LANGSERVE_WARNINGS = ("ignore:Accessing the 'model_fields' attribute on the instance is deprecated",)

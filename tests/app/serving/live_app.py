@@ -5,7 +5,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Collection, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 import uvicorn
+from langserve import RemoteRunnable
 from starlette.types import ASGIApp
 
 from app.auth.issuer import issue_token
@@ -81,6 +82,10 @@ class LiveApp:
     def running(self, run_id: str) -> bool:
         """Tell whether the server executes this run."""
         return run_id in self.services.runs.local
+
+
+Serve = Callable[..., LiveApp]
+Remote = Callable[..., RemoteRunnable[Any, Any]]
 
 
 def migrated_database(folder: Path) -> Path:

@@ -10,8 +10,7 @@ import httpx
 import pytest
 import redis.exceptions
 import sqlalchemy.exc
-from conftest import Serve
-from live_app import LiveApp, bearer
+from live_app import LiveApp, Serve, bearer
 from probe_runnables import SECRET, numbered
 from sse_frames import Frame, frames_in, frames_of
 

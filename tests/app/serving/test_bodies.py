@@ -8,8 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Serve
-from live_app import LiveApp, bearer
+from live_app import LiveApp, Serve, bearer
 from probe_runnables import Conversation
 from pydantic import BaseModel
 

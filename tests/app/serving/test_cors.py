@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from conftest import Serve
-from live_app import LiveApp
+from live_app import LiveApp, Serve
 
 ORIGIN = "https://app.example"
 

@@ -4,8 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from conftest import Serve
-from live_app import LiveApp
+from live_app import LiveApp, Serve
 from redis.exceptions import ConnectionError as RedisGone
 
 from app.serving import health

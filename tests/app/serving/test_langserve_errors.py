@@ -5,8 +5,7 @@ import json
 
 import httpx
 import pytest
-from conftest import Remote, Serve
-from live_app import LiveApp
+from live_app import LiveApp, Remote, Serve
 from probe_runnables import SECRET, numbered
 from sse_frames import frames_in
 

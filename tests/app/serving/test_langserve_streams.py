@@ -10,8 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from conftest import Remote, Serve
-from live_app import LiveApp, bearer
+from live_app import LiveApp, Remote, Serve, bearer
 from probe_runnables import Endless, numbered
 from sse_frames import frames_in, frames_of
 

@@ -1,0 +1,55 @@
+"""LangServe's frames as bytes: those that are ready leave together, and an error ends them."""
+
+from collections.abc import AsyncGenerator
+from typing import Any, cast
+
+from app.errors import DeadlineExceeded
+from app.runs.tap import Tap
+from app.serving.context import Call
+from app.serving.langserve import encoded
+
+
+def call_with(tap: Tap) -> Call:
+    nobody = cast("Any", None)
+    return Call(nobody, nobody, None, 0, nobody, tap)
+
+
+async def frames_of(tap: Tap, failure: Exception | None = None) -> AsyncGenerator[dict[str, str], None]:
+    """Yield a frame for each chunk of the tap, as LangServe does, and its frame of an error before that."""
+    for _ in range(len(tap._ready)):
+        yield {"event": "data", "data": tap._ready.popleft()}
+    if failure:
+        yield {"event": "error", "data": "whatever LangServe says"}
+        raise failure
+    yield {"event": "end"}
+
+
+def tap_of(*chunks: str) -> Tap:
+    tap = Tap("stream")
+    for chunk in chunks:
+        tap.put(chunk)
+    return tap
+
+
+async def test_that_are_ready_leave_together() -> None:
+    tap = tap_of("1", "2", "3")
+    sent = [some async for some in encoded(frames_of(tap), call_with(tap))]
+    assert sent == [
+        b"event: data\r\ndata: 1\r\n\r\nevent: data\r\ndata: 2\r\n\r\nevent: data\r\ndata: 3\r\n\r\n",
+        b"event: end\r\n\r\n",
+    ]
+
+
+async def test_before_an_error_are_not_lost() -> None:
+    tap = tap_of("1")
+    sent = [some async for some in encoded(frames_of(tap, DeadlineExceeded()), call_with(tap))]
+    assert sent[0] == b"event: data\r\ndata: 1\r\n\r\n"
+    assert sent[1].startswith(b'event: error\r\ndata: {"status_code": 504')
+    assert len(sent) == 2
+
+
+async def test_whose_rest_cannot_be_serialised_end_with_an_error_that_tells_nothing() -> None:
+    tap = tap_of("1")
+    sent = [some async for some in encoded(frames_of(tap, TypeError("secret")), call_with(tap))]
+    assert b'"status_code": 500' in sent[-1]
+    assert b"secret" not in b"".join(sent)
