@@ -85,7 +85,9 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
         With a checkpointer, a run that was begun before goes on after its last finished step.
         """
         config = self._checkpointed(config)
-        start = None if await self._begun(config) else {"messages": messages_of(input)}
+        resumed = await self._begun(config)
+        start = None if resumed else {"messages": messages_of(input)}
+        told: set[str | None] = set()
         stream = self.graph.astream(
             start, config, stream_mode=["messages", "updates"], durability=self._durability
         )
@@ -93,12 +95,17 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
             if mode == "messages":
                 message = payload[0]
                 if isinstance(message, AIMessage) and (message.content or message.usage_metadata):
+                    told.add(message.id)
                     yield text_chunk(message)
                 continue
             for update in payload.values():
                 for message in (update or {}).get("messages", []):
                     for step in tool_steps(message):
                         yield step
+        if resumed:  # the earlier attempt may have had its answer, and not have ended the run
+            answer = (await self.graph.aget_state(config)).values["messages"][-1]
+            if answer.id not in told:
+                yield text_chunk(answer)
 
     async def _answer(
         self, request: dict[str, Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
@@ -134,7 +141,7 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
     async def _begun(self, config: RunnableConfig) -> bool:
         if not self.graph.checkpointer or config["configurable"].get("attempt", 1) == 1:
             return False
-        return bool((await self.graph.aget_state(config)).next)
+        return (await self.graph.aget_state(config)).created_at is not None
 
 
 def messages_of(request: dict[str, Any]) -> list[AnyMessage]:

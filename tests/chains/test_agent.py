@@ -184,6 +184,29 @@ class TestCheckpoints:
         assert counted.calls == ["add"]
         assert text_of(again) == "t1 t2 t3"
 
+    async def test_a_second_attempt_at_what_was_answered_tells_the_answer(
+        self, kept: StreamingAgent, counted: Counted
+    ) -> None:
+        """The process was killed between the answer and the end of the run."""
+        query = '[tool add {"a": 2, "b": 2}] [say It is 4.]'
+        await steps_of(kept, query)
+        again = await steps_of(kept, query, config_of(attempt=2))
+        assert text_of(again) == "It is 4."
+        assert counted.calls == ["add"]
+
+    @pytest.mark.parametrize("turns", range(0, 100, 3))
+    async def test_a_second_attempt_answers_wherever_the_first_was_stopped(
+        self, kept: StreamingAgent, counted: Counted, turns: int
+    ) -> None:
+        query = '[tool add {"a": 2, "b": 2}] [say It is 4.]'
+        first = asyncio.create_task(steps_of(kept, query))
+        for _ in range(turns):  # of the event loop
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        assert text_of(await steps_of(kept, query, config_of(attempt=2))) == "It is 4."
+        assert counted.calls in (["add"], ["add", "add"]), "the second only where the first was cut off"
+
     async def test_a_second_attempt_at_what_never_began_begins(self, kept: StreamingAgent) -> None:
         assert text_of(await steps_of(kept, "[say hello]", config_of(attempt=2))) == "hello"
 
