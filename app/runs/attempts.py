@@ -12,6 +12,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
+from app.limits.script import Script
 from app.runs import replies
 from app.runs.accounts import ACCOUNTS, account_of
 from app.runs.control import thread_keys
@@ -20,6 +21,17 @@ from app.runs.log import log_key, packed
 from app.runs.records import RunRecord, run_key
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
+
+# A client repeats a command whose reply was lost with the connection: what it has done it may do again.
+CREATE = """
+redis.call('HSET', KEYS[1], unpack(ARGV, 6))
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.pcall('XADD', KEYS[2], 'MAXLEN', 0, '0-1', 'records', '')
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
+redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
+if KEYS[5] then redis.call('SET', KEYS[5], ARGV[1], 'EX', ARGV[2]) end
+"""
 
 # Refuses when the run has ended or another process holds it; else the caller has the next attempt. One that
 # asks again has it already: a client repeats a command whose reply was lost with the connection.
@@ -62,6 +74,7 @@ return 1
 # The last records, the outcome, the account and the expiry in one step: a run is never ended by halves.
 FINISH = """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+redis.call('ZREM', KEYS[5], ARGV[5])
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
 redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
 redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
@@ -85,14 +98,15 @@ class Renewed:
     cancelled: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
 class Attempts:
     """Leases of one process, whose name is `owner`; an ended run stays for `keep` seconds."""
 
-    redis: Redis
-    owner: str
-    lease: float
-    keep: float
+    def __init__(self, redis: Redis, owner: str, lease: float, keep: float) -> None:
+        self.redis = redis
+        self.owner = owner
+        self.lease = lease
+        self.keep = keep
+        self._create = Script(redis, CREATE)
 
     async def create(self, run: RunRecord) -> None:
         """Store a new run, with an empty log and its first attempt held by this process.
@@ -100,16 +114,14 @@ class Attempts:
         One that opens a thread has its turn in it.
         """
         known_for = ceil(run.deadline - run.created_at + self.keep)
-        async with self.redis.pipeline(transaction=True) as pipeline:
-            pipeline.hset(run_key(run.id), mapping=run.fields())
-            pipeline.expire(run_key(run.id), known_for)
-            pipeline.xadd(log_key(run.id), {"records": ""}, id="0-1", maxlen=0, approximate=False)
-            pipeline.expire(log_key(run.id), known_for)
-            pipeline.set(lease_key(run.id), self.owner, px=self.lease_ms)
-            pipeline.zadd(ACTIVE, {run.id: run.created_at + 2 * self.lease})
-            if run.opens_thread:  # nobody knows the thread yet, so nobody can be before it
-                pipeline.set(thread_keys(run)[0], run.id, ex=known_for)
-            await pipeline.execute()
+        keys = [run_key(run.id), log_key(run.id), lease_key(run.id), ACTIVE]
+        if run.opens_thread:  # nobody knows the thread yet, so nobody can be before it
+            keys.append(thread_keys(run)[0])
+        look_after = run.created_at + 2 * self.lease
+        arguments: list[Any] = [run.id, known_for, self.owner, self.lease_ms, look_after]
+        for item in run.fields().items():
+            arguments += item
+        await self._create(keys, arguments)
 
     async def take(self, run_id: str) -> int:
         """Return the number of the attempt that this process now holds, or 0 when it may not have the run."""
@@ -156,14 +168,12 @@ class Attempts:
         arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records), run.id, account_of(run)]
         for name, value in {"state": run.state, **run.progress()}.items():
             arguments += [name, value]
-        keys = (run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS)
+        keys = (run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS, ACTIVE)
         async with self.redis.pipeline(transaction=True) as pipeline:
             if before is not None:
                 before(pipeline)
             pipeline.eval(FINISH, len(keys), *keys, *arguments)
             *_, finished = await pipeline.execute()
-        if finished:
-            await self.forget(run.id)
         return bool(finished)
 
     async def owner_of(self, run_id: str) -> str | None:

@@ -1,7 +1,7 @@
 """What is known of a run, as a Redis hash: who started it, with which input, how far it came."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 import orjson
@@ -131,7 +131,8 @@ def hold_of(fields: dict[str, Any] | None) -> Hold | None:
 
 def principal_fields(principal: Principal) -> dict[str, Any]:
     """Return a principal as plain JSON."""
-    return {**asdict(principal), "scopes": sorted(principal.scopes)}
+    plain = {field.name: getattr(principal, field.name) for field in fields(principal)}
+    return {**plain, "scopes": sorted(principal.scopes)}
 
 
 async def load(redis: Redis, run_id: str) -> RunRecord | None:
