@@ -58,6 +58,28 @@ class Settings(BaseSettings):
     model: str = Field(
         "", description="embedded, scripted, azure or provider:name; by default what the keys below allow"
     )
+    fallback_model: str = Field("", description="what is asked when that model fails, in the same words")
+    model_timeout: float = Field(
+        60, gt=0, description="seconds that the model may be silent, before its first token and between two"
+    )
+    model_call_timeout: float = Field(
+        180, gt=0, description="seconds that a call of the model may take, with its repetitions"
+    )
+    model_retries: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="repetitions of a call that failed, for a passing reason, before its first token",
+    )
+    model_breaker_failures: int = Field(
+        5, ge=0, description="failures in a row after which the model is left alone; 0: never"
+    )
+    model_breaker_cooldown: float = Field(
+        15, gt=0, description="seconds that it is left alone before one call tries again"
+    )
+    model_connections: int = Field(
+        1000, gt=0, description="connections of a process to OpenAI, Azure or a server like them"
+    )
     model_name: str = Field(
         "gpt-5-mini", validation_alias=AliasChoices("OPENAI_MODEL", "model_name"),
         description="model asked of OpenAI or of the server at OPENAI_BASE_URL",
@@ -275,6 +297,13 @@ class Settings(BaseSettings):
         """What `chains.models` needs to open the chat model."""
         return ModelSettings(
             choice=self.model,
+            fallback=self.fallback_model,
+            silence=self.model_timeout,
+            call_seconds=self.model_call_timeout,
+            retries=self.model_retries,
+            connections=self.model_connections,
+            breaker_failures=self.model_breaker_failures,
+            breaker_cooldown=self.model_breaker_cooldown,
             openai_model=self.model_name,
             openai_api_key=self.openai_api_key,
             openai_base_url=self.openai_base_url,
