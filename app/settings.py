@@ -108,6 +108,17 @@ class Settings(BaseSettings):
         description="such as 2024-10-21",
     )  # fmt: skip
 
+    # LangSmith, whose own package reads the rest of LANGSMITH_* from the environment
+    langsmith_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("LANGSMITH_API_KEY", "langsmith_api_key"),
+        description="key for LangSmith: /RUNNABLE/feedback puts feedback beside the traces there",
+    )  # fmt: skip
+    langsmith_endpoint: str = Field(
+        "https://api.smith.langchain.com",
+        validation_alias=AliasChoices("LANGSMITH_ENDPOINT", "langsmith_endpoint"),
+        description="LangSmith's address",
+    )
+
     # who is calling
     issuer: str = Field("gatehouse", description="the only `iss` accepted in a JWT")
     audience: str = Field("gatehouse", description="the `aud` that a JWT must name")

@@ -155,6 +155,42 @@ class TestAzure:
         assert message.count("AZURE_OPENAI_") == 4
 
 
+class TestFallback:
+    async def test_it_is_asked_after_the_first_and_named_with_it(self) -> None:
+        found = await opened(choice="openai", openai_api_key=KEY, fallback="azure", **AZURE)
+        models = [candidate.source.model for candidate in found.model.candidates]
+        assert [type(model) for model in models] == [ChatOpenAI, AzureChatOpenAI]
+        assert found.label == "OpenAI gpt-5-mini, else Azure OpenAI deployment advisor"
+
+    async def test_one_that_is_not_known_is_refused_by_its_setting(self) -> None:
+        message = await refusal(choice="scripted", fallback="embeded")
+        assert message.startswith("GATEHOUSE_FALLBACK_MODEL=embeded ")
+
+    async def test_models_of_openais_kind_share_one_pool_that_is_closed_in_the_end(self) -> None:
+        settings = ModelSettings(
+            choice="openai", openai_api_key=KEY, fallback="azure", **AZURE, connections=7
+        )
+        async with open_chat_model(settings) as found:
+            first, second = (candidate.source.model for candidate in found.model.candidates)
+            assert isinstance(first, ChatOpenAI)
+            assert isinstance(second, AzureChatOpenAI)
+            pool = first.http_async_client
+            assert pool is second.http_async_client
+            assert not pool.is_closed
+            assert not pool.follow_redirects
+            assert first.max_retries == second.max_retries == 0
+        assert pool.is_closed
+
+    async def test_a_model_in_this_process_may_take_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        @asynccontextmanager
+        async def open_scripted() -> Any:
+            yield ScriptedChatModel()
+
+        monkeypatch.setattr("chains.embedded.opening.open_embedded_chat", open_scripted)
+        found = await opened(choice="scripted", fallback="embedded", silence=5)
+        assert [candidate.patience.silence for candidate in found.model.candidates] == [5, None]
+
+
 class TestOtherProviders:
     async def test_any_that_langchain_knows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[tuple[str, str]] = []
@@ -167,6 +203,15 @@ class TestOtherProviders:
         found = await opened(choice="somebody:their/model:7b")
         assert asked == [("their/model:7b", "somebody")]
         assert found.label == "somebody their/model:7b"
+
+    async def test_their_own_repetitions_do_not_multiply_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Repeating(ScriptedChatModel):
+            max_retries: int = 6
+
+        monkeypatch.setattr("langchain.chat_models.init_chat_model", lambda _, model_provider: Repeating())
+        first = (await opened(choice="somebody:model")).model.first
+        assert isinstance(first, Repeating)
+        assert first.max_retries == 0
 
     @pytest.mark.parametrize("choice", ["gpt-4", "embeded", "anthropic", "anthropic:"])
     async def test_a_word_alone_is_not_known(self, choice: str) -> None:
