@@ -8,6 +8,7 @@ from typing import TypedDict, cast
 
 from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import FastAPI
+from langsmith import AsyncClient
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,6 +28,7 @@ from app.settings import Settings
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
 from app.usage.bookkeeping import bookkeeping
+from app.usage.langsmith import open_langsmith
 from app.usage.store import UsageStore
 from chains import registry
 from chains.models import ChatModel, open_chat_model
@@ -55,6 +57,7 @@ class Services:
     runs: RunEngine
     limits: Limits
     usage: UsageStore
+    langsmith: AsyncClient | None = None
 
 
 class State(TypedDict):
@@ -102,7 +105,10 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
             settings.signin_failures,
         )  # fmt: skip
         served = {entry.name: entry for entry in entries}
-        yield Services(settings, served, engine, redis, authenticator, model, threads, runs, limits, usage)
+        langsmith = await stack.enter_async_context(open_langsmith(settings))
+        yield Services(
+            settings, served, engine, redis, authenticator, model, threads, runs, limits, usage, langsmith
+        )
 
 
 def check_lists(settings: Settings, entries: Sequence[registry.Entry]) -> None:

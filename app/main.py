@@ -15,6 +15,7 @@ from app.middleware import BodyLimit, RequestContext, SecurityHeaders
 from app.problems import add_error_handlers
 from app.serving import api, docs, health, home, home_client, runnables, websocket
 from app.serving.langserve import add_langserve_routes
+from app.serving.langsmith_feedback import add_feedback_routes
 from app.settings import Settings
 from app.threads import routes as threads
 from app.usage import feedback_routes as feedback
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     app.include_router(websocket.router)
     docs.add_docs(app)
     add_langserve_routes(app, entries)
+    add_feedback_routes(app, settings, entries)
     surround(app, settings, entries)
     return app
 

@@ -58,6 +58,28 @@ class Settings(BaseSettings):
     model: str = Field(
         "", description="embedded, scripted, azure or provider:name; by default what the keys below allow"
     )
+    fallback_model: str = Field("", description="what is asked when that model fails, in the same words")
+    model_timeout: float = Field(
+        60, gt=0, description="seconds that the model may be silent, before its first token and between two"
+    )
+    model_call_timeout: float = Field(
+        180, gt=0, description="seconds that a call of the model may take, with its repetitions"
+    )
+    model_retries: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="repetitions of a call that failed, for a passing reason, before its first token",
+    )
+    model_breaker_failures: int = Field(
+        5, ge=0, description="failures in a row after which the model is left alone; 0: never"
+    )
+    model_breaker_cooldown: float = Field(
+        15, gt=0, description="seconds that it is left alone before one call tries again"
+    )
+    model_connections: int = Field(
+        1000, gt=0, description="connections of a process to OpenAI, Azure or a server like them"
+    )
     model_name: str = Field(
         "gpt-5-mini", validation_alias=AliasChoices("OPENAI_MODEL", "model_name"),
         description="model asked of OpenAI or of the server at OPENAI_BASE_URL",
@@ -85,6 +107,17 @@ class Settings(BaseSettings):
         None, validation_alias=AliasChoices("AZURE_OPENAI_API_VERSION", "azure_openai_api_version"),
         description="such as 2024-10-21",
     )  # fmt: skip
+
+    # LangSmith, whose own package reads the rest of LANGSMITH_* from the environment
+    langsmith_api_key: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("LANGSMITH_API_KEY", "langsmith_api_key"),
+        description="key for LangSmith: /RUNNABLE/feedback puts feedback beside the traces there",
+    )  # fmt: skip
+    langsmith_endpoint: str = Field(
+        "https://api.smith.langchain.com",
+        validation_alias=AliasChoices("LANGSMITH_ENDPOINT", "langsmith_endpoint"),
+        description="LangSmith's address",
+    )
 
     # who is calling
     issuer: str = Field("gatehouse", description="the only `iss` accepted in a JWT")
@@ -275,6 +308,13 @@ class Settings(BaseSettings):
         """What `chains.models` needs to open the chat model."""
         return ModelSettings(
             choice=self.model,
+            fallback=self.fallback_model,
+            silence=self.model_timeout,
+            call_seconds=self.model_call_timeout,
+            retries=self.model_retries,
+            connections=self.model_connections,
+            breaker_failures=self.model_breaker_failures,
+            breaker_cooldown=self.model_breaker_cooldown,
             openai_model=self.model_name,
             openai_api_key=self.openai_api_key,
             openai_base_url=self.openai_base_url,

@@ -4,11 +4,15 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 
 class ModelSettings(BaseModel):
-    """What decides the chat model. `choice` wins; else Azure, else OpenAI, else the embedded model."""
+    """What decides the chat model. `choice` wins; else Azure, else OpenAI, else the embedded model.
+
+    `fallback` is asked when that one fails. Times are in seconds, see the settings of the same names.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     choice: str = ""
+    fallback: str = ""
     openai_model: str = "gpt-5-mini"
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
@@ -16,3 +20,9 @@ class ModelSettings(BaseModel):
     azure_endpoint: str | None = None
     azure_deployment: str | None = None
     azure_api_version: str | None = None
+    silence: float = 60.0
+    call_seconds: float = 180.0
+    retries: int = 2
+    connections: int = 1000
+    breaker_failures: int = 5
+    breaker_cooldown: float = 15.0

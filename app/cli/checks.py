@@ -33,6 +33,8 @@ from app.settings import Settings
 from app.startup import StartFailed
 from app.telemetry.logs import redact
 from chains import registry
+from chains.model_errors import ModelFailed
+from chains.model_settings import ModelSettings
 from chains.models import ModelUnavailable, open_chat_model
 from chains.scripted import ScriptedChatModel
 from tools.portfolio.store import PortfolioStore
@@ -164,10 +166,19 @@ async def sign_in_at(settings: Settings, client: httpx2.AsyncClient) -> str:
 
 
 async def chat_model(settings: Settings) -> str:
-    """Ask for one token: what is behind a URL or a key shows only when it is used."""
-    label = settings.chat_model.choice or "the chat model"
+    """Ask the model, and the one for when it fails: what is behind a URL or a key shows when it is used."""
+    once = settings.chat_model.model_copy(update={"fallback": "", "retries": 0})
+    answers = [await answering(once)]
+    if settings.fallback_model:
+        answers.append(await answering(once.model_copy(update={"choice": settings.fallback_model})))
+    return "; ".join(answers)
+
+
+async def answering(settings: ModelSettings) -> str:
+    """Return that the model answers. Raises Unusable."""
+    label = settings.choice or "the chat model"
     try:
-        async with asyncio.timeout(MODEL_SECONDS), open_chat_model(settings.chat_model) as opened:
+        async with asyncio.timeout(MODEL_SECONDS), open_chat_model(settings) as opened:
             label = opened.label
             async with aclosing(opened.model.astream(QUESTION)) as answer:  # type: ignore[type-var]
                 async for _ in answer:
@@ -179,8 +190,9 @@ async def chat_model(settings: Settings) -> str:
             f"{label} did not answer within {MODEL_SECONDS} s: check its address and key"
         ) from None
     except Exception as error:  # whatever a provider's client raises
-        text = redact(" ".join(str(error).split()))[:200]
-        raise Unusable(f"{label} does not answer ({type(error).__name__}: {text})") from None
+        own = error.__cause__ if isinstance(error, ModelFailed) and error.__cause__ else error
+        text = redact(" ".join(str(own).split()))[:200]
+        raise Unusable(f"{label} does not answer ({type(own).__name__}: {text})") from None
     raise Unusable(f"{label} answered nothing")
 
 

@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 
 from app.errors import ApiError, RunFailed
 from app.limits.holds import Holds
+from app.model_problems import problem_of
 from app.runs.attempts import Attempts
 from app.runs.control import Control
 from app.runs.events import Record, Restart, Status
@@ -24,6 +25,7 @@ from app.runs.log import RETRY_SECONDS, LogWriter, RunLog
 from app.runs.records import RunRecord, load, run_key
 from app.runs.steps import all_steps
 from app.runs.tap import Tap
+from chains.model_errors import ModelFailed
 from chains.steps import Stepwise
 
 log = structlog.get_logger(__name__)
@@ -127,6 +129,8 @@ class Conductor:
             return "cancelled", None
         except ApiError as error:
             return "failed", error
+        except ModelFailed as failure:  # chains.model_calls has logged what it was
+            return "failed", problem_of(failure)
         except Exception:
             log.exception("run failed", run_id=execution.run.id, runnable=execution.run.runnable)
             return "failed", RunFailed()

@@ -19,16 +19,19 @@ from app.errors import (
     InsufficientScope,
     InvalidInput,
     NotFound,
+    Problem,
     Unauthenticated,
     UnsupportedMediaType,
 )
 from app.lifespan import Services, services_of
 from app.limits.admission import Admission
+from app.model_problems import ModelMisconfigured, ModelTimeout, ModelUnavailable
 from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
 from app.runs.turns import Multitask
 from app.serving import sse
+from app.serving.door import refuse_without_a_model
 from app.serving.leaving import while_connected
 from app.serving.viewer_credential import ViewerCredential, while_held
 from chains.registry import Entry
@@ -98,7 +101,10 @@ class RunFailedBefore(ApiError):
     """The problem that a run ended with, as the response of the request that waited for it."""
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
-        super().__init__(str(problem["detail"]))
+        wait = problem.get("retry_after")
+        headers = {} if wait is None else {"retry-after": str(wait)}
+        extra = {name: value for name, value in problem.items() if name not in Problem.model_fields}
+        super().__init__(str(problem["detail"]), headers=headers, **extra)
         self.status = problem["status"]  # type: ignore[misc]  # known only here, not by the class
         self.kind = str(problem["type"]).rpartition(":")[2]  # type: ignore[misc]  # as above
 
@@ -113,7 +119,9 @@ STARTING = {
     **Conflict.schema(),
     **UnsupportedMediaType.schema(),
     **InvalidInput.schema(),
+    **ModelUnavailable.schema(),
 }
+ANSWERING = {**STARTING, **ModelMisconfigured.schema(), **ModelTimeout.schema()}
 
 
 class EventSourceParameters(BaseModel):
@@ -140,7 +148,7 @@ async def json_body(request: Request) -> None:
 router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schema())
 
 
-@router.post("/chat", responses=STARTING, dependencies=[Depends(json_body)])
+@router.post("/chat", responses=ANSWERING, dependencies=[Depends(json_body)])
 async def chat(
     request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
 ) -> ChatResponse:
@@ -257,6 +265,8 @@ async def start(
         name = (await services.threads.get(principal, chat.thread_id)).runnable
     served = offered(services.settings, principal, services.entries)
     entry = chosen(served, principal, name)
+    if key is None:  # with one it may be to join a run that has begun
+        refuse_without_a_model(services)
     try:
         value = entry.input_for(chat.query)
     except ValidationError as error:

@@ -12,6 +12,7 @@ from app.errors import BadRequest
 from app.lifespan import Services, services_of
 from app.limits.admission import Admission
 from app.runs.tap import Tap
+from app.serving.door import refuse_without_a_model
 
 CALL = "__call"  # a key that starts with __ is never copied into traces
 
@@ -38,7 +39,8 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     LangServe calls this once for every item of a batch, in order. Of what the client configured only the
     `thread_id` counts, which the route has put aside, and only if the thread is the caller's: in LangServe,
     a client's own keys would end up beside ours.
-    Raises NotFound for another's thread, BadRequest for a bad x-disconnect-grace, LimitReached.
+    Raises NotFound for another's thread, BadRequest for a bad x-disconnect-grace, LimitReached,
+    ModelUnavailable.
     """
     services = services_of(request)
     principal: Principal = request.state.principal
@@ -48,6 +50,7 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     run_id = request.state.run_id = uuid7()
     grace = grace_of(request, services.settings.disconnect_grace_max)
     # before LangServe begins a response, whose status could not be 429 any more
+    refuse_without_a_model(services)
     runs, request.state.runs_to_reserve = request.state.runs_to_reserve, 0
     if runs:
         await request.state.admission.reserve(runs, request.state.at_once)

@@ -28,6 +28,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
+from app.model_problems import ModelMisconfigured, ModelUnavailable
 from app.serving.bodies import normalised
 from app.serving.context import Call, rebuild_config
 from app.serving.leaving import while_connected
@@ -50,6 +51,8 @@ PROBLEMS = {
     **InvalidInput.schema(),
     **RunFailed.schema(),
     **DeadlineExceeded.schema(),
+    **ModelMisconfigured.schema(),
+    **ModelUnavailable.schema(),
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

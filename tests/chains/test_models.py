@@ -45,23 +45,23 @@ class TestChoice:
 
     async def test_a_key_is_enough_for_openai(self) -> None:
         found = await opened(openai_api_key=KEY, openai_model="gpt-x")
-        assert isinstance(found.model, ChatOpenAI)
-        assert found.model.model_name == "gpt-x"
-        assert found.model.openai_api_key == KEY
+        assert isinstance(found.model.first, ChatOpenAI)
+        assert found.model.first.model_name == "gpt-x"
+        assert found.model.first.openai_api_key == KEY
         assert found.label == "OpenAI gpt-x"
 
     async def test_a_base_url_is_enough_for_a_server_of_ones_own(self) -> None:
         found = await opened(openai_base_url="http://127.0.0.1:9/v1", openai_model="mine")
-        assert isinstance(found.model, ChatOpenAI)
-        assert found.model.openai_api_base == "http://127.0.0.1:9/v1"
+        assert isinstance(found.model.first, ChatOpenAI)
+        assert found.model.first.openai_api_base == "http://127.0.0.1:9/v1"
         assert found.label == "mine at 127.0.0.1:9"
 
     async def test_azure_goes_before_openai(self) -> None:
         found = await opened(**AZURE, openai_api_key=KEY)
-        assert isinstance(found.model, AzureChatOpenAI)
-        assert found.model.deployment_name == "advisor"
-        assert found.model.azure_endpoint == AZURE["azure_endpoint"]
-        assert found.model.openai_api_version == "2024-10-21"
+        assert isinstance(found.model.first, AzureChatOpenAI)
+        assert found.model.first.deployment_name == "advisor"
+        assert found.model.first.azure_endpoint == AZURE["azure_endpoint"]
+        assert found.model.first.openai_api_version == "2024-10-21"
         assert found.label == "Azure OpenAI deployment advisor"
 
     @pytest.mark.parametrize("half", [{"azure_api_key": KEY}, {"azure_endpoint": "https://bank.example"}])
@@ -79,7 +79,7 @@ class TestChoice:
 
         monkeypatch.setattr("chains.embedded.opening.open_embedded_chat", open_scripted)
         async with open_chat_model(ModelSettings(choice=choice)) as found:
-            assert found.model is model
+            assert found.model.first is model
             assert "very small" in found.label
             assert not closed
         assert closed
@@ -92,7 +92,7 @@ class TestChoice:
 
     async def test_a_choice_wins_over_every_key(self) -> None:
         found = await opened(choice="scripted", openai_api_key=KEY, **AZURE)
-        assert isinstance(found.model, ScriptedChatModel)
+        assert isinstance(found.model.first, ScriptedChatModel)
         assert "scripted" in found.label
 
 
@@ -112,9 +112,9 @@ class TestOpenAI:
     ) -> None:
         monkeypatch.setenv("OPENAI_API_KEY", KEY.get_secret_value())
         found = await opened(openai_base_url="http://127.0.0.1:9/v1")
-        assert isinstance(found.model, ChatOpenAI)
-        assert isinstance(found.model.openai_api_key, SecretStr)
-        assert found.model.openai_api_key != KEY
+        assert isinstance(found.model.first, ChatOpenAI)
+        assert isinstance(found.model.first.openai_api_key, SecretStr)
+        assert found.model.first.openai_api_key != KEY
 
     async def test_the_password_of_a_base_url_does_not_show(self) -> None:
         found = await opened(openai_base_url="https://user:hunter2@models.example/v1", openai_model="m")
@@ -123,8 +123,8 @@ class TestOpenAI:
     @pytest.mark.parametrize("settings", [{"openai_api_key": KEY}, AZURE])
     async def test_streams_tell_their_usage(self, settings: dict[str, Any]) -> None:
         found = await opened(**settings)
-        assert isinstance(found.model, ChatOpenAI | AzureChatOpenAI)
-        assert found.model.stream_usage
+        assert isinstance(found.model.first, ChatOpenAI | AzureChatOpenAI)
+        assert found.model.first.stream_usage
 
 
 class TestAzure:
@@ -155,6 +155,42 @@ class TestAzure:
         assert message.count("AZURE_OPENAI_") == 4
 
 
+class TestFallback:
+    async def test_it_is_asked_after_the_first_and_named_with_it(self) -> None:
+        found = await opened(choice="openai", openai_api_key=KEY, fallback="azure", **AZURE)
+        models = [candidate.source.model for candidate in found.model.candidates]
+        assert [type(model) for model in models] == [ChatOpenAI, AzureChatOpenAI]
+        assert found.label == "OpenAI gpt-5-mini, else Azure OpenAI deployment advisor"
+
+    async def test_one_that_is_not_known_is_refused_by_its_setting(self) -> None:
+        message = await refusal(choice="scripted", fallback="embeded")
+        assert message.startswith("GATEHOUSE_FALLBACK_MODEL=embeded ")
+
+    async def test_models_of_openais_kind_share_one_pool_that_is_closed_in_the_end(self) -> None:
+        settings = ModelSettings(
+            choice="openai", openai_api_key=KEY, fallback="azure", **AZURE, connections=7
+        )
+        async with open_chat_model(settings) as found:
+            first, second = (candidate.source.model for candidate in found.model.candidates)
+            assert isinstance(first, ChatOpenAI)
+            assert isinstance(second, AzureChatOpenAI)
+            pool = first.http_async_client
+            assert pool is second.http_async_client
+            assert not pool.is_closed
+            assert not pool.follow_redirects
+            assert first.max_retries == second.max_retries == 0
+        assert pool.is_closed
+
+    async def test_a_model_in_this_process_may_take_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        @asynccontextmanager
+        async def open_scripted() -> Any:
+            yield ScriptedChatModel()
+
+        monkeypatch.setattr("chains.embedded.opening.open_embedded_chat", open_scripted)
+        found = await opened(choice="scripted", fallback="embedded", silence=5)
+        assert [candidate.patience.silence for candidate in found.model.candidates] == [5, None]
+
+
 class TestOtherProviders:
     async def test_any_that_langchain_knows(self, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[tuple[str, str]] = []
@@ -167,6 +203,15 @@ class TestOtherProviders:
         found = await opened(choice="somebody:their/model:7b")
         assert asked == [("their/model:7b", "somebody")]
         assert found.label == "somebody their/model:7b"
+
+    async def test_their_own_repetitions_do_not_multiply_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Repeating(ScriptedChatModel):
+            max_retries: int = 6
+
+        monkeypatch.setattr("langchain.chat_models.init_chat_model", lambda _, model_provider: Repeating())
+        first = (await opened(choice="somebody:model")).model.first
+        assert isinstance(first, Repeating)
+        assert first.max_retries == 0
 
     @pytest.mark.parametrize("choice", ["gpt-4", "embeded", "anthropic", "anthropic:"])
     async def test_a_word_alone_is_not_known(self, choice: str) -> None:

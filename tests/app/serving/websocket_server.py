@@ -235,6 +235,7 @@ async def serving(
             runs=runs,
             threads=threads,
             authenticator=SimpleNamespace(standing=SimpleNamespace(holds=holds)),
+            model=SimpleNamespace(model=SimpleNamespace(seconds_to_wait=lambda: 0.0)),
             limits=limits_of(store, runs.conductor.holds, given.plans, "refuse", 10),
         )
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})

@@ -1,0 +1,77 @@
+"""What callers are told when the chat model fails."""
+
+from collections.abc import Mapping
+from math import ceil
+
+from app.errors import ApiError, RunFailed
+from chains import model_errors
+from chains.model_errors import ModelFailed
+
+SOON = 5.0  # seconds, where the provider does not say when to ask again
+
+
+class ModelUnavailable(ApiError):
+    """The provider is down, or its circuit open."""
+
+    status = 503
+    kind = "model-unavailable"
+    default_detail = "The model does not answer at the moment. Try again later."
+
+    def __init__(self, seconds: float | None = None) -> None:
+        wait = max(1, ceil(SOON if seconds is None else seconds))
+        super().__init__(headers={"retry-after": str(wait)}, retry_after=wait)
+
+
+class ModelRateLimited(ModelUnavailable):
+    """The provider lets this server ask no more for now: it is not the caller's own limit."""
+
+    kind = "model-rate-limited"
+    default_detail = "The model is asked more than it answers at the moment. Try again later."
+
+
+class ModelMisconfigured(ApiError):
+    """The provider does not take the server's key, address, deployment or API version."""
+
+    status = 502
+    kind = "model-misconfigured"
+    default_detail = "The model is not set up correctly. The server's log says what its provider refused."
+
+
+class ModelTimeout(ApiError):
+    status = 504
+    kind = "model-timeout"
+    default_detail = "The model took too long to answer. Try again, or ask for less."
+
+
+class InputTooLong(ApiError):
+    status = 422
+    kind = "input-too-long"
+    default_detail = "The conversation is longer than the model takes. Shorten it, or begin a new thread."
+
+
+class ContentFiltered(ApiError):
+    status = 422
+    kind = "content-filtered"
+    default_detail = "The model's content filter stopped this. Put it in other words."
+
+
+PROBLEMS: Mapping[type[ModelFailed], type[ApiError]] = {
+    model_errors.ModelMisconfigured: ModelMisconfigured,
+    model_errors.ModelTimedOut: ModelTimeout,
+    model_errors.InputTooLong: InputTooLong,
+    model_errors.ContentFiltered: ContentFiltered,
+}
+WAITING: Mapping[type[ModelFailed], type[ModelUnavailable]] = {
+    model_errors.ModelUnreachable: ModelUnavailable,
+    model_errors.ModelServerFailed: ModelUnavailable,
+    model_errors.ModelCircuitOpen: ModelUnavailable,
+    model_errors.ModelBusy: ModelRateLimited,
+    model_errors.ModelQuotaUsedUp: ModelRateLimited,
+}
+
+
+def problem_of(failure: ModelFailed) -> ApiError:
+    """Return what the caller is told of the failure; RunFailed when it is not the caller's concern."""
+    if waiting := WAITING.get(type(failure)):
+        return waiting(failure.retry_after)
+    return PROBLEMS.get(type(failure), RunFailed)()

@@ -1,0 +1,212 @@
+"""The chat model that chains and agents are handed: patient with its provider, up to a point."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Self, cast
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.tools import BaseTool
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+
+from chains.guarded_runnable import GuardedRunnable
+from chains.model_calls import Candidate, ModelWatch, Unwatched
+from chains.model_errors import ContentFiltered
+from chains.model_streams import answered, answered_in_thread, streamed, streamed_in_thread
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A provider's model, and what is bound to each call of it, in that provider's own words."""
+
+    model: BaseChatModel
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+class GuardedChatModel(BaseChatModel):
+    """Asks the first of its candidates that answers, as `chains.model_calls` says.
+
+    It stands where `BaseChatModel` calls a provider, below callbacks and tracing: so tokens pass it at the
+    cost of one generator, and what is built from it, `bind_tools` and all, is what would be built from the
+    provider's model. Raises the failures of `chains.model_errors`.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    candidates: tuple[Candidate[Bound], ...] = Field(repr=False, exclude=True)
+    watch: SkipValidation[ModelWatch] = Field(default_factory=Unwatched, repr=False, exclude=True)
+
+    @classmethod
+    def of(cls, candidates: Sequence[Candidate[BaseChatModel]], watch: ModelWatch | None = None) -> Self:
+        """Return the model that asks these, in this order."""
+        first = candidates[0].source
+        return cls(
+            candidates=tuple(one.asking(Bound(one.source)) for one in candidates),
+            watch=watch or Unwatched(),
+            disable_streaming=first.disable_streaming,
+            output_version=first.output_version,
+            profile=first.profile,
+        )
+
+    @property
+    def first(self) -> BaseChatModel:
+        """The model that is asked first."""
+        return self.candidates[0].source.model
+
+    def seconds_to_wait(self) -> float:
+        """Return the seconds in which no candidate may be asked; 0.0 when one may be."""
+        return min(candidate.circuit.seconds_to_wait() for candidate in self.candidates)
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return the model with these tools, told to each candidate in its own way."""
+
+        def told(candidate: Candidate[Bound]) -> Candidate[Bound]:
+            bound = candidate.source
+            binding = bound.model.bind_tools(tools, tool_choice=tool_choice, **kwargs)
+            if not isinstance(binding, RunnableBinding):
+                raise TypeError(f"{candidate.name}: bind_tools returned {type(binding).__name__}")
+            return candidate.asking(Bound(bound.model, {**bound.kwargs, **binding.kwargs}))
+
+        return self.model_copy(update={"candidates": tuple(map(told, self.candidates))})
+
+    def with_structured_output(
+        self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
+        """Return what answers with data of `schema`, got from each candidate in its own way."""
+        options: dict[str, Any] = {"include_raw": include_raw, **kwargs}
+        structured = [
+            one.asking(one.source.model.with_structured_output(schema, **options)) for one in self.candidates
+        ]
+        return GuardedRunnable(structured, self.watch)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        async def ask(bound: Bound) -> ChatResult:
+            call = bound.model._agenerate
+            return checked(await call(messages, stop, run_manager, **{**bound.kwargs, **kwargs}))
+
+        return await answered(self._calls(ask), self.watch)
+
+    def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        def ask(bound: Bound) -> AsyncGenerator[ChatGenerationChunk]:
+            options = {**bound.kwargs, **kwargs}
+            if not bound.model._should_stream(async_api=True, **{**options, "stream": True}):
+                return in_one_piece(bound.model, messages, stop, options)
+            stream = bound.model._astream(messages, stop, run_manager, **options)
+            return cast("AsyncGenerator[ChatGenerationChunk]", stream)
+
+        return streamed(self._calls(ask), self.watch, says_something)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        def ask(bound: Bound) -> ChatResult:
+            call = bound.model._generate
+            return checked(call(messages, stop, run_manager, **{**bound.kwargs, **kwargs}))
+
+        calls: list[Candidate[Callable[[], ChatResult]]] = self._calls(ask)
+        return answered_in_thread(calls, self.watch)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        def ask(bound: Bound) -> Iterator[ChatGenerationChunk]:
+            options = {**bound.kwargs, **kwargs}
+            if not bound.model._should_stream(async_api=False, **{**options, "stream": True}):
+                return map(as_chunk, [bound.model._generate(messages, stop, run_manager, **options)])
+            return bound.model._stream(messages, stop, run_manager, **options)
+
+        return streamed_in_thread(self._calls(ask), self.watch, says_something)
+
+    def _calls(self, ask: Callable[[Bound], Any]) -> list[Candidate[Any]]:
+        return [one.asking(partial(ask, one.source)) for one in self.candidates]
+
+    # what traces say of the model is what they would say of the first candidate
+
+    @property
+    def _llm_type(self) -> str:
+        return self.first._llm_type
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return dict(self.first._identifying_params)
+
+    def _get_invocation_params(self, stop: list[str] | None = None, **kwargs: Any) -> dict[str, Any]:
+        return self.first._get_invocation_params(stop, **{**self.candidates[0].source.kwargs, **kwargs})
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        return self.first._get_ls_params(stop, **kwargs)
+
+
+def says_something(chunk: ChatGenerationChunk) -> bool:
+    """Tell whether the chunk is part of an answer. Raises ContentFiltered if it says that the rest is not."""
+    message = chunk.message
+    if metadata := chunk.generation_info or message.response_metadata:
+        refuse_filtered(metadata)
+    if message.content or message.additional_kwargs:
+        return True
+    return isinstance(message, AIMessageChunk) and bool(message.tool_call_chunks or message.usage_metadata)
+
+
+def checked(result: ChatResult) -> ChatResult:
+    """Return the result. Raises ContentFiltered when a part of it was withheld."""
+    for generation in result.generations:
+        refuse_filtered(generation.generation_info or generation.message.response_metadata)
+    return result
+
+
+def refuse_filtered(metadata: dict[str, Any]) -> None:
+    if metadata.get("finish_reason") == "content_filter":
+        raise ContentFiltered("the content filter stopped the answer")
+
+
+async def in_one_piece(
+    model: BaseChatModel, messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]
+) -> AsyncGenerator[ChatGenerationChunk]:
+    """Yield the answer of a model that does not stream."""
+    yield as_chunk(await model._agenerate(messages, stop, **options))
+
+
+def as_chunk(result: ChatResult) -> ChatGenerationChunk:
+    """Return a whole answer as the only chunk of a stream."""
+    generation = result.generations[0]
+    message = cast("AIMessage", generation.message)
+    chunk = AIMessageChunk(
+        content=message.content,
+        additional_kwargs=message.additional_kwargs,
+        response_metadata=message.response_metadata,
+        usage_metadata=message.usage_metadata,
+        tool_calls=message.tool_calls,
+        id=message.id,
+    )
+    return ChatGenerationChunk(message=chunk, generation_info=generation.generation_info)

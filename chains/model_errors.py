@@ -1,0 +1,86 @@
+"""Why a call of a chat model failed: one family, whatever the provider. Imports nothing that takes time."""
+
+from typing import ClassVar, Literal
+
+Cause = Literal[
+    "timeout", "connection", "rate_limit", "server", "auth", "bad_request", "content_filter", "other"
+]  # fmt: skip
+
+
+class ModelFailed(Exception):
+    """A call of the model failed; the text names no key, prompt or address. Base of the family.
+
+    `transient` says that the same call may succeed when it is made again, `outage` that the provider seems to
+    be down. `retry_after` is in seconds: when it may be tried again, if that is known.
+    """
+
+    cause: ClassVar[Cause] = "other"
+    transient: ClassVar[bool] = False
+    outage: ClassVar[bool] = False
+    elsewhere: ClassVar[bool] = True  # whether another model may be asked the same
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class ModelTimedOut(ModelFailed):
+    """It said nothing for too long, or did not end in time."""
+
+    cause = "timeout"
+    outage = True
+
+
+class ModelUnreachable(ModelFailed):
+    """No connection, or one that broke."""
+
+    cause = "connection"
+    transient = outage = True
+
+
+class ModelServerFailed(ModelFailed):
+    """The provider answered with an error of its own."""
+
+    cause = "server"
+    transient = outage = True
+
+
+class ModelBusy(ModelFailed):
+    """The provider's rate limit is reached."""
+
+    cause = "rate_limit"
+    transient = True
+
+
+class ModelQuotaUsedUp(ModelBusy):
+    """The provider's account has nothing left: asking again soon is of no use."""
+
+    transient = False
+
+
+class ModelCircuitOpen(ModelFailed):
+    """The model failed too often: it is not asked for a while."""
+
+
+class ModelMisconfigured(ModelFailed):
+    """The key, the address, the deployment or the API version is wrong."""
+
+    cause = "auth"
+
+
+class ModelRefused(ModelFailed):
+    """The provider does not take the request as it is."""
+
+    cause = "bad_request"
+    elsewhere = False
+
+
+class InputTooLong(ModelRefused):
+    """The input, with its history, has more tokens than the model takes."""
+
+
+class ContentFiltered(ModelFailed):
+    """The provider's content filter stopped the input or the answer."""
+
+    cause = "content_filter"
+    elsewhere = False

@@ -1,0 +1,167 @@
+"""Which failure a provider's exception stands for.
+
+Providers' packages are not imported for it: LangChain's `ModelError` family is asked first, then the status
+and the error code that HTTP clients of providers put into their exceptions, then the names of their classes.
+"""
+
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+
+from langchain_core import exceptions as langchain
+
+from chains.model_errors import (
+    ContentFiltered,
+    InputTooLong,
+    ModelBusy,
+    ModelFailed,
+    ModelMisconfigured,
+    ModelQuotaUsedUp,
+    ModelRefused,
+    ModelServerFailed,
+    ModelTimedOut,
+    ModelUnreachable,
+)
+
+MOST_SECONDS = 3600.0  # that a provider may ask us to wait
+DEPTH = 5  # of causes and bodies that are looked into
+FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+CODES: Mapping[str, type[ModelFailed]] = {
+    "context_length_exceeded": InputTooLong,
+    "insufficient_quota": ModelQuotaUsedUp,
+    "rate_limit_exceeded": ModelBusy,
+    "429": ModelBusy,
+}
+TIMEOUTS = frozenset({"TimeoutException", "APITimeoutError", "TimeoutError"})
+CONNECTIONS = frozenset({"TransportError", "APIConnectionError", "ConnectionError", "ClientConnectionError"})
+STATUSES: Mapping[int, type[ModelFailed]] = {
+    401: ModelMisconfigured,
+    403: ModelMisconfigured,
+    404: ModelMisconfigured,
+    408: ModelServerFailed,  # it gave up waiting for us: worth another try, unlike our own waiting
+    409: ModelServerFailed,
+    429: ModelBusy,
+}
+LANGCHAIN: Mapping[type[Exception], type[ModelFailed]] = {
+    langchain.ContextOverflowError: InputTooLong,
+    langchain.ModelAuthenticationError: ModelMisconfigured,
+    langchain.ModelPermissionDeniedError: ModelMisconfigured,
+    langchain.ModelNotFoundError: ModelMisconfigured,
+    langchain.ModelRateLimitError: ModelBusy,
+    langchain.ModelTimeoutError: ModelTimedOut,
+    langchain.ModelConnectionError: ModelUnreachable,
+    langchain.ModelAPIError: ModelServerFailed,
+}
+SAID: Mapping[type[ModelFailed], str] = {
+    ContentFiltered: "the content filter stopped it",
+    InputTooLong: "the input is too long",
+    ModelBusy: "the rate limit is reached",
+    ModelQuotaUsedUp: "the quota is used up",
+    ModelMisconfigured: "the key, address or deployment is not accepted",
+    ModelRefused: "the request is not accepted",
+    ModelServerFailed: "the provider failed",
+    ModelTimedOut: "it took too long",
+    ModelUnreachable: "it cannot be reached",
+}
+
+
+def failure_of(error: Exception) -> ModelFailed | None:
+    """Return what the exception says about the model; None if it says nothing, as one of our own does."""
+    if isinstance(error, ModelFailed):
+        return error
+    kind = _kind(error)
+    return kind(SAID[kind], retry_after_of(error)) if kind else None
+
+
+def status_of(error: Exception) -> int | None:
+    """Return the HTTP status that a provider answered with, if the exception knows it."""
+    for holder in (error, getattr(error, "response", None)):
+        status = getattr(holder, "status_code", None)
+        if isinstance(status, int):
+            return status
+    return None
+
+
+def retry_after_of(error: Exception) -> float | None:
+    """Return the seconds after which the provider wants to be asked again (RFC 9110 section 10.2.3)."""
+    headers: Mapping[str, str] = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        if milliseconds := headers.get("retry-after-ms"):
+            return _bounded(float(milliseconds) / 1000)
+        value = headers.get("retry-after", "")
+        return _bounded(float(value) if value[:1].isdigit() else _seconds_until(value))
+    except (TypeError, ValueError):  # neither a number nor a date
+        return None
+
+
+def _kind(error: Exception) -> type[ModelFailed] | None:
+    codes, names = _codes(error), _names(error)
+    if codes & FILTERED or "ContentFilterFinishReasonError" in names or _filtered_in_words(error):
+        return ContentFiltered
+    told = next((kind for code, kind in CODES.items() if code in codes), None)
+    if told or "ConnectTimeout" in names:
+        return told or ModelUnreachable
+    known = next((ours for theirs, ours in LANGCHAIN.items() if isinstance(error, theirs)), None)
+    status = status_of(error)
+    if known or status is None:
+        return known or _kind_without_response(error, names)
+    return _kind_of_status(status, error)
+
+
+def _kind_of_status(status: int, error: Exception) -> type[ModelFailed]:
+    if kind := STATUSES.get(status):
+        return kind
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ModelServerFailed
+    # a redirect is an address that is not the API's; and Azure has 400 for a version that there is not
+    wrong_address = status < HTTPStatus.BAD_REQUEST or "api version" in str(error).lower().replace("-", " ")
+    return ModelMisconfigured if wrong_address else ModelRefused
+
+
+def _kind_without_response(error: Exception, names: set[str]) -> type[ModelFailed] | None:
+    """Return the kind of an error that came without a status: on the way, or in the middle of a stream."""
+    if isinstance(error, langchain.ModelInvalidRequestError):
+        return ModelRefused
+    if names & TIMEOUTS:
+        return ModelTimedOut
+    if names & CONNECTIONS:
+        return ModelUnreachable
+    return ModelServerFailed if "APIError" in names else None
+
+
+def _names(error: Exception) -> set[str]:
+    """Return the names of the exception's classes and, of HTTP clients' own below it, of their cause."""
+    names: set[str] = set()
+    link: BaseException | None = error
+    for _ in range(DEPTH):
+        names |= {kind.__name__ for kind in type(link).__mro__}
+        link = link.__cause__ if link else None
+    return names
+
+
+def _codes(error: Exception) -> set[str]:
+    """Return the codes of an error body, as OpenAI and Azure nest them."""
+    body: Any = getattr(error, "body", None)
+    codes = {str(getattr(error, "code", None))}
+    for _ in range(DEPTH):
+        if isinstance(body, Mapping):
+            codes |= {str(body.get("code")), str(body.get("type"))}
+            body = body.get("error") or body.get("innererror")
+    return codes
+
+
+def _filtered_in_words(error: Exception) -> bool:
+    """Tell LangChain's own exception for an Azure answer that was withheld: a bare ValueError."""
+    return type(error) is ValueError and "content filter being triggered" in str(error)
+
+
+def _seconds_until(date: str) -> float:
+    return parsedate_to_datetime(date).timestamp() - time.time()
+
+
+def _bounded(seconds: float) -> float:
+    if not seconds < float("inf"):  # infinite, or not a number
+        raise ValueError
+    return min(max(0.0, seconds), MOST_SECONDS)

@@ -1,0 +1,171 @@
+"""The chat models that can be chosen. What one provider needs is imported when it is chosen."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import SecretStr, ValidationError
+
+from chains.model_calls import Patience
+from chains.model_settings import ModelSettings
+
+if TYPE_CHECKING:
+    from chains.model_http import ModelHttp
+
+NO_KEY = SecretStr("not-needed")  # the client insists on a key, a server of one's own may not
+
+
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """A model, what to call it before people, and how long it may take."""
+
+    model: BaseChatModel
+    label: str
+    patience: Patience
+
+
+class ModelUnavailable(Exception):
+    """The chat model cannot be opened; the message says which setting or command mends it."""
+
+
+class Providers:
+    """Opens models by their settings; what they use is closed with `stack`."""
+
+    def __init__(self, settings: ModelSettings, stack: AsyncExitStack) -> None:
+        self.settings = settings
+        self.patience = Patience(settings.silence, settings.call_seconds, settings.retries)
+        self._stack = stack
+        self._http: ModelHttp | None = None
+
+    async def first(self) -> Provided:
+        """Return the model that is chosen, or that the keys allow. Raises ModelUnavailable."""
+        choice = self.settings.choice or default_choice(self.settings)
+        return await self._open("GATEHOUSE_MODEL", choice)
+
+    async def fallback(self) -> Provided:
+        """Return the model for when the first one fails. Raises ModelUnavailable."""
+        return await self._open("GATEHOUSE_FALLBACK_MODEL", self.settings.fallback)
+
+    async def _open(self, setting: str, choice: str) -> Provided:
+        kind, _, name = choice.partition(":")
+        match kind, name:
+            case "embedded", "":
+                return await self._embedded()
+            case "scripted", "":
+                return self._scripted()
+            case (("azure" | "azure_openai"), _):
+                return await self._azure(name or self.settings.azure_deployment)
+            case "openai", _:
+                return await self._openai(name or self.settings.openai_model)
+            case _, "":
+                raise ModelUnavailable(
+                    f"{setting}={choice} is not known. Use embedded, scripted, azure, openai, "
+                    "or provider:name such as anthropic:claude-sonnet-4-5."
+                )
+            case _:
+                return self._of_provider(f"{setting}={choice}", kind, name)
+
+    async def _embedded(self) -> Provided:
+        from chains.embedded.opening import open_embedded_chat
+        from chains.embedded.server import CannotStart
+
+        try:
+            model = await self._stack.enter_async_context(open_embedded_chat())
+        except CannotStart as error:
+            raise ModelUnavailable(str(error)) from error
+        label = "SmolLM2-135M (embedded, in this process; a very small model)"
+        # its calls take turns on this machine's cores: who waits is not waiting for somebody who is down
+        return Provided(model, label, Patience(silence=None, call=None, retries=0))
+
+    def _scripted(self) -> Provided:
+        from chains.scripted import ScriptedChatModel
+
+        label = "scripted (for tests: it does what the message tells it to)"
+        return Provided(ScriptedChatModel(), label, self.patience)
+
+    async def _azure(self, deployment: str | None) -> Provided:
+        from langchain_openai import AzureChatOpenAI
+
+        settings = self.settings
+        needed = {
+            "AZURE_OPENAI_API_KEY": settings.azure_api_key,
+            "AZURE_OPENAI_ENDPOINT": settings.azure_endpoint,
+            "AZURE_OPENAI_DEPLOYMENT_NAME": deployment,
+            "AZURE_OPENAI_API_VERSION": settings.azure_api_version,
+        }
+        if missing := [name for name, value in needed.items() if not value]:
+            raise ModelUnavailable(f"Azure OpenAI is chosen, but {', '.join(missing)} is not set.")
+        model = AzureChatOpenAI(
+            azure_deployment=deployment,
+            azure_endpoint=settings.azure_endpoint,
+            api_key=settings.azure_api_key,
+            api_version=settings.azure_api_version,
+            **await self._calling(),
+        )
+        return Provided(model, f"Azure OpenAI deployment {deployment}", self.patience)
+
+    async def _openai(self, name: str) -> Provided:
+        from langchain_openai import ChatOpenAI
+
+        settings = self.settings
+        if not (settings.openai_api_key or settings.openai_base_url):
+            raise ModelUnavailable(
+                "OpenAI needs OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own."
+            )
+        model = ChatOpenAI(
+            model=name,
+            api_key=settings.openai_api_key or NO_KEY,
+            base_url=settings.openai_base_url,
+            **await self._calling(),
+        )
+        host = urlsplit(settings.openai_base_url or "").netloc.rpartition("@")[2]  # never the password
+        return Provided(model, f"{name} at {host}" if host else f"OpenAI {name}", self.patience)
+
+    async def _calling(self) -> dict[str, Any]:
+        """Return how models of OpenAI's kind are called: over the process's pool, repeated by us alone."""
+        from chains.model_http import open_model_http
+
+        if self._http is None:
+            pool = open_model_http(self.settings.connections, self.settings.call_seconds)
+            self._http = await self._stack.enter_async_context(pool)
+        return {
+            "stream_usage": True,
+            "max_retries": 0,
+            "stream_chunk_timeout": 0,  # chains.silence watches, without a task for every token
+            "timeout": self._http.timeout,
+            "http_async_client": self._http.asynchronous,
+            "http_client": self._http.synchronous,
+        }
+
+    def _of_provider(self, choice: str, provider: str, name: str) -> Provided:
+        """Return a model of any provider that LangChain knows; its package reads its key itself."""
+        from langchain.chat_models import init_chat_model
+
+        try:
+            model = init_chat_model(name, model_provider=provider)
+        except (ImportError, ValueError) as error:
+            if isinstance(error, ValidationError):  # a ValueError too, but one that quotes what it was given
+                raise not_configured(choice, provider, error) from error
+            raise ModelUnavailable(f"{choice}: {error}") from error  # names the package or the providers
+        except Exception as error:  # each provider's package has its own for a missing key
+            raise not_configured(choice, provider, error) from error
+        if "max_retries" in type(model).model_fields:
+            model.max_retries = 0  # type: ignore[attr-defined]  # else its repetitions would multiply ours
+        return Provided(model, f"{provider} {name}", self.patience)
+
+
+def default_choice(settings: ModelSettings) -> str:
+    """Return the choice that the keys allow, when none is made."""
+    if settings.azure_api_key and settings.azure_endpoint:
+        return "azure"
+    return "openai" if settings.openai_api_key or settings.openai_base_url else "embedded"
+
+
+def not_configured(choice: str, provider: str, error: Exception) -> ModelUnavailable:
+    """Return what to raise for a provider whose package lacks something; its own error may quote a key."""
+    return ModelUnavailable(
+        f"{choice} cannot be opened ({type(error).__name__}). Its package reads its settings from the "
+        f"environment, such as {provider.upper()}_API_KEY; .env is read for Gatehouse's own settings only."
+    )
