@@ -166,7 +166,15 @@ class TestContainer:
         secret = as_config_map(overlay.one("Secret"), stores)["data"]
         variables = {**secret, "PORT": str(port), "GATEHOUSE_MODEL": "scripted"}
         tools.run(
-            *("podman", "run", "--detach", "--name=server", "--network=host", "--read-only", "--cap-drop=ALL"),
+            *(
+                "podman",
+                "run",
+                "--detach",
+                "--name=server",
+                "--network=host",
+                "--read-only",
+                "--cap-drop=ALL",
+            ),
             *(f"--env={name}={value}" for name, value in variables.items()),
             IMAGE,
         )

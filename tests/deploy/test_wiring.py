@@ -95,7 +95,9 @@ def test_probes_and_services_name_ports_of_their_pods(overlay: Rendered) -> None
             if selects({"matchLabels": service["spec"]["selector"]}, labels_of(each))
         ]
         offered = {
-            port["name"] for box in workload["spec"]["template"]["spec"]["containers"] for port in box["ports"]
+            port["name"]
+            for box in workload["spec"]["template"]["spec"]["containers"]
+            for port in box["ports"]
         }
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= offered
 
