@@ -109,24 +109,22 @@ def container_tools() -> Iterator[Containers]:
 
 def make_base_images(tools: Containers, runtime: str, build: str) -> None:
     """Import stand-ins for the base images: Debian with its own Python, and the same with this Node and strip."""
-    root, extra = tools.folder / "debian", tools.folder / "node"
+    root = tools.folder / "debian"
     tools.run(
         "debootstrap", "--variant=minbase", f"--include={PACKAGES}", DEBIAN, str(root), seconds=BUILD_SECONDS
     )
-    import_folders(tools, runtime, [root], NOT_IN_IMAGES + BINUTILS)
-    copy_node(extra / "usr" / "local")
-    import_folders(tools, build, [root, extra], NOT_IN_IMAGES)
+    import_root(tools, runtime, root, NOT_IN_IMAGES + BINUTILS)
+    copy_node(root / "usr" / "local")
+    import_root(tools, build, root, NOT_IN_IMAGES)
     shutil.rmtree(root)
-    shutil.rmtree(extra)
 
 
-def import_folders(tools: Containers, image: str, folders: list[Path], left_out: list[str]) -> None:
+def import_root(tools: Containers, image: str, root: Path, left_out: list[str]) -> None:
     archive = tools.folder / "root.tar"
-    contents = [part for folder in folders for part in ("-C", str(folder), ".")]
     tools.run(
-        *("tar", "--create", "--numeric-owner", f"--file={archive}"),
+        *("tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}"),
         *(f"--exclude=./{pattern}" for pattern in left_out),
-        *contents,
+        ".",
     )
     tools.run("podman", "import", str(archive), image)
     archive.unlink()
@@ -135,7 +133,6 @@ def import_folders(tools: Containers, image: str, folders: list[Path], left_out:
 def copy_node(target: Path) -> None:
     """Copy this machine's Node and npm to where Docker's image has them."""
     node, npm = (Path(str(shutil.which(tool))).resolve() for tool in ("node", "npm"))
-    (target / "bin").mkdir(parents=True)
     shutil.copy2(node, target / "bin" / "node")
     package = next(folder for folder in npm.parents if (folder / "package.json").exists())
     shutil.copytree(package, target / "lib" / "node_modules" / "npm", symlinks=True)
