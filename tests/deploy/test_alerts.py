@@ -37,6 +37,7 @@ METRICS = {
     "gatehouse_model_errors_total": {"model", "cause"},
     "gatehouse_model_circuit_open": {"model"},
     "gatehouse_event_loop_lag_seconds_bucket": {"le"},
+    "gatehouse_audit_rows_lost_total": set(),
     "gatehouse_http_requests_total": {"method", "route", "status"},
     "gatehouse_http_request_seconds_bucket": {"route", "le"},
     # of every Python process with prometheus_client, and of Prometheus itself
@@ -78,6 +79,19 @@ def selectors(node: Any) -> Iterator[promql_parser.VectorSelector]:
 
 def parsed(expression: str) -> Any:
     return promql_parser.parse(expression.replace("$__rate_interval", "1m"))
+
+
+def test_the_list_is_what_the_server_measures() -> None:
+    telemetry = pytest.importorskip("app.telemetry.metrics")
+    measured = {}
+    for metric in vars(telemetry.Metrics()).values():
+        if kind := getattr(metric, "_type", None):
+            ending = {"counter": "_total", "histogram": "_bucket"}.get(kind, "")
+            measured[metric._name + ending] = set(metric._labelnames) | (
+                {"le"} if kind == "histogram" else set()
+            )
+    ours = {name: labels for name, labels in METRICS.items() if name.startswith("gatehouse_")}
+    assert ours == measured
 
 
 def test_expressions_ask_for_metrics_and_labels_that_there_are() -> None:
