@@ -51,6 +51,31 @@ def keys(tools: Containers, stores: dict[str, str]) -> dict[str, str]:
     return {line.split()[0]: line.split()[-1] for line in seeded.splitlines() if ": gh_" in line}
 
 
+@pytest.fixture(scope="module")
+def url(tools: Containers, stores: dict[str, str], keys: dict[str, str]) -> str:
+    """A container, as `podman run --read-only --cap-drop ALL` starts it."""
+    port = free_port()
+    overlay = rendered("dev")
+    secret = as_config_map(overlay.one("Secret"), stores)["data"]
+    variables = {**secret, "PORT": str(port), "GATEHOUSE_MODEL": "scripted"}
+    tools.run(
+        *(
+            "podman",
+            "run",
+            "--detach",
+            "--name=server",
+            "--network=host",
+            "--read-only",
+            "--cap-drop=ALL",
+        ),
+        *(f"--env={name}={value}" for name, value in variables.items()),
+        IMAGE,
+    )
+    url = f"http://127.0.0.1:{port}"
+    wait_for(lambda: ready(url), f"{url}/readyz")
+    return url
+
+
 class Pod:
     """A workload of the dev overlay as one pod on this machine's network, with our stores and free ports."""
 
@@ -119,11 +144,11 @@ def ready(url: str) -> bool:
 
 
 def answered(url: str, key: str) -> str:
-    """Sign in with a key, and return the answer to a question."""
-    with httpx.Client(base_url=url, timeout=30) as client:
-        client.post("/auth/session", headers={"x-api-key": key}, json={}).raise_for_status()
+    """Sign in with a key as a browser does, and return the answer to a question."""
+    with httpx.Client(base_url=url, timeout=30, headers={"origin": url}) as client:
+        client.post("/auth/session", json={"credential": key}).raise_for_status()
         assert client.get("/api/me").raise_for_status().json()["user_id"] == "alice"
-        asked = client.post("/api/chat", headers={"x-api-key": key}, json={"query": "What is a bond?"})
+        asked = client.post("/api/chat", json={"query": "What is a bond?"})
         return str(asked.raise_for_status().json()["response"])
 
 
@@ -157,30 +182,7 @@ class TestImage:
 
 
 class TestContainer:
-    """As `podman run --read-only --cap-drop ALL`, with a database and a Redis beside it."""
-
-    @pytest.fixture(scope="class")
-    def url(self, tools: Containers, stores: dict[str, str], keys: dict[str, str]) -> str:
-        port = free_port()
-        overlay = rendered("dev")
-        secret = as_config_map(overlay.one("Secret"), stores)["data"]
-        variables = {**secret, "PORT": str(port), "GATEHOUSE_MODEL": "scripted"}
-        tools.run(
-            *(
-                "podman",
-                "run",
-                "--detach",
-                "--name=server",
-                "--network=host",
-                "--read-only",
-                "--cap-drop=ALL",
-            ),
-            *(f"--env={name}={value}" for name, value in variables.items()),
-            IMAGE,
-        )
-        url = f"http://127.0.0.1:{port}"
-        wait_for(lambda: ready(url), f"{url}/readyz")
-        return url
+    """With a database and a Redis beside it."""
 
     def test_signs_in_and_answers(self, url: str, keys: dict[str, str]) -> None:
         assert answered(url, keys["alice"])
