@@ -3,10 +3,9 @@
 import kubernetes_validate
 import pytest
 from custom_resources import CUSTOM_RESOURCES
-from manifests import Rendered, name_of
+from manifests import ROOT, Rendered, name_of
 from pydantic import ValidationError
 
-# of Kubernetes, as docs/operations.md promises
 OLDEST, NEWEST = "1.31", "1.37"
 
 
@@ -16,6 +15,10 @@ def test_objects_fit_the_schemas_of_kubernetes(overlay: Rendered, version: str) 
     for found in checked:
         kubernetes_validate.validate(found, version, strict=True)
     assert len(checked) > 10
+
+
+def test_the_guide_promises_no_other_versions() -> None:
+    assert f"Kubernetes {OLDEST} to {NEWEST};" in (ROOT / "docs/operations.md").read_text()
 
 
 def test_a_field_that_there_is_not_is_found(overlay: Rendered) -> None:

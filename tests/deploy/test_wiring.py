@@ -84,6 +84,12 @@ def test_ports_are_those_of_the_settings_and_of_the_image(overlay: Rendered) -> 
     ]
 
 
+def test_the_image_is_labelled_with_this_version() -> None:
+    (labelled,) = re.findall(r"^ARG VERSION=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    (packaged,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert labelled == packaged
+
+
 def test_probes_and_services_name_ports_of_their_pods(overlay: Rendered) -> None:
     names = {port["name"] for port in overlay.server["ports"]}
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
