@@ -1,6 +1,8 @@
 """deploy/compose.yaml: valid, closed but for nginx, and in agreement with what it starts."""
 
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -91,6 +93,18 @@ def test_secrets_are_asked_for_and_are_in_the_example() -> None:
 def test_the_example_names_every_variable_and_no_other() -> None:
     used = {found[1] for found in VARIABLE.finditer(TEXT)}
     assert set(re.findall(r"^(?:# )?([A-Z_]+)=", EXAMPLE, re.MULTILINE)) == used
+
+
+def test_the_guides_loop_gives_each_secret_a_value_of_its_own(tmp_path: Path) -> None:
+    guide = (ROOT / "docs/operations.md").read_text()
+    (loop,) = re.findall(r"^(while IFS=.*?chmod 600 deploy/\.env)$", guide, re.MULTILINE | re.DOTALL)
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy/.env.example").write_text(EXAMPLE)
+    subprocess.run(["sh", "-ec", loop], cwd=tmp_path, check=True, timeout=30)
+    filled = re.findall(r"^\w+=(.*)$", (tmp_path / "deploy/.env").read_text(), re.MULTILINE)
+    assert len(set(filled)) == 6
+    assert all(re.fullmatch("[0-9a-f]{64}", value) for value in filled)
+    assert (tmp_path / "deploy/.env").stat().st_mode & 0o777 == 0o600
 
 
 def environment() -> dict[str, str]:
