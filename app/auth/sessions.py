@@ -5,11 +5,13 @@ import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from time import monotonic
 
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
 from app.auth.principal import CredentialKind, Principal
+from app.auth.recent import Recent
 from app.errors import InvalidCredential
 
 TOKEN_BYTES = 32
@@ -35,6 +37,8 @@ class OpenedSession:
 
 
 SESSION = TypeAdapter(Session)
+REMEMBERED_SECONDS = 3.0  # a session that was ended elsewhere still works here for so long
+REMEMBERED_SESSIONS = 10_000
 
 
 class Sessions:
@@ -44,6 +48,7 @@ class Sessions:
         """`lifetime` is in seconds; a session ends sooner when its credential does."""
         self._redis = redis
         self._lifetime = lifetime
+        self._recent: Recent[Session] = Recent(REMEMBERED_SECONDS, REMEMBERED_SESSIONS)
 
     async def open(self, signed_in: Principal) -> OpenedSession:
         """Begin a session for whom a credential names. Raises InvalidCredential when it is at its end."""
@@ -66,16 +71,27 @@ class Sessions:
         return OpenedSession(token, principal, lifetime)
 
     async def find(self, token: str) -> Session | None:
-        """Return the session that a cookie stands for, or None when there is none or it has ended."""
+        """Return the session that a cookie stands for, or None when there is none.
+
+        One that has ended in another process is found for 3 s more.
+        """
         if len(token) > MAX_TOKEN:
             return None
-        kept = await self._redis.get(_key(session_id(token)))
+        name = session_id(token)
+        session = self._recent.get(name) or await self._look_up(name)
+        return session if session and (session.principal.expires_at or 0) > time.time() else None
+
+    async def _look_up(self, name: str) -> Session | None:
+        asked = monotonic()
+        kept = await self._redis.get(_key(name))
         if kept is None:
             return None
         try:
-            return SESSION.validate_json(kept)
+            session = SESSION.validate_json(kept)
         except ValidationError:  # another release wrote it: its owner signs in once more
             return None
+        self._recent.put(name, session, asked)
+        return session
 
     async def goes_on(self, name: str) -> bool:
         """Tell whether the session with this id (`credential_id`) has not ended."""
@@ -87,8 +103,10 @@ class Sessions:
 
     async def end_all(self, session_ids: Iterable[str]) -> None:
         """End the sessions with these ids (`credential_id`), those that there still are."""
-        if keys := [_key(name) for name in session_ids]:
-            await self._redis.delete(*keys)
+        names = set(session_ids)
+        if names:
+            await self._redis.delete(*map(_key, names))
+            self._recent.forget(lambda session: session.principal.credential_id in names)
 
 
 def session_id(token: str) -> str:

@@ -103,3 +103,22 @@ class TestEnd:
         await sessions.end("unknown")
         assert await sessions.find(one.token) is None
         assert await sessions.find(other.token) is not None
+
+
+class TestMemory:
+    async def test_spares_redis_a_look_for_each_request(self, sessions: Sessions, redis: Redis) -> None:
+        opened = await sessions.open(ALICE)
+        first = await sessions.find(opened.token)
+        await redis.flushall()
+        assert await sessions.find(opened.token) == first
+
+    async def test_of_a_session_that_ended_elsewhere_fades(
+        self, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.auth.sessions.REMEMBERED_SECONDS", 0.2)
+        here, elsewhere = Sessions(redis, lifetime=3600), Sessions(redis, lifetime=3600)
+        opened = await here.open(ALICE)
+        assert await here.find(opened.token) is not None
+        await elsewhere.end(opened.token)
+        await asyncio.sleep(0.25)
+        assert await here.find(opened.token) is None
