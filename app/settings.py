@@ -187,7 +187,12 @@ class Settings(BaseSettings):
     send_timeout: float = Field(
         30, gt=0, description="seconds after which a reader that takes nothing is cut"
     )
-    drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after SIGTERM")
+    drain_delay: float = Field(
+        0,
+        ge=0,
+        description="seconds that all is served still after SIGTERM, while proxies notice /readyz",
+    )
+    drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after that")
 
     @field_validator("plans", mode="before")
     @classmethod

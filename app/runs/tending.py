@@ -50,7 +50,7 @@ async def open_runs(
     try:
         yield engine
     finally:
-        await engine.conductor.close()
+        await engine.hand_over()
         await ended(tasks)
 
 
