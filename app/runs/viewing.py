@@ -103,7 +103,7 @@ class Viewing:
             if records:
                 yield records
                 cursor = records[-1].cursor
-            elif cursor < feed.base or feed.closed or feed.ended:
+            elif cursor < feed.base or feed.closed or feed.ended or self.closed:
                 return
             else:
                 reraise_cancellation()
