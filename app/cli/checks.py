@@ -27,10 +27,10 @@ from app.cli.banner import url_of
 from app.cli.failure import Failed
 from app.cli.stores import open_database
 from app.database import NO_ROW_SECURITY, above_row_security
-from app.lifespan import CannotStart, open_redis
 from app.server import listen
 from app.settings import Settings
 from app.startup import StartFailed
+from app.stores import CannotStart, open_redis
 from app.telemetry.logs import redact
 from chains import registry
 from chains.models import ModelUnavailable, open_chat_model

@@ -101,6 +101,8 @@ class Tending:
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 log.warning("runs cannot be looked after", error=type(error).__name__)
+                # when Redis is back every lease has run out: their owners, who are well, are to come first
+                await asyncio.sleep(self.settings.lease)
             except Exception:  # other runs wait for the next sweep
                 log.exception("runs are not looked after")
 

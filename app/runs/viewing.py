@@ -9,6 +9,7 @@ import orjson
 from redis.asyncio import Redis
 
 from app.draining import Restarting
+from app.errors import NotFound
 from app.runs.conducting import Conductor
 from app.runs.events import BEGINNING, Cursor, Gap, Record, record
 from app.runs.feed import Feed
@@ -31,7 +32,8 @@ class Viewing:
         """Yield the run's records after the cursor, in lists of those that are ready, up to `end`.
 
         No record is left out: what the log no longer has is replaced by a `gap` that holds the text. Raises
-        Restarting when this process ends before the run: another one reads on after the last record.
+        Restarting when this process ends before the run: another one reads on after the last record; and
+        NotFound for a run that is gone.
         """
         cursor = after
         while True:
@@ -41,7 +43,7 @@ class Viewing:
             if execution is None or execution.feed.ended:  # then a cursor beyond the end finds nothing there
                 run = await load(self.redis, run_id)
                 if run is None:
-                    return
+                    raise NotFound("The run is not known any more: it expired or was deleted.")
                 if run.finished:
                     while records := await self._logged(run_id, cursor):
                         yield records

@@ -24,9 +24,11 @@ from app.errors import (
     PayloadTooLarge,
     RunFailed,
     Unauthenticated,
+    Unavailable,
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
+from app.problems import STORE_IS_AWAY
 from app.serving.bodies import normalised
 from app.serving.context import rebuild_config
 from app.serving.leaving import while_connected
@@ -150,6 +152,9 @@ async def ended_cleanly(frames: AsyncGenerator[dict[str, str], None]) -> AsyncIt
     except ApiError as error:
         log.info("stream ended with an error", kind=error.kind)
         yield error_frame(error)
+    except STORE_IS_AWAY as error:
+        log.warning("stream interrupted", error=type(error).__name__)
+        yield error_frame(Unavailable())
     except Exception:  # such as a chunk that cannot be serialised
         log.exception("stream failed")
         yield error_frame(RunFailed())

@@ -16,10 +16,11 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth.configuration import BadConfiguration
 from app.draining import Drain
-from app.lifespan import CannotStart, Services
+from app.lifespan import Services
 from app.server import OneWorker, listen, options
 from app.settings import Settings
 from app.startup import Contained, StartFailed, reason
+from app.stores import CannotStart
 from chains.models import ModelUnavailable
 from chains.registry import BadRegistry
 from tools.registry import BadTool

@@ -4,8 +4,8 @@ import traceback
 
 import pytest
 
-from app.lifespan import CannotStart, open_redis
 from app.settings import Settings
+from app.stores import CannotStart, open_redis
 
 PASSWORD = "hunter2secret"
 
