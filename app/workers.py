@@ -5,7 +5,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
@@ -36,9 +37,25 @@ def run_many(settings: Settings, workers: int, listener: socket.socket, announce
         os.environ["GATEHOUSE_START_LINK"] = settings.start_link.get_secret_value()
     config = uvicorn.Config("app.workers:worker", factory=True, workers=workers, **options(settings))
     supervisor = Workers(config, listener, announce)
-    supervisor.run()
+    with shared_model(settings):
+        supervisor.run()
     if supervisor.failed:
         raise StartFailed("a worker could not start, or was ended before its streams were: see above")
+
+
+@contextmanager
+def shared_model(settings: Settings) -> Iterator[None]:
+    """Run the embedded model once for all workers, where it is what answers. Raises StartFailed."""
+    if not settings.chat_model.embedded:
+        yield
+        return
+    from chains.embedded.shared import CannotStart, shared_llama_server  # noqa: PLC0415 - 20 MB of native code
+
+    try:
+        with shared_llama_server():
+            yield
+    except CannotStart as error:
+        raise StartFailed(f"chat model: {error}") from error
 
 
 def worker() -> ASGIApp:

@@ -16,3 +16,11 @@ class ModelSettings(BaseModel):
     azure_endpoint: str | None = None
     azure_deployment: str | None = None
     azure_api_version: str | None = None
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the model in the process answers."""
+        if self.choice:
+            return self.choice == "embedded"
+        azure = self.azure_api_key and self.azure_endpoint
+        return not (azure or self.openai_api_key or self.openai_base_url)

@@ -20,7 +20,7 @@ WIDTH = 110
 def main() -> int:
     """Run the experiment; return 1 when anything was not as promised."""
     parser = argparse.ArgumentParser(description="Rolls, kills and cuts off replicas behind nginx.")
-    parser.add_argument("--streams", type=int, default=Rolling.streams, help="at once")
+    parser.add_argument("--streams", type=int, default=Rolling().streams, help="at once")
     parser.add_argument("--write", action="store_true", help="write bench/results/rolling.md and .json")
     arguments = parser.parse_args()
     plan = Rolling(streams=arguments.streams)
