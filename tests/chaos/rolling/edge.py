@@ -47,14 +47,18 @@ class Edge:
             "\n".join(f"server 127.0.0.1:{one.port} max_fails=1 fail_timeout=1s;" for one in replicas),
         )
 
-    async def start(self, replicas: Sequence[Server]) -> None:
-        self.route(replicas)
+    async def start(self) -> None:
+        """Return when it answers for a replica."""
         self.server.start()
         await self.server.ready("/livez")
 
     async def reroute(self, replicas: Sequence[Server]) -> None:
         """Send new requests to these replicas from now on; the streams of the others go on."""
         self.route(replicas)
+        await self.reload()
+
+    async def reload(self) -> None:
+        """Return when what was written is in use."""
         self.server.send(signal.SIGHUP)
         await asyncio.sleep(RELOAD_SECONDS)
 

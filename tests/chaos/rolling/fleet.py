@@ -107,7 +107,8 @@ async def running_fleet(
         shared["DATABASE_URL"] = await create_database(postgres.url)
         await migrate(folder, shared)
         fleet.routed = list(await asyncio.gather(*(fleet.started() for _ in range(replicas))))
-        await edge.start(fleet.routed)
+        edge.route(fleet.routed)
+        await edge.start()
         yield fleet
     finally:
         for server in (*fleet.all, edge.server, redis):
