@@ -113,7 +113,9 @@ async def database(settings: Settings) -> str:
 
 async def redis(settings: Settings) -> str:
     try:
-        async with open_redis(settings.model_copy(update={"start_wait": 0})) as client:  # asked, not waited for
+        async with open_redis(
+            settings.model_copy(update={"start_wait": 0})
+        ) as client:  # asked, not waited for
             if settings.redis_url is None:
                 return "the in-process store (one worker only; GATEHOUSE_REDIS_URL names another)"
             version = str((await client.info("server"))["redis_version"])

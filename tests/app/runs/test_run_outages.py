@@ -5,14 +5,19 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from live_redis import redis_binary
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisGone
 from run_replicas import Conversations, RedisServer, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
+
+from app.errors import NotFound
+from app.runs.tending import Tending
 
 
 @pytest.fixture
@@ -138,3 +143,40 @@ class TestEnd:
 def lasting_url(redis: Redis) -> str:
     options = redis.connection_pool.connection_kwargs
     return f"redis://{options['host']}:{options['port']}"
+
+
+class TestRedisWithoutItsData:
+    async def test_is_told_to_the_viewers_of_the_runs_that_it_lost(
+        self, shaken: Replicas, told: Told
+    ) -> None:
+        here, there = await shaken.open(lease=1), await shaken.open(lease=1)
+        run = (await here.start("/told")).run
+        told.tell(run.id, "a")
+        viewers = [Viewer(replica.engine, run.id) for replica in (here, there)]
+        for viewer in viewers:
+            await viewer.tokens(1)
+        await here.redis.flushall()
+        for viewer in viewers:
+            with pytest.raises(NotFound):
+                await viewer.end()
+        await until(lambda: not here.engine.local)
+
+
+class TestAfterAnOutage:
+    async def test_owners_come_before_those_who_look_for_orphans(
+        self, shaken: Replicas, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = await shaken.open(lease=30)
+        looks: list[float] = []
+
+        async def redis_time() -> float:
+            looks.append(time.monotonic())
+            raise RedisGone("away")
+
+        tending = Tending(here.engine)
+        tending.settings = replace(tending.settings, lease=0.4)
+        monkeypatch.setattr(tending, "redis_time", redis_time)
+        sweeping = asyncio.create_task(tending.sweep())
+        await until(lambda: len(looks) == 3)
+        sweeping.cancel()
+        assert looks[1] - looks[0] >= 0.4 * 1.5
