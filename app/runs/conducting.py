@@ -20,10 +20,10 @@ from app.runs.control import Control
 from app.runs.events import Record, Restart, Status
 from app.runs.execution import Execution, Halted, Limits, Tap
 from app.runs.history import History
+from app.runs.keeping import keep_answer
 from app.runs.limits import EngineSettings
-from app.runs.log import RETRY_SECONDS, LogWriter, RunLog
+from app.runs.log import RETRY_SECONDS, LogWriter
 from app.runs.records import RunRecord, load, run_key
-from app.runs.steps import all_steps
 from chains.steps import Stepwise
 
 log = structlog.get_logger(__name__)
@@ -172,7 +172,7 @@ class Conductor:
             return False
         ended = execution.outcome(status, failure)
         if ended.thread_id is not None:
-            await self._keep(execution, ended)
+            await keep_answer(self.history, self.redis, execution, ended)
         closing = execution.closing(ended)
         finished = await self._end(execution, ended, closing)
         if finished:
@@ -201,13 +201,6 @@ class Conductor:
         return await self.holds.settlement(
             ended.principal, ended.hold, run_key(ended.id), ended.attempt, used
         )
-
-    async def _keep(self, execution: Execution, ended: RunRecord) -> None:
-        """Store the answer in its thread."""
-        try:
-            await self.history.keep(ended, await all_steps(RunLog(self.redis), ended, execution.steps))
-        except Exception:
-            log.exception("answer could not be stored", run_id=ended.id)
 
     async def _clean_up(self, ended: RunRecord) -> None:
         """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""

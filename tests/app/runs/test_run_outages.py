@@ -17,6 +17,7 @@ from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
 from app.errors import NotFound
+from app.runs.history import HistoryAway
 from app.runs.tending import Tending
 
 
@@ -180,3 +181,68 @@ class TestAfterAnOutage:
         await until(lambda: len(looks) == 3)
         sweeping.cancel()
         assert looks[1] - looks[0] >= 0.4 * 1.5
+
+    async def test_a_run_with_viewers_elsewhere_is_not_taken_for_an_orphan(
+        self, shaken: Replicas, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = await shaken.open(lease=30)
+        run = (await here.start("/told", grace=1)).run
+        tending = Tending(here.engine)
+        tending.settings = replace(tending.settings, lease=0.2)
+        here.engine.local[run.id].alone_since = time.monotonic() - 60
+
+        async def away() -> float:
+            raise RedisGone("away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tending, "redis_time", away)
+            await one_beat(tending)
+        tending.settings = replace(tending.settings, lease=30)
+        await tending._stop_orphans(0.0)
+        assert here.engine.local[run.id].stop is None
+        tending._unsure_until = 0.0
+        await tending._stop_orphans(0.0)
+        assert here.engine.local[run.id].stop == "cancelled"
+
+    async def test_that_delayed_a_beat_counts_as_one(self, shaken: Replicas) -> None:
+        here = await shaken.open(lease=30)
+        tending = Tending(here.engine)
+        tending.settings = replace(tending.settings, lease=0.2)
+
+        async def late() -> float:
+            await asyncio.sleep(0.2)
+            return time.time()
+
+        tending.redis_time = late  # type: ignore[method-assign]
+        await one_beat(tending)
+        assert tending._unsure_until > time.monotonic()
+
+
+class TestThreadsAway:
+    async def test_are_waited_for_with_the_answer(self, shaken: Replicas, history: Conversations) -> None:
+        here = await shaken.open(lease=30)
+        history.failure = HistoryAway()
+        run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
+        viewer = await Viewer(here.engine, run.id).tokens(2)
+        await asyncio.sleep(0.6)
+        assert "end" not in viewer.types
+        history.failure = None
+        assert last(await viewer.end(), "end")["status"] == "completed"
+        assert [kept.id for kept, _ in history.kept] == [run.id]
+
+    async def test_are_not_waited_for_without_end(
+        self, shaken: Replicas, history: Conversations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.runs.keeping.KEEP_SECONDS", 0.1)
+        here = await shaken.open(lease=30)
+        history.failure = HistoryAway()
+        run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
+        assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
+
+
+async def one_beat(tending: Tending) -> None:
+    """Let the process tend its runs once."""
+    beating = asyncio.create_task(tending.beat())
+    await until(lambda: tending._unsure_until > 0)
+    beating.cancel()
+    await asyncio.gather(beating, return_exceptions=True)

@@ -110,7 +110,9 @@ def faults_of_clients(told: Sequence[Told]) -> list[str]:
     """Return what clients were told that was wrong, and what they noticed of what is to be seamless."""
     faults = [f"{one.transport}: {fault}" for one in told for fault in one.transcript.faults]
     for one in told:
-        if one.phase in (*SEAMLESS, *CRASHES) and one.transcript.status != "completed":
+        # nobody cancels here; a run may fail, and say so, while a store is away
+        ends = {"completed"} if one.phase in (*SEAMLESS, *CRASHES) else {"completed", "failed"}
+        if one.transcript.status not in ends:
             faults.append(f"{one.transport}: {one.transcript.status} in phase {one.phase}")
         faults += [f"{one.transport}: refused: {what}" for what in one.refused if what.startswith(SEAMLESS)]
         if one.transport == "LangServe":

@@ -43,6 +43,7 @@ class Newcomers:
         except httpx.TransportError as error:
             status = type(error).__name__
         took = time.monotonic() - began
+        phase = self.stage.phase if phase == "calm" else phase  # a fault that came while it waited
         self.statuses.setdefault(phase, Counter())[status] += 1
         self.slowest[phase] = max(self.slowest.get(phase, 0.0), took)
         self.in_a_row = self.in_a_row + 1 if status == "200" else 0
