@@ -9,7 +9,7 @@ BUILDER ?= docker
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test image image-test check e2e chaos bench frontend frontend-if-node types lock format clean
+.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node types lock format clean
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -48,12 +48,16 @@ types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's 
 	$(BIN)/python -m app.cli.openapi > frontend/openapi.json
 	cd frontend && npm run --silent types
 
-chaos: $(VENV)/.dev  ## kill and pause replicas under 600 runs, and write bench/results/chaos.md
+chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams, and write bench/results/chaos.md and rolling.md
 	$(BIN)/python -m tests.chaos --write $(ARGS)
+	$(BIN)/python -m tests.chaos.rolling --write
 
 bench: $(VENV)/.dev  ## measure what a token and what a request costs, and write bench/results/
 	$(BIN)/python -m bench.transports --write $(ARGS)
 	$(BIN)/python -m bench.identity --write
+
+soak: $(VENV)/.dev  ## 1,000 slow streams on one replica for ten minutes, and write bench/results/soak.md
+	$(BIN)/python -m bench.soak --write $(ARGS)
 
 lock: $(VENV)/.dev  ## write the lock files anew (ARGS=--upgrade takes newer releases)
 	$(BIN)/python requirements/lock.py $(ARGS)

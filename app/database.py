@@ -18,6 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
+from app.postgres import BoundedConnection, network_options
+
 # Constraints have names, so that a later migration can alter them on every database
 metadata = MetaData(
     naming_convention={
@@ -81,7 +83,15 @@ def open_engine(url: str, pool_size: int = 10) -> AsyncEngine:
         max_overflow=pool_size,
         pool_timeout=POOL_SECONDS,
         pool_recycle=1800,
+        connect_args=connect_args(parsed),
     )
+
+
+def connect_args(url: URL) -> dict[str, Any]:
+    """Return what psycopg is given beside the URL, so that no caller waits for a server without end."""
+    if url.drivername != "postgresql+psycopg":
+        return {}
+    return {"async_creator_fn": BoundedConnection.connect, **network_options(url)}
 
 
 async def upgrade(engine: AsyncEngine) -> None:
@@ -104,13 +114,21 @@ async def why_not_ready(engine: AsyncEngine) -> str | None:
         async with asyncio.timeout(ANSWER_SECONDS), engine.connect() as connection:
             revision = await connection.run_sync(_revision)
     except (SQLAlchemyError, OSError) as error:
-        # the error's own text may hold the URL and its password
-        return f"GATEHOUSE_DATABASE_URL cannot be reached ({type(error).__name__})"
+        return _away(error)
     if _is_behind(revision):
         return (
             f"its schema is at revision {revision or 'none'}, not {_revisions()[0]}: run gatehouse db upgrade"
         )
     return None
+
+
+async def unreachable(engine: AsyncEngine) -> str | None:
+    """Return why the database does not answer within 5 s, None when it does, whatever its schema."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS), engine.connect():
+            return None
+    except (SQLAlchemyError, OSError) as error:
+        return _away(error)
 
 
 async def above_row_security(engine: AsyncEngine) -> bool:
@@ -119,6 +137,11 @@ async def above_row_security(engine: AsyncEngine) -> bool:
         return False
     async with engine.connect() as connection:
         return bool(await connection.scalar(ABOVE_ROW_SECURITY))
+
+
+def _away(error: Exception) -> str:
+    # the error's own text may hold the URL and its password
+    return f"GATEHOUSE_DATABASE_URL cannot be reached ({type(error).__name__})"
 
 
 def _open_sqlite(url: URL) -> AsyncEngine:
@@ -158,6 +181,8 @@ def _upgrade(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # sqlite3 itself begins no transaction for DDL
     elif connection.dialect.name == "postgresql":
+        if isinstance(driver := connection.connection.driver_connection, BoundedConnection):
+            driver.answer_seconds = None  # others may be at it, and a table may be large
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
     if _is_behind(_revision(connection)):
         config = _config()

@@ -166,6 +166,13 @@ class Unavailable(ApiError):
     status = 503
     kind = "unavailable"
     default_detail = "A part that this call needs is not available. Try again later."
+    retry_after: ClassVar[int] = 5  # seconds
+
+    def __init__(
+        self, detail: str | None = None, *, headers: Mapping[str, str] | None = None, **extra: Any
+    ) -> None:
+        told = {"retry-after": str(self.retry_after), **(headers or {})}
+        super().__init__(detail, headers=told, **extra)
 
 
 class DeadlineExceeded(ApiError):

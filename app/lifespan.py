@@ -4,27 +4,26 @@ import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
-from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import FastAPI
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langsmith import AsyncClient
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sse_starlette.sse import AppStatus
 from starlette.requests import HTTPConnection
 
 from app.auth.authenticator import Authenticator, open_authenticator
 from app.auth.token_keys import open_issuer
-from app.database import NO_ROW_SECURITY, above_row_security, open_engine, why_not_ready
 from app.limits.limits import Limits, limits_of
 from app.runs.acting import BeforeActing
-from app.runs.checkpoints import open_checkpoints
+from app.runs.checkpoints import CheckpointsBehind, open_checkpoints, set_up_checkpoints
 from app.runs.credentials import credentials_watched
 from app.runs.engine import RunEngine
 from app.runs.tending import open_runs
 from app.settings import Settings
+from app.stores import CannotStart, open_database, open_redis
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
 from app.usage.bookkeeping import bookkeeping
@@ -34,13 +33,6 @@ from chains import registry
 from chains.models import ChatModel, open_chat_model
 from tools.portfolio.store import PortfolioStore
 from tools.registry import Stores, build_tools
-
-REDIS_CONNECTIONS = 100
-REDIS_WAIT = 10  # seconds that a call waits for a free connection
-
-
-class CannotStart(Exception):
-    """A configured part cannot work; the message says which and how to mend it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +67,14 @@ def services_of(connection: HTTPConnection) -> Services:
 async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -> AsyncIterator[Services]:
     """Open every part and yield them. Raises CannotStart with the name of the part that can't work."""
     async with AsyncExitStack() as stack:
-        engine = open_engine(settings.database, settings.database_pool)
-        stack.push_async_callback(engine.dispose)
-        if reason := await why_not_ready(engine):
-            raise CannotStart(f"database: {reason}")
-        if not settings.development and await above_row_security(engine):
-            raise CannotStart(f"database: {NO_ROW_SECURITY}")
+        engine = await stack.enter_async_context(open_database(settings))
         redis = await stack.enter_async_context(open_redis(settings))
         issuer = await stack.enter_async_context(open_issuer(settings))
         authenticator = await open_authenticator(settings, engine, redis, issuer)
         await stack.enter_async_context(authenticator.tended())
         check_lists(settings, entries)
         model = await stack.enter_async_context(open_chat_model(settings.chat_model))
-        checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))
+        checkpoints = await stack.enter_async_context(checkpoints_of(settings))
         stores = Stores(portfolio=PortfolioStore(engine))
         holds = authenticator.standing.holds
         tools = build_tools(stores, before_acting=BeforeActing(redis, holds))
@@ -111,61 +98,26 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         )
 
 
+@asynccontextmanager
+async def checkpoints_of(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+    """Yield the checkpointer. In production its tables are `gatehouse db upgrade`'s to make.
+
+    Raises CannotStart.
+    """
+    try:
+        if settings.development:
+            await set_up_checkpoints(settings.database)
+        async with open_checkpoints(settings.database) as checkpoints:
+            yield checkpoints
+    except CheckpointsBehind as error:
+        raise CannotStart(f"database: {error}") from None
+
+
 def check_lists(settings: Settings, entries: Sequence[registry.Entry]) -> None:
     """Raise CannotStart when the tenants' lists name a runnable that is not served: a typing error."""
     named = {name for names in settings.tenant_runnables.values() for name in names}
     if unknown := sorted(named - {entry.name for entry in entries} - {"*"}):
         raise CannotStart(f"GATEHOUSE_TENANT_RUNNABLES names what is not served: {', '.join(unknown)}")
-
-
-@asynccontextmanager
-async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
-    """Yield a client of the configured Redis, or of the in-process store. Raises CannotStart."""
-    try:
-        redis = redis_of(settings)
-    except ValueError as error:
-        raise unusable_redis(error) from None
-    try:
-        await answered(redis)
-        yield redis
-    finally:
-        await redis.aclose()
-
-
-async def answered(redis: Redis) -> None:
-    """Return when Redis has answered. Raises CannotStart."""
-    try:
-        await redis.ping()
-    except (RedisError, OSError) as error:
-        raise CannotStart(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
-    except (TypeError, ValueError, OverflowError) as error:  # an option or a port that there is not
-        raise unusable_redis(error) from None
-
-
-def unusable_redis(error: Exception) -> CannotStart:
-    """Return what to raise for a URL that is wrong; redis-py's own error may quote it with its password."""
-    return CannotStart(
-        f"Redis: GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__}): it has the form "
-        "redis://user:password@host:6379/0, or rediss:// for TLS, with what is special in the password as %XX"
-    )
-
-
-def redis_of(settings: Settings) -> Redis:
-    """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises."""
-    if settings.redis_url is None:
-        return FakeAsyncRedis(
-            server=FakeServer(),  # else all applications of a process share one, over their event loops
-            connection_pool_class=BlockingConnectionPool,
-            max_connections=REDIS_CONNECTIONS,
-            timeout=REDIS_WAIT,
-        )
-    pool = BlockingConnectionPool.from_url(
-        settings.redis_url.get_secret_value(),
-        max_connections=REDIS_CONNECTIONS,
-        timeout=REDIS_WAIT,
-        socket_connect_timeout=5,
-    )
-    return Redis.from_pool(pool)
 
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[State]]

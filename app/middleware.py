@@ -36,6 +36,12 @@ def request_id_of(scope: Scope) -> str:
     return str(scope["state"]["request_id"])
 
 
+def is_draining(scope: Scope) -> bool:
+    """Tell whether the server that answers is about to end."""
+    services = scope["state"].get("services")
+    return services is not None and bool(services.runs.drain.refusing)
+
+
 def problem_response(error: ApiError, scope: Scope) -> Response:
     """Return `error` as application/problem+json."""
     body = json.dumps(error.problem(f"urn:gatehouse:request:{request_id_of(scope)}"))
@@ -69,7 +75,10 @@ class RequestContext:
             nonlocal status
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request_id
+                if is_draining(scope):
+                    headers["connection"] = "close"  # the next request comes to another process
             elif message["type"] == "websocket.accept":
                 status = 101
             await send(message)

@@ -76,7 +76,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def away(request: Request, error: Exception) -> Response:
         log.warning("a store does not answer", path=request.url.path, error=type(error).__name__)
-        return problem_response(Unavailable(headers={"retry-after": "5"}), request.scope)
+        return problem_response(Unavailable(), request.scope)
 
     for kind in STORE_IS_AWAY:
         app.add_exception_handler(kind, away)

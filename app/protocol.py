@@ -32,6 +32,8 @@ class BoundedHead(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
         super().data_received(data)
+        if self.transport.get_protocol() is not self:
+            return  # a WebSocket has the connection now, for as long as it likes
         if self.in_head and self.received > MAX_HEAD:
             self.refuse_head()
         elif self.is_idle():  # bytes that begin no request have ended uvicorn's keep-alive timeout

@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-import math
 import socket
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from types import FrameType
 from typing import Any
@@ -15,6 +15,7 @@ import uvicorn
 from app.lifespan import Services
 from app.main import create_app
 from app.protocol import BoundedHead
+from app.runs.engine import RunEngine
 from app.settings import Settings
 from app.startup import Contained, CutOff, StartFailed, reason
 from app.telemetry.logs import configure_logging
@@ -23,6 +24,8 @@ from chains.registry import BadRegistry
 log = structlog.get_logger(__name__)
 
 KEEP_ALIVE = 65  # seconds; longer than a proxy keeps an idle connection, so that the proxy closes it first
+LAST_WORDS_SECONDS = 3.0  # in which streams end after their runs were handed over
+IDLE_POLL = 0.1
 MAX_FRAME = 66_560  # bytes; the application answers what is over its own limit of 65,536, uvicorn hangs up
 
 
@@ -42,7 +45,8 @@ def run_one(
     try:
         server.run([listener])
     except asyncio.CancelledError:
-        raise CutOff from None
+        if server.started:
+            raise CutOff from None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -77,7 +81,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "proxy_headers": True,
         "forwarded_allow_ips": settings.trusted_proxies,
         "timeout_keep_alive": KEEP_ALIVE,
-        "timeout_graceful_shutdown": max(1, math.ceil(settings.drain_seconds)),
+        "timeout_graceful_shutdown": 1,  # by then DrainingServer has let the streams end
         "http": BoundedHead,
         "ws_max_size": MAX_FRAME,
     }
@@ -90,8 +94,48 @@ def configure_server_logging(settings: Settings) -> None:
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
-class OneWorker(uvicorn.Server):
-    """A server in this process. The first signal drains it, the second ends it at once."""
+class DrainingServer(uvicorn.Server):
+    """A server that a signal ends in stages, and that listens until the last of them (docs/failures.md)."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        services: Services = self.lifespan.state["services"]
+        await self._drain(services)
+        await super().shutdown(sockets)
+        log.info("stopped")
+
+    async def _drain(self, services: Services) -> None:
+        """Serve on until proxies have noticed, let the streams end, and hand over what is left."""
+        settings, runs = services.settings, services.runs
+        runs.drain.leave()
+        await asyncio.sleep(settings.drain_delay)
+        runs.drain.refuse()
+        log.info("draining", runs=len(runs.local), requests=len(self.server_state.tasks))
+        if not await self._idle(runs, settings.drain_seconds):
+            log.info("handing over", runs=len(runs.local), requests=len(self.server_state.tasks))
+            await runs.hand_over()
+            await self._idle(runs, LAST_WORDS_SECONDS)
+
+    async def _idle(self, runs: RunEngine, seconds: float) -> bool:
+        """Return True when no run and no request goes on here any more, False when that takes longer."""
+        until = time.monotonic() + seconds
+        while runs.local or self.server_state.tasks:
+            if time.monotonic() >= until:
+                return False
+            await asyncio.sleep(IDLE_POLL)
+        return True
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's signature
+        # uvicorn would send itself the signal again in the end, and a drained server would not exit with 0
+        self.should_exit = True
+        if self.started:
+            self.lifespan.state["services"].runs.drain.leave()
+
+
+class OneWorker(DrainingServer):
+    """A server in this process. The first signal drains it, the second ends it at once.
+
+    One that comes before it serves ends it at once too: there is nothing to drain.
+    """
 
     def __init__(
         self,
@@ -127,16 +171,10 @@ class OneWorker(uvicorn.Server):
         try:
             await self._announce(self.lifespan.state["services"])
         except BaseException:
-            await super().shutdown(sockets)  # uvicorn leaves that to the process's end
+            await uvicorn.Server.shutdown(self, sockets)  # uvicorn leaves that to the process's end
             raise
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        log.info("draining", connections=len(self.server_state.connections))
-        await super().shutdown(sockets)
-        log.info("stopped")
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  # uvicorn's signature
-        # uvicorn would send itself the signal again in the end, and a drained server would not exit with 0
-        if self.should_exit and self._serving is not None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if (self.should_exit or not self.started) and self._serving is not None:
             self._serving.get_loop().call_soon_threadsafe(self._serving.cancel)
-        self.should_exit = True
+        super().handle_exit(sig, frame)

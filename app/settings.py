@@ -53,6 +53,12 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, description="redis:// or rediss:// URL; by default an in-process store (one worker only)"
     )
+    redis_pool: int = Field(100, gt=0, description="most connections that a process has to Redis")
+    start_wait: float | None = Field(
+        None,
+        ge=0,
+        description="seconds that a start waits for database and Redis; by default 30 in production, else 0",
+    )
 
     # the chat model
     model: str = Field(
@@ -220,7 +226,12 @@ class Settings(BaseSettings):
     send_timeout: float = Field(
         30, gt=0, description="seconds after which a reader that takes nothing is cut"
     )
-    drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after SIGTERM")
+    drain_delay: float = Field(
+        0,
+        ge=0,
+        description="seconds that all is served still after SIGTERM, while proxies notice /readyz",
+    )
+    drain_seconds: float = Field(30, ge=0, description="seconds that open streams may go on after that")
 
     @field_validator("plans", mode="before")
     @classmethod
@@ -266,6 +277,13 @@ class Settings(BaseSettings):
     @property
     def development(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def start_patience(self) -> float:
+        """Seconds that a start waits for the database and for Redis, for each."""
+        if self.start_wait is not None:
+            return self.start_wait
+        return 0.0 if self.development else 30.0
 
     @property
     def fixed_keys(self) -> bool:

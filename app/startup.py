@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.configuration import BadConfiguration
-from app.lifespan import CannotStart
+from app.stores import CannotStart
 from app.telemetry.logs import redact
 from chains.models import ModelUnavailable
 from chains.registry import BadRegistry

@@ -5,22 +5,26 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from app.main import create_app
-from app.server import configure_server_logging, options
+from app.server import DrainingServer, configure_server_logging, options
 from app.settings import Settings
 from app.startup import Contained, StartFailed, reason
 
 log = structlog.get_logger(__name__)
 
 START_SECONDS = 120  # within which all workers must serve
+SIGNAL_POLL = 0.1  # seconds: /readyz of the workers is red as soon as they hear of a signal
+LOOK_AFTER = 5  # polls between two looks at whether the workers live
 
 
 def run_many(settings: Settings, workers: int, listener: socket.socket, announce: Callable[[], None]) -> None:
@@ -33,9 +37,25 @@ def run_many(settings: Settings, workers: int, listener: socket.socket, announce
         os.environ["GATEHOUSE_START_LINK"] = settings.start_link.get_secret_value()
     config = uvicorn.Config("app.workers:worker", factory=True, workers=workers, **options(settings))
     supervisor = Workers(config, listener, announce)
-    supervisor.run()
+    with shared_model(settings):
+        supervisor.run()
     if supervisor.failed:
         raise StartFailed("a worker could not start, or was ended before its streams were: see above")
+
+
+@contextmanager
+def shared_model(settings: Settings) -> Iterator[None]:
+    """Run the embedded model once for all workers, where it is what answers. Raises StartFailed."""
+    if not settings.chat_model.embedded:
+        yield
+        return
+    from chains.embedded.shared import CannotStart, shared_llama_server  # noqa: PLC0415 - 20 MB of native code
+
+    try:
+        with shared_llama_server():
+            yield
+    except CannotStart as error:
+        raise StartFailed(f"chat model: {error}") from error
 
 
 def worker() -> ASGIApp:
@@ -49,8 +69,21 @@ def worker() -> ASGIApp:
         sys.exit(STARTUP_FAILURE)  # else uvicorn would start it again and again
 
 
+class Worker(Process):
+    """A worker's process as the supervisor sees it, with a server that a signal ends in stages."""
+
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = DrainingServer(self.config)
+        return self._server
+
+
 class Workers(Multiprocess):
-    """Processes that serve on one socket. The first signal drains them, the second ends them at once."""
+    """Processes that serve on one socket. The first signal drains them, the second ends them at once.
+
+    A worker that died is replaced; all but uvicorn's own server in it is uvicorn's.
+    """
 
     def __init__(self, config: uvicorn.Config, listener: socket.socket, announce: Callable[[], None]) -> None:
         super().__init__(config, [listener])
@@ -61,10 +94,50 @@ class Workers(Multiprocess):
         """Whether a worker could not start, or had to be killed."""
         return any(process.exitcode in (STARTUP_FAILURE, -signal.SIGKILL) for process in self.processes)
 
+    def run(self) -> None:
+        self.init_processes()
+        looks = 0
+        while not self.should_exit.wait(SIGNAL_POLL):
+            self.handle_signals()
+            looks += 1
+            if looks % LOOK_AFTER == 0:
+                self.keep_subprocess_alive()
+        self.terminate_all()
+        self.join_all()
+
     def init_processes(self) -> None:
-        super().init_processes()
+        self.processes = [self._started() for _ in range(self.processes_num)]
         if all(process.wait_until_ready(START_SECONDS, self.should_exit) for process in self.processes):
             self._announce()
+
+    def keep_subprocess_alive(self) -> None:
+        for index, process in enumerate(self.processes):
+            if self.should_exit.is_set() or process.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            process.kill()  # it may hang
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:  # the next one would fail in the same way
+                self.should_exit.set()
+                return
+            log.warning("worker died", exit_code=process.exitcode)
+            self.processes[index] = self._started()
+
+    def restart_all(self) -> None:
+        """SIGHUP: replace the workers, one after the other, each when its successor serves."""
+        for index, old in enumerate(self.processes):
+            new = self._started()
+            if not new.wait_until_ready(START_SECONDS, self.should_exit):
+                new.kill()
+                new.join()
+                log.error("new worker does not start", kept=old.pid)
+                return
+            old.terminate()
+            old.join()
+            self.processes[index] = new
+
+    def handle_ttin(self) -> None:
+        self.processes_num += 1
+        self.processes.append(self._started())
 
     def join_all(self) -> None:
         while any(process.process.is_alive() for process in self.processes):
@@ -73,3 +146,8 @@ class Workers(Multiprocess):
                     process.kill()
             time.sleep(0.1)
         super().join_all()
+
+    def _started(self) -> Worker:
+        worker = Worker(self.config, self.sockets)
+        worker.start()
+        return worker

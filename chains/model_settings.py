@@ -26,3 +26,11 @@ class ModelSettings(BaseModel):
     connections: int = 1000
     breaker_failures: int = 5
     breaker_cooldown: float = 15.0
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the model in the process answers."""
+        if self.choice:
+            return self.choice == "embedded"
+        azure = self.azure_api_key and self.azure_endpoint
+        return not (azure or self.openai_api_key or self.openai_base_url)

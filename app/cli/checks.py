@@ -27,10 +27,10 @@ from app.cli.banner import url_of
 from app.cli.failure import Failed
 from app.cli.stores import open_database
 from app.database import NO_ROW_SECURITY, above_row_security
-from app.lifespan import CannotStart, open_redis
 from app.server import listen
 from app.settings import Settings
 from app.startup import StartFailed
+from app.stores import CannotStart, open_redis
 from app.telemetry.logs import redact
 from chains import registry
 from chains.model_errors import ModelFailed
@@ -115,7 +115,9 @@ async def database(settings: Settings) -> str:
 
 async def redis(settings: Settings) -> str:
     try:
-        async with open_redis(settings) as client:
+        async with open_redis(
+            settings.model_copy(update={"start_wait": 0})
+        ) as client:  # asked, not waited for
             if settings.redis_url is None:
                 return "the in-process store (one worker only; GATEHOUSE_REDIS_URL names another)"
             version = str((await client.info("server"))["redis_version"])

@@ -52,6 +52,12 @@ async def brought_up_to_date(settings: "Settings") -> None:
 
     async with open_database(settings, ready=False) as engine:
         await upgrade_schema(engine)
+        if engine.dialect.name == "postgresql":
+            from app.runs.checkpoints import (
+                set_up_checkpoints,  # it takes LangGraph, which SQLite does not need
+            )
+
+            await set_up_checkpoints(settings.database)
 
 
 async def why_not(settings: "Settings") -> str | None:

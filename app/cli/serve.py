@@ -3,6 +3,8 @@
 import asyncio
 import json
 import secrets
+import signal
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 from urllib.error import HTTPError
 from urllib.request import urlopen
@@ -35,6 +37,7 @@ def serve(
     The first SIGTERM or Ctrl+C lets open streams end, for at most GATEHOUSE_DRAIN_SECONDS, and exits with
     0. A second one ends at once. In development a banner on stdout says how to sign in.
     """
+    signal.signal(signal.SIGTERM, leave)
     settings = with_start_link(load_settings(host=host, port=port))
     if workers > 1 and settings.redis_url is None:
         raise Failed(
@@ -49,6 +52,11 @@ def serve(
         raise Failed(str(error)) from error
     except CutOff:
         raise Failed("stopped before open streams had ended") from None
+
+
+def leave(_number: int, _frame: FrameType | None) -> None:
+    """End a start: the first process of a container gets no signal that it does not ask for."""
+    raise SystemExit(0)
 
 
 def with_start_link(settings: "Settings") -> "Settings":

@@ -58,6 +58,7 @@ return 1
 
 RELEASE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('HINCRBY', KEYS[3], 'handovers', 1)
 redis.call('ZADD', KEYS[2], 'XX', 0, ARGV[2])
 return redis.call('DEL', KEYS[1])
 """
@@ -147,7 +148,8 @@ class Attempts:
 
     async def release(self, run_id: str) -> None:
         """Let another process take the run at once, and have the next sweep look for one."""
-        await self.redis.eval(RELEASE, 2, lease_key(run_id), ACTIVE, self.owner, run_id)
+        keys = (lease_key(run_id), ACTIVE, run_key(run_id))
+        await self.redis.eval(RELEASE, len(keys), *keys, self.owner, run_id)
 
     async def trim(self, run_id: str, below: Cursor, text: str, text_cursor: Cursor) -> None:
         """Drop the log's records below a cursor, and save the text up to `text_cursor` instead.

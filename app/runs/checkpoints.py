@@ -9,20 +9,32 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg import AsyncConnection
+from psycopg.errors import UndefinedTable
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+
+from app.postgres import BoundedConnection, network_options
 
 POOL_SIZE = 5
+POOL_SECONDS = 10.0  # that a caller waits for a connection
 SETUP_LOCK = 0x6761_7468  # "gath": the PostgreSQL advisory lock of whoever makes the tables
 LOCK_POLL = 0.1
 
 
+class CheckpointsBehind(Exception):
+    """PostgreSQL has no tables for checkpoints, or those of an older release."""
+
+    def __init__(self) -> None:
+        super().__init__("its tables for an agent's checkpoints are not up to date: run gatehouse db upgrade")
+
+
 @asynccontextmanager
 async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
-    """Yield a checkpointer in the database that this SQLAlchemy URL names; its tables are made if need be.
+    """Yield a checkpointer in the database that this SQLAlchemy URL names. Raises CheckpointsBehind.
 
-    SQLite: a file beside the database's, since the saver holds its connection for the whole time.
+    SQLite: a file beside the database's, since the saver holds its connection for the whole time. A
+    connection that PostgreSQL closed is replaced before it is used.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
@@ -31,29 +43,66 @@ async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSav
             await saver.setup()
             yield saver
         return
-    options = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    conninfo = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    async with AsyncConnectionPool(conninfo, max_size=POOL_SIZE, open=False, kwargs=options) as pool:
-        postgres = AsyncPostgresSaver(pool)  # type: ignore[arg-type]  # the rows are dicts, by the options
-        async with sole(pool):
-            await postgres.setup()
-        yield postgres
+    pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
+        conninfo_of(url),
+        connection_class=BoundedConnection,
+        kwargs=options(url),
+        min_size=1,
+        max_size=POOL_SIZE,
+        timeout=POOL_SECONDS,
+        check=AsyncConnectionPool.check_connection,
+        open=False,
+    )
+    async with pool:
+        async with pool.connection() as connection:
+            await check_tables(connection)
+        yield AsyncPostgresSaver(pool)
+
+
+async def set_up_checkpoints(database_url: str) -> None:
+    """Make the tables in PostgreSQL, or bring them up to date. SQLite's are made when they are opened."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return
+    opened = await AsyncConnection.connect(conninfo_of(url), **options(url))
+    async with opened as connection, sole(connection):
+        await AsyncPostgresSaver(connection).setup()
+
+
+async def check_tables(connection: AsyncConnection[Any]) -> None:
+    """Raise CheckpointsBehind unless `setup` has nothing to do. Tables of a newer release are fine."""
+    try:
+        cursor = await connection.execute("SELECT max(v) AS newest FROM checkpoint_migrations")
+    except UndefinedTable:
+        raise CheckpointsBehind from None
+    row = await cursor.fetchone()
+    if row is None or row["newest"] is None or row["newest"] < len(AsyncPostgresSaver.MIGRATIONS) - 1:
+        raise CheckpointsBehind
+
+
+def conninfo_of(url: URL) -> str:
+    """Return libpq's URL, with the password."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def options(url: URL) -> dict[str, Any]:
+    """Return the options of a connection that AsyncPostgresSaver needs, and those of the network."""
+    return {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row, **network_options(url)}
 
 
 @asynccontextmanager
-async def sole(pool: AsyncConnectionPool[Any]) -> AsyncIterator[None]:
+async def sole(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
     """Let one process at a time make the tables: `setup` has no lock, and of two at once one fails.
 
     The lock is asked for again and again: a query that waits for it would hold up `setup`'s CREATE INDEX
     CONCURRENTLY, which waits for every other query.
     """
-    async with pool.connection() as connection:
-        while not (await taken(connection))["taken"]:
-            await asyncio.sleep(LOCK_POLL)
-        try:
-            yield
-        finally:
-            await connection.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
+    while not (await taken(connection))["taken"]:
+        await asyncio.sleep(LOCK_POLL)
+    try:
+        yield
+    finally:
+        await connection.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
 
 
 async def taken(connection: AsyncConnection[Any]) -> Any:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import structlog
@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
+from app.draining import Restarting
 from app.errors import ApiError, RunFailed
 from app.limits.holds import Holds
 from app.model_problems import problem_of
@@ -20,16 +21,17 @@ from app.runs.control import Control
 from app.runs.events import Record, Restart, Status
 from app.runs.execution import Execution, Halted, Limits
 from app.runs.history import History
+from app.runs.keeping import keep_answer
 from app.runs.limits import EngineSettings
-from app.runs.log import RETRY_SECONDS, LogWriter, RunLog
+from app.runs.log import RETRY_SECONDS, LogWriter
 from app.runs.records import RunRecord, load, run_key
-from app.runs.steps import all_steps
 from app.runs.tap import Tap
 from chains.model_errors import ModelFailed
 from chains.steps import Stepwise
 
 log = structlog.get_logger(__name__)
 
+CLEAN_SECONDS = 5.0  # in which a tool that is at work may return before its run is handed over
 CLOSE_SECONDS = 5.0
 HOLD_LEASES = 3.5  # an orphan is taken over within two leases and a half: until then it keeps its place
 
@@ -88,13 +90,18 @@ class Conductor:
             execution.halt("cancelled")
 
     async def close(self) -> None:
-        """Hand the runs of this process over: another may take them at once."""
+        """Hand the runs of this process over, each at a clean point: another may take them at once.
+
+        A run without grace is ended instead: its caller is gone with this process, and nobody else reads it.
+        """
         self.closing = True
         for execution in list(self.local.values()):
-            execution.halt("handover")
-        if not self.tasks:
-            return
-        _, late = await asyncio.wait(self.tasks, timeout=CLOSE_SECONDS)
+            execution.leave("handover" if execution.run.grace else "restarting")
+        busy = [item for item in self.local.values() if item.stop is None]  # with a tool, or with their end
+        await ended_within(CLEAN_SECONDS, [item.task for item in busy if item.task is not None])
+        for execution in busy:
+            execution.halt(execution.leaving or "handover")
+        late = await ended_within(CLOSE_SECONDS, self.tasks)
         for task in late:  # Redis is away, or a runnable does not stop: the leases run out by themselves
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
@@ -118,7 +125,13 @@ class Conductor:
         finally:
             self._forget(execution)
             if tap is not None:
-                tap.end(failure or (None if status == "completed" else RunFailed("The run was stopped.")))
+                tap.end(failure or (None if status == "completed" else self._stopped(execution)))
+
+    def _stopped(self, execution: Execution) -> ApiError:
+        """Return what is told to the caller of a run that is not finished here."""
+        if execution.stop != "handover":
+            return RunFailed("The run was stopped.")
+        return Restarting("This server is being restarted. The run goes on elsewhere: join it by its id.")
 
     async def _attempt(self, execution: Execution, tap: Tap | None) -> tuple[Status, ApiError | None]:
         """Execute an attempt and return how it ended."""
@@ -145,7 +158,7 @@ class Conductor:
         execution.emit(Restart(content="The process that executed this run is gone.", attempt=run.attempt))
         if run.cancel:
             raise Halted
-        if run.attempt > self.settings.max_attempts:
+        if run.attempt - run.handovers > self.settings.max_attempts:
             raise RunFailed("The run was lost too often. Start it again.")
 
     def _history_of(self, run: RunRecord) -> Any:
@@ -164,7 +177,7 @@ class Conductor:
             return False
         ended = execution.outcome(status, failure)
         if ended.thread_id is not None:
-            await self._keep(execution, ended)
+            await keep_answer(self.history, self.redis, execution, ended)
         closing = execution.closing(ended)
         finished = await self._end(execution, ended, closing)
         if finished:
@@ -194,13 +207,6 @@ class Conductor:
             ended.principal, ended.hold, run_key(ended.id), ended.attempt, used
         )
 
-    async def _keep(self, execution: Execution, ended: RunRecord) -> None:
-        """Store the answer in its thread."""
-        try:
-            await self.history.keep(ended, await all_steps(RunLog(self.redis), ended, execution.steps))
-        except Exception:
-            log.exception("answer could not be stored", run_id=ended.id)
-
     async def _clean_up(self, ended: RunRecord) -> None:
         """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
         try:
@@ -229,3 +235,13 @@ class Conductor:
         if execution is not None and execution.run.attempt == attempt:
             log.warning("run lost to another process", run_id=run_id, attempt=attempt)
             execution.halt("lost")
+
+
+async def ended_within(
+    seconds: float, tasks: Collection[asyncio.Task[None]]
+) -> Collection[asyncio.Task[None]]:
+    """Return the tasks that have not ended after so many seconds."""
+    if not tasks:
+        return ()
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    return late

@@ -13,6 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
 from app.auth.principal import Principal
+from app.draining import Drain
 from app.errors import Conflict, NotFound
 from app.limits.admission import Admission, taken
 from app.runs.attempts import lease_key
@@ -59,6 +60,7 @@ class RunEngine:
         self.history = history
         self.settings = settings
         self.owner = str(uuid7())
+        self.drain = Drain()
         self.conductor = Conductor(redis, runnables, history, checkpoints, settings, self.owner)
         self.attempts = self.conductor.attempts
         self.control = self.conductor.control
@@ -91,7 +93,8 @@ class RunEngine:
         `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
         first run instead. `admission` is charged for the run (None: it is the server's own, and not limited).
-        Raises Conflict when the thread has a run already and `multitask` is reject, and LimitReached.
+        Raises Conflict when the thread has a run already and `multitask` is reject, LimitReached, and
+        Restarting when this process is about to end.
         """
         run_id = run_id or str(uuid7())
         if idempotency is not None:
@@ -103,6 +106,7 @@ class RunEngine:
                     await admission.charge()  # a request, but no second run
                 return Started(await self._known(first), None)
         try:
+            self.drain.check()
             async with taken(admission) as hold:
                 now = time.time()
                 run = RunRecord(
@@ -134,6 +138,7 @@ class RunEngine:
         """Take the thread and store the question in it."""
         await self.turns.take(run, multitask)
         try:
+            self.drain.check()  # it may have waited for long
             await self.history.begin(run)
         except BaseException:
             await self.turns.leave(run)
@@ -181,6 +186,12 @@ class RunEngine:
     def watched(self, run_id: str) -> AbstractContextManager[None]:
         """Count the caller as a viewer of a run of this process."""
         return self.viewing.watched(run_id)
+
+    async def hand_over(self) -> None:
+        """Give up what goes on here for other processes to take, and end every viewer's stream."""
+        self.drain.refuse()
+        await self.conductor.close()
+        self.viewing.close()
 
     async def erase(self, run_ids: list[str]) -> None:
         """Stop these runs and forget them: their input, their log and their text."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from app.draining import Restarting
 from app.errors import ApiError, CredentialExpired, DeadlineExceeded
 from app.runs.events import (
     BEGINNING,
@@ -23,6 +24,8 @@ from app.runs.events import (
     Start,
     Status,
     Token,
+    ToolEnd,
+    ToolStart,
     record,
 )
 from app.runs.feed import Feed
@@ -34,7 +37,7 @@ from app.runs.tap import Tap
 
 log = structlog.get_logger(__name__)
 
-Stop = Literal["cancelled", "deadline", "credential", "lost", "handover"]
+Stop = Literal["cancelled", "deadline", "credential", "lost", "handover", "restarting"]
 
 BURST = 64  # chunks after which a model that never waits lets others have the event loop
 HELD_POLL = 0.05
@@ -43,6 +46,13 @@ JOIN_SECONDS = 1.0  # in which the first viewer of an attempt may come: a run is
 
 class Halted(Exception):
     """The execution was stopped; its `stop` says why."""
+
+
+ENDINGS: Mapping[Stop, type[Exception]] = {
+    "deadline": DeadlineExceeded,
+    "credential": CredentialExpired,
+    "restarting": Restarting,
+}
 
 
 @dataclass(slots=True)
@@ -82,7 +92,10 @@ class Execution:
         self.viewers = 0
         self.alone_since = time.monotonic() + JOIN_SECONDS
         self.stop: Stop | None = None
+        self.leaving: Stop | None = None
+        self.tools: set[str] = set()  # the ids of calls that have not returned
         self.producing = False
+        self.produced = False
         self.task: asyncio.Task[None] | None = None
         self._sequence = 0
         self._withheld: list[Record] = []
@@ -104,11 +117,18 @@ class Execution:
         if type(event) is Token:
             self.text.append(event.content)
         else:
-            self.steps.append(event)
+            self._note_step(event)
         if self._withheld or time.monotonic() > self.held_until:
             self._withheld.append(item)
         else:
             self._show(item)
+
+    def _note_step(self, event: Event) -> None:
+        self.steps.append(event)
+        if isinstance(event, ToolStart):
+            self.tools.add(event.call_id)
+        elif isinstance(event, ToolEnd):
+            self.tools.discard(event.call_id)
 
     def _show(self, item: Record) -> None:
         self.feed.append(item)
@@ -127,6 +147,15 @@ class Execution:
         if first and self.producing and self.task is not None:
             self.task.cancel()
 
+    def leave(self, why: Stop) -> None:
+        """Stop at the next clean point: at once, or when the tools that are at work have returned.
+
+        A run that only has to be ended is not stopped: it would be executed a second time.
+        """
+        self.leaving = why
+        if not self.tools and not self.produced:
+            self.halt(why)
+
     def start_event(self) -> Start:
         run = self.run
         return Start(
@@ -139,7 +168,8 @@ class Execution:
     async def produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
         """Run to the end.
 
-        Raises what the runnable raises, DeadlineExceeded, CredentialExpired, or Halted if it was stopped.
+        Raises what the runnable raises, DeadlineExceeded, CredentialExpired, Restarting, or Halted if it was
+        stopped.
         """
         alarms = [self._at(self.run.deadline, "deadline")]
         if (expires_at := self.run.principal.expires_at) is not None:
@@ -154,6 +184,7 @@ class Execution:
             for alarm in alarms:
                 alarm.cancel()
             self.producing = False
+            self.produced = True
         if self.stop is not None:
             self._stopped(self.stop)
 
@@ -174,7 +205,7 @@ class Execution:
         """Raise for an execution that was stopped, whatever the runnable made of that."""
         while self.task is not None and self.task.cancelling():
             self.task.uncancel()
-        raise {"deadline": DeadlineExceeded, "credential": CredentialExpired}.get(why, Halted)
+        raise ENDINGS.get(why, Halted)
 
     async def _produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
         if self.stop is not None:
@@ -190,7 +221,9 @@ class Execution:
                 count += 1
                 if count % BURST == 0:
                     await asyncio.sleep(0)
-                if self.stop is not None:  # something inside the runnable swallowed the cancellation
+                if self.leaving and not self.tools:
+                    self.stop = self.stop or self.leaving
+                if self.stop is not None:  # or something inside the runnable swallowed the cancellation
                     return
         await self._hold()
 

@@ -8,6 +8,10 @@ from app.runs.events import Event
 from app.runs.records import RunRecord
 
 
+class HistoryAway(Exception):
+    """The store of the history does not answer now. Whoever waits may ask again."""
+
+
 class History(Protocol):
     """Where a thread's messages are kept."""
 
@@ -23,5 +27,8 @@ class History(Protocol):
         ...
 
     async def keep(self, run: RunRecord, steps: list[Event]) -> None:
-        """Store the answer of a run that has ended, with the tool steps among its events."""
+        """Store the answer of a run that has ended, with the tool steps among its events.
+
+        To do so twice is to do so once. Raises HistoryAway.
+        """
         ...

@@ -26,7 +26,8 @@ class RunRecord:
 
     `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
     `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
-    models' names; `hold` is what the run holds of its caller's limits (None: nothing).
+    models' names; `hold` is what the run holds of its caller's limits (None: nothing). `handovers` is how
+    often its process gave it up in order: those attempts do not count as lost.
     """
 
     id: str
@@ -48,6 +49,7 @@ class RunRecord:
     duration_ms: int = 0
     hold: Hold | None = None
     opens_thread: bool = False
+    handovers: int = 0
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -121,6 +123,7 @@ class RunRecord:
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",
+            handovers=int(text.get("handovers", b"0")),
         )
 
 

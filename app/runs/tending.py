@@ -50,7 +50,7 @@ async def open_runs(
     try:
         yield engine
     finally:
-        await engine.conductor.close()
+        await engine.hand_over()
         await ended(tasks)
 
 
@@ -71,14 +71,19 @@ class Tending:
         self.settings = engine.settings
         self._marks: dict[str, deque[tuple[float, int]]] = {}
         self._trimmed: dict[str, int] = {}
+        # monotonic; Redis was away, and viewers on other processes could not say that they are there
+        self._unsure_until = 0.0
 
     async def beat(self) -> None:
         """Renew the leases and do the rest of the work, until cancelled."""
         while True:
             reraise_cancellation()
             await asyncio.sleep(self.settings.lease / BEATS_PER_LEASE)
+            asked = time.monotonic()
             try:
                 now = await self.redis_time()
+                if time.monotonic() - asked > self.settings.lease / BEATS_PER_LEASE:
+                    self._be_unsure()
                 await self._renew(now)
                 await self.engine.conductor.holds.renew()
                 await self._note_viewers(now)
@@ -86,6 +91,7 @@ class Tending:
                 await self._trim()
             except (RedisError, OSError) as error:
                 reraise_cancellation()
+                self._be_unsure()
                 log.warning("leases cannot be renewed", error=type(error).__name__)
             except Exception:  # the leases of every run here depend on the next beat
                 log.exception("runs are not tended")
@@ -101,8 +107,13 @@ class Tending:
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 log.warning("runs cannot be looked after", error=type(error).__name__)
+                # when Redis is back every lease has run out: their owners, who are well, are to come first
+                await asyncio.sleep(self.settings.lease)
             except Exception:  # other runs wait for the next sweep
                 log.exception("runs are not looked after")
+
+    def _be_unsure(self) -> None:
+        self._unsure_until = time.monotonic() + 2 * self.settings.lease
 
     async def redis_time(self) -> float:
         """Return the time in Unix seconds by Redis's clock."""
@@ -133,6 +144,8 @@ class Tending:
 
     async def _stop_orphans(self, now: float) -> None:
         """Cancel the runs that nobody has watched for their grace."""
+        if time.monotonic() < self._unsure_until:
+            return
         for run_id, execution in list(self.engine.local.items()):
             alone = time.monotonic() - execution.alone_since
             if execution.viewers or alone < execution.run.grace:

@@ -8,6 +8,8 @@ from dataclasses import replace
 import orjson
 from redis.asyncio import Redis
 
+from app.draining import Restarting
+from app.errors import NotFound
 from app.runs.conducting import Conductor
 from app.runs.events import BEGINNING, Cursor, Gap, Record, record
 from app.runs.feed import Feed
@@ -24,19 +26,24 @@ class Viewing:
         self.conductor = conductor
         self.reader = reader
         self.log = RunLog(redis)
+        self.closed = False
 
     async def view(self, run_id: str, after: Cursor = BEGINNING) -> AsyncIterator[list[Record]]:
         """Yield the run's records after the cursor, in lists of those that are ready, up to `end`.
 
-        No record is left out: what the log no longer has is replaced by a `gap` that holds the text.
+        No record is left out: what the log no longer has is replaced by a `gap` that holds the text. Raises
+        Restarting when this process ends before the run: another one reads on after the last record; and
+        NotFound for a run that is gone.
         """
         cursor = after
         while True:
+            if self.closed:
+                raise Restarting
             execution = self.conductor.local.get(run_id)
             if execution is None or execution.feed.ended:  # then a cursor beyond the end finds nothing there
                 run = await load(self.redis, run_id)
                 if run is None:
-                    return
+                    raise NotFound("The run is not known any more: it expired or was deleted.")
                 if run.finished:
                     while records := await self._logged(run_id, cursor):
                         yield records
@@ -48,6 +55,14 @@ class Viewing:
                     cursor = records[-1].cursor
                     if records[-1].type == "end":
                         return
+
+    def close(self) -> None:
+        """End every viewer's stream: another process reads on."""
+        self.closed = True
+        for execution in self.conductor.local.values():
+            execution.feed.close()
+        for mirror in self.reader.mirrors.values():
+            mirror.feed.close()
 
     @contextmanager
     def watched(self, run_id: str) -> Iterator[None]:
@@ -90,7 +105,7 @@ class Viewing:
             if records:
                 yield records
                 cursor = records[-1].cursor
-            elif cursor < feed.base or feed.closed or feed.ended:
+            elif cursor < feed.base or feed.closed or feed.ended or self.closed:
                 return
             else:
                 reraise_cancellation()

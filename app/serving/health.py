@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from redis.exceptions import RedisError
 
 from app.database import ANSWER_SECONDS, why_not_ready
+from app.draining import Restarting
 from app.errors import Unavailable
 from app.lifespan import services_of
 
@@ -21,10 +22,13 @@ async def livez() -> dict[str, str]:
 @router.get("/readyz", summary="Can it serve?", responses=Unavailable.schema())
 async def readyz(request: Request) -> dict[str, Any]:
     """Answer 200 when the database, Redis and the issuer's keys can be used, else 503 with what can't.
+    A process that was told to end answers 503 too, while it still serves.
 
     Keys that were fetched once are enough: an issuer that is down later does not take every replica away.
     """
     services = services_of(request)
+    if services.runs.drain.leaving:
+        raise Restarting
     if await why_not_ready(services.engine):
         raise Unavailable("The database cannot be used.")
     try:

@@ -25,15 +25,18 @@ from app.errors import (
     PayloadTooLarge,
     RunFailed,
     Unauthenticated,
+    Unavailable,
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
 from app.model_problems import ModelMisconfigured, ModelUnavailable
+from app.problems import STORE_IS_AWAY
 from app.serving.bodies import normalised
 from app.serving.context import Call, rebuild_config
 from app.serving.leaving import while_connected
 from app.serving.served import ServedRunnable
 from app.serving.sse import EventStream
+from app.settings import Settings
 from chains.registry import Entry
 
 log = structlog.get_logger(__name__)
@@ -95,11 +98,7 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
                 request = original
                 settings = services_of(request).settings
                 if request.method == "POST":
-                    checked = await normalised(request, entry, endpoint, settings.max_batch)
-                    request = with_body(request, checked.body)
-                    request.state.thread_ids = checked.thread_ids
-                    request.state.runs_to_reserve = len(checked.thread_ids)
-                    request.state.at_once = settings.batch_concurrency if endpoint == "batch" else None
+                    request = await checked(request, entry, endpoint, settings)
                 if endpoint in ("invoke", "batch"):
                     response = await while_connected(original, handle(request))
                 else:
@@ -118,6 +117,17 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
             return tended
 
     return LangServeRoute
+
+
+async def checked(request: Request, entry: Entry, endpoint: str, settings: Settings) -> Request:
+    """Return the request as LangServe is to see it. Raises Restarting, and what `normalised` raises."""
+    services_of(request).runs.drain.check()  # later, a stream would have begun with a 200
+    parsed = await normalised(request, entry, endpoint, settings.max_batch)
+    state = request.state
+    state.thread_ids = parsed.thread_ids
+    state.runs_to_reserve = len(parsed.thread_ids)
+    state.at_once = settings.batch_concurrency if endpoint == "batch" else None
+    return with_body(request, parsed.body)
 
 
 def with_body(request: Request, body: bytes) -> Request:
@@ -151,6 +161,9 @@ async def encoded(frames: AsyncGenerator[dict[str, str], None], call: Call) -> A
     except ApiError as error:
         log.info("stream ended with an error", kind=error.kind)
         yield b"".join(ready) + error_frame(error)
+    except STORE_IS_AWAY as error:
+        log.warning("stream interrupted", error=type(error).__name__)
+        yield b"".join(ready) + error_frame(Unavailable())
     except Exception:  # such as a chunk that cannot be serialised
         log.exception("stream failed")
         yield b"".join(ready) + error_frame(RunFailed())

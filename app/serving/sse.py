@@ -1,15 +1,22 @@
 """Encodes a run's records as server-sent events (WHATWG HTML, section 9.2)."""
 
+import random
 from collections.abc import AsyncIterator, Callable
 
 import orjson
+import structlog
 from sse_starlette import EventSourceResponse
 
+from app.draining import Restarting
 from app.errors import ApiError
+from app.problems import STORE_IS_AWAY
 from app.runs.events import Record
+
+log = structlog.get_logger(__name__)
 
 RETRY = b"retry: 1000\r\n\r\n"  # milliseconds after which a browser reconnects
 HEARTBEAT_SECONDS = 15
+SPREAD_MS = (100, 1000)  # in which the readers of a process that ends come back, not all at once
 
 Frame = Callable[[Record], bytes]
 
@@ -52,6 +59,11 @@ def failure(error: ApiError, run_id: str) -> bytes:
     return b"event: error\r\ndata: %s\r\n\r\n" % orjson.dumps(body)
 
 
+def read_on() -> bytes:
+    """Return the last words of a stream that is cut before its run has ended: when to come back for more."""
+    return b": read on from the last event\r\nretry: %d\r\n\r\n" % random.randint(*SPREAD_MS)  # noqa: S311
+
+
 def event_stream(
     run_id: str, records: AsyncIterator[list[Record]], frame: Frame, send_timeout: float
 ) -> EventStream:
@@ -63,6 +75,11 @@ def event_stream(
             async for ready in records:
                 if chunk := b"".join(map(frame, ready)):
                     yield chunk
+        except Restarting:  # a stream without `end` is read on from its last event
+            yield read_on()
+        except STORE_IS_AWAY as error:
+            log.warning("stream interrupted", run_id=run_id, error=type(error).__name__)
+            yield read_on()
         except ApiError as error:  # the viewer's own: the run goes on
             yield failure(error, run_id)
 

@@ -16,11 +16,12 @@ from app.serving.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequ
 from app.serving.frames import PONG, Vocabulary, vocabulary_of
 from app.serving.viewer_credential import ViewerCredential
 from app.serving.websocket_viewers import Viewers
-from app.serving.websocket_writer import Leave, Writer
+from app.serving.websocket_writer import SERVICE_RESTART, Leave, Writer
 
 SUBPROTOCOL = "gatehouse"
 MAX_BAD_FRAMES = 10
 IDLE_SECONDS = 600.0
+DRAIN_IDLE_SECONDS = 1.0  # in which a socket that has just come names the run that it reads on
 LAST_FRAMES_SECONDS = 15.0  # in which another process has ended its runs
 LOOKS = 4  # at a frame that is not taken, until it has taken too long
 
@@ -79,6 +80,7 @@ class Socket:
         self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
         self.bucket = TokenBucket()
         self.credential = ViewerCredential(self.principal, services.authenticator.standing.holds)
+        self.drain = services.runs.drain
         self.ended = False  # the credential has
         self.last_frame = time.monotonic()
 
@@ -140,7 +142,9 @@ class Socket:
                 raise Leave(TIMED_OUT, "frames are not read")
             if idle >= IDLE_SECONDS:
                 raise Leave(TIMED_OUT, "idle")
-            await asyncio.sleep(min(valid, IDLE_SECONDS - idle, self.send_timeout / LOOKS, CHECK_EVERY))
+            if self.drain.refusing and not self.viewers.viewing and idle >= DRAIN_IDLE_SECONDS:
+                raise Leave(SERVICE_RESTART, "service restart")
+            await self.drain.pause(min(valid, IDLE_SECONDS - idle, self.send_timeout / LOOKS, CHECK_EVERY))
 
     async def _end_with_credential(self) -> NoReturn:
         """Raise Leave, when the runs that end with the credential have told so."""

@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import Any
 
 from app.auth.principal import Principal
+from app.draining import Restarting
 from app.errors import ApiError, Conflict
 from app.lifespan import Services
 from app.limits.admission import Admission
@@ -13,7 +14,7 @@ from app.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
 from app.serving import api
 from app.serving.commands import Cancel, Message, Resume
 from app.serving.frames import Frames, Vocabulary
-from app.serving.websocket_writer import Writer
+from app.serving.websocket_writer import SERVICE_RESTART, Leave, Writer
 
 MAX_FOLLOWED = 8
 BURST = 64  # records after which a run that has many ready lets others have the event loop
@@ -96,6 +97,8 @@ class Viewers:
             try:
                 end = await self._send_records(run_id, cursor, frames)
                 await self._send_end(run_id, end, frames)
+            except Restarting:  # another replica reads on after the last frame
+                raise Leave(SERVICE_RESTART, "service restart") from None
             finally:
                 self.followed.discard(run_id)
 

@@ -17,6 +17,7 @@ from app.serving.frames import error_frame
 log = structlog.get_logger(__name__)
 
 CLOSE_SECONDS = 1.0
+SERVICE_RESTART = 1012  # IANA: the client may come back at once, to another replica
 
 
 class Leave(Exception):

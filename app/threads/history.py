@@ -5,8 +5,11 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.runs.events import Event, ToolEnd, ToolStart
+from app.runs.history import HistoryAway
 from app.runs.records import RunRecord, State
 from app.threads.models import MessageStatus, ToolCall
 from app.threads.store import Answer, ThreadStore
@@ -55,11 +58,17 @@ class ThreadHistory:
         )
 
     async def keep(self, run: RunRecord, steps: Iterable[Event]) -> None:
-        """Store the answer of a run that has ended, unless its thread was deleted meanwhile."""
+        """Store the answer of a run that has ended, unless its thread was deleted meanwhile.
+
+        Raises HistoryAway when the database is.
+        """
         if run.thread_id is None:
             return
         answer = Answer(run.id, run.attempt, run.text, tool_calls(steps), STATUS[run.state], run.usage)
-        await self._store.answer(run.principal, run.thread_id, answer)
+        try:
+            await self._store.answer(run.principal, run.thread_id, answer)
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise HistoryAway from error
 
 
 def spoken(human: str, ai: str) -> tuple[BaseMessage, BaseMessage]:

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from bench.transports.targets import Target, masked
 
-CLOSE_FRAME = 8
+CLOSE_FRAME, PONG_FRAME = 8, 10
+PING = b"\x89\x04"  # the head of uvicorn's pings, which no UTF-8 text has in it
+PING_BYTES = 6
 
 
 class BadAnswer(Exception):
@@ -41,6 +43,7 @@ class Stream(asyncio.Protocol):
         self._accepted = False
         self._token_tail = b""
         self._end_tail = b""
+        self._ping_tail = b""
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -54,6 +57,8 @@ class Stream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._accepted:
             data = self._accept(data)
+        if self.target.websocket:
+            self._answer_ping(data)
         seen = self._token_tail + data
         if count := seen.count(self.target.token):
             if not self.tokens:
@@ -66,6 +71,15 @@ class Stream(asyncio.Protocol):
             self.done.set_result(Answer(self.tokens, self.first))
             self.leave()
         self._end_tail = seen[1 - len(self.target.end) :]
+
+    def _answer_ping(self, data: bytes) -> None:
+        """Send the pong without which the server closes the socket 40 s after it was opened."""
+        seen = self._ping_tail + data
+        at = seen.find(PING)
+        if at >= 0 and len(seen) >= at + PING_BYTES and self._transport is not None:
+            self._transport.write(masked(seen[at + 2 : at + PING_BYTES], PONG_FRAME))
+            seen = b""
+        self._ping_tail = seen[1 - PING_BYTES :]
 
     def _accept(self, data: bytes) -> bytes:
         """Read the response's head; return what comes after it."""

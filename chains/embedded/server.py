@@ -19,6 +19,8 @@ CONTEXT = 8_192  # tokens, shared by the slots: what the model was trained for, 
 MOST_TOKENS = 512  # of an answer
 MOST_THREADS = 4  # so small a model gains nothing from more
 
+SHARED = "GATEHOUSE_SHARED_MODEL"  # the address and the key of a server that another process of ours runs
+
 
 class CannotStart(Exception):
     """The embedded model is not installed or cannot be loaded; the message says what to do."""
@@ -34,12 +36,15 @@ class LlamaServer:
 
 @asynccontextmanager
 async def run_llama_server() -> AsyncIterator[LlamaServer]:
-    """Yield a running server on a free port; it is stopped on exit.
+    """Yield a running server on a free port; it is stopped on exit. One that is shared is used instead.
 
     Loading blocks for 0.3 s and stopping for 0.1 s, both in a thread. Raises CannotStart.
     """
+    if handed_on := os.environ.get(SHARED):  # app.workers: no setting, but how a process tells its own
+        yield LlamaServer(*handed_on.split(" "))
+        return
     key = secrets.token_urlsafe(32)
-    running = [await asyncio.to_thread(_start, key)]
+    running = [await asyncio.to_thread(started, key)]
     try:
         yield LlamaServer(f"{running[0].listening_address}/v1", key)
     finally:
@@ -58,7 +63,8 @@ def model_path() -> Path:
     return path
 
 
-def _start(key: str) -> Any:
+def started(key: str) -> Any:
+    """Return a running server that asks for this key; it stops when it is let go. Raises CannotStart."""
     try:
         import xllamacpp  # noqa: PLC0415 - optional, and 20 MB of native code
     except ImportError as error:

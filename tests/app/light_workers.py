@@ -1,14 +1,20 @@
 """Applications that `test_workers` starts in processes of their own."""
 
 import asyncio
+from types import SimpleNamespace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.draining import Drain
+from app.settings import Settings
 
 
 async def slow(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer in two parts, 1.5 seconds apart."""
     if scope["type"] == "lifespan":
         await receive()
+        runs = SimpleNamespace(drain=Drain(), local=())
+        scope["state"]["services"] = SimpleNamespace(runs=runs, settings=Settings(_env_file=None))
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})

@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -14,24 +15,45 @@ from sqlalchemy.exc import ArgumentError
 from starlette.types import Receive, Scope, Send
 
 from app.auth.configuration import BadConfiguration
-from app.lifespan import CannotStart, Services
+from app.draining import Drain
+from app.lifespan import Services
 from app.server import OneWorker, listen, options
 from app.settings import Settings
 from app.startup import Contained, StartFailed, reason
+from app.stores import CannotStart
 from chains.models import ModelUnavailable
 from chains.registry import BadRegistry
 from tools.registry import BadTool
+
+
+class Runs:
+    """What a server asks of its runs: `local` is how many go on here. Handed over, they are gone."""
+
+    def __init__(self) -> None:
+        self.drain = Drain()
+        self.local: list[str] = []
+        self.handed_over = asyncio.Event()
+
+    async def hand_over(self) -> None:
+        self.drain.refuse()
+        self.local.clear()
+        self.handed_over.set()
 
 
 class Application:
     """Starts as it is told; answers `/` at once and `/long` when it may go on."""
 
     def __init__(self, failure: Exception | None = None, at_stop: Exception | None = None) -> None:
+        self.runs = Runs()
+        self.settings = Settings(_env_file=None)
         self.failure = failure
         self.at_stop = at_stop
         self.busy = asyncio.Event()
         self.goes_on = asyncio.Event()
         self.stopped = False
+        self.opening = asyncio.Event()
+        self.opens = asyncio.Event()
+        self.opens.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -47,10 +69,12 @@ class Application:
     async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """As Starlette does it: the message is a traceback, and the exception goes on."""
         await receive()
+        self.opening.set()
+        await self.opens.wait()
         if self.failure:
             await send({"type": "lifespan.startup.failed", "message": "Traceback: …"})
             raise self.failure
-        scope["state"]["services"] = "the services"
+        scope["state"]["services"] = SimpleNamespace(runs=self.runs, settings=self.settings)
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self.stopped = True
@@ -60,15 +84,30 @@ class Application:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def until(true: Callable[[], Any]) -> None:
+    """Return when it is true; fail when it never is."""
+    async with asyncio.timeout(10):
+        while not true():
+            await asyncio.sleep(0.01)
+
+
 class Served:
     """A server over an Application."""
 
-    def __init__(self, application: Application, listener: socket.socket, drain_seconds: float = 30) -> None:
+    def __init__(
+        self,
+        application: Application,
+        listener: socket.socket,
+        drain_seconds: float = 30,
+        drain_delay: float = 0,
+    ) -> None:
         self.announced: list[Services] = []
+        self.application = application
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         self.listener = listener
         contained = Contained(application)
-        settings = Settings(_env_file=None, drain_seconds=drain_seconds)
+        settings = Settings(_env_file=None, drain_seconds=drain_seconds, drain_delay=drain_delay)
+        application.settings = settings
         config = uvicorn.Config(contained, **options(settings))
         self.server = OneWorker(config, contained, listener, self.announce)
 
@@ -81,8 +120,7 @@ class Served:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["asyncio.Task[None]"]:
         task = asyncio.create_task(self.server.serve([self.listener]))
-        while not self.announced and not task.done():
-            await asyncio.sleep(0.01)
+        await until(lambda: self.announced or task.done() or not self.application.opens.is_set())
         try:
             yield task
         finally:
@@ -98,13 +136,6 @@ def listener() -> Iterator[socket.socket]:
 
 
 class TestOptions:
-    def test_drain_is_whole_seconds_and_at_least_one(self) -> None:
-        def drain(seconds: float) -> int:
-            settings = Settings(_env_file=None, drain_seconds=seconds)
-            return uvicorn.Config("app", **options(settings)).timeout_graceful_shutdown or 0
-
-        assert [drain(0), drain(0.5), drain(1.2), drain(30)] == [1, 1, 2, 30]
-
     def test_only_trusted_proxies_say_who_the_client_is(self) -> None:
         settings = Settings(_env_file=None, trusted_proxies="10.0.0.1,10.0.0.2")
         config = uvicorn.Config("app", **options(settings))
@@ -155,7 +186,7 @@ class TestStart:
     async def test_announces_when_it_serves(self, listener: socket.socket) -> None:
         served = Served(Application(), listener)
         async with served.serving(), httpx.AsyncClient() as client:
-            assert served.announced == ["the services"]
+            assert len(served.announced) == 1
             assert (await client.get(served.url)).status_code == 200
 
     async def test_that_fails_is_told_in_one_line_and_logs_nothing(
@@ -196,12 +227,70 @@ class TestStop:
             await task
         assert application.stopped
 
+    async def test_goes_on_serving_until_proxies_have_noticed(self, listener: socket.socket) -> None:
+        application = Application()
+        served = Served(application, listener, drain_delay=1)
+        async with served.serving() as task, httpx.AsyncClient() as client:
+            served.signal()
+            assert application.runs.drain.leaving
+            await asyncio.sleep(0.3)
+            assert not application.runs.drain.refusing
+            assert (await client.get(served.url)).status_code == 200
+            await task
+        assert application.runs.drain.refusing
+        assert not application.runs.handed_over.is_set()
+
+    async def test_listens_while_it_drains(self, listener: socket.socket) -> None:
+        application = Application()
+        served = Served(application, listener)
+        application.runs.local.append("a run")
+        async with served.serving() as task, httpx.AsyncClient() as client:
+            served.signal()
+            await until(lambda: application.runs.drain.refusing)
+            assert (await client.get(served.url)).status_code == 200
+            assert not task.done()
+            application.runs.local.clear()
+            await task
+        assert not application.runs.handed_over.is_set()
+
+    async def test_a_connection_without_a_request_does_not_hold_it_up(self, listener: socket.socket) -> None:
+        served = Served(Application(), listener)
+        async with served.serving() as task, httpx.AsyncClient() as client:
+            await client.get(served.url)  # and keeps the connection
+            _, idle = await asyncio.open_connection(*listener.getsockname()[:2])
+            served.signal()
+            async with asyncio.timeout(5):
+                await task
+            idle.close()
+
+    async def test_hands_over_what_has_not_ended_in_time(self, listener: socket.socket) -> None:
+        application = Application()
+        served = Served(application, listener, drain_seconds=0.3)
+        application.runs.local.append("a run")
+        async with served.serving() as task:
+            served.signal()
+            await task
+        assert application.runs.handed_over.is_set()
+        assert application.stopped
+
+    async def test_a_signal_before_it_serves_ends_it_at_once(self, listener: socket.socket) -> None:
+        application = Application()
+        served = Served(application, listener)
+        application.opens.clear()
+        async with served.serving() as task:
+            await application.opening.wait()
+            served.signal()
+            with pytest.raises(asyncio.CancelledError):
+                async with asyncio.timeout(5):
+                    await task
+        assert not served.server.started
+
     async def test_after_the_drain_streams_are_cut_off_without_a_traceback(
         self, listener: socket.socket, caplog: pytest.LogCaptureFixture
     ) -> None:
         application = Application()
         served = Served(application, listener, drain_seconds=1)
-        async with served.serving() as task, httpx.AsyncClient() as client:
+        async with served.serving() as task, httpx.AsyncClient(timeout=20) as client:
             stream = asyncio.create_task(client.get(f"{served.url}/long"))
             await application.busy.wait()
             served.signal()

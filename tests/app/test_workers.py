@@ -16,6 +16,7 @@ from app.server import listen
 from app.settings import Settings
 from app.startup import StartFailed
 from app.workers import Workers, run_many, worker
+from chains.embedded.server import SHARED, LlamaServer, run_llama_server
 from chains.registry import BadRegistry
 
 
@@ -106,8 +107,38 @@ class TestRunMany:
         self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Workers, "run", lambda _self: None)
-        run_many(Settings(_env_file=None, start_link="l" * 43), 2, listener, lambda: None)  # type: ignore[arg-type]
+        run_many(Settings(_env_file=None, start_link="l" * 43, model="scripted"), 2, listener, lambda: None)  # type: ignore[arg-type]
         assert os.environ["GATEHOUSE_START_LINK"] == "l" * 43
+
+    def test_runs_one_embedded_model_for_all(
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def found() -> LlamaServer:
+            async with run_llama_server() as server:
+                return server
+
+        servers: list[LlamaServer] = []
+        answers: list[int] = []
+
+        def run(_self: Workers) -> None:  # every worker opens it like this
+            servers.extend(asyncio.run(found()) for _ in range(2))
+            answers.append(
+                httpx.get(servers[0].base_url.replace("/v1", "/health"), trust_env=False).status_code
+            )
+
+        monkeypatch.setattr(Workers, "run", run)
+        monkeypatch.setattr(Workers, "failed", False)
+        run_many(Settings(_env_file=None, model="embedded"), 2, listener, lambda: None)
+        assert servers[0] == servers[1]
+        assert answers == [200]
+        assert SHARED not in os.environ
+
+    def test_says_that_the_embedded_model_is_missing(
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("chains.embedded.server.find_spec", lambda _name: None)
+        with pytest.raises(StartFailed, match="chat model: .*make run installs it"):
+            run_many(Settings(_env_file=None, model="embedded"), 2, listener, lambda: None)
 
     def test_says_that_a_worker_failed(
         self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
@@ -115,7 +146,7 @@ class TestRunMany:
         monkeypatch.setattr(Workers, "run", lambda _self: None)
         monkeypatch.setattr(Workers, "failed", True)
         with pytest.raises(StartFailed, match="see above"):
-            run_many(Settings(_env_file=None), 2, listener, lambda: None)
+            run_many(Settings(_env_file=None, model="scripted"), 2, listener, lambda: None)
 
     def test_a_worker_that_cannot_be_made_is_not_started_again(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -13,7 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
-from live_server import GATEHOUSE, LiveServer, free_port, running, running_server, server_environment
+from live_server import (
+    GATEHOUSE,
+    LiveServer,
+    free_port,
+    prepare,
+    running,
+    running_server,
+    server_environment,
+)
 
 ROOT = Path(__file__).parents[3]
 LONG = "[delay 0.1] [tokens 20]"
@@ -77,6 +86,10 @@ async def streams(server: LiveServer) -> AsyncIterator[list["asyncio.Task[str]"]
         await asyncio.wait(tasks)
 
 
+def only_child(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+
 class TestBanner:
     def test_curl_works_as_printed(self, made: LiveServer) -> None:
         [command] = [line for line in banner_of(made) if line.startswith("curl ")]
@@ -137,19 +150,45 @@ class TestStop:
             assert "hello" in messages.text
             assert second.stop() == 0
 
-    async def test_sigterm_lets_streams_end_and_lets_nobody_in(self, tmp_path: Path) -> None:
+    async def test_sigterm_lets_streams_end_and_starts_no_run(self, tmp_path: Path) -> None:
         with running_server(tmp_path) as server:
             async with streams(server) as texts, httpx.AsyncClient() as client:
                 server.send(signal.SIGTERM)
                 await asyncio.sleep(0.5)
-                with pytest.raises(httpx.ConnectError):
-                    await client.get(f"{server.url}/livez")
+                headers = {"x-api-key": server.keys["bob"]}
+                assert (await client.get(f"{server.url}/readyz")).status_code == 503
+                answer = await client.post(f"{server.url}/api/chat", json={"query": "hi"}, headers=headers)
+                assert answer.status_code == 503
             langserve, typed = (text.result() for text in texts)
             assert "t20" in langserve
             assert langserve.rstrip().endswith("event: end")
             assert "t20" in typed
             assert '"type":"end","content":"","status":"completed"' in typed.rstrip().splitlines()[-1]
             assert await asyncio.to_thread(server.exit_code) == 0
+
+    async def test_of_the_first_process_of_a_container(self, tmp_path: Path) -> None:
+        if os.geteuid() or shutil.which("unshare") is None:
+            pytest.skip("only root may begin a PID namespace, with unshare")
+        variables = server_environment(tmp_path)
+        keys = prepare(variables)
+        first = ["unshare", "--fork", "--pid", "--kill-child", GATEHOUSE, "serve"]
+        with running(first, tmp_path, variables, keys) as server:
+            async with streams(server) as texts:
+                os.kill(only_child(server.process.pid), signal.SIGTERM)
+            assert all("t20" in text.result() for text in texts)
+            assert await asyncio.to_thread(server.exit_code) == 0
+
+    def test_of_a_start_is_quiet(self, tmp_path: Path) -> None:
+        variables = server_environment(tmp_path, GATEHOUSE_START_WAIT="60")
+        away = "postgresql+psycopg://user:secret@127.0.0.1:1/db"
+        variables |= {"GATEHOUSE_DATABASE_URL": away, "PORT": str(free_port())}
+        process = subprocess.Popen([GATEHOUSE, "serve"], env=variables, cwd=tmp_path, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        assert b"start waits" in process.stderr.readline()
+        process.terminate()
+        assert process.wait(10) == 0
+        assert b"Traceback" not in process.stderr.read()
+        process.stderr.close()
 
     async def test_second_signal_ends_at_once(self, tmp_path: Path) -> None:
         with running_server(tmp_path) as server:

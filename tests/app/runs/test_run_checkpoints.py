@@ -1,13 +1,14 @@
 """Where an agent's finished steps are kept."""
 
+import asyncio
 from pathlib import Path
 from typing import TypedDict
 
 import pytest
 from langgraph.graph import END, START, StateGraph
-from postgres_databases import empty_database
+from postgres_databases import empty_database, execute
 
-from app.runs.checkpoints import open_checkpoints
+from app.runs.checkpoints import CheckpointsBehind, open_checkpoints, set_up_checkpoints
 
 
 class Count(TypedDict):
@@ -37,4 +38,25 @@ class TestCheckpoints:
 
     async def test_are_kept_in_postgresql(self, request: pytest.FixtureRequest) -> None:
         async with empty_database(request.getfixturevalue("postgres_url")) as url:
+            await set_up_checkpoints(url)
             await count_in(url)
+
+    async def test_are_made_by_one_process_at_a_time(self, postgres_url: str) -> None:
+        async with empty_database(postgres_url) as url:
+            await asyncio.gather(*(set_up_checkpoints(url) for _ in range(3)))
+            async with open_checkpoints(url):
+                pass
+
+    async def test_without_tables_are_refused(self, postgres_url: str) -> None:
+        async with empty_database(postgres_url) as url:
+            with pytest.raises(CheckpointsBehind, match="gatehouse db upgrade"):
+                async with open_checkpoints(url):
+                    pass
+
+    async def test_with_tables_of_an_older_release_are_refused(self, postgres_url: str) -> None:
+        async with empty_database(postgres_url) as url:
+            await set_up_checkpoints(url)
+            await execute(url, "DELETE FROM checkpoint_migrations WHERE v > 3")
+            with pytest.raises(CheckpointsBehind):
+                async with open_checkpoints(url):
+                    pass

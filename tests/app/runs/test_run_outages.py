@@ -5,14 +5,20 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from live_redis import redis_binary
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisGone
 from run_replicas import Conversations, RedisServer, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
+
+from app.errors import NotFound
+from app.runs.history import HistoryAway
+from app.runs.tending import Tending
 
 
 @pytest.fixture
@@ -138,3 +144,105 @@ class TestEnd:
 def lasting_url(redis: Redis) -> str:
     options = redis.connection_pool.connection_kwargs
     return f"redis://{options['host']}:{options['port']}"
+
+
+class TestRedisWithoutItsData:
+    async def test_is_told_to_the_viewers_of_the_runs_that_it_lost(
+        self, shaken: Replicas, told: Told
+    ) -> None:
+        here, there = await shaken.open(lease=1), await shaken.open(lease=1)
+        run = (await here.start("/told")).run
+        told.tell(run.id, "a")
+        viewers = [Viewer(replica.engine, run.id) for replica in (here, there)]
+        for viewer in viewers:
+            await viewer.tokens(1)
+        await here.redis.flushall()
+        for viewer in viewers:
+            with pytest.raises(NotFound):
+                await viewer.end()
+        await until(lambda: not here.engine.local)
+
+
+class TestAfterAnOutage:
+    async def test_owners_come_before_those_who_look_for_orphans(
+        self, shaken: Replicas, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = await shaken.open(lease=30)
+        looks: list[float] = []
+
+        async def redis_time() -> float:
+            looks.append(time.monotonic())
+            raise RedisGone("away")
+
+        tending = Tending(here.engine)
+        tending.settings = replace(tending.settings, lease=0.4)
+        monkeypatch.setattr(tending, "redis_time", redis_time)
+        sweeping = asyncio.create_task(tending.sweep())
+        await until(lambda: len(looks) == 3)
+        sweeping.cancel()
+        assert looks[1] - looks[0] >= 0.4 * 1.5
+
+    async def test_a_run_with_viewers_elsewhere_is_not_taken_for_an_orphan(
+        self, shaken: Replicas, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here = await shaken.open(lease=30)
+        run = (await here.start("/told", grace=1)).run
+        tending = Tending(here.engine)
+        tending.settings = replace(tending.settings, lease=0.2)
+        here.engine.local[run.id].alone_since = time.monotonic() - 60
+
+        async def away() -> float:
+            raise RedisGone("away")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(tending, "redis_time", away)
+            await one_beat(tending)
+        tending.settings = replace(tending.settings, lease=30)
+        await tending._stop_orphans(0.0)
+        assert here.engine.local[run.id].stop is None
+        tending._unsure_until = 0.0
+        await tending._stop_orphans(0.0)
+        assert here.engine.local[run.id].stop == "cancelled"
+
+    async def test_that_delayed_a_beat_counts_as_one(self, shaken: Replicas) -> None:
+        here = await shaken.open(lease=30)
+        tending = Tending(here.engine)
+        tending.settings = replace(tending.settings, lease=0.2)
+
+        async def late() -> float:
+            await asyncio.sleep(0.2)
+            return time.time()
+
+        tending.redis_time = late  # type: ignore[method-assign]
+        await one_beat(tending)
+        assert tending._unsure_until > time.monotonic()
+
+
+class TestThreadsAway:
+    async def test_are_waited_for_with_the_answer(self, shaken: Replicas, history: Conversations) -> None:
+        here = await shaken.open(lease=30)
+        history.failure = HistoryAway()
+        run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
+        viewer = await Viewer(here.engine, run.id).tokens(2)
+        await asyncio.sleep(0.6)
+        assert "end" not in viewer.types
+        history.failure = None
+        assert last(await viewer.end(), "end")["status"] == "completed"
+        assert [kept.id for kept, _ in history.kept] == [run.id]
+
+    async def test_are_not_waited_for_without_end(
+        self, shaken: Replicas, history: Conversations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.runs.keeping.KEEP_SECONDS", 0.1)
+        here = await shaken.open(lease=30)
+        history.failure = HistoryAway()
+        run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
+        assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
+
+
+async def one_beat(tending: Tending) -> None:
+    """Let the process tend its runs once."""
+    beating = asyncio.create_task(tending.beat())
+    await until(lambda: tending._unsure_until > 0)
+    beating.cancel()
+    await asyncio.gather(beating, return_exceptions=True)

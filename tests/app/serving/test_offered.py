@@ -10,8 +10,9 @@ from live_app import LiveApp, bearer, serving
 from websockets.sync.client import connect
 
 from app.auth.offered import is_offered
-from app.lifespan import CannotStart, check_lists
+from app.lifespan import check_lists
 from app.settings import Settings
+from app.stores import CannotStart
 from chains.registry import REGISTRY
 
 LISTS = {"acme": ["chat"], "beta": ["*"]}

@@ -14,6 +14,7 @@ from websocket_server import ALICE, Client, Json, always, serving
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
 from app.auth.principal import Principal
+from app.draining import Drain
 from app.serving import commands, websocket, websocket_viewers
 from app.serving.frames import RunFrames
 from app.serving.websocket import Socket
@@ -44,7 +45,8 @@ def silent(sent: list[Message]) -> WebSocket:
         sent.append(message)
 
     authenticator = SimpleNamespace(standing=SimpleNamespace(holds=always))
-    services = SimpleNamespace(settings=Settings(_env_file=None), runs=None, authenticator=authenticator)
+    runs = SimpleNamespace(drain=Drain())
+    services = SimpleNamespace(settings=Settings(_env_file=None), runs=runs, authenticator=authenticator)
     state = {"services": services, "principal": ALICE, "request_id": "1"}
     socket = WebSocket({"type": "websocket", "state": state}, receive, send)
     socket.client_state = socket.application_state = WebSocketState.CONNECTED

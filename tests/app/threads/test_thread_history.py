@@ -6,12 +6,13 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.utils import count_tokens_approximately
 from langchain_core.utils.uuid import uuid7
+from sqlalchemy.exc import OperationalError
 from thread_callers import principal
 
 from app.auth.principal import Principal
 from app.errors import Conflict, NotFound
 from app.runs.events import AgentAction, Event, Restart, Start, ToolEnd, ToolStart, Usage
-from app.runs.history import History
+from app.runs.history import History, HistoryAway
 from app.runs.records import RunRecord, State
 from app.threads.history import ThreadHistory, said, tool_calls
 from app.threads.models import Message, ToolCall
@@ -322,3 +323,16 @@ class TestTwoUsers:
         for owner, thread_id in zip(owners, ids, strict=True):
             expected = [text for turn in range(3) for text in (f"{owner.credential_id} {turn}", f"ok {turn}")]
             assert await contents(history, run_of(owner, thread_id)) == expected
+
+
+async def test_a_database_that_is_away_is_told_as_such(
+    history: ThreadHistory, alice: Principal, thread_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def answer(_store: ThreadStore, *_arguments: object) -> None:
+        raise OperationalError("INSERT", {}, ConnectionResetError())
+
+    run = run_of(alice, thread_id)
+    await history.begin(run)
+    monkeypatch.setattr(ThreadStore, "answer", answer)
+    with pytest.raises(HistoryAway):
+        await history.keep(ended(run, "Yes."), [])

@@ -1,0 +1,42 @@
+"""Connections to PostgreSQL on which nothing is waited for without end."""
+
+import asyncio
+from typing import Any
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.abc import RV as Result  # noqa: N811  # psycopg's own type variable: `wait` is declared with it
+from psycopg.abc import PQGen
+from sqlalchemy.engine import URL
+
+ANSWER_SECONDS = 10.0  # that a statement may take; those of a request take milliseconds
+
+# libpq's: a server that is gone without a word (a node that died) is noticed after half a minute
+NETWORK: dict[str, Any] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+}
+
+
+class BoundedConnection(AsyncConnection[Any]):
+    """A connection whose every answer comes within `answer_seconds`, or is an OperationalError.
+
+    The statement is cancelled in the server. A server that does not even answer to that is given ten seconds
+    more, and the connection is closed.
+    """
+
+    answer_seconds: float | None = ANSWER_SECONDS  # None: for as long as it takes
+
+    async def wait(self, gen: PQGen[Result], *arguments: Any, **options: Any) -> Result:
+        try:
+            async with asyncio.timeout(self.answer_seconds):
+                return await super().wait(gen, *arguments, **options)
+        except TimeoutError as error:
+            raise OperationalError(f"no answer within {self.answer_seconds} s") from error
+
+
+def network_options(url: URL) -> dict[str, Any]:
+    """Return the options of a connection that the URL does not set itself."""
+    return {name: value for name, value in NETWORK.items() if name not in url.query}

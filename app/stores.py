@@ -1,0 +1,134 @@
+"""The database and Redis as a server opens them: waited for at the start, and never without end."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import structlog
+from fakeredis import FakeAsyncRedis, FakeServer
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.database import (
+    NO_ROW_SECURITY,
+    above_row_security,
+    open_engine,
+    unreachable,
+    why_not_ready,
+)
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+REDIS_WAIT = 5  # seconds that a call waits for a free connection
+REDIS_ANSWER = 4  # seconds that Redis has for an answer; the longest blocking command takes one
+REDIS_CONNECT = 3
+REDIS_CHECK = 15  # seconds of idleness after which a connection is tried before it is used
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries at the start
+
+
+class CannotStart(Exception):
+    """A configured part cannot work; the message says which and how to mend it."""
+
+
+class Unreachable(CannotStart):
+    """It does not answer. It may be about to start, as this process is."""
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """Yield the database when it can be used. Raises CannotStart."""
+    engine = open_engine(settings.database, settings.database_pool)
+    try:
+        await waited_for(lambda: reached(engine), settings.start_patience)
+        if reason := await why_not_ready(engine):
+            raise CannotStart(f"database: {reason}")
+        if not settings.development and await above_row_security(engine):
+            raise CannotStart(f"database: {NO_ROW_SECURITY}")
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
+    """Yield a client of the configured Redis, or of the in-process store. Raises CannotStart."""
+    try:
+        redis = redis_of(settings)
+    except ValueError as error:
+        raise unusable_redis(error) from None
+    try:
+        await waited_for(lambda: answered(redis), settings.start_patience)
+        yield redis
+    finally:
+        await redis.aclose()
+
+
+async def waited_for(asked: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Return when `asked` does not raise Unreachable; after so many seconds, raise what it raises."""
+    until = time.monotonic() + seconds
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return await asked()
+        except Unreachable as error:
+            if time.monotonic() + pause > until:
+                raise
+            log.warning("start waits", reason=str(error), seconds=round(until - time.monotonic()))
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def reached(engine: AsyncEngine) -> None:
+    """Return when the database has answered. Raises Unreachable."""
+    if reason := await unreachable(engine):
+        raise Unreachable(f"database: {reason}")
+
+
+async def answered(redis: Redis) -> None:
+    """Return when Redis has answered. Raises CannotStart."""
+    try:
+        await redis.ping()
+    except (RedisError, OSError) as error:
+        raise Unreachable(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
+    except (TypeError, ValueError, OverflowError) as error:  # an option or a port that there is not
+        raise unusable_redis(error) from None
+
+
+def unusable_redis(error: Exception) -> CannotStart:
+    """Return what to raise for a URL that is wrong; redis-py's own error may quote it with its password."""
+    return CannotStart(
+        f"Redis: GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__}): it has the form "
+        "redis://user:password@host:6379/0, or rediss:// for TLS, with what is special in the password as %XX"
+    )
+
+
+def redis_of(settings: Settings) -> Redis:
+    """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises.
+
+    No command waits for longer than `REDIS_ANSWER`, and none is repeated by the client: whether a command
+    whose answer was lost had its effect is for its caller to judge. A connection that Redis closed while
+    nobody used it is replaced before it is used.
+    """
+    if settings.redis_url is None:
+        return FakeAsyncRedis(
+            server=FakeServer(),  # else all applications of a process share one, over their event loops
+            connection_pool_class=BlockingConnectionPool,
+            max_connections=settings.redis_pool,
+            timeout=REDIS_WAIT,
+        )
+    pool = BlockingConnectionPool.from_url(
+        settings.redis_url.get_secret_value(),
+        max_connections=settings.redis_pool,
+        timeout=REDIS_WAIT,
+        socket_connect_timeout=REDIS_CONNECT,
+        socket_timeout=REDIS_ANSWER,
+        socket_keepalive=True,
+        health_check_interval=REDIS_CHECK,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return Redis.from_pool(pool)

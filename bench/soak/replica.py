@@ -1,0 +1,60 @@
+"""`gatehouse serve` in this process, beside a task that measures how late the event loop is.
+
+The product has no such task and no route for it: this program starts the same server as the command does, and
+writes a line of JSON into a file for every so many seconds.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from app.lifespan import Services
+from app.server import listen, run_one
+from app.settings import Settings
+
+TICK = 0.010  # seconds that the task asks to sleep for
+EVERY = 5.0  # seconds that a line is about
+
+
+def main() -> None:
+    settings = Settings()
+    samples = Path(sys.argv[1])
+    sampling: list[asyncio.Task[None]] = []
+
+    async def announce(services: Services) -> None:
+        sampling.append(asyncio.create_task(sample(services, samples), name="lag sampler"))
+
+    with listen(settings.host, settings.port) as listener:
+        run_one(settings, listener, announce)
+
+
+async def sample(services: Services, path: Path) -> None:
+    """Write lines until cancelled: lateness in ms, and how much there is of what could leak."""
+    while True:
+        late = await lateness(EVERY)
+        line = {
+            "at": time.time(),
+            "lag_p50_ms": late[len(late) // 2],
+            "lag_p99_ms": late[int(0.99 * len(late))],
+            "lag_max_ms": late[-1],
+            "tasks": len(asyncio.all_tasks()),
+            "runs": len(services.runs.local),
+        }
+        with path.open("a") as file:  # one short write in five seconds
+            file.write(json.dumps(line) + "\n")
+
+
+async def lateness(seconds: float) -> list[float]:
+    """Return how many ms too late each of many short sleeps ended, the least first."""
+    late: list[float] = []
+    until = time.perf_counter() + seconds
+    while (asked := time.perf_counter()) < until:
+        await asyncio.sleep(TICK)
+        late.append(1000 * max(0.0, time.perf_counter() - asked - TICK))
+    return sorted(late)
+
+
+if __name__ == "__main__":
+    main()

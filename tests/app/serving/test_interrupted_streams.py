@@ -1,0 +1,48 @@
+"""What ends a stream whose run goes on: told to its reader, and never a broken connection."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import pytest
+from redis.exceptions import TimeoutError as RedisTimeout
+
+from app.draining import Restarting
+from app.errors import NotFound
+from app.runs.events import Cursor, Record, Token, record
+from app.serving import sse
+from app.serving.langserve import ended_cleanly
+
+FIRST = record(Cursor(1, 1), Token("a"))
+
+
+async def sent(failure: Exception) -> list[bytes]:
+    async def records() -> AsyncIterator[list[Record]]:
+        yield [FIRST]
+        raise failure
+
+    response = sse.event_stream("run-1", records(), sse.typed, send_timeout=30)
+    return [chunk async for chunk in response.body_iterator]  # type: ignore[misc]  # ours yields bytes
+
+
+@pytest.mark.parametrize("failure", [RedisTimeout("Timeout reading from redis"), Restarting()])
+async def test_a_store_or_a_server_that_goes_away_ends_with_a_hint(failure: Exception) -> None:
+    start, token, hint = await sent(failure)
+    assert start == sse.RETRY
+    assert token == sse.typed(FIRST)
+    assert re.fullmatch(rb": read on from the last event\r\nretry: \d{3,4}\r\n\r\n", hint)
+
+
+async def test_a_run_that_is_gone_is_told_as_an_error() -> None:
+    *_, last = await sent(NotFound("The run is not known any more."))
+    assert last.startswith(b"event: error\r\n")
+    assert b'"status":404' in last
+
+
+async def test_langserve_s_readers_get_its_error_frame() -> None:
+    async def frames() -> AsyncGenerator[dict[str, str], None]:
+        yield {"event": "data", "data": '"a"'}
+        raise RedisTimeout("Timeout reading from redis")
+
+    *_, last = [frame async for frame in ended_cleanly(frames())]
+    assert last["event"] == "error"
+    assert '"status_code": 503' in last["data"]

@@ -1,0 +1,206 @@
+"""The stores: opened and waited for, or refused in words that name the setting and hold no password."""
+
+import asyncio
+import signal
+import time
+import traceback
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificates import Certificates, loopback_certificates
+from redis.exceptions import RedisError
+
+from app.settings import Settings
+from app.stores import CannotStart, Unreachable, open_database, open_redis, waited_for
+from bench.processes import NotStarted, Server, redis_ready, redis_server
+
+PASSWORD = "hunter2secret"
+
+
+def settings(url: str | None, **more: Any) -> Settings:
+    return Settings(_env_file=None, redis_url=url, **more)  # type: ignore[arg-type]
+
+
+async def refusal(url: str) -> CannotStart:
+    with pytest.raises(CannotStart) as refused:
+        async with open_redis(settings(url)):
+            pass
+    return refused.value
+
+
+async def test_the_in_process_store() -> None:
+    async with open_redis(settings(None)) as redis:
+        assert await redis.ping()
+
+
+async def test_a_server(redis_url: str) -> None:
+    async with open_redis(settings(redis_url)) as redis:
+        assert await redis.ping()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgres://user:{PASSWORD}@127.0.0.1/0",
+        f"user:{PASSWORD}@127.0.0.1:6379",
+        f"redis://user:{PASSWORD}/1@127.0.0.1:6379",  # the slash ends the host: the password is a port
+        f"redis://user:{PASSWORD}@127.0.0.1:99999",
+        f"redis://user:{PASSWORD}@127.0.0.1:6379?socket_timeout=soon",
+        f"redis://user:{PASSWORD}@127.0.0.1:6379?nonsense=1",
+        f"redis://user:{PASSWORD}@[::1",
+    ],
+)
+async def test_a_url_that_cannot_be_used(url: str) -> None:
+    error = await refusal(url)
+    assert str(error).startswith("Redis: GATEHOUSE_REDIS_URL cannot be used")
+    assert PASSWORD not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid"])
+async def test_a_server_that_does_not_answer(host: str) -> None:
+    error = await refusal(f"redis://user:{PASSWORD}@{host}")
+    assert str(error).startswith("Redis: GATEHOUSE_REDIS_URL cannot be reached")
+    assert PASSWORD not in "".join(traceback.format_exception(error))
+
+
+class TestStart:
+    async def test_waits_for_what_does_not_answer_yet(self) -> None:
+        asked: list[int] = []
+
+        async def ask() -> None:
+            asked.append(1)
+            if len(asked) < 3:
+                raise Unreachable("Redis: away")
+
+        await waited_for(ask, 30)
+        assert len(asked) == 3
+
+    async def test_gives_up_after_its_time(self) -> None:
+        began = time.monotonic()
+        with pytest.raises(Unreachable):
+            await waited_for(away, 0.5)
+        assert time.monotonic() - began < 5
+
+    async def test_asks_once_without_any_patience(self) -> None:
+        asked: list[int] = []
+
+        async def ask() -> None:
+            asked.append(1)
+            raise Unreachable("Redis: away")
+
+        with pytest.raises(Unreachable):
+            await waited_for(ask, 0)
+        assert asked == [1]
+
+    async def test_does_not_wait_for_a_setting_that_is_wrong(self) -> None:
+        async def ask() -> None:
+            raise CannotStart("Redis: no such thing")
+
+        with pytest.raises(CannotStart, match="no such thing"):
+            await waited_for(ask, 60)
+
+    async def test_finds_a_redis_that_begins_after_it(self, tmp_path: Path) -> None:
+        server = redis_server(tmp_path)
+        url = f"redis://127.0.0.1:{server.port}/0"
+        try:
+            later = asyncio.get_running_loop().call_later(0.5, server.start)
+            async with open_redis(settings(url, start_wait=30)) as redis:
+                assert await redis.ping()
+            later.cancel()
+        finally:
+            server.kill()
+
+    async def test_refuses_a_database_that_is_away_or_behind(self, tmp_path: Path) -> None:
+        for url, reason in (
+            ("postgresql+psycopg://user:hunter2@127.0.0.1:1/db", "cannot be reached"),
+            (f"sqlite+aiosqlite:///{tmp_path}/new.db", "run gatehouse db upgrade"),
+        ):
+            with pytest.raises(CannotStart, match=reason) as refused:
+                async with open_database(Settings(_env_file=None, database_url=url)):  # type: ignore[arg-type]
+                    pass
+            assert "hunter2" not in str(refused.value)
+
+    def test_patience_is_production_s_by_default(self) -> None:
+        assert settings(None).start_patience == 0
+        assert settings(None, start_wait=7).start_patience == 7
+
+
+async def away() -> None:
+    raise Unreachable("Redis: away")
+
+
+class TestFrozenRedis:
+    async def test_is_waited_for_no_longer_than_a_call_may_take(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("app.stores.REDIS_ANSWER", 0.3)
+        server = redis_server(tmp_path)
+        server.start()
+        await redis_ready(server)
+        try:
+            async with open_redis(settings(f"redis://127.0.0.1:{server.port}/0")) as redis:
+                server.send(signal.SIGSTOP)
+                async with asyncio.timeout(10):
+                    with pytest.raises(RedisError):
+                        await redis.incr("counted")
+                server.send(signal.SIGCONT)
+                assert await redis.ping()
+                assert int(await redis.get("counted") or 0) <= 1  # the client has not repeated it
+        finally:
+            server.kill()
+
+    async def test_connections_that_it_closed_are_replaced(self, tmp_path: Path) -> None:
+        server = redis_server(tmp_path)
+        try:
+            server.start()
+            await redis_ready(server)
+            async with open_redis(settings(f"redis://127.0.0.1:{server.port}/0")) as redis:
+                await asyncio.gather(*(redis.ping() for _ in range(5)))
+                server.kill()
+                with pytest.raises(RedisError):
+                    await redis.ping()
+                server.start()
+                await redis_ready(server)
+                assert await redis.ping()
+        finally:
+            server.kill()
+
+
+class TestTls:
+    @pytest.fixture
+    async def server(self, tmp_path: Path) -> AsyncIterator[tuple[Server, Certificates]]:
+        """A Redis that speaks nothing but TLS."""
+        certificates = loopback_certificates()
+        plain = redis_server(tmp_path)
+        files = {"cert": certificates.certificate, "key": certificates.key, "ca-cert": certificates.authority}
+        options = ["--port", "0", "--tls-port", str(plain.port), "--tls-auth-clients", "no"]
+        for name, text in files.items():
+            (tmp_path / name).write_text(text)
+            options += [f"--tls-{name}-file", str(tmp_path / name)]
+        server = replace(plain, command=(*plain.command, *options))
+        server.start()
+        try:
+            await redis_ready(server)
+        except NotStarted:
+            pytest.skip("this redis-server has no TLS")
+        yield server, certificates
+        server.kill()
+
+    async def test_with_the_authority_of_the_url(
+        self, server: tuple[Server, Certificates], tmp_path: Path
+    ) -> None:
+        redis_server, certificates = server
+        authority = certificates.written(tmp_path)
+        url = f"rediss://127.0.0.1:{redis_server.port}/0?ssl_ca_certs={authority}"
+        async with open_redis(settings(url)) as redis:
+            assert await redis.ping()
+
+    async def test_refuses_a_certificate_of_another_authority(
+        self, server: tuple[Server, Certificates], tmp_path: Path
+    ) -> None:
+        other = loopback_certificates().written(tmp_path)
+        url = f"rediss://127.0.0.1:{server[0].port}/0?ssl_ca_certs={other}"
+        assert "cannot be reached" in str(await refusal(url))
