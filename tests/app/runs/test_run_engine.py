@@ -257,7 +257,7 @@ class TestThread:
     async def test_that_cannot_be_written_does_not_stop_the_run(
         self, here: Replica, history: Conversations
     ) -> None:
-        history.failure = OSError("disk full")
+        history.failure = ValueError("a value that does not fit")
         run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
         records = await seen(here.engine, run.id)
         assert last(records, "end")["status"] == "completed"

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from conftest import Serve
-from live_app import LiveApp
+from live_app import LiveApp, Serve
 from provider_server import (
     API_VERSION,
     DEPLOYMENT,

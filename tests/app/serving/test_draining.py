@@ -6,8 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Serve
-from live_app import LiveApp, bearer
+from live_app import LiveApp, Serve, bearer
 from sse_frames import frames_in, frames_of
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed

@@ -8,8 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from conftest import Serve
-from live_app import LiveApp, bearer
+from live_app import LiveApp, Serve, bearer
 
 KEY = "lsv2_pt_the-key-that-must-not-show"
 

@@ -268,7 +268,7 @@ class TestWithoutRedis:
         async def gone(*_args: object, **_options: object) -> None:
             raise ConnectionError("Redis is away")
 
-        monkeypatch.setattr("app.limits.script.Script.__call__", gone)
+        monkeypatch.setattr("app.limits.limiter.Limiter._ask", gone)
 
     def test_nobody_is_served_by_default(self, serve: Any, broken: None) -> None:
         live: LiveApp = serve("/chat")
