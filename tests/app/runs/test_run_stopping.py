@@ -9,6 +9,7 @@ from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 from structlog.typing import EventDict
 
+from app.draining import Restarting
 from app.errors import RunFailed
 from app.runs.control import Control
 from app.runs.tap import Tap
@@ -278,7 +279,7 @@ class TestTap:
         tap = Tap("stream")
         await here.start("/told", tap=tap)
         await here.engine.conductor.close()
-        with pytest.raises(RunFailed, match="stopped"):
+        with pytest.raises(Restarting, match="join it by its id"):
             [chunk async for chunk in tap.chunks()]
 
 
