@@ -8,7 +8,6 @@ from typing import TypedDict, cast
 
 from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import FastAPI
-from langsmith import AsyncClient
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -28,7 +27,7 @@ from app.settings import Settings
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
 from app.usage.bookkeeping import bookkeeping
-from app.usage.langsmith import open_langsmith
+from app.usage.langsmith import LangSmith, open_langsmith
 from app.usage.store import UsageStore
 from chains import registry
 from chains.models import ChatModel, open_chat_model
@@ -57,7 +56,7 @@ class Services:
     runs: RunEngine
     limits: Limits
     usage: UsageStore
-    langsmith: AsyncClient | None = None
+    langsmith: LangSmith | None = None
 
 
 class State(TypedDict):
