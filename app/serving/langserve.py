@@ -27,7 +27,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
-from app.model_problems import ModelMisconfigured, ModelUnavailable
+from app.model_problems import ModelMisconfigured
 from app.serving.bodies import normalised
 from app.serving.context import rebuild_config
 from app.serving.leaving import while_connected
@@ -50,7 +50,6 @@ PROBLEMS = {
     **RunFailed.schema(),
     **DeadlineExceeded.schema(),
     **ModelMisconfigured.schema(),
-    **ModelUnavailable.schema(),
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
