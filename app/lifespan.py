@@ -8,7 +8,6 @@ from typing import Any, TypedDict, cast
 
 from fastapi import FastAPI
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langsmith import AsyncClient
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sse_starlette.sse import AppStatus
@@ -27,7 +26,7 @@ from app.stores import CannotStart, open_database, open_redis
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
 from app.usage.bookkeeping import bookkeeping
-from app.usage.langsmith import open_langsmith
+from app.usage.langsmith import LangSmith, open_langsmith
 from app.usage.store import UsageStore
 from chains import registry
 from chains.models import ChatModel, open_chat_model
@@ -49,7 +48,7 @@ class Services:
     runs: RunEngine
     limits: Limits
     usage: UsageStore
-    langsmith: AsyncClient | None = None
+    langsmith: LangSmith | None = None
 
 
 class State(TypedDict):

@@ -170,10 +170,14 @@ async def sign_in_at(settings: Settings, client: httpx2.AsyncClient) -> str:
 async def chat_model(settings: Settings) -> str:
     """Ask the model, and the one for when it fails: what is behind a URL or a key shows when it is used."""
     once = settings.chat_model.model_copy(update={"fallback": "", "retries": 0})
-    answers = [await answering(once)]
-    if settings.fallback_model:
-        answers.append(await answering(once.model_copy(update={"choice": settings.fallback_model})))
-    return "; ".join(answers)
+    answers = await answering(once)
+    if not settings.fallback_model:
+        return answers
+    try:
+        second = await answering(once.model_copy(update={"choice": settings.fallback_model}))
+    except Unusable as error:
+        raise Unusable(f"{answers}, but GATEHOUSE_FALLBACK_MODEL: {error}") from None
+    return f"{answers}, and as its fallback {second}"
 
 
 async def answering(settings: ModelSettings) -> str:

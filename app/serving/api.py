@@ -25,7 +25,7 @@ from app.errors import (
 )
 from app.lifespan import Services, services_of
 from app.limits.admission import Admission
-from app.model_problems import ModelMisconfigured, ModelTimeout, ModelUnavailable
+from app.model_problems import ModelMisconfigured, ModelTimeout
 from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from app.runs.records import RunRecord, State
@@ -119,7 +119,6 @@ STARTING = {
     **Conflict.schema(),
     **UnsupportedMediaType.schema(),
     **InvalidInput.schema(),
-    **ModelUnavailable.schema(),
 }
 ANSWERING = {**STARTING, **ModelMisconfigured.schema(), **ModelTimeout.schema()}
 

@@ -29,7 +29,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
-from app.model_problems import ModelMisconfigured, ModelUnavailable
+from app.model_problems import ModelMisconfigured
 from app.problems import STORE_IS_AWAY
 from app.serving.bodies import normalised
 from app.serving.context import Call, rebuild_config
@@ -55,7 +55,6 @@ PROBLEMS = {
     **RunFailed.schema(),
     **DeadlineExceeded.schema(),
     **ModelMisconfigured.schema(),
-    **ModelUnavailable.schema(),
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -4,16 +4,12 @@ LangServe's own would take feedback on anybody's run, and waits for LangSmith on
 endpoint for token feedback: docs/adr/0010-feedback-in-langsmith.md.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
 
-import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request
-from langsmith import AsyncClient
-from langsmith.utils import LangSmithError
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.auth.dependencies import CurrentPrincipal, requires
@@ -21,10 +17,8 @@ from app.errors import InsufficientScope, InvalidInput, NotFound, Unauthenticate
 from app.lifespan import services_of
 from app.settings import Settings
 from app.usage.feedback_routes import judged
-from app.usage.langsmith import SECONDS
+from app.usage.langsmith import LangSmith
 from chains.registry import Entry
-
-log = structlog.get_logger(__name__)
 
 MOST_CHARACTERS = 4000
 
@@ -81,27 +75,16 @@ def feedback_router(entry: Entry) -> APIRouter:
         run = await judged(services, principal, str(feedback.run_id))
         if run.runnable != entry.name:
             raise NotFound("There is no such run.")
-        return await kept(cast("AsyncClient", services.langsmith), feedback)
+        langsmith = cast("LangSmith", services.langsmith)  # there is one where there is this route
+        kept = await langsmith.keep(
+            feedback.run_id,
+            feedback.key,
+            score=feedback.score,
+            value=feedback.value,
+            comment=feedback.comment,
+        )
+        return KeptFeedback(
+            **feedback.model_dump(), id=kept.id, created_at=kept.created_at, modified_at=kept.modified_at
+        )
 
     return router
-
-
-async def kept(client: AsyncClient, feedback: RunFeedback) -> KeptFeedback:
-    """Return the feedback as LangSmith has it. Raises Unavailable."""
-    try:
-        async with asyncio.timeout(SECONDS):
-            created = await client.create_feedback(
-                feedback.run_id,
-                feedback.key,
-                score=feedback.score,
-                value=feedback.value,
-                comment=feedback.comment,
-                source_info={"from_langserve": True},
-                stop_after_attempt=3,  # its trace may not have arrived
-            )
-    except (LangSmithError, TimeoutError, OSError) as error:
-        log.warning("LangSmith takes no feedback", error=type(error).__name__)
-        raise Unavailable("LangSmith did not take the feedback. Try again later.") from error
-    return KeptFeedback(
-        **feedback.model_dump(), id=created.id, created_at=created.created_at, modified_at=created.modified_at
-    )

@@ -1,18 +1,65 @@
-"""The client of LangSmith, for feedback: traces go there by LangChain's own."""
+"""LangSmith, for feedback: traces go there by LangChain's own."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from uuid import UUID
 
+import structlog
 from langsmith import AsyncClient
+from langsmith.schemas import Feedback
+from langsmith.utils import LangSmithError, get_tracer_project
+from pydantic import ValidationError
 
+from app.errors import Unavailable
 from app.settings import Settings
 
-SECONDS = 10.0  # in which LangSmith has to take feedback
+log = structlog.get_logger(__name__)
+
+SECONDS = 10.0  # in which it has to take feedback
+ATTEMPTS = 3  # the run's trace may not have arrived yet
+
+Value = float | int | bool | str | None
+
+
+class LangSmith:
+    """Keeps feedback beside the traces of the process's project."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+        self._project: UUID | None = None
+
+    async def keep(
+        self, run_id: UUID, key: str, *, score: float | bool | None, value: Value, comment: str | None
+    ) -> Feedback:
+        """Return the feedback as it was kept. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(SECONDS):
+                return await self._client.create_feedback(
+                    run_id,
+                    key,
+                    score=score,
+                    value=value,
+                    comment=comment,
+                    source_info={"from_langserve": True},
+                    session_id=await self._project_id(),
+                    stop_after_attempt=ATTEMPTS,
+                )
+        except (LangSmithError, ValidationError, TimeoutError, OSError) as error:
+            log.warning("LangSmith takes no feedback", error=type(error).__name__)
+            raise Unavailable("LangSmith did not take the feedback. Try again later.") from error
+
+    async def _project_id(self) -> UUID:
+        """Return the id of the project that traces go to; LangSmith finds runs by it."""
+        if self._project is None:
+            project = await self._client.read_project(project_name=get_tracer_project())
+            self._project = project.id
+        return self._project
 
 
 @asynccontextmanager
-async def open_langsmith(settings: Settings) -> AsyncIterator[AsyncClient | None]:
-    """Yield a client of LangSmith; None when no key is set for it."""
+async def open_langsmith(settings: Settings) -> AsyncIterator[LangSmith | None]:
+    """Yield LangSmith; None when no key is set for it."""
     if settings.langsmith_api_key is None:
         yield None
         return
@@ -23,6 +70,6 @@ async def open_langsmith(settings: Settings) -> AsyncIterator[AsyncClient | None
         disable_prompt_cache=True,
     )
     try:
-        yield client
+        yield LangSmith(client)
     finally:
         await client.aclose()  # type: ignore[no-untyped-call]

@@ -264,6 +264,16 @@ class TestChatModel:
         state, detail = found(run, "chat model")
         assert (state, "ScriptedFailure: no such deployment" in detail) == ("failed", True)
 
+    def test_the_fallback_is_asked_too(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEHOUSE_FALLBACK_MODEL", "scripted")
+        state, detail = found(run, "chat model")
+        assert (state, detail.count("answers")) == ("ok", 2)
+
+    def test_a_fallback_that_fails_is_named(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEHOUSE_FALLBACK_MODEL", "nonsense")
+        state, detail = found(run, "chat model")
+        assert (state, "but GATEHOUSE_FALLBACK_MODEL: " in detail) == ("failed", True)
+
 
 class TestRunnables:
     def test_a_failing_factory_is_named(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from live_app import LiveApp, Serve, bearer
 
+PROJECT = "0198c0de-0000-7000-8000-000000000000"
 KEY = "lsv2_pt_the-key-that-must-not-show"
 
 
@@ -21,6 +22,7 @@ class LangSmith(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Taking)
         self.taken: list[tuple[str, dict[str, Any]]] = []
+        self.projects: list[str] = []
         self.status = 200
 
     @property
@@ -32,7 +34,12 @@ class Taking(BaseHTTPRequestHandler):
     server: LangSmith
 
     def do_GET(self) -> None:
-        self.answer(200, {"version": "0.10.0"})
+        if self.path.startswith("/sessions?"):
+            project = {"id": PROJECT, "tenant_id": PROJECT, "reference_dataset_id": None}
+            self.server.projects.append(self.path)
+            self.answer(200, [project])
+        else:
+            self.answer(200, {"version": "0.10.0"})
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -40,7 +47,7 @@ class Taking(BaseHTTPRequestHandler):
             self.server.taken.append((self.headers["x-api-key"], body))
         self.answer(self.server.status, {})
 
-    def answer(self, status: int, body: dict[str, Any]) -> None:
+    def answer(self, status: int, body: Any) -> None:
         data = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
@@ -52,7 +59,9 @@ class Taking(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def langsmith() -> Iterator[LangSmith]:
+def langsmith(monkeypatch: pytest.MonkeyPatch) -> Iterator[LangSmith]:
+    for name in ("LANGSMITH_PROJECT", "LANGCHAIN_PROJECT", "LANGSMITH_SESSION", "LANGCHAIN_SESSION"):
+        monkeypatch.delenv(name, raising=False)
     server = LangSmith()
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
@@ -96,6 +105,12 @@ class TestGiving:
             "good",
         )
         assert response.json()["id"] == taken["id"]
+        assert taken["session_id"] == PROJECT
+
+    def test_the_project_is_looked_up_once(self, live: LiveApp, langsmith: LangSmith) -> None:
+        body = {"run_id": run_of(live), "key": "k", "value": "so so"}
+        assert [given(live, body).status_code for _ in range(3)] == [200] * 3
+        assert langsmith.projects == ["/sessions?name=default"]
 
     def test_a_playground_is_told_that_it_is_taken(self, live: LiveApp) -> None:
         with live.client() as client:
