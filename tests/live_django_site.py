@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 from live_server import free_port
+from websockets.sync.client import ClientConnection, connect
 
 SITE = Path(__file__).parent.parent / "examples" / "django_site"
 PASSWORD = "a-password-of-throwaway-users"
@@ -50,13 +52,18 @@ class Installation:
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return {**inherited, "SITE_DATA_DIR": str(self.folder), "SITE_ISSUER": ISSUER, **more}
 
-    def manage(self, *arguments: str, code: str | None = None) -> str:
+    def manage(self, *arguments: str, code: str = "", **environment: str) -> str:
         """Return what `manage.py` printed; `code` is what its shell runs."""
-        command = [str(self.python), "manage.py", *arguments]
         done = subprocess.run(
-            command, cwd=SITE, env=self.environment(), input=code, capture_output=True, text=True, timeout=60,
+            [str(self.python), "manage.py", *arguments],
+            cwd=SITE,
+            env=self.environment(**environment),
+            input=code,
+            capture_output=True,
+            text=True,
+            timeout=60,
             check=False,
-        )  # fmt: skip
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -82,6 +89,12 @@ class LiveSite:
         client.headers["x-csrftoken"] = client.cookies["csrftoken"]
         return client
 
+    def socket(self, path: str, visitor: httpx.Client | None = None, **options: Any) -> ClientConnection:
+        """Return an open WebSocket with the visitor's cookies, from a page of this site."""
+        cookies = "; ".join(f"{name}={value}" for name, value in (visitor.cookies if visitor else {}).items())
+        options = {"origin": self.url, "additional_headers": {"cookie": cookies}, "proxy": None, **options}
+        return connect(self.url.replace("http", "ws") + path, **options)
+
 
 def prepared(python: Path, folder: Path) -> Installation:
     """Return the site with the users `alice` and `bob`."""
@@ -96,7 +109,7 @@ def running_site(site: Installation, gatehouse_url: str, **environment: str) -> 
     port = free_port()
     log = site.folder / f"daphne-{port}.log"
     daphne = [str(site.python), "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "chatsite.asgi:application"]
-    variables = site.environment(GATEHOUSE_URL=gatehouse_url, PYTHONWARNINGS="error::RuntimeWarning", **environment)
+    variables = site.environment(GATEHOUSE_URL=gatehouse_url, **environment)
     with log.open("wb") as output:
         process = subprocess.Popen(daphne, cwd=SITE, env=variables, stdout=output, stderr=output)
     running = LiveSite(f"http://127.0.0.1:{port}", process, log)

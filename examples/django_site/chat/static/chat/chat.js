@@ -56,7 +56,7 @@ class Exchange {
   constructor(lane, question, key = null) {
     Object.assign(this, { lane, question, key, runId: null, lastId: null, over: false, text: "", first: null });
     this.asked = key && performance.now();
-    this.entry = element("li", "exchange");
+    this.entry = element("article", "exchange");
     this.answer = element("p", "answer");
     this.note = element("p", "note");
     this.entry.append(element("p", "question", question), this.answer, this.note);
