@@ -80,14 +80,15 @@ class LiveSite:
     def log(self) -> str:
         return self.log_file.read_text()
 
-    def visitor(self, user: str) -> httpx.Client:
-        """Return a browser's worth of HTTP: signed in, with the header that carries the CSRF token."""
-        client = httpx.Client(base_url=self.url, timeout=30, follow_redirects=True)
-        client.get("/sign-in/").raise_for_status()
-        form = {"username": user, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
-        client.post("/sign-in/", data=form).raise_for_status()
-        client.headers["x-csrftoken"] = client.cookies["csrftoken"]
-        return client
+    @contextmanager
+    def visitor(self, user: str) -> Iterator[httpx.Client]:
+        """Yield a browser's worth of HTTP: signed in, with the header that carries the CSRF token."""
+        with httpx.Client(base_url=self.url, timeout=30, follow_redirects=True) as client:
+            client.get("/sign-in/").raise_for_status()
+            form = {"username": user, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            client.post("/sign-in/", data=form).raise_for_status()
+            client.headers["x-csrftoken"] = client.cookies["csrftoken"]
+            yield client
 
     def socket(self, path: str, visitor: httpx.Client | None = None, **options: Any) -> ClientConnection:
         """Return an open WebSocket with the visitor's cookies, from a page of this site."""

@@ -91,6 +91,9 @@ def bob(site: LiveSite) -> Iterator[httpx.Client]:
         yield visitor
 
 
+NO_EVENT = json.dumps({"type": "resume", "run_id": str(uuid4()), "last_event_id": "1-"})
+
+
 def counted(tokens: int) -> str:
     return " ".join(f"t{place}" for place in range(1, tokens + 1))
 
@@ -271,7 +274,7 @@ class TestRelay:
 
     def test_a_bad_frame_is_told_and_the_socket_stays(self, site: LiveSite, alice: httpx.Client) -> None:
         with site.socket("/ws/chat/", alice) as socket:
-            for bad in ("", "hi", "[]", '{"message": 5}', '{"type": "resume", "run_id": "../x"}', b"\x00"):
+            for bad in ("", "hi", "[]", '{"message": 5}', '{"type": "resume", "run_id": "../x"}', b"\x00", NO_EVENT):
                 socket.send(bad)
                 assert frames_until(socket, "error")[-1]["problem"]["status"] == 400
             socket.send(json.dumps({"message": "[tokens 3]"}))
@@ -351,6 +354,14 @@ class TestEveryTab:
                 late.send(json.dumps({"type": "resume", "run_id": run}))
                 frames_until(late, "start")
                 assert placed_text(frames_until(late, "end")) == counted(50)
+
+    def test_a_silent_socket_stays(self, site: LiveSite, alice: httpx.Client) -> None:
+        """Longer than redis-py's own time limit, which is as long as the channel layer waits for a message."""
+        with site.socket("/ws/openai/", alice) as socket:
+            with pytest.raises(TimeoutError):
+                socket.recv(timeout=6.5)
+            socket.send(json.dumps({"message": "[tokens 3]"}))
+            assert placed_text(frames_until(socket, "end")) == counted(3)
 
     def test_signing_out_closes_the_sessions_sockets_only(self, sites: tuple[LiveSite, LiveSite]) -> None:
         here, there = sites

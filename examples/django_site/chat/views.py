@@ -18,11 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from chat import gatehouse
-from chat.gatehouse import Event, Resumption
+from chat.gatehouse import Event
 from chat.groups import group_of, signed_out
 from chat.identity import jwks as public_keys
 from chat.problems import Problem
-from chat.requests import question_in
+from chat.requests import question_in, resumption_of
 
 AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
@@ -89,7 +89,7 @@ async def stream(request: HttpRequest, user_id: int) -> HttpResponseBase:
 @for_users
 async def join(request: HttpRequest, user_id: int, run_id: UUID) -> HttpResponseBase:
     """Return the events of a run of the user's after the header `Last-Event-ID`; 204 when there is none."""
-    wanted = Resumption(str(run_id), request.headers.get("Last-Event-ID"))
+    wanted = resumption_of(run_id, request.headers.get("Last-Event-ID"))
     return await event_stream(gatehouse.events(user_id, wanted))
 
 

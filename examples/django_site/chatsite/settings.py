@@ -68,8 +68,12 @@ REDIS_URL = os.environ.get("REDIS_URL")
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
-        # A full channel drops messages without a word; 1,000 are 50 seconds of an answer.
-        "CONFIG": {"hosts": [REDIS_URL], "capacity": 1000},
+        "CONFIG": {
+            # Longer than channels-redis waits for a message (5 s): redis-py 8 gives up after 5 s by default,
+            # and every silent socket would be closed (django/channels_redis issue 422).
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 15}],
+            "capacity": 1000,  # a full channel drops messages; these are 50 seconds of an answer
+        },
     }
     if REDIS_URL
     else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
@@ -80,3 +84,6 @@ if not DEBUG:
         raise ImproperlyConfigured("production needs DJANGO_SECRET_KEY and REDIS_URL")
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 3600
+    # whether HSTS holds for subdomains, and is preloaded, is for the domain's owner to say
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
