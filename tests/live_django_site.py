@@ -85,7 +85,11 @@ class LiveSite:
         """Yield a browser's worth of HTTP: signed in, with the header that carries the CSRF token."""
         with httpx.Client(base_url=self.url, timeout=30, follow_redirects=True) as client:
             client.get("/sign-in/").raise_for_status()
-            form = {"username": user, "password": PASSWORD, "csrfmiddlewaretoken": client.cookies["csrftoken"]}
+            form = {
+                "username": user,
+                "password": PASSWORD,
+                "csrfmiddlewaretoken": client.cookies["csrftoken"],
+            }
             client.post("/sign-in/", data=form).raise_for_status()
             client.headers["x-csrftoken"] = client.cookies["csrftoken"]
             yield client
@@ -109,7 +113,16 @@ def running_site(site: Installation, gatehouse_url: str, **environment: str) -> 
     """Yield a daphne of this installation, and stop it in the end."""
     port = free_port()
     log = site.folder / f"daphne-{port}.log"
-    daphne = [str(site.python), "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "chatsite.asgi:application"]
+    daphne = [
+        str(site.python),
+        "-m",
+        "daphne",
+        "-b",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "chatsite.asgi:application",
+    ]
     variables = site.environment(GATEHOUSE_URL=gatehouse_url, **environment)
     with log.open("wb") as output:
         process = subprocess.Popen(daphne, cwd=SITE, env=variables, stdout=output, stderr=output)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -67,7 +66,8 @@ def sites(
     """Two processes of the site. Nothing that they are asked here makes them fail or warn."""
     with ExitStack() as stack:
         started = [
-            stack.enter_context(running_site(installation, gatehouse.url, REDIS_URL=redis_url)) for _ in range(2)
+            stack.enter_context(running_site(installation, gatehouse.url, REDIS_URL=redis_url))
+            for _ in range(2)
         ]
         yield started[0], started[1]
         logs = "".join(site.log for site in started)
@@ -147,14 +147,21 @@ class TestIdentity:
         assert {"keys": [key]} == json.loads(installation.jwks_file.read_text())
 
     def test_the_token_never_reaches_the_browser(self, site: LiveSite, alice: httpx.Client) -> None:
-        seen = [alice.get("/").text, str(alice.cookies), alice.post("/api/chat/", json={"message": "hi"}).text]
+        seen = [
+            alice.get("/").text,
+            str(alice.cookies),
+            alice.post("/api/chat/", json={"message": "hi"}).text,
+        ]
         with site.socket("/ws/chat/", alice) as socket:
             socket.send('{"message": "hi"}')
             seen.append(str(frames_until(socket, "end")))
         assert "eyJ" not in "".join(seen)
 
     def test_who_is_signed_out_gets_401(self, site: LiveSite, alice: httpx.Client) -> None:
-        csrf = {"x-csrftoken": alice.cookies["csrftoken"], "cookie": f"csrftoken={alice.cookies['csrftoken']}"}
+        csrf = {
+            "x-csrftoken": alice.cookies["csrftoken"],
+            "cookie": f"csrftoken={alice.cookies['csrftoken']}",
+        }
         for path in ("/api/chat/", "/api/chat/stream/"):
             answer = httpx.post(site.url + path, json={"message": "hi"}, headers=csrf)
             assert (answer.status_code, list(answer.json())) == (401, ["error"])
@@ -274,7 +281,15 @@ class TestRelay:
 
     def test_a_bad_frame_is_told_and_the_socket_stays(self, site: LiveSite, alice: httpx.Client) -> None:
         with site.socket("/ws/chat/", alice) as socket:
-            for bad in ("", "hi", "[]", '{"message": 5}', '{"type": "resume", "run_id": "../x"}', b"\x00", NO_EVENT):
+            for bad in (
+                "",
+                "hi",
+                "[]",
+                '{"message": 5}',
+                '{"type": "resume", "run_id": "../x"}',
+                b"\x00",
+                NO_EVENT,
+            ):
                 socket.send(bad)
                 assert frames_until(socket, "error")[-1]["problem"]["status"] == 400
             socket.send(json.dumps({"message": "[tokens 3]"}))
@@ -365,15 +380,19 @@ class TestEveryTab:
 
     def test_signing_out_closes_the_sessions_sockets_only(self, sites: tuple[LiveSite, LiveSite]) -> None:
         here, there = sites
-        with here.visitor("alice") as leaving, here.visitor("alice") as staying:
-            with there.socket("/ws/openai/", leaving) as closed, there.socket("/ws/openai/", staying) as other:
-                leaving.post("/sign-out/")
-                with pytest.raises(ConnectionClosed) as end:
-                    closed.recv(timeout=10)
-                assert end.value.rcvd is not None
-                assert end.value.rcvd.code == 4401
-                other.send(json.dumps({"message": "[tokens 3]"}))
-                assert placed_text(frames_until(other, "end")) == counted(3)
+        with (
+            here.visitor("alice") as leaving,
+            here.visitor("alice") as staying,
+            there.socket("/ws/openai/", leaving) as closed,
+            there.socket("/ws/openai/", staying) as other,
+        ):
+            leaving.post("/sign-out/")
+            with pytest.raises(ConnectionClosed) as end:
+                closed.recv(timeout=10)
+            assert end.value.rcvd is not None
+            assert end.value.rcvd.code == 4401
+            other.send(json.dumps({"message": "[tokens 3]"}))
+            assert placed_text(frames_until(other, "end")) == counted(3)
 
 
 class TestGatehouseDropped:

@@ -105,10 +105,9 @@ class EveryTabConsumer(ChatConsumer):
             await self.channel_layer.group_discard(group_of(self.user_id), self.channel_name)
 
     async def answer(self, wanted: Question | Resumption) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
+        if task := asyncio.current_task():
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
         await super().answer(wanted)
 
     async def follow(self, wanted: Question | Resumption) -> None:

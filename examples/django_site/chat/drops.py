@@ -27,5 +27,6 @@ class Drops:
         self.count += 1
         if self.count == self.tries:
             raise Problem(503, "The assistant cannot be reached. Try again in a moment.", retry_after="5")
-        # jitter: else all that lost the same server come back to the next at once
-        await asyncio.sleep(random.uniform(0.5, 1) * min(LONGEST_PAUSE, 0.25 * 2**self.count))
+        # else all that lost the same server come back to the next at once
+        jitter = random.uniform(0.5, 1)  # noqa: S311  # no secret
+        await asyncio.sleep(jitter * min(LONGEST_PAUSE, 0.25 * 2**self.count))

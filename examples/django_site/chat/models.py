@@ -7,7 +7,7 @@ from django.db import models
 class Customer(models.Model):
     """A user as Gatehouse knows them: `subject` of `tenant_id`.
 
-    `subject` never changes and is never given to somebody else, which a user name or an e-mail address may be.
+    `subject` never changes and is never given to somebody else; user names and e-mail addresses are.
     """
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)

@@ -28,7 +28,7 @@ AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
 LANES = (
     {"id": "rest", "name": "REST", "address": "POST api/chat/", "how": "the answer in one piece"},
-    {"id": "socket", "name": "WebSocket", "address": "ws/chat/", "how": "LangChain’s events, to this tab"},
+    {"id": "socket", "name": "WebSocket", "address": "ws/chat/", "how": "events of LangChain, to this tab"},
     {"id": "sse", "name": "Server-sent events", "address": "POST api/chat/stream/", "how": "typed events"},
     {"id": "tabs", "name": "Every tab", "address": "ws/openai/", "how": "one answer in all your tabs"},
 )

@@ -1,8 +1,9 @@
 """The site's addresses; those of the WebSockets are in `asgi.py`."""
 
-from chat import views
 from django.contrib.auth.views import LoginView
 from django.urls import path
+
+from chat import views
 
 urlpatterns = [
     path("", views.page, name="page"),

@@ -7,14 +7,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from chat import identity
-from chat.models import Customer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+
+from chat import identity
+from chat.models import Customer
 
 # Customers of Gatehouse's demonstration, with portfolios that differ
 DEMO = (
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         if demo:
             self.add_demo_users(password)
-        self.stdout.write(f"Gatehouse trusts this site with GATEHOUSE_ISSUER={settings.TOKEN_ISSUER} and either")
+        self.stdout.write(f"Gatehouse trusts the site with GATEHOUSE_ISSUER={settings.TOKEN_ISSUER} and")
         self.stdout.write(f"  GATEHOUSE_JWKS_URL={settings.TOKEN_ISSUER}/.well-known/jwks.json or")
         self.stdout.write(f"  GATEHOUSE_JWKS_FILE={public.absolute()}")
 
