@@ -1,5 +1,6 @@
 // A person at the Django site: the ways to an answer beside each other, two tabs, a broken line, signing out.
 import assert from "node:assert/strict";
+import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
 import { ARTEFACTS, launch, watched } from "./browser.js";
 import { barriers, counted } from "./visitor.js";
@@ -13,11 +14,36 @@ before(async () => {
 });
 after(() => browser.close());
 
-async function visit({ user = "alice", ...options } = {}) {
+/** Returns a line to the site of which all connections can be cut. `cuts` counts those that were. */
+async function cuttable(port) {
+  const open = new Set();
+  const server = createServer((client) => {
+    const site = connect(Number(port), "127.0.0.1");
+    open.add(client).add(site);
+    client.pipe(site).pipe(client);
+    for (const [end, other] of [[client, site], [site, client]]) {
+      end.on("error", () => other.destroy());
+      end.on("close", () => other.destroy() && open.delete(end));
+    }
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  const line = { url: `http://127.0.0.1:${server.address().port}`, cuts: 0 };
+  line.cut = () => {
+    line.cuts += open.size;
+    for (const end of open) end.resetAndDestroy();
+  };
+  line.close = () => {
+    line.cut();
+    server.close();
+  };
+  return line;
+}
+
+async function visit({ user = "alice", base = BASE, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, ...options });
   const page = await context.newPage();
-  const troubles = watched(page, BASE);
-  await page.goto(`${BASE}/`);
+  const troubles = watched(page, base);
+  await page.goto(`${base}/`);
   await page.getByLabel("User name").fill(user);
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: "Sign in" }).click();
@@ -96,6 +122,23 @@ test("comes back after the line broke, and reads on where it was", async () => {
     assert.equal(await page.locator(`#${lane} .alert`).count(), 0);
   }
   await context.close();
+});
+
+test("goes on with its requests after they were cut off", async () => {
+  const line = await cuttable(new URL(BASE).port);
+  const { context, page } = await visit({ base: line.url });
+  for (const lane of ["sse", "rest"]) {
+    await only(page, lane);
+    await ask(page, "[delay 0.05] [tokens 60]");
+    const begun = () => document.querySelector("#sse .answer")?.textContent.includes("t10 ");
+    await (lane === "sse" ? page.waitForFunction(begun) : page.waitForTimeout(1000));
+    line.cut();
+    assert.equal(await whole(page, lane), counted(60), lane);
+    assert.equal(await page.locator(`#${lane} .alert`).count(), 0);
+  }
+  assert.ok(line.cuts >= 2);
+  await context.close();
+  line.close();
 });
 
 test("keeps the newest text in sight until the reader scrolls up", async () => {

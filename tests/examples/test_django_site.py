@@ -319,9 +319,27 @@ class TestRelay:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4401
 
-    def test_a_session_that_has_ended_asks_nothing_more(self, site: LiveSite, alice: httpx.Client) -> None:
-        with site.socket("/ws/chat/", alice) as socket:
-            alice.post("/sign-out/")
+    @pytest.mark.parametrize(
+        "ending",
+        [
+            "",
+            "user.is_active = False; user.save()",
+            "user.set_password('another'); user.save()",
+            "user.delete()",
+        ],
+        ids=["signed out", "deactivated", "password changed", "deleted"],
+    )
+    def test_a_session_that_has_ended_asks_nothing_more(
+        self, site: LiveSite, installation: Installation, ending: str
+    ) -> None:
+        name = f"leaver-{uuid4().hex}"
+        users = "from django.contrib.auth.models import User; user = User.objects."
+        installation.manage("shell", code=f"{users}create_user('{name}', password='{PASSWORD}')")
+        with site.visitor(name) as leaver, site.socket("/ws/chat/", leaver) as socket:
+            if ending:
+                installation.manage("shell", code=f"{users}get(username='{name}'); {ending}")
+            else:
+                leaver.post("/sign-out/")
             socket.send('{"message": "hi"}')
             with pytest.raises(ConnectionClosed) as closed:
                 socket.recv(timeout=10)
@@ -500,9 +518,10 @@ class TestInstallation:
         installation.manage("check", "--deploy", "--fail-level", "WARNING", **production)
 
 
+@pytest.mark.timeout(400)
 def test_a_person_in_chromium(site: LiveSite) -> None:
     run_node_tests(
-        "django_site.test.js", needs="chromium", seconds=240, SITE_URL=site.url, SITE_PASSWORD=PASSWORD
+        "django_site.test.js", needs="chromium", seconds=380, SITE_URL=site.url, SITE_PASSWORD=PASSWORD
     )
 
 

@@ -4,9 +4,12 @@ import asyncio
 import json
 import logging
 from contextlib import aclosing
+from importlib import import_module
 from typing import Any
 
+from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 
 from chat import gatehouse
 from chat.broadcast import Placed, batches
@@ -54,9 +57,9 @@ class ChatConsumer(AsyncWebsocketConsumer):
         self.answering = asyncio.create_task(self.answer(wanted))
 
     async def still_signed_in(self) -> bool:
-        """Tell whether the session is still there; the scope is as old as the socket."""
-        session = self.scope["session"]
-        return bool(session.session_key) and await session.aexists(session.session_key)
+        """Tell whether the session holds, as the database says now: the scope is as old as the socket."""
+        session = import_module(settings.SESSION_ENGINE).SessionStore(self.scope["session"].session_key)
+        return (await get_user({"session": session})).is_authenticated
 
     async def answer(self, wanted: Question | Resumption) -> None:
         """Show all of a run, or what is wrong."""

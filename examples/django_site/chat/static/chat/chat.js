@@ -162,7 +162,11 @@ class RequestLane extends Lane {
       try {
         await this.attempt(exchange);
       } catch (error) {
-        if (!(error instanceof TypeError)) throw error; // fetch's name for a network that failed
+        if (!(error instanceof TypeError)) {
+          // TypeError is fetch's name for a network that failed
+          exchange.fail("This page cannot read what the site answered.");
+          throw error;
+        }
       }
       if (exchange.over) break;
       if (++this.tries === MOST_TRIES) return exchange.fail("The site cannot be reached.");
