@@ -13,10 +13,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 LOCKS = {
-    "runtime.txt": ["pyproject.toml"],
-    "dev.txt": ["pyproject.toml", "--extra", "dev"],
-    "build.txt": ["requirements/build.in"],
-    "embedded.txt": ["requirements/embedded.in", "--no-deps"],
+    "requirements/runtime.txt": ["pyproject.toml"],
+    "requirements/dev.txt": ["pyproject.toml", "--extra", "dev"],
+    "requirements/build.txt": ["requirements/build.in"],
+    "requirements/embedded.txt": ["requirements/embedded.in", "--no-deps"],
+    "examples/django_site/requirements.txt": ["examples/django_site/requirements.in"],
 }
 COMPILE = ["pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"]
 NAME_NO_HOST = ["--no-header", "--no-emit-index-url", "--no-emit-find-links"]
@@ -37,16 +38,16 @@ def compile_lock(sources: list[str], target: Path, upgrade: bool) -> None:
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
-def stale(name: str, sources: list[str]) -> list[str]:
+def stale(lock: str, sources: list[str]) -> list[str]:
     """Return how the lock as committed differs from the lock compiled now; empty when it is up to date."""
-    committed = (ROOT / "requirements" / name).read_text()
+    committed = (ROOT / lock).read_text()
     with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / name
+        fresh = Path(folder) / "lock.txt"
         fresh.write_text(committed)
         compile_lock(sources, fresh, upgrade=False)
         compiled = fresh.read_text()
     return list(
-        difflib.unified_diff(committed.splitlines(), compiled.splitlines(), name, "compiled now", lineterm="")
+        difflib.unified_diff(committed.splitlines(), compiled.splitlines(), lock, "compiled now", lineterm="")
     )
 
 
@@ -56,10 +57,10 @@ def main() -> int:
     parser.add_argument("--upgrade", action="store_true", help="take newer releases")
     options = parser.parse_args()
     if not options.check:
-        for name, sources in LOCKS.items():
-            compile_lock(sources, ROOT / "requirements" / name, options.upgrade)
+        for lock, sources in LOCKS.items():
+            compile_lock(sources, ROOT / lock, options.upgrade)
         return 0
-    differences = [line for name, sources in LOCKS.items() for line in stale(name, sources)]
+    differences = [line for lock, sources in LOCKS.items() for line in stale(lock, sources)]
     print("\n".join(differences) if differences else "lock files are up to date")
     return 1 if differences else 0
 

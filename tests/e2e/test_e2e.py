@@ -1,18 +1,15 @@
 """The JavaScript clients, the web client and the pages, against a real server with the scripted model."""
 
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live_redis import running_redis
 from live_server import GATEHOUSE, LiveServer, running_server, server_environment
+from node_tests import run_node_tests
 
 HERE = Path(__file__).parent
-ARTEFACTS = HERE.parent.parent / "test-artifacts"
 
 pytestmark = pytest.mark.e2e
 
@@ -44,32 +41,17 @@ def settings_with(redis: str) -> dict[str, str]:
 
 
 def node(script: str, server: LiveServer, needs: str, seconds: float = 110, **more: str) -> None:
-    """Run a file of Node's tests; its own report is shown when one of them fails."""
-    program = shutil.which(needs)
-    if program is None:
-        pytest.skip(f"{needs} is not installed")
-    ARTEFACTS.mkdir(exist_ok=True)
-    environment = {
-        **os.environ,
-        "GATEHOUSE_URL": server.url,
-        "GATEHOUSE_KEY": server.keys["alice"],
-        "GATEHOUSE_TOKEN": server.token("alice", "acme"),
-        "GATEHOUSE_LINK": server.signin_link,
-        "GATEHOUSE_ARTEFACTS": str(ARTEFACTS),
-        "CHROMIUM": shutil.which("chromium") or "",
+    """Run a file of Node's tests against the server."""
+    run_node_tests(
+        script,
+        needs,
+        seconds,
+        GATEHOUSE_URL=server.url,
+        GATEHOUSE_KEY=server.keys["alice"],
+        GATEHOUSE_TOKEN=server.token("alice", "acme"),
+        GATEHOUSE_LINK=server.signin_link,
         **more,
-    }
-    done = subprocess.run(
-        ["node", "--test", "--test-reporter=spec", script],
-        cwd=HERE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
     )
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_remote_runnable_of_javascript(server: LiveServer) -> None:
