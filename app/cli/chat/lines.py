@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from rich.cells import cell_len, chop_cells
+from rich.cells import cell_len
 
 # a line may be broken after white space, and around each character of scripts that are written without it
 PIECES = re.compile(
@@ -43,15 +43,26 @@ def filled(text: str, width: int) -> Iterator[str]:
         if line:
             yield line
         word = piece.rstrip()
-        *full, line = chop_cells(word, width) or [""]
+        *full, line = chopped(word, width)
         yield from full
         line += piece[len(word) :]
     yield line
 
 
+def chopped(word: str, width: int) -> Iterator[str]:
+    """Yield the parts of a word that is wider than the line, together equal to it."""
+    part = ""
+    for character in word:  # rich's chop_cells loses combining characters at the beginning
+        if cell_len(part + character) > width:
+            yield part
+            part = ""
+        part += character
+    yield part
+
+
 def shortened(line: str, width: int) -> str:
     """Return a line that is cut, and ends with `…`, where it has more cells than `width`."""
-    return line if cell_len(line) <= width else f"{chop_cells(line, width - 1)[0]}…"
+    return line if cell_len(line) <= width else f"{next(chopped(line, width - 1))}…"
 
 
 def fitting(parts: list[str], width: int, between: str = " · ") -> str:

@@ -30,6 +30,7 @@ class Screen(View):
         self._prefix = prefix
         self._line = ""
         self._tool: str | None = None
+        self._tools_ran = False
         self._state = "waiting"
         self._progress = Progress()
         self._began = time.monotonic()
@@ -65,12 +66,12 @@ class Screen(View):
             self._print(line)
 
     def void(self, why: str) -> None:
-        self._end_line()
-        self._print(f"[{why}]", style="yellow")
+        self.note(f"[{why}]")
         self._progress.start()
 
     def tool_started(self, name: str) -> None:
         self._tool = harmless(name)
+        self._tools_ran = True
 
     def tool_ended(self, output: str, *, failed: bool) -> None:
         self._end_line()
@@ -91,7 +92,10 @@ class Screen(View):
     def end(self, answer: "Answer") -> None:
         self._end_line()
         self._live.stop()
-        self._print(fitting(self._summary(answer), self._width), style="dim")
+        if answer.output_tokens and not self._tools_ran:  # else calls of tools are counted too
+            self._progress.settle(answer.output_tokens)
+        if summary := self._summary(answer):
+            self._print(fitting(summary, self._width), style="dim")
 
     @property
     def _width(self) -> int:
@@ -117,14 +121,14 @@ class Screen(View):
 
     def _status(self) -> list[str]:
         doing = f"running {self._tool}" if self._tool and self._state != "stopping" else self._state
-        return [f"{doing} {time.monotonic() - self._began:.0f} s", *self._figures(self._progress.tokens)]
+        return [f"{doing} {time.monotonic() - self._began:.0f} s", *self._figures()]
 
     def _summary(self, answer: "Answer") -> list[str]:
-        state = [] if answer.status == "completed" else [answer.status or "lost"]
-        return [*state, *self._figures(answer.output_tokens or self._progress.tokens)] or ["no answer"]
+        figures = self._figures()
+        return figures if answer.status in ("completed", None) else [answer.status, *figures]
 
-    def _figures(self, tokens: int) -> list[str]:
-        first = self._progress.seconds_to_first_token
+    def _figures(self) -> list[str]:
+        tokens, first = self._progress.tokens, self._progress.seconds_to_first_token
         if not tokens or first is None:
             return []
         return [
