@@ -1,7 +1,7 @@
 // The browser's own EventSource. It can send no header, so a ticket stands in for the credential. Its own
 // reconnection would send the ticket a second time, so each reconnection here gets a new one.
 // In a browser the page and Gatehouse must have the same origin. Node has no EventSource: the package has.
-import { passes, ticketFor } from "./ticket.js";
+import { passes, refused, ticketFor } from "./ticket.js";
 
 const EventSource = globalThis.EventSource ?? (await import("eventsource")).EventSource;
 const ROUTE = "/api/chat/stream";
@@ -28,7 +28,6 @@ export async function* ask({ url, key, question, runnable }) {
     } catch (error) {
       if (!lastId || !passes(error)) throw error;
     }
-    if (!lastId) throw new Error("The server refused, or is not there.");
     await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** attempt, 10_000)));
   }
   throw new Error("The connection was lost, and not found again.");
@@ -41,11 +40,12 @@ async function* messages(address) {
   let wake = () => {};
   const take = (message) => wake(ready.push(message));
   for (const type of TYPES) source.addEventListener(type, (message) => "data" in message && take(message));
-  source.onerror = (event) => "data" in event || take(null); // else it is the run's own event `error`
+  source.onerror = (event) => "data" in event || take(source.readyState === EventSource.CLOSED ? refused() : null);
   try {
     for (;;) {
       if (!ready.length) await new Promise((resolve) => (wake = resolve));
       const message = ready.shift();
+      if (message instanceof Error) throw message;
       if (!message) return;
       yield message;
     }

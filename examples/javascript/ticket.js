@@ -10,5 +10,8 @@ export async function ticketFor(url, key, route) {
   throw Object.assign(new Error(detail ?? `HTTP ${response.status}`), { status: response.status });
 }
 
+/** Returns the error of a connection that was not opened: neither EventSource nor WebSocket says why. */
+export const refused = () => Object.assign(new Error("The server refused, or is not there."), { status: 503 });
+
 /** Tells whether an error is worth another attempt: the network's, or that of a server that is away. */
 export const passes = (error) => error instanceof TypeError || [429, 502, 503, 504].includes(error.status);

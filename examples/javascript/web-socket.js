@@ -1,6 +1,6 @@
 // WebSocket: several runs on one socket, which the server can be told to stop. docs/websocket.md has the frames.
 // A browser's socket can send no header: a ticket stands in for the credential. Node 20 has no WebSocket: `ws` has.
-import { passes, ticketFor } from "./ticket.js";
+import { passes, refused, ticketFor } from "./ticket.js";
 
 const WebSocket = globalThis.WebSocket ?? (await import("ws")).WebSocket;
 const ROUTE = "/ws/chat/";
@@ -23,7 +23,6 @@ export async function* ask({ url, key, question, runnable }) {
     } catch (error) {
       if (!begun || !passes(error)) throw error;
     }
-    if (!begun) throw new Error("The server refused, or is not there.");
     await new Promise((resolve) => setTimeout(resolve, Math.min(500 * 2 ** attempt, 10_000)));
   }
   throw new Error("The connection was lost, and not found again.");
@@ -35,14 +34,19 @@ async function* frames(address, first) {
   const ready = [];
   let wake = () => {};
   const take = (frame) => wake(ready.push(frame));
-  socket.onopen = () => socket.send(JSON.stringify(first));
+  let opened = false;
+  socket.onopen = () => {
+    opened = true;
+    socket.send(JSON.stringify(first));
+  };
   socket.onmessage = ({ data }) => take(JSON.parse(data));
   socket.onerror = () => {}; // `close` follows
-  socket.onclose = () => take(null);
+  socket.onclose = () => take(opened ? null : refused());
   try {
     for (;;) {
       if (!ready.length) await new Promise((resolve) => (wake = resolve));
       const frame = ready.shift();
+      if (frame instanceof Error) throw frame;
       if (!frame) return;
       yield frame;
     }

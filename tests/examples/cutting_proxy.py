@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-CUT_AFTER = 1_200  # bytes of the server's: in the middle of an answer
+STREAMS = (b"text/event-stream", b"101 Switching Protocols")
+CUT_AFTER = 600  # bytes of a stream: some tokens, also where a WebSocket compresses them
 
 
 @dataclass
 class CuttingProxy:
-    """Cuts the first `cuts` connections on which the server says much; `made` counts them."""
+    """Cuts the first `cuts` connections on which an answer comes; `made` counts them."""
 
     target: int
     cuts: int
@@ -45,9 +46,12 @@ class CuttingProxy:
             self._connections.discard(connection)
 
     async def _cut(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        said = 0
+        head, said = b"", 0
         while data := await reader.read(200):
-            said += len(data)
+            if any(stream in head for stream in STREAMS):
+                said += len(data)
+            else:
+                head += data
             if said > CUT_AFTER and self.made < self.cuts:
                 self.made += 1
                 return
