@@ -29,7 +29,7 @@ HEAD = f"""\
 Medians of {{rounds}} interleaved rounds of `python -m bench.clients`, one question after the other, with
 the embedded run log; server and clients are on one machine. An answer has {TOKENS} tokens. The model itself
 takes {DELAY * MILLISECONDS:.0f} ms to each, {TOKENS * DELAY * MILLISECONDS:.0f} ms to all.
-Every question but those on the open socket makes its connection, and fetches its ticket, anew.
+Every question makes its connection, and fetches its ticket, anew.
 """
 
 Ask = Callable[["Target"], AsyncIterator[str]]
@@ -41,7 +41,6 @@ class Target:
     def __init__(self, server: Server) -> None:
         self.url = server.url
         self.headers = bearer()
-        self.socket: ClientConnection | None = None
 
     def client(self) -> httpx2.AsyncClient:
         return httpx2.AsyncClient(base_url=self.url, headers=self.headers, timeout=60)
@@ -85,14 +84,6 @@ async def new_socket(target: Target) -> AsyncIterator[str]:
             yield text
 
 
-async def open_socket(target: Target) -> AsyncIterator[str]:
-    if target.socket is None:
-        address = f"{target.url.replace('http', 'ws')}/ws/chat/?events=run"
-        target.socket = await connect(address, additional_headers=target.headers)
-    async for text in asked_on(target.socket):
-        yield text
-
-
 async def remote_stream(target: Target) -> AsyncIterator[str]:
     async for text in RemoteRunnable(f"{target.url}/chat", headers=target.headers).astream(
         {"input": QUESTION}
@@ -125,7 +116,6 @@ CLIENTS: dict[str, Ask] = {
     "`POST /api/chat/stream` (httpx2)": posted_events,
     "EventSource: a ticket, then `GET /api/chat/stream`": event_source,
     "WebSocket: a ticket, then a new socket": new_socket,
-    "WebSocket that is open": open_socket,
     "`RemoteRunnable.astream`": remote_stream,
     "`RemoteRunnable.ainvoke`": remote_invoke,
 }
@@ -158,8 +148,6 @@ async def measured(rounds: int) -> dict[str, list[tuple[float, float]]]:
                     row = await timed(ask, target)
                     if number:
                         found[name].append(row)
-            if target.socket is not None:
-                await target.socket.close()
         finally:
             await server.stop()
     return found
