@@ -125,7 +125,9 @@ class Screen(View):
 
     def _summary(self, answer: "Answer") -> list[str]:
         figures = self._figures()
-        return figures if answer.status in ("completed", None) else [answer.status, *figures]
+        if answer.status is None or answer.status == "completed":
+            return figures
+        return [answer.status, *figures]
 
     def _figures(self) -> list[str]:
         tokens, first = self._progress.tokens, self._progress.seconds_to_first_token
