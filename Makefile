@@ -33,7 +33,7 @@ check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/lock.py --check
 
-e2e: $(VENV)/.dev tests/e2e/node_modules frontend  ## JavaScript clients, the web client and a real browser
+e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules frontend  ## JavaScript clients, the web client and a real browser
 	cd frontend && npm run --silent check
 	$(BIN)/python -m pytest -m e2e $(ARGS)
 
@@ -67,7 +67,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) tests/e2e/node_modules tests/oidc/node_modules frontend/node_modules frontend/dist \
+	rm -rf $(VENV) tests/e2e/node_modules examples/javascript/node_modules tests/oidc/node_modules frontend/node_modules frontend/dist \
 	  .mypy_cache .ruff_cache .pytest_cache .coverage
 
 $(VENV)/bin/python:
@@ -87,6 +87,10 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 
 tests/e2e/node_modules: tests/e2e/package-lock.json
 	cd tests/e2e && npm ci --no-audit --no-fund
+	@touch $@
+
+examples/javascript/node_modules: examples/javascript/package-lock.json
+	cd examples/javascript && npm ci --no-audit --no-fund
 	@touch $@
 
 frontend/node_modules/.installed: frontend/package-lock.json

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import database, demo, doctor, keys, routes, serve, token
+from app.cli import chat, database, demo, doctor, keys, routes, serve, token
 from app.cli.failure import Commands
 
 gatehouse = typer.Typer(
@@ -27,11 +27,12 @@ def options(
     """Serve LangChain runnables to the authenticated user.
 
     Settings come from the environment and from `.env`. Exit codes: 0 it was done, 1 it failed, 2 the
-    command was not understood.
+    command was not understood; `gatehouse chat` has more of them.
     """
 
 
 gatehouse.command()(serve.serve)
+gatehouse.command()(chat.chat)
 gatehouse.add_typer(keys.commands, name="keys")
 gatehouse.command()(token.token)
 gatehouse.command()(routes.routes)

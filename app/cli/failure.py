@@ -1,6 +1,6 @@
-"""How a command fails: one line on stderr, and exit code 1."""
+"""How a command fails: one line on stderr, and exit code 1, or what its error says."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
@@ -8,6 +8,8 @@ from typer.core import TyperGroup
 
 class Failed(Exception):
     """What was asked for could not be done; the message says why, and how to mend it."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class Commands(TyperGroup):
@@ -22,7 +24,7 @@ class Commands(TyperGroup):
             if ctx.params["debug"]:
                 raise
             typer.echo(f"gatehouse: {error if isinstance(error, Failed) else unforeseen(error)}", err=True)
-            raise typer.Exit(1) from None
+            raise typer.Exit(error.exit_code if isinstance(error, Failed) else 1) from None
 
 
 def unforeseen(error: Exception) -> str:

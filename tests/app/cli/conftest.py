@@ -42,8 +42,8 @@ def run(home: Path) -> Iterator[Run]:
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
 
-    def invoke(*arguments: str) -> Result:
-        return CliRunner().invoke(gatehouse, arguments, prog_name="gatehouse")
+    def invoke(*arguments: str, stdin: str | bytes | None = None) -> Result:
+        return CliRunner().invoke(gatehouse, arguments, input=stdin, prog_name="gatehouse")
 
     yield invoke
     root.handlers = handlers

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from live_server import LiveServer
 
 HEAVY = {"fastapi", "langchain", "langchain_core", "langchain_openai", "langgraph", "langserve", "openai"}
 PROBE = """
@@ -44,6 +45,14 @@ def test_help(tmp_path: Path) -> None:
     found = imported_by(COMMAND, "--help", folder=tmp_path)
     assert "typer" in found
     assert not found & {*HEAVY, "sqlalchemy", "redis"}
+
+
+def test_a_question_from_the_terminal(server: LiveServer, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(server.keys["alice"])
+    options = ("--url", server.url, "--api-key-file", str(tmp_path / "key"))
+    asked = imported_by(COMMAND, "chat", "[tokens 2]", *options, folder=tmp_path)
+    assert "httpx2" in asked
+    assert not asked & {*HEAVY, "sqlalchemy", "redis", "prompt_toolkit"}
 
 
 def test_the_database_and_the_keys(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from app.cli import gatehouse
 
 COMMANDS = (
     ("serve",),
+    ("chat",),
     ("token",),
     ("routes",),
     ("doctor",),

@@ -1,0 +1,65 @@
+"""`gatehouse chat`: a conversation in a terminal, over the run API."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.chat import questions
+
+
+def chat(
+    question: Annotated[
+        str | None, typer.Argument(help="What to ask. Without it: what is piped in, or a prompt line.")
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GATEHOUSE_URL",
+            metavar="URL",
+            help="The server. By default that of this folder's settings.",
+        ),
+    ] = None,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Holds an API key or a token, in place of GATEHOUSE_API_KEY."),
+    ] = None,
+    runnable: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who answers: chat, agent, …; by default the first.")
+    ] = None,
+    thread: Annotated[
+        str | None, typer.Option(metavar="ID", help="The conversation that goes on. By default a new one.")
+    ] = None,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Stands before each answer.")] = "",
+    no_color: Annotated[bool, typer.Option("--no-color", help="As with NO_COLOR set.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the run's events, one a line.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print the answer alone, when it is complete.")
+    ] = False,
+) -> None:
+    """Ask a Gatehouse server and read the answer as it comes.
+
+    Ctrl-C stops the run and keeps what came; a second one leaves at once. A lost connection is joined again.
+    GATEHOUSE_API_KEY says who you are; a development server on this machine takes the demo's alice.
+
+    Exit codes: 0 answered, 1 the run failed, 2 not understood, 3 not allowed, 4 over a limit, 5 the server
+    is not there, 130 stopped by Ctrl-C.
+    """
+    if quiet and as_json:
+        raise typer.BadParameter("takes no --json beside it.", param_hint="--quiet")
+    if question is not None:
+        question = questions.checked(question)
+    elif not sys.stdin.isatty():
+        question = questions.piped_question()
+    from app.cli.chat.conversation import Conversation
+    from app.cli.chat.server import server_of
+    from app.cli.chat.views import views
+
+    about = {name: value for name, value in (("runnable", runnable), ("thread_id", thread)) if value}
+    new_view = views(prefix, no_color=no_color, as_json=as_json, quiet=quiet)
+    conversation = Conversation(server_of(url, api_key_file), about, new_view)
+    if question is None:
+        conversation.go_on(questions.typed_questions())
+    else:
+        conversation.ask(question)

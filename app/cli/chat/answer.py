@@ -1,0 +1,61 @@
+"""What a run's events amount to, and the view that is told of it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.cli.chat.following import Event
+from app.cli.chat.view import View
+
+VOID = "Begun anew by another server: the text above is void."
+REPLACED = "Events were missed: the text above is void, this is all of it."
+
+
+@dataclass(slots=True)
+class Answer:
+    """The answer so far. `status` is None until the run has ended."""
+
+    text: str = ""
+    thread_id: str | None = None
+    status: str | None = None
+    problem: dict[str, Any] = field(default_factory=dict)
+    output_tokens: int = 0
+
+    def take(self, event: Event, view: View) -> None:
+        """Take the run's next event in, and show it."""
+        view.received(event)
+        match event.type:
+            case "start":
+                self.thread_id = event.data.get("thread_id")
+            case "token":
+                self._add(event.content, view)
+            case "tool_start":
+                view.tool_started(str(event.data.get("tool")))
+            case "tool_end":
+                view.tool_ended(str(event.data.get("output", "")), failed=bool(event.data.get("is_error")))
+            case "restart":
+                self._replace("", VOID, view)
+            case "gap":
+                self._replace(str(event.data.get("text", "")), REPLACED, view)
+            case "complete":
+                self._complete(event, view)
+            case "error":
+                self.problem = event.data.get("problem") or {"detail": event.content}
+            case "end":
+                self.status = event.data.get("status")
+
+    def _add(self, text: str, view: View) -> None:
+        self.text += text
+        view.say(text)
+
+    def _replace(self, text: str, why: str, view: View) -> None:
+        """Show `text` in place of what there is: what it goes on from stays."""
+        if self.text and (not text or not text.startswith(self.text)):
+            self.text = ""
+            view.void(why)
+        self._add(text[len(self.text) :], view)
+
+    def _complete(self, event: Event, view: View) -> None:
+        self._replace(event.content, REPLACED, view)
+        usage = event.data.get("usage")
+        if isinstance(usage, dict):
+            self.output_tokens = usage.get("output_tokens") or 0

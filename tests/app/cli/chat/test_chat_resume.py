@@ -1,0 +1,83 @@
+"""An answer in a terminal that outlives its server: SIGKILL in the middle, another process on the same port."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chat_processes import chat_command, chat_terminal, of_alice
+from live_server import GATEHOUSE, LiveServer, running_server, server_environment, wait_until_ready
+
+from app.cli.chat.answer import VOID
+
+QUESTION = "[delay 0.05] [tokens 60]"
+ANSWER = [f"t{number}" for number in range(1, 61)]
+
+
+@pytest.fixture
+def mortal(tmp_path: Path, redis_url: str) -> Iterator[LiveServer]:
+    """A server whose runs another process can go on with."""
+    with running_server(tmp_path, GATEHOUSE_REDIS_URL=redis_url, GATEHOUSE_RUN_LEASE="2") as server:
+        yield server
+
+
+class Successor:
+    """Kills a server, and starts another one on its port, with the same data."""
+
+    def __init__(self, server: LiveServer, redis_url: str) -> None:
+        self.server = server
+        self.redis_url = redis_url
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def take_over(self) -> None:
+        self.server.send(signal.SIGKILL)
+        self.server.process.wait()
+        variables = server_environment(
+            self.server.folder,
+            GATEHOUSE_REDIS_URL=self.redis_url,
+            GATEHOUSE_RUN_LEASE="2",
+            PORT=str(self.server.port),
+        )
+        self.process = subprocess.Popen(
+            [GATEHOUSE, "serve"], env=variables, cwd=self.server.folder,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_until_ready(LiveServer(self.server.url, self.server.port, self.server.folder, {}, self.process))
+
+
+@pytest.fixture
+def successor(mortal: LiveServer, redis_url: str) -> Iterator[Successor]:
+    successor = Successor(mortal, redis_url)
+    yield successor
+    if successor.process is not None:
+        successor.process.terminate()
+        successor.process.wait(30)
+
+
+def test_a_person_sees_that_the_answer_began_anew(
+    mortal: LiveServer, successor: Successor, tmp_path: Path
+) -> None:
+    with chat_terminal(mortal, tmp_path, QUESTION, columns=40) as screen:
+        screen.wait_for("t9 ")
+        successor.take_over()
+        assert screen.exit_code() == 0
+        before, after = " ".join(screen.seen.split()).split(f"[{VOID}]")
+    assert "The connection was lost" in before
+    said, _, figures = after.partition(" 60 tokens ")
+    assert said.split() == ANSWER
+    assert figures
+
+
+def test_a_program_gets_the_answer_that_counts(
+    mortal: LiveServer, successor: Successor, tmp_path: Path
+) -> None:
+    quiet = subprocess.Popen(
+        chat_command("--quiet", QUESTION), env=of_alice(mortal, tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )  # fmt: skip
+    with chat_terminal(mortal, tmp_path, QUESTION) as other, quiet:
+        other.wait_for("t9 ")  # by then the quiet one has asked too, or asks the successor
+        successor.take_over()
+        answer, complaints = quiet.communicate(timeout=60)
+    assert (quiet.returncode, complaints) == (0, b"")
+    assert answer.decode().split() == ANSWER

@@ -1,0 +1,46 @@
+"""The examples in Python, each as a process of its own, against a server."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cutting_proxy import cutting_proxy
+from live_server import LiveServer
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "python"
+LONG = "[delay 0.01] [tokens 100]"
+ANSWER = [f"t{number}" for number in range(1, 101)]
+
+
+def printed(server: LiveServer, script: str, *arguments: str, **environment: str) -> str:
+    """Return what an example prints, when it has done its work without a complaint."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        env={**os.environ, "GATEHOUSE_URL": server.url, "GATEHOUSE_API_KEY": server.keys["alice"], **environment},
+        capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_remote_runnable_streams_and_batches(server: LiveServer) -> None:
+    question = '[tool calculator {"expression": "6*7"}] [tokens 3]'
+    assert printed(server, "remote_runnable.py", "[tokens 3]", "[tokens 2]").splitlines() == [
+        "t1 t2 t3", "t1 t2 t3", "[tokens 3]: t1 t2 t3", "[tokens 2]: t1 t2",
+    ]  # fmt: skip
+    assert printed(server, "remote_runnable.py", question).splitlines()[1] == "[calculator] t1 t2 t3"
+
+
+@pytest.mark.parametrize("cuts", [0, 1, 3])
+def test_resuming_loses_and_repeats_nothing(server: LiveServer, cuts: int) -> None:
+    with cutting_proxy(server.port, cuts) as proxy:
+        text = printed(server, "resuming.py", LONG, GATEHOUSE_URL=proxy.url)
+        assert proxy.made == cuts
+    assert text.split() == ANSWER
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)
+def test_is_short(script: Path) -> None:
+    assert len(script.read_text().splitlines()) < 60
