@@ -150,21 +150,6 @@ describe("the web client", () => {
     await page.getByText("“Too short.”").waitFor({ state: "detached" });
   });
 
-  it("says when to try again after too many requests, and asks again", async () => {
-    const problem = { type: "urn:gatehouse:problem:rate-limited", status: 429, detail: "Too many requests." };
-    await page.route("**/chat/stream", (route) =>
-      route.fulfill({ status: 429, contentType: "application/problem+json", headers: { "retry-after": "2" }, body: JSON.stringify(problem) }),
-    );
-    await begin(page, "chat", "[say Later.]");
-    await page.getByText(/Too many requests. Try again in 2 s/).waitFor();
-    await shot(page, "rate-limited");
-    await page.getByText(/You can try again now/).waitFor();
-    await page.unroute("**/chat/stream");
-    await page.getByRole("button", { name: "Ask again" }).click();
-    assert.equal(await whole(page), "Later.");
-    assert.equal(troubles.splice(0).length, 1); // the browser's own word on the 429
-  });
-
   it("says that the run failed, and keeps what came before", async () => {
     await begin(page, "agent", "[tokens 10] [fail after 3 SECRET]");
     assert.equal(await whole(page, "failed"), "t1 t2 t3");
