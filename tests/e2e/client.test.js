@@ -106,7 +106,7 @@ describe("the web client", () => {
     await page.locator(".answer").nth(1).getByText("Second.", { exact: true }).waitFor();
     await page.reload();
     await page.locator(".answer.complete .markdown").nth(1).waitFor();
-    assert.deepEqual(await page.locator(".answer.complete .markdown").allInnerTexts(), ["First.", "Second."]);
+    assert.deepEqual(await page.locator(".answer.complete .markdown").allTextContents(), ["First.", "Second."]);
   });
 
   it("lets go of the end when the reader scrolls up", async () => {

@@ -101,7 +101,7 @@ def test_web_client_for_everybody_everywhere(server: LiveServer, script: str) ->
 def test_web_client_at_its_limits(tmp_path: Path, redis: str) -> None:
     plan = {"requests_per_minute": 30, "burst": 30, "tokens_per_day": 5000, "tokens_reserved": 1500}
     with served(tmp_path, redis, GATEHOUSE_PLANS=json.dumps({"default": plan})) as server:
-        node("client_limits.test.js", server, needs="chromium")
+        node("client_limits.test.js", server, needs="chromium", GATEHOUSE_OTHER_KEY=server.keys["bob"])
 
 
 def test_web_client_of_those_who_sign_in_at_an_issuer(tmp_path: Path, redis: str) -> None:
