@@ -15,7 +15,8 @@ BUILD = Path(__file__).parents[2] / "frontend" / "dist"  # of a checkout; an ima
 
 # An asset's name changes with its content, so it may be kept for ever; the page that names it may not.
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}
-ASK_AGAIN = {"cache-control": "no-cache"}
+# strict-origin: under the usual no-referrer the sign-out form's Origin would be "null", and it refused
+PAGE = {"cache-control": "no-cache", "referrer-policy": "strict-origin"}
 
 AssetName = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}$")]
 
@@ -52,7 +53,7 @@ async def page_of(request: Request) -> Response | None:
     page = folder_of(request) / "index.html"
     if not await AsyncPath(page).is_file():
         return None
-    return FileResponse(page, headers=ASK_AGAIN, media_type="text/html")
+    return FileResponse(page, headers=PAGE, media_type="text/html")
 
 
 def folder_of(request: Request) -> Path:

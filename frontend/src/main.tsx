@@ -1,18 +1,17 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createRoot } from "react-dom/client";
-import { Problem } from "@/api/problem";
+import { pauseBefore, readAgain } from "@/api/retry";
 import { Broken } from "@/components/Broken";
 import { Fallback } from "@/components/Fallback";
 import { SessionProvider } from "@/hooks/session";
 import { Pages } from "@/pages/Pages";
 import "@/styles/index.css";
 
-const TRIES = 3;
-
 const queries = new QueryClient({
   defaultOptions: {
     queries: {
-      retry: (count, error) => count < TRIES && !(error instanceof Problem && !error.passing),
+      retry: readAgain,
+      retryDelay: pauseBefore,
       staleTime: 5000,
     },
   },

@@ -35,23 +35,32 @@ describe("in the browser", () => {
     await other.context().close();
   });
 
-  it("tries /chat in its playground and sees it stream", async () => {
-    await page.goto(`${BASE}/chat/playground/`);
-    const box = page.getByRole("textbox").first();
-    await box.waitFor();
-    await box.fill("[delay 0.05] [tokens 60]");
-    await page.getByRole("button", { name: "Start" }).click();
-    await page.getByText("t1 t2 t3").first().waitFor();
-    assert.equal(await page.getByText("t59 t60").count(), 0, "it came in one piece");
-    await page.getByText("t59 t60").first().waitFor();
-    await page.screenshot({ path: `${ARTEFACTS}/playground.png` });
+  for (const name of ["chat", "agent"]) {
+    it(`tries /${name} in its playground and sees it stream`, async () => {
+      await ask(`/${name}`, "[delay 0.05] [tokens 60]");
+      await page.getByText("t1 t2 t3").first().waitFor();
+      assert.equal(await page.getByText("t59 t60").count(), 0, "it came in one piece");
+      await page.getByText("t59 t60").first().waitFor();
+      await page.screenshot({ path: `${ARTEFACTS}/playground-${name}.png` });
+    });
+  }
+
+  it("tries /summarize in its playground and sees its fields come", async () => {
+    const streams = page.waitForResponse((response) => response.url().endsWith("/summarize/stream_log"));
+    await ask("/summarize", "Bonds are loans to a company or a state.");
+    const stream = await streams;
+    assert.equal(stream.status(), 200);
+    assert.match(stream.headers()["content-type"], /^text\/event-stream/);
+    await page.getByText("key_points").first().waitFor();
+    await page.screenshot({ path: `${ARTEFACTS}/playground-summarize.png` });
   });
 
-  for (const name of ["summarize", "agent"]) {
-    it(`opens the playground of /${name}`, async () => {
-      await page.goto(`${BASE}/${name}/playground/`);
-      await page.getByRole("button", { name: "Start" }).waitFor();
-    });
+  async function ask(path, text) {
+    await page.goto(`${BASE}${path}/playground/`);
+    const box = page.getByRole("textbox").first();
+    await box.waitFor();
+    await box.fill(text);
+    await page.getByRole("button", { name: "Start" }).click();
   }
 
   it("reads the API documentation without the network", async () => {

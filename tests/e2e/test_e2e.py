@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from live_redis import running_redis
 from live_server import GATEHOUSE, LiveServer, running_server, server_environment
 from node_tests import run_node_tests
+from oidc_provider import OidcProvider, running_provider
 
 HERE = Path(__file__).parent
 
@@ -25,10 +27,16 @@ def redis(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def server(tmp_path: Path, redis: str) -> Iterator[LiveServer]:
-    """A server with a real Redis, so that another process can go on with its runs."""
+    with served(tmp_path, redis) as server:
+        yield server
+
+
+@contextmanager
+def served(folder: Path, redis: str, **settings: str) -> Iterator[LiveServer]:
+    """Yield a server with a real Redis, so that another process can go on with its runs."""
     if not BUILD.exists():
         pytest.skip("the web client is not built: make frontend")
-    with running_server(tmp_path, **settings_with(redis)) as server:
+    with running_server(folder, **settings_with(redis), **settings) as server:
         yield server
 
 
@@ -65,6 +73,34 @@ def test_pages_in_chromium(server: LiveServer) -> None:
 @pytest.mark.timeout(300)
 def test_web_client_in_chromium(server: LiveServer) -> None:
     node("client.test.js", server, needs="chromium", seconds=280)
+
+
+@pytest.mark.parametrize("script", ["client_pages.test.js", "client_connection.test.js"])
+def test_web_client_for_everybody_everywhere(server: LiveServer, script: str) -> None:
+    node(script, server, needs="chromium")
+
+
+def test_web_client_at_its_limits(tmp_path: Path, redis: str) -> None:
+    plan = {"requests_per_minute": 30, "burst": 30, "tokens_per_day": 5000, "tokens_reserved": 1500}
+    with served(tmp_path, redis, GATEHOUSE_PLANS=json.dumps({"default": plan})) as server:
+        node("client_limits.test.js", server, needs="chromium", GATEHOUSE_OTHER_KEY=server.keys["bob"])
+
+
+def test_web_client_of_those_who_sign_in_at_an_issuer(tmp_path: Path, redis: str) -> None:
+    with running_provider() as provider, served(tmp_path, redis, **issued_by(provider)) as server:
+        provider.set_up(server.url)
+        node("issuer.test.js", server, needs="chromium", GATEHOUSE_ISSUER=provider.url)
+
+
+def issued_by(provider: OidcProvider) -> dict[str, str]:
+    return {
+        "GATEHOUSE_JWT_SECRET": "",
+        "GATEHOUSE_ISSUER": provider.url,
+        "GATEHOUSE_CLAIM_TENANT_ID": "https://gatehouse.test/tenant",
+        "GATEHOUSE_OIDC_NAME": "Example & Co",
+        "GATEHOUSE_OIDC_CLIENT_ID": "public",
+        "GATEHOUSE_OIDC_GRANTS": "*",
+    }
 
 
 @pytest.mark.timeout(200)

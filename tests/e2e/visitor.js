@@ -44,7 +44,7 @@ export const counted = (tokens) => Array.from({ length: tokens }, (_, place) => 
 /** Waits until the last answer is over, and returns its text. */
 export async function whole(page, state = "complete") {
   await page.locator(`.exchanges > li:last-child .answer.${state}`).waitFor();
-  return (await answer(page).locator(".markdown").allInnerTexts()).join(" ").trim();
+  return (await answer(page).locator(".markdown").allTextContents()).join(" ").trim();
 }
 
 /** Returns what axe finds serious or critical on the page. */

@@ -38,13 +38,14 @@ async function* followFrom(first: Stream, place: Place, signal: AbortSignal): As
         if (item.event.type === "end") return;
       }
     } catch (error) {
-      if (signal.aborted || !isLoss(error)) throw error;
+      if (signal.aborted || !isLoss(error, place)) throw error;
       loss = error;
     }
     signal.throwIfAborted();
     if (!place.runId) throw new Interrupted(loss);
-    yield { type: "reconnecting", seconds: pause };
-    await waited(pause, signal);
+    const seconds = Math.max(pause, askedFor(loss));
+    yield { type: "reconnecting", seconds };
+    await waited(seconds, signal);
     pause = Math.min(pause * 2, LONGEST_PAUSE);
     if (!place.lastId) yield { type: "replay" };
     stream = joinRun(place.runId, place.lastId, signal);
@@ -56,7 +57,12 @@ function remember(place: Place, { id, event }: Received): void {
   if (id !== undefined) place.lastId = id;
 }
 
-/** Tells a lost connection, or a server that is away for a moment, from an answer that stays what it is. */
-function isLoss(error: unknown): boolean {
-  return !(error instanceof Problem) || error.passing;
+/**
+ * Tells a lost connection, or a server that is away for a moment, from an answer that stays what it is. A limit
+ * refuses a run for good, but only delays the reading of one that has begun.
+ */
+function isLoss(error: unknown, { runId }: Place): boolean {
+  return !(error instanceof Problem) || error.passing || (runId !== undefined && error.soon);
 }
+
+const askedFor = (error: unknown): number => (error instanceof Problem ? (error.retryAfter ?? 0) : 0);

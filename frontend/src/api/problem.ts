@@ -7,6 +7,7 @@ export interface ProblemBody {
 }
 
 const KIND = "urn:gatehouse:problem:";
+const SOON = 60; // seconds
 
 /** An error that the server told of: `message` can be shown as it is. */
 export class Problem extends Error {
@@ -21,6 +22,11 @@ export class Problem extends Error {
     this.status = status;
     this.kind = (body.type ?? "").replace(KIND, "") || "unknown";
     this.retryAfter = retryAfter;
+  }
+
+  /** Whether the server asks to come again so soon that it can be done without asking anybody. */
+  get soon(): boolean {
+    return this.status === 429 && this.retryAfter !== undefined && this.retryAfter <= SOON;
   }
 
   get signedOut(): boolean {

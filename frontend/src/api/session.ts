@@ -30,5 +30,3 @@ export async function readMe(signal?: AbortSignal): Promise<Me | null> {
 
 /** Opens a session for an API key or a token, which is sent once and kept nowhere. */
 export const signIn = (credential: string) => json<Me>("POST", "/auth/session", { credential });
-
-export const signOut = () => json<undefined>("DELETE", "/auth/session");

@@ -38,3 +38,12 @@ function continues(first: string, line: string): boolean {
   if (line.trim() === "" || INDENTED.test(line)) return true;
   return LIST_ITEM.test(first) && LIST_ITEM.test(line);
 }
+
+const PASSAGE = 12; // blocks: about a screenful
+
+/** Returns blocks by the passage: what a page can leave out as long as it is out of sight. */
+export function passagesOf(blocks: readonly string[]): string[][] {
+  return Array.from({ length: Math.ceil(blocks.length / PASSAGE) }, (_, place) =>
+    blocks.slice(place * PASSAGE, (place + 1) * PASSAGE),
+  );
+}

@@ -1,6 +1,9 @@
 import { Interrupted, Problem } from "@/api/problem";
 import type { Answer } from "@/chat/exchange";
 
+/** When the server says to try again: a countdown is shown instead. */
+const WHEN = / Try again in [^.]*\.$/;
+
 const GONE = "This answer is gone: the server no longer knows its run. Ask again.";
 const UNREACHABLE = "The server could not be reached. Check the connection and send it again.";
 
@@ -8,7 +11,9 @@ const UNREACHABLE = "The server could not be reached. Check the connection and s
 export function failed(answer: Answer, error: unknown): Answer {
   if (error instanceof Problem && error.signedOut) return { ...answer, state: "signed-out", pause: null };
   const retryAfter = error instanceof Problem ? (error.retryAfter ?? null) : null;
-  return { ...answer, state: "failed", pause: null, trouble: sentenceOf(error, answer), retryAfter };
+  const sentence = sentenceOf(error, answer);
+  const trouble = retryAfter === null ? sentence : sentence.replace(WHEN, "");
+  return { ...answer, state: "failed", pause: null, trouble, retryAfter };
 }
 
 function sentenceOf(error: unknown, answer: Answer): string {

@@ -5,7 +5,7 @@ export const timeToFirst = (pace: Pace): number | null => (pace.first === null ?
 
 /** Returns tokens a second from the first to the last one; null when there is no time between them. */
 export function tokensASecond(pace: Pace): number | null {
-  if (pace.first === null || pace.last === null || pace.last <= pace.first) return null;
+  if (pace.first === null || pace.last === null || pace.last <= pace.first || pace.tokens < 2) return null;
   return ((pace.tokens - 1) * 1000) / (pace.last - pace.first);
 }
 

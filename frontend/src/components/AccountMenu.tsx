@@ -5,10 +5,11 @@ import { duration } from "@/components/AnswerNotice";
 import { words } from "@/components/DataTable";
 import { Icon } from "@/components/Icon";
 import { useSession } from "@/hooks/session";
+import { forgetDrafts } from "@/hooks/useDraft";
 
 /** Who is signed in and what is left to them; the other pages; the way out. */
 export function AccountMenu() {
-  const { me, signOut } = useSession();
+  const { me } = useSession();
   const menu = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
     const close = (event: Event) => {
@@ -41,7 +42,10 @@ export function AccountMenu() {
           <Link href="/transports">Transports</Link>
           <a href="/docs">API documentation</a>
         </nav>
-        <button type="button" onClick={() => void signOut()}>Sign out</button>
+        {/* a form, since it may lead on to the sign-out of the issuer */}
+        <form method="post" action="/auth/signout" onSubmit={forgetDrafts}>
+          <button type="submit">Sign out</button>
+        </form>
       </div>
     </details>
   );

@@ -21,7 +21,7 @@ export const AnswerView = memo(function AnswerView({ answer }: { answer: Answer 
       ))}
       {streaming && !textOfAnswer(answer) && <p className="thinking" aria-hidden="true"><i /><i /><i /></p>}
       <AnswerNotice answer={answer} />
-      {answer.pace && answer.pace.first !== null && <PaceLine pace={answer.pace} usage={answer.usage} />}
+      {answer.pace && answer.pace.first !== null && <PaceLine pace={answer.pace} usage={answer.usage} streaming={streaming} />}
     </div>
   );
 });

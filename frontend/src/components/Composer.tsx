@@ -1,4 +1,4 @@
-import { useEffect, useRef, type KeyboardEvent } from "react";
+import { memo, useEffect, useRef, type KeyboardEvent } from "react";
 import { Icon } from "@/components/Icon";
 
 interface Props {
@@ -12,7 +12,7 @@ interface Props {
 }
 
 /** Where a person writes: Enter sends, Shift+Enter begins a line, Esc stops the answer. */
-export function Composer({ text, change, send, stop, busy, ready, note }: Props) {
+export const Composer = memo(function Composer({ text, change, send, stop, busy, ready, note }: Props) {
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) field.current?.focus(); // a phone's keyboard would cover the page
@@ -63,4 +63,4 @@ export function Composer({ text, change, send, stop, busy, ready, note }: Props)
       <p id="composer-note" className="composer-note">{note}</p>
     </form>
   );
-}
+});

@@ -1,29 +1,49 @@
 import { memo, useMemo, type ComponentProps } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remend from "remend";
-import { blocksOf } from "@/chat/blocks";
+import { blocksOf, passagesOf } from "@/chat/blocks";
 import { CodeBlock } from "@/components/CodeBlock";
 import { extensions } from "@/components/extensions";
 import { useCalm } from "@/hooks/useCalm";
 
 const PLUGINS = [extensions];
-const LONG_BLOCK = 4000; // characters of one block from which on it is parsed less often
-const CALM_MS = 250;
+// a block without end takes longer to parse than a frame has: [characters from which on, milliseconds between]
+const CALM = [[12_000, 500], [4000, 250]] as const;
+
+interface Props {
+  text: string;
+  streaming: boolean;
+}
 
 /** Markdown that may still be coming: finished blocks are parsed once, the last one is made whole for display. */
-export const Markdown = memo(function Markdown({ text, streaming }: { text: string; streaming: boolean }) {
+export const Markdown = memo(function Markdown({ text, streaming }: Props) {
   const blocks = useMemo(() => blocksOf(text), [text]);
   const last = blocks.at(-1) ?? "";
-  const shown = useCalm(last, blocks.length, streaming && last.length > LONG_BLOCK ? CALM_MS : 0);
+  const shown = useCalm(last, blocks.length, streaming ? calmFor(last) : 0);
+  const whole = streaming ? remend(shown, { linkMode: "text-only" }) : last;
   return (
     <div className="markdown">
-      {blocks.slice(0, -1).map((block, place) => (
-        <Block key={place} text={block} />
+      {passagesOf([...blocks.slice(0, -1), whole]).map((passage, place) => (
+        <Passage key={place} blocks={passage} />
       ))}
-      {last && <Block key={blocks.length - 1} text={streaming ? remend(shown, { linkMode: "text-only" }) : last} />}
     </div>
   );
 });
+
+const calmFor = (block: string): number => CALM.find(([characters]) => block.length > characters)?.[1] ?? 0;
+
+const Passage = memo(
+  function Passage({ blocks }: { blocks: string[] }) {
+    return (
+      <div className="passage">
+        {blocks.map((block, place) => (
+          <Block key={place} text={block} />
+        ))}
+      </div>
+    );
+  },
+  (before, now) => before.blocks.length === now.blocks.length && before.blocks.every((block, place) => block === now.blocks[place]),
+);
 
 const Block = memo(function Block({ text }: { text: string }) {
   return (

@@ -1,34 +1,48 @@
 import { memo } from "react";
-import { isOver, textOfAnswer, type Exchange } from "@/chat/exchange";
+import { isOver, textOfAnswer, type Answer, type Exchange } from "@/chat/exchange";
 import { AnswerView } from "@/components/AnswerView";
 import { FeedbackBar } from "@/components/FeedbackBar";
-import type { useFeedback } from "@/hooks/useFeedback";
+import { useFeedback } from "@/hooks/useFeedback";
 
 interface Props {
+  threadId: string;
   exchanges: Exchange[];
-  feedback: ReturnType<typeof useFeedback>;
   again: (exchange: Exchange) => void;
 }
 
 /** The conversation so far. */
-export function MessageList({ exchanges, feedback, again }: Props) {
+export function MessageList({ threadId, exchanges, again }: Props) {
   return (
     <ol className="exchanges">
       {exchanges.map((exchange) => (
-        <li key={exchange.key}>
-          <Question text={exchange.question} />
-          <AnswerView answer={exchange.answer} />
-          {exchange.answer.state === "failed" && (
-            <button type="button" className="small" onClick={() => again(exchange)}>
-              Ask again
-            </button>
-          )}
-          <Feedback exchange={exchange} feedback={feedback} />
-        </li>
+        <ExchangeView key={exchange.key} threadId={threadId} exchange={exchange} again={again} />
       ))}
     </ol>
   );
 }
+
+interface ExchangeProps {
+  threadId: string;
+  exchange: Exchange;
+  again: (exchange: Exchange) => void;
+}
+
+// the earlier ones stay as they are while the last one streams
+const ExchangeView = memo(function ExchangeView({ threadId, exchange, again }: ExchangeProps) {
+  const { question, answer } = exchange;
+  return (
+    <li>
+      <Question text={question} />
+      <AnswerView answer={answer} />
+      {answer.state === "failed" && (
+        <button type="button" className="small" onClick={() => again(exchange)}>
+          Ask again
+        </button>
+      )}
+      {answer.runId && isOver(answer) && <Feedback threadId={threadId} runId={answer.runId} answer={answer} />}
+    </li>
+  );
+});
 
 const Question = memo(function Question({ text }: { text: string }) {
   return (
@@ -39,13 +53,12 @@ const Question = memo(function Question({ text }: { text: string }) {
   );
 });
 
-function Feedback({ exchange, feedback }: { exchange: Exchange; feedback: Props["feedback"] }) {
-  const { runId } = exchange.answer;
-  if (!runId || !isOver(exchange.answer)) return null;
+function Feedback({ threadId, runId, answer }: { threadId: string; runId: string; answer: Answer }) {
+  const feedback = useFeedback(threadId);
   return (
     <FeedbackBar
       given={feedback.of(runId)}
-      text={textOfAnswer(exchange.answer)}
+      text={textOfAnswer(answer)}
       give={(score, comment) => feedback.give.mutate({ runId, score, comment })}
       withdraw={() => feedback.withdraw.mutate(runId)}
     />

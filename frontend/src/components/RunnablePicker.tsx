@@ -1,3 +1,4 @@
+import { memo } from "react";
 import type { Runnable } from "@/api/events";
 
 interface Props {
@@ -7,7 +8,7 @@ interface Props {
 }
 
 /** Which of the served runnables answers. */
-export function RunnablePicker({ items, chosen, choose }: Props) {
+export const RunnablePicker = memo(function RunnablePicker({ items, chosen, choose }: Props) {
   return (
     <label className="picker">
       <span className="unseen">Who answers</span>
@@ -18,4 +19,4 @@ export function RunnablePicker({ items, chosen, choose }: Props) {
       </select>
     </label>
   );
-}
+});

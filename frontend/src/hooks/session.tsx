@@ -1,7 +1,8 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { onSignedOut } from "@/api/http";
-import { readMe, signIn, signOut, type Me } from "@/api/session";
+import { readMe, signIn, type Me } from "@/api/session";
+import { forgetDrafts } from "@/hooks/useDraft";
 
 interface Session {
   /** Who is signed in; null where the server does not tell, undefined before it did. */
@@ -11,7 +12,6 @@ interface Session {
   /** How often somebody signed in since the page was opened: what waits for it looks at this. */
   signIns: number;
   signIn: (credential: string) => Promise<void>;
-  signOut: () => Promise<void>;
 }
 
 const SessionContext = createContext<Session | undefined>(undefined);
@@ -34,7 +34,10 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     async (credential: string) => {
       const before = queries.getQueryData<Me | null>(["me"]);
       const now = await signIn(credential);
-      if (before && !samePerson(before, now)) return leaveFor("/"); // nothing of another person stays on the page
+      if (before && !samePerson(before, now)) {
+        forgetDrafts(); // nothing of another person stays on the page
+        return location.assign("/");
+      }
       setSignedOut(false);
       setSignIns((count) => count + 1);
       await queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "messages" });
@@ -42,21 +45,11 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     [queries],
   );
 
-  const leave = useCallback(async () => {
-    await signOut();
-    leaveFor("/signin");
-  }, []);
-
   const session = useMemo(
-    () => ({ me, signedOut, signIns, signIn: enter, signOut: leave }),
-    [me, signedOut, signIns, enter, leave],
+    () => ({ me, signedOut, signIns, signIn: enter }),
+    [me, signedOut, signIns, enter],
   );
   return <SessionContext value={session}>{children}</SessionContext>;
 }
 
 const samePerson = (one: Me, other: Me) => one.tenant_id === other.tenant_id && one.user_id === other.user_id;
-
-function leaveFor(address: string): void {
-  sessionStorage.clear(); // drafts
-  location.assign(address);
-}

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from "react";
 
 /** Returns `value`, at most once in `ms` milliseconds as long as `place` stays the same; at once when `ms` is 0. */
-export function useCalm(value: string, place: number, ms: number): string {
+export function useCalm<T>(value: T, place: unknown, ms: number): T {
   const [shown, setShown] = useState({ value, place });
   const latest = useRef({ value, place });
   useEffect(() => {

@@ -1,8 +1,10 @@
 import { useCallback, useState } from "react";
 
+const PREFIX = "draft:";
+
 /** A text that is not sent yet: it outlives a reload and a detour to the sign-in page, within its tab. */
 export function useDraft(place: string): [string, (text: string) => void] {
-  const key = `draft:${place}`;
+  const key = PREFIX + place;
   const [draft, setDraft] = useState(() => sessionStorage.getItem(key) ?? "");
   const change = useCallback(
     (text: string) => {
@@ -13,4 +15,9 @@ export function useDraft(place: string): [string, (text: string) => void] {
     [key],
   );
   return [draft, change];
+}
+
+/** Forgets what was not sent: another person may come to this tab. */
+export function forgetDrafts(): void {
+  for (const key of Object.keys(sessionStorage)) if (key.startsWith(PREFIX)) sessionStorage.removeItem(key);
 }

@@ -48,7 +48,7 @@ export function useLive(onEnd: () => void) {
         change(exchange.key, (answer) => (signal.aborted ? stopped(answer) : failed(answer, error)));
       } finally {
         if (following.current === own) following.current = null;
-        onEnd();
+        if (own.runId) onEnd(); // a run that was refused changed nothing, and its limit is not to be spent on looking
       }
     },
     [change, onEnd],

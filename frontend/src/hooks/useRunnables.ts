@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import type { Runnable } from "@/api/events";
 import { listRunnables } from "@/api/runnables";
 
@@ -18,7 +18,7 @@ export function useRunnables() {
 export function useRunnableChoice(preferred: string | undefined) {
   const { data } = useRunnables();
   const [chosen, setChosen] = useState<string>();
-  const items = (data?.items ?? []).filter(({ input_field }) => input_field !== null);
+  const items = useMemo(() => (data?.items ?? []).filter(({ input_field }) => input_field !== null), [data]);
   const wanted = chosen ?? preferred ?? localStorage.getItem(CHOICE);
   const runnable: Runnable | undefined = items.find(({ name }) => name === wanted) ?? items[0];
   const choose = useCallback((name: string) => {

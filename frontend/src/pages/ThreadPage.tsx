@@ -1,4 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
+import { useCallback } from "react";
 import type { Exchange } from "@/chat/exchange";
 import { Problem } from "@/api/problem";
 import { readThread } from "@/api/threads";
@@ -10,7 +11,6 @@ import { MessageList } from "@/components/MessageList";
 import { RunnablePicker } from "@/components/RunnablePicker";
 import { useChat } from "@/hooks/useChat";
 import { useDraft } from "@/hooks/useDraft";
-import { useFeedback } from "@/hooks/useFeedback";
 import { useRunnableChoice } from "@/hooks/useRunnables";
 import { useStickyScroll } from "@/hooks/useStickyScroll";
 import { NotFoundPage } from "@/pages/NotFoundPage";
@@ -21,20 +21,27 @@ export function ThreadPage({ threadId }: { threadId: string }) {
   const { runnable, items, choose, model } = useRunnableChoice(thread.data?.runnable);
   const [draft, setDraft] = useDraft(threadId);
   const chat = useChat(threadId, thread.data && runnable, setDraft);
-  const feedback = useFeedback(threadId);
   const { frame, content, stuck, toEnd } = useStickyScroll();
 
-  if (isMissing(thread.error) || isMissing(chat.error)) return <NotFoundPage />;
+  // the same functions in every frame of a stream, so that what they are given to stays as it is
+  const { ask, drop } = chat;
+  const send = useCallback(
+    (text: string) => {
+      setDraft("");
+      toEnd();
+      ask(text);
+    },
+    [setDraft, toEnd, ask],
+  );
+  const again = useCallback(
+    ({ key, question }: Exchange) => {
+      drop(key);
+      send(question);
+    },
+    [drop, send],
+  );
 
-  const send = (text: string) => {
-    setDraft("");
-    toEnd();
-    chat.ask(text);
-  };
-  const again = ({ key, question }: Exchange) => {
-    chat.drop(key);
-    send(question);
-  };
+  if (isMissing(thread.error) || isMissing(chat.error)) return <NotFoundPage />;
 
   return (
     <Frame
@@ -45,7 +52,7 @@ export function ThreadPage({ threadId }: { threadId: string }) {
       <div className="scroll" ref={frame} tabIndex={-1}>
         <div className="column" ref={content}>
           {chat.error && <p className="notice trouble">The conversation could not be read. Reload to try again.</p>}
-          <MessageList exchanges={chat.exchanges} feedback={feedback} again={again} />
+          <MessageList threadId={threadId} exchanges={chat.exchanges} again={again} />
         </div>
       </div>
       <div className="dock">

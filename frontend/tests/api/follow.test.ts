@@ -79,6 +79,14 @@ describe("following a run", () => {
     await expect(all(rejoin(RUN, signal()))).rejects.toSatisfy((error) => error instanceof Problem && error.signedOut);
   });
 
+  it("waits as long as a limit asks before it reads on, and gives up at one that lasts", async () => {
+    joins(problem(429, "quota-exceeded", "Too many requests.", { "retry-after": "7" }), sse([complete("a"), end()], 3));
+    const events = await all(follow(stream(numbered([start(), token("a")])), signal()));
+    expect(events.flatMap((event) => (event.type === "reconnecting" ? [event.seconds] : []))).toEqual([0.5, 7]);
+    joins(problem(429, "quota-exceeded", "Too many requests.", { "retry-after": "40000" }));
+    await expect(all(follow(stream(numbered([start()])), signal()))).rejects.toThrow("Too many requests.");
+  });
+
   it("cannot join what never said which run it is", async () => {
     await expect(all(follow(stream([], new TypeError("torn")), signal()))).rejects.toBeInstanceOf(Interrupted);
   });
