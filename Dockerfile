@@ -43,7 +43,8 @@ COPY tools tools
 # (*.libs) stay as they are, which strip may break. Byte code is not compared with its source, whose times no layer
 # keeps. In the end everything is imported once.
 RUN installer/bin/pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir wheels . \
-    && installer/bin/pip --python /opt/gatehouse/bin/python install --quiet --no-deps --no-compile --no-index wheels/*.whl \
+    && installer/bin/pip --python /opt/gatehouse/bin/python install --quiet --no-deps --no-compile --no-index \
+      wheels/*.whl \
     && cd /opt/gatehouse/lib \
     && find . -name '*.pyi' -delete \
     && find . -type d -path '*/site-packages/*' -name tests -prune -exec rm -r {} + \
