@@ -1,5 +1,6 @@
 """Opens what the server needs, in order, and closes it in reverse."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -24,8 +25,15 @@ from app.runs.credentials import credentials_watched
 from app.runs.engine import RunEngine
 from app.runs.tending import open_runs
 from app.settings import Settings
+from app.telemetry.metrics import Metrics
+from app.telemetry.pseudonyms import Pseudonyms
+from app.telemetry.runs import RunTelemetry
+from app.telemetry.telemetry import Telemetry
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
+from app.usage.audit import AuditTrail
+from app.usage.audit_purge import purging
+from app.usage.audited import tools_recorded
 from app.usage.bookkeeping import bookkeeping
 from app.usage.store import UsageStore
 from chains import registry
@@ -55,6 +63,9 @@ class Services:
     runs: RunEngine
     limits: Limits
     usage: UsageStore
+    audit: AuditTrail
+    pseudonyms: Pseudonyms
+    metrics: Metrics
 
 
 class State(TypedDict):
@@ -69,9 +80,13 @@ def services_of(connection: HTTPConnection) -> Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, entries: Sequence[registry.Entry], telemetry: Telemetry
+) -> AsyncIterator[Services]:
     """Open every part and yield them. Raises CannotStart with the name of the part that can't work."""
+    metrics = telemetry.metrics
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(telemetry.tracing.going_on())
         engine = open_engine(settings.database, settings.database_pool)
         stack.push_async_callback(engine.dispose)
         if reason := await why_not_ready(engine):
@@ -87,13 +102,23 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         checkpoints = await stack.enter_async_context(open_checkpoints(settings.database))
         stores = Stores(portfolio=PortfolioStore(engine))
         holds = authenticator.standing.holds
-        tools = build_tools(stores, before_acting=BeforeActing(redis, holds))
+        audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
+        await stack.enter_async_context(audit.going_on())
+        await stack.enter_async_context(purging(engine, settings.audit_days))
+        tools = build_tools(stores, before_acting=BeforeActing(redis, holds, tools_recorded(audit)))
         runnables = registry.build(entries, registry.Parts(model.model, tools, checkpoints))
         threads = ThreadStore(engine)
         history = ThreadHistory(threads, settings.history_tokens)
+        pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
+        observer = RunTelemetry(
+            metrics, telemetry.tracing, pseudonyms,
+            model=settings.chat_model.name, tools=[tool.name for tool in tools],
+            langsmith=settings.langsmith_tracing,
+        )  # fmt: skip
         runs = await stack.enter_async_context(
-            open_runs(redis, runnables, history, checkpoints, settings.runs)
+            open_runs(redis, runnables, history, checkpoints, settings.runs, observer)
         )
+        await stack.enter_async_context(telemetry.watching(runs))
         usage = UsageStore(engine)
         await stack.enter_async_context(bookkeeping(redis, usage, runs.owner))
         await stack.enter_async_context(credentials_watched(runs, holds))
@@ -102,7 +127,10 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
             settings.signin_failures,
         )  # fmt: skip
         served = {entry.name: entry for entry in entries}
-        yield Services(settings, served, engine, redis, authenticator, model, threads, runs, limits, usage)
+        yield Services(
+            settings, served, engine, redis, authenticator, model, threads, runs, limits, usage, audit,
+            pseudonyms, metrics,
+        )  # fmt: skip
 
 
 def check_lists(settings: Settings, entries: Sequence[registry.Entry]) -> None:
@@ -165,14 +193,14 @@ def redis_of(settings: Settings) -> Redis:
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[State]]
 
 
-def lifespan_for(settings: Settings, entries: Sequence[registry.Entry]) -> Lifespan:
+def lifespan_for(settings: Settings, entries: Sequence[registry.Entry], telemetry: Telemetry) -> Lifespan:
     """Return the lifespan of an application with these settings and entries."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         # else every open stream ends at SIGTERM, without its last events; uvicorn waits for them instead
         AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
-        async with open_services(settings, entries) as services:
+        async with open_services(settings, entries, telemetry) as services:
             tune_garbage_collection()
             yield {"services": services}
 

@@ -23,9 +23,11 @@ from app.runs.execution import Execution, Tap
 from app.runs.history import History
 from app.runs.limits import EngineSettings
 from app.runs.log import log_key
+from app.runs.observing import RunObserver
 from app.runs.reader import LogReader
 from app.runs.records import RunRecord, load, run_key
 from app.runs.turns import Multitask, Turns
+from app.runs.unobserved import Unobserved
 from app.runs.viewing import Viewing
 
 KNOWN_SECONDS = 5.0
@@ -52,13 +54,17 @@ class RunEngine:
         history: History,
         checkpoints: BaseCheckpointSaver[Any],
         settings: EngineSettings,
+        observer: RunObserver | None = None,
     ) -> None:
         self.redis = redis
         self.runnables = runnables
         self.history = history
         self.settings = settings
         self.owner = str(uuid7())
-        self.conductor = Conductor(redis, runnables, history, checkpoints, settings, self.owner)
+        self.observer = observer or Unobserved()
+        self.conductor = Conductor(
+            redis, runnables, history, checkpoints, settings, self.owner, self.observer
+        )
         self.attempts = self.conductor.attempts
         self.control = self.conductor.control
         self.reader = LogReader(redis, self.owner, settings.feed_size, self.conductor.stop)
@@ -69,6 +75,12 @@ class RunEngine:
     def local(self) -> Mapping[str, Execution]:
         """The runs that this process executes, by their ids."""
         return self.conductor.local
+
+    @property
+    def viewers(self) -> int:
+        """How many connections follow a run here, be it executed here or elsewhere."""
+        here = sum(execution.viewers for execution in self.local.values())
+        return here + sum(mirror.viewers for mirror in self.reader.mirrors.values())
 
     async def start(
         self,
@@ -115,6 +127,7 @@ class RunEngine:
                     deadline=now + self.settings.deadline,
                     grace=grace,
                     hold=hold,
+                    trace=self.observer.trace(),
                 )
                 if run.opens_thread:
                     await self.history.begin(run)
