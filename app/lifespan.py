@@ -25,7 +25,6 @@ from app.runs.credentials import credentials_watched
 from app.runs.engine import RunEngine
 from app.runs.tending import open_runs
 from app.settings import Settings
-from app.telemetry.metrics import Metrics
 from app.telemetry.pseudonyms import Pseudonyms
 from app.telemetry.runs import RunTelemetry
 from app.telemetry.telemetry import Telemetry
@@ -65,7 +64,6 @@ class Services:
     usage: UsageStore
     audit: AuditTrail
     pseudonyms: Pseudonyms
-    metrics: Metrics
 
 
 class State(TypedDict):
@@ -129,7 +127,7 @@ async def open_services(
         served = {entry.name: entry for entry in entries}
         yield Services(
             settings, served, engine, redis, authenticator, model, threads, runs, limits, usage, audit,
-            pseudonyms, metrics,
+            pseudonyms,
         )  # fmt: skip
 
 

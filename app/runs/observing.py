@@ -6,11 +6,13 @@ The engine knows neither metrics nor traces. `app.telemetry.runs` implements the
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from app.runs.events import Usage
 from app.runs.records import RunRecord
+
+Transport = Literal["sse", "websocket"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ class RunObserver(Protocol):
 
     def ended(self, ended: RunRecord, timing: Timing) -> None:
         """The run has ended here, as its record says."""
+        ...
+
+    def resumed(self, transport: Transport) -> None:
+        """A viewer came back, to read on after an event that it has."""
         ...
 
     def gap(self) -> None:

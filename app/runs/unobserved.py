@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
-from app.runs.observing import CallObserver, ModelUse, Timing
+from app.runs.observing import CallObserver, ModelUse, Timing, Transport
 from app.runs.records import RunRecord
 
 
@@ -25,6 +25,9 @@ class Unobserved:
         yield self
 
     def ended(self, ended: RunRecord, timing: Timing) -> None:
+        """Do nothing."""
+
+    def resumed(self, transport: Transport) -> None:
         """Do nothing."""
 
     def gap(self) -> None:

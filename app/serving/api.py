@@ -282,7 +282,7 @@ def view(
     if run.finished and cursor >= run.last_event:
         return Response(status_code=204)  # tells an EventSource not to reconnect
     if cursor > BEGINNING:
-        services.metrics.resumes.labels("sse").inc()
+        services.runs.observer.resumed("sse")
     records = services.runs.view(run.id, cursor)
     if (
         principal.credential_key != run.principal.credential_key

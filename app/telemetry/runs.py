@@ -7,7 +7,7 @@ import structlog
 from langsmith.run_helpers import tracing_context
 from opentelemetry.trace import StatusCode
 
-from app.runs.observing import CallObserver, Timing
+from app.runs.observing import CallObserver, Timing, Transport
 from app.runs.records import RunRecord
 from app.telemetry.calls import Calls
 from app.telemetry.metrics import Metrics
@@ -82,6 +82,9 @@ class RunTelemetry:
             if speaking > 0 and ended.usage.output_tokens:
                 metrics.token_rate.labels(*run).observe(ended.usage.output_tokens / speaking)
         self._write_span(ended)
+
+    def resumed(self, transport: Transport) -> None:
+        self._metrics.resumes.labels(transport).inc()
 
     def gap(self) -> None:
         self._metrics.gaps.inc()
