@@ -15,19 +15,23 @@ CUT_OFF = "cut_off"  # the call had not ended when the attempt did
 class Calls:
     """A CallObserver. Its spans are children of the one that is current when it is made."""
 
-    def __init__(self, metrics: Metrics, tracer: Tracer, tools: Collection[str]) -> None:
-        """`tools` are those of the registry: what else is called is counted as `other`."""
+    def __init__(self, metrics: Metrics, tracer: Tracer, model: str, tools: Collection[str]) -> None:
+        """`model` is the name of one that does not say its own.
+
+        `tools` are those of the registry: what else is called is counted as `other`.
+        """
         self._metrics = metrics
         self._tracer = tracer
+        self._model = model
         self._tools = tools
         self._context: Context = get_current()
         self._spans: dict[UUID, Span] = {}
         self._names: dict[UUID, str] = {}
 
     def model_began(self, call: UUID, metadata: Mapping[str, object]) -> None:
-        model = str(metadata.get("ls_model_name") or "")
+        model = str(metadata.get("ls_model_name") or self._model)
         self._spans[call] = self._tracer.start_span(
-            f"chat {model}".rstrip(),
+            f"chat {model}",
             self._context,
             SpanKind.CLIENT,
             {

@@ -61,7 +61,7 @@ class RunTelemetry:
                 trace_id_bound(trace_id_of(span)),
                 tracing_context(enabled=self._langsmith),
             ):
-                calls = Calls(self._metrics, self._tracing.tracer, self._tools)
+                calls = Calls(self._metrics, self._tracing.tracer, self._model, self._tools)
                 try:
                     yield calls
                 finally:

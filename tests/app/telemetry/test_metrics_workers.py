@@ -46,7 +46,9 @@ class TestWorkers:
         server, port = workers
         headers = {"x-api-key": server.keys["alice"]}
         for _ in range(12):  # each over a connection of its own, which either worker may take
-            assert httpx.post(f"{server.url}/api/chat", json={"query": "[tokens 3]"}, headers=headers, timeout=20)
+            assert httpx.post(
+                f"{server.url}/api/chat", json={"query": "[tokens 3]"}, headers=headers, timeout=20
+            )
         assert value(port, "gatehouse_runs_started_total", runnable="/chat") == 12
         assert value(port, "gatehouse_tokens_total", direction="output") == 36
         eventually(lambda: value(port, "gatehouse_event_loop_lag_seconds_count") > 0)
