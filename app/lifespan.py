@@ -30,9 +30,9 @@ from app.telemetry.runs import RunTelemetry
 from app.telemetry.telemetry import Telemetry
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
+from app.usage.acts_on_record import tools_recorded
 from app.usage.audit import AuditTrail
 from app.usage.audit_purge import purging
-from app.usage.audited import tools_recorded
 from app.usage.bookkeeping import bookkeeping
 from app.usage.store import UsageStore
 from chains import registry

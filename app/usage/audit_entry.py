@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
-from langchain_core.utils.uuid import uuid7
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
@@ -48,7 +47,7 @@ class Entry:
     request_id: str = ""
     address: str = ""
     details: Mapping[str, str | int | None] = field(default_factory=dict)
-    id: str = field(default_factory=lambda: str(uuid7()))
+    id: str = field(default_factory=lambda: str(uuid4()))
     time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def row(self) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def entry_of(
         request_id=scope["state"].get("request_id", ""),
         address=client[0] if client else "",
         details={**details, "signed_in_with": principal.credential} if principal else details,
-        id=id or str(uuid7()),
+        id=id or str(uuid4()),
     )
 
 

@@ -1,5 +1,6 @@
 """The route of the audit log."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,6 +15,16 @@ from app.usage.audit_reading import AuditPage, Wanted, audit_page
 
 READ = "audit:read"
 
+
+def in_utc(moment: datetime) -> datetime:
+    """Return the moment in UTC. Raises ValueError for one that has no date there."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("out of range") from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 User = Annotated[str, AfterValidator(identifier)]  # PostgreSQL could not even be asked about a NUL
 
 router = APIRouter(
@@ -30,8 +41,8 @@ async def audit(
     principal: CurrentPrincipal,
     action: Action | None = None,
     user: Annotated[User | None, Query(description="the id of a user")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="not before; with a time zone")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="before; with a time zone")] = None,
+    since: Annotated[Moment | None, Query(description="not before; with a time zone")] = None,
+    until: Annotated[Moment | None, Query(description="before; with a time zone")] = None,
     limit: Annotated[int, Query(ge=1, le=500, description="most rows of the page")] = 100,
     cursor: Annotated[
         str | None, Query(max_length=100, description="`next_cursor` of the page before")
