@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.configuration import BadConfiguration
 from app.lifespan import CannotStart
-from app.telemetry.logs import redact
 from app.telemetry.management import CannotListen
+from app.telemetry.redaction import redact
 from chains.models import ModelUnavailable
 from chains.registry import BadRegistry
 from tools.registry import BadTool

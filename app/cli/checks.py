@@ -31,7 +31,7 @@ from app.lifespan import CannotStart, open_redis
 from app.server import listen
 from app.settings import Settings
 from app.startup import StartFailed
-from app.telemetry.logs import redact
+from app.telemetry.redaction import redact
 from chains import registry
 from chains.models import ModelUnavailable, open_chat_model
 from chains.scripted import ScriptedChatModel

@@ -26,7 +26,7 @@ from starlette.types import Scope
 
 from app.runs.records import RunRecord
 from app.settings import Settings
-from app.telemetry.logs import redact
+from app.telemetry.redaction import redact
 
 SERVER_ERROR = 500
 PROPAGATOR = TraceContextTextMapPropagator()

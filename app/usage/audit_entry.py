@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from app.auth.principal import Principal
-from app.telemetry.logs import redact
+from app.telemetry.redaction import redact
 
 Action = Literal[
     "sign-in",

@@ -90,7 +90,10 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "tests/app/limits/test_limits_processes.py::test_killed_process_frees_what_it_held_within_its_lease",
     ),
     "14 nothing secret is shown": (
-        "tests/app/telemetry/test_logs.py::TestRedact",
+        "tests/app/telemetry/test_redaction.py::TestRedact",
+        "tests/app/telemetry/test_logs.py::TestOurOwn",
+        f"{SERVING}/test_traces.py::TestSpans",
+        f"{SERVING}/test_metrics.py::TestRequests",
         f"{SERVING}/test_langserve_errors.py::TestWholeAnswers",
         "tests/chains/test_agent.py::TestToolFailures",
     ),
