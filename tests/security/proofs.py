@@ -61,10 +61,12 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "9 rows": (
         "tests/app/test_row_level_security.py::TestPolicies",
+        "tests/app/usage/test_audit.py::TestAppendOnly",
         "tests/app/threads/test_thread_store.py::TestStrangers",
         "tests/app/threads/test_thread_routes.py::TestStrangers",
     ),
     "10 scopes": (
+        f"{SERVING}/test_audit.py::TestReading",
         f"{MATRIX}::TestWithTooLittle",
         f"{MATRIX}::TestWithAGoodCredential",
         f"{AUTH}/test_key_routes.py::test_grants_nothing_that_the_maker_lacks",
