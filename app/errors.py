@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from app.auth.principal import Principal
 
 PROBLEM_JSON = "application/problem+json"
 
@@ -63,7 +66,18 @@ class BadRequest(ApiError):
     default_detail = "The request could not be understood."
 
 
-class Unauthenticated(ApiError):
+class Refused(ApiError):
+    """The caller may not do this. What operators are told of it beside: why, and who it was if known."""
+
+    principal: "Principal | None" = None
+
+    @property
+    def cause(self) -> str:
+        """One of a few words, for a metric."""
+        return self.kind
+
+
+class Unauthenticated(Refused):
     """No credential at all: the challenge carries no error code (RFC 6750 section 3.1)."""
 
     status = 401
@@ -74,18 +88,27 @@ class Unauthenticated(ApiError):
         super().__init__(detail, headers={"www-authenticate": "Bearer"})
 
 
-class InvalidCredential(ApiError):
-    """A credential that is not accepted; the body is the same for every cause."""
+class InvalidCredential(Refused):
+    """A credential that is not accepted; the body is the same for every cause.
+
+    `credential` is its kind and `principal` whose it was, where that is known; the caller is told neither.
+    """
 
     status = 401
     kind = "invalid-credential"
     default_detail = "The credential is not valid or no longer valid."
 
-    def __init__(self) -> None:
+    def __init__(self, principal: "Principal | None" = None) -> None:
         super().__init__(headers={"www-authenticate": 'Bearer error="invalid_token"'})
+        self.principal = principal
+        self.credential = ""
+
+    @property
+    def cause(self) -> str:
+        return f"invalid-{self.credential.replace('_', '-')}" if self.credential else self.kind
 
 
-class CredentialExpired(ApiError):
+class CredentialExpired(Refused):
     """What ends a run, and a viewer's stream, when the credential behind it does."""
 
     status = 401
@@ -96,13 +119,13 @@ class CredentialExpired(ApiError):
         super().__init__(headers={"www-authenticate": 'Bearer error="invalid_token"'})
 
 
-class Forbidden(ApiError):
+class Forbidden(Refused):
     status = 403
     kind = "forbidden"
     default_detail = "This is not allowed."
 
 
-class InsufficientScope(ApiError):
+class InsufficientScope(Refused):
     """The credential is valid but lacks `scope` (RFC 6750 section 3.1)."""
 
     status = 403

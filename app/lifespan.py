@@ -1,5 +1,6 @@
 """Opens what the server needs, in order, and closes it in reverse."""
 
+import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -23,8 +24,15 @@ from app.runs.engine import RunEngine
 from app.runs.tending import open_runs
 from app.settings import Settings
 from app.stores import CannotStart, open_database, open_redis
+from app.telemetry.model_watch import ModelWatch
+from app.telemetry.pseudonyms import Pseudonyms
+from app.telemetry.runs import RunTelemetry
+from app.telemetry.telemetry import Telemetry
 from app.threads.history import ThreadHistory
 from app.threads.store import ThreadStore
+from app.usage.acts_on_record import tools_recorded
+from app.usage.audit import AuditTrail
+from app.usage.audit_purge import purging
 from app.usage.bookkeeping import bookkeeping
 from app.usage.langsmith import LangSmith, open_langsmith
 from app.usage.store import UsageStore
@@ -48,6 +56,8 @@ class Services:
     runs: RunEngine
     limits: Limits
     usage: UsageStore
+    audit: AuditTrail
+    pseudonyms: Pseudonyms
     langsmith: LangSmith | None = None
 
 
@@ -63,26 +73,41 @@ def services_of(connection: HTTPConnection) -> Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, entries: Sequence[registry.Entry], telemetry: Telemetry
+) -> AsyncIterator[Services]:
     """Open every part and yield them. Raises CannotStart with the name of the part that can't work."""
+    metrics = telemetry.metrics
     async with AsyncExitStack() as stack:
+        await stack.enter_async_context(telemetry.tracing.going_on())
         engine = await stack.enter_async_context(open_database(settings))
         redis = await stack.enter_async_context(open_redis(settings))
         issuer = await stack.enter_async_context(open_issuer(settings))
         authenticator = await open_authenticator(settings, engine, redis, issuer)
         await stack.enter_async_context(authenticator.tended())
         check_lists(settings, entries)
-        model = await stack.enter_async_context(open_chat_model(settings.chat_model))
+        watch = ModelWatch(metrics, settings.chat_model.name)
+        model = await stack.enter_async_context(open_chat_model(settings.chat_model, watch))
         checkpoints = await stack.enter_async_context(checkpoints_of(settings))
         stores = Stores(portfolio=PortfolioStore(engine))
         holds = authenticator.standing.holds
-        tools = build_tools(stores, before_acting=BeforeActing(redis, holds))
+        audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
+        await stack.enter_async_context(audit.going_on())
+        await stack.enter_async_context(purging(engine, settings.audit_days))
+        tools = build_tools(stores, before_acting=BeforeActing(redis, holds, tools_recorded(audit)))
         runnables = registry.build(entries, registry.Parts(model.model, tools, checkpoints))
         threads = ThreadStore(engine)
         history = ThreadHistory(threads, settings.history_tokens)
+        pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
+        observer = RunTelemetry(
+            metrics, telemetry.tracing, pseudonyms,
+            model=settings.chat_model.name, tools=[tool.name for tool in tools],
+            langsmith=settings.langsmith_tracing,
+        )  # fmt: skip
         runs = await stack.enter_async_context(
-            open_runs(redis, runnables, history, checkpoints, settings.runs)
+            open_runs(redis, runnables, history, checkpoints, settings.runs, observer)
         )
+        await stack.enter_async_context(telemetry.watching(runs))
         usage = UsageStore(engine)
         await stack.enter_async_context(bookkeeping(redis, usage, runs.owner))
         await stack.enter_async_context(credentials_watched(runs, holds))
@@ -93,8 +118,9 @@ async def open_services(settings: Settings, entries: Sequence[registry.Entry]) -
         served = {entry.name: entry for entry in entries}
         langsmith = await stack.enter_async_context(open_langsmith(settings))
         yield Services(
-            settings, served, engine, redis, authenticator, model, threads, runs, limits, usage, langsmith
-        )
+            settings, served, engine, redis, authenticator, model, threads, runs, limits, usage, audit,
+            pseudonyms, langsmith,
+        )  # fmt: skip
 
 
 @asynccontextmanager
@@ -122,14 +148,14 @@ def check_lists(settings: Settings, entries: Sequence[registry.Entry]) -> None:
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[State]]
 
 
-def lifespan_for(settings: Settings, entries: Sequence[registry.Entry]) -> Lifespan:
+def lifespan_for(settings: Settings, entries: Sequence[registry.Entry], telemetry: Telemetry) -> Lifespan:
     """Return the lifespan of an application with these settings and entries."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         # else every open stream ends at SIGTERM, without its last events; uvicorn waits for them instead
         AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
-        async with open_services(settings, entries) as services:
+        async with open_services(settings, entries, telemetry) as services:
             tune_garbage_collection()
             yield {"services": services}
 

@@ -17,7 +17,9 @@ from app.serving import api, docs, health, home, home_client, runnables, websock
 from app.serving.langserve import add_langserve_routes
 from app.serving.langsmith_feedback import add_feedback_routes
 from app.settings import Settings
+from app.telemetry.telemetry import Telemetry
 from app.threads import routes as threads
+from app.usage import audit_routes
 from app.usage import feedback_routes as feedback
 from app.usage import routes as usage
 from chains.registry import REGISTRY, Entry, check
@@ -27,11 +29,12 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     """Return the server. Without arguments it is set by the environment and serves `chains.registry`."""
     settings = settings or Settings()
     entries = check(REGISTRY if registry is None else registry)
+    telemetry = Telemetry.of(settings)
     app = FastAPI(
         title="Gatehouse",
         summary="LangChain runnables, served to the authenticated user",
         version=version("gatehouse"),
-        lifespan=lifespan_for(settings, entries),
+        lifespan=lifespan_for(settings, entries, telemetry),
         openapi_url=None,  # app.serving.docs: what a caller's tenant is not offered is not in it
         docs_url=None,  # app.serving.docs: FastAPI's own page loads its assets from a CDN
         redoc_url=None,
@@ -47,17 +50,18 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     app.include_router(threads.router)
     app.include_router(feedback.router)
     app.include_router(usage.router)
+    app.include_router(audit_routes.router)
     app.include_router(key_routes.router)
     app.include_router(credential_routes.router)
     app.include_router(websocket.router)
     docs.add_docs(app)
     add_langserve_routes(app, entries)
     add_feedback_routes(app, settings, entries)
-    surround(app, settings, entries)
+    surround(app, settings, entries, telemetry)
     return app
 
 
-def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None:
+def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry], telemetry: Telemetry) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
     names = frozenset(entry.name for entry in entries)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout=settings.body_timeout)
@@ -82,4 +86,4 @@ def surround(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None
     )
     playgrounds = tuple(f"{entry.path}/playground/" for entry in entries)
     app.add_middleware(SecurityHeaders, playgrounds=playgrounds, https=not settings.development)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RequestContext, watch=telemetry.requests)

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import time
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 import structlog
 from langchain_core.utils.uuid import uuid7
@@ -31,6 +33,47 @@ LINGER_SECONDS = 2
 LENGTH_DIGITS = 18  # of a Content-Length; int() raises for thousands of them
 
 
+class SeenRequest(Protocol):
+    """A request that is watched. `trace_id` is empty when nothing is traced."""
+
+    @property
+    def trace_id(self) -> str: ...
+
+    def problem(self, error: ApiError) -> None:
+        """The caller is told of this error: as a response, in a page, or in a frame of a WebSocket."""
+        ...
+
+    def ended(self, status: int, seconds: float) -> None:
+        """The last byte was sent; `status` is 0 when there was no response."""
+        ...
+
+
+class RequestWatch(Protocol):
+    """Sees every request. `app.telemetry.requests` implements it."""
+
+    def request(self, scope: Scope) -> AbstractContextManager[SeenRequest]:
+        """Surround a request."""
+        ...
+
+
+class Unwatched:
+    """A RequestWatch, and a SeenRequest, that does nothing."""
+
+    trace_id = ""
+
+    def request(self, scope: Scope) -> AbstractContextManager["Unwatched"]:  # noqa: ARG002  # the protocol's
+        return contextlib.nullcontext(self)
+
+    def problem(self, error: ApiError) -> None:
+        """Do nothing."""
+
+    def ended(self, status: int, seconds: float) -> None:
+        """Do nothing."""
+
+
+UNWATCHED = Unwatched()
+
+
 def request_id_of(scope: Scope) -> str:
     """Return the id that `RequestContext` gave this request."""
     return str(scope["state"]["request_id"])
@@ -42,15 +85,30 @@ def is_draining(scope: Scope) -> bool:
     return services is not None and bool(services.runs.drain.refusing)
 
 
+def seen(scope: Scope) -> SeenRequest:
+    """Return what watches this request."""
+    watching: SeenRequest = scope["state"].get("seen", UNWATCHED)
+    return watching
+
+
+def problem_of(error: ApiError, scope: Scope) -> dict[str, Any]:
+    """Return the problem+json body of an error that a request's caller is told of, and let it be seen."""
+    watching = seen(scope)
+    watching.problem(error)
+    traced = {"trace_id": watching.trace_id} if watching.trace_id else {}
+    return {**error.problem(f"urn:gatehouse:request:{request_id_of(scope)}"), **traced}
+
+
 def problem_response(error: ApiError, scope: Scope) -> Response:
     """Return `error` as application/problem+json."""
-    body = json.dumps(error.problem(f"urn:gatehouse:request:{request_id_of(scope)}"))
+    body = json.dumps(problem_of(error, scope))
     return Response(body, error.status, {"cache-control": "no-store", **error.headers}, PROBLEM_JSON)
 
 
 async def send_problem(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
     """Send `error` as application/problem+json; on a WebSocket, refuse the handshake with its status."""
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        seen(scope).problem(error)
         await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.kind})
         return
     await problem_response(error, scope)(scope, receive, send)
@@ -59,8 +117,9 @@ async def send_problem(error: ApiError, scope: Scope, receive: Receive, send: Se
 class RequestContext:
     """Outermost: gives the request an id, logs its end, and turns an escaped exception into a bare 500."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, watch: RequestWatch = UNWATCHED) -> None:
         self.app = app
+        self.watch = watch
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -83,7 +142,8 @@ class RequestContext:
                 status = 101
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with self.watch.request(scope) as watching, bound(request_id, watching.trace_id):
+            scope["state"]["seen"] = watching
             try:
                 await self.app(scope, receive, send_with_id)
             except SendTimeoutError:
@@ -93,13 +153,22 @@ class RequestContext:
                 if status == 0:
                     await send_problem(ApiError(), scope, receive, send_with_id)
             finally:
+                seconds = time.perf_counter() - started
+                watching.ended(status, seconds)
                 log.info(
                     "request",
                     method=scope.get("method", "WEBSOCKET"),
                     path=scope["path"],
                     status=status,
-                    duration_ms=round((time.perf_counter() - started) * 1000, 1),
+                    duration_ms=round(seconds * 1000, 1),
+                    **scope["state"].get("whose", {}),
                 )
+
+
+def bound(request_id: str, trace_id: str) -> AbstractContextManager[Any]:
+    """Have log lines tell of which request they are, and of which trace if there is one."""
+    traced = {"trace_id": trace_id} if trace_id else {}
+    return structlog.contextvars.bound_contextvars(request_id=request_id, **traced)
 
 
 class SecurityHeaders:

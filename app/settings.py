@@ -45,6 +45,31 @@ class Settings(BaseSettings):
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
 
+    # what operators watch
+    management_port: int | None = Field(
+        None, ge=0, le=65535, description="port of /metrics and /livez, for the operator; none by default"
+    )
+    management_host: str = Field("127.0.0.1", description="address that the management port listens on")
+    otel_endpoint: str | None = Field(
+        None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otel_endpoint"),
+        description="https://HOST:4318 that takes traces (OTLP over HTTP); without it nothing is traced",
+    )  # fmt: skip
+    otel_exporter: Literal["otlp", "none"] | None = Field(
+        None, validation_alias=AliasChoices("OTEL_TRACES_EXPORTER", "otel_exporter"),
+        description="otlp traces also without an endpoint (localhost:4318), none never",
+    )  # fmt: skip
+    otel_service_name: str = Field(
+        "gatehouse", validation_alias=AliasChoices("OTEL_SERVICE_NAME", "otel_service_name"),
+        description="what traces call this server",
+    )  # fmt: skip
+    langsmith_tracing: bool = Field(
+        False, validation_alias=AliasChoices("LANGSMITH_TRACING", "langsmith_tracing"),
+        description="true sends runs, with their texts, to LangSmith; LANGSMITH_API_KEY says whose",
+    )  # fmt: skip
+    audit_days: int = Field(
+        365, ge=30, description="days that a row of the audit log is kept; the database keeps each for 30"
+    )
+
     # where data is kept
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; by default a SQLite file in the data folder"
@@ -320,6 +345,11 @@ class Settings(BaseSettings):
             max_attempts=self.max_attempts,
             recursion_limit=self.recursion_limit,
         )
+
+    @property
+    def traces(self) -> bool:
+        """Whether OpenTelemetry traces are made."""
+        return self.otel_exporter != "none" and (self.otel_exporter or self.otel_endpoint) is not None
 
     @property
     def chat_model(self) -> ModelSettings:

@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.auth.configuration import BadConfiguration
 from app.stores import CannotStart
-from app.telemetry.logs import redact
+from app.telemetry.management import CannotListen
+from app.telemetry.redaction import redact
 from chains.models import ModelUnavailable
 from chains.registry import BadRegistry
 from tools.registry import BadTool
@@ -21,6 +22,7 @@ PARTS = {
     BadTool: "tools/registry.py: ",
     ModelUnavailable: "chat model: ",
     BadConfiguration: "authentication: ",
+    CannotListen: "management port: ",
 }
 
 

@@ -19,6 +19,8 @@ from app.main import create_app
 from app.server import DrainingServer, configure_server_logging, options
 from app.settings import Settings
 from app.startup import Contained, StartFailed, reason
+from app.telemetry.management import CannotListen
+from app.telemetry.workers import metrics_added_up
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +39,11 @@ def run_many(settings: Settings, workers: int, listener: socket.socket, announce
         os.environ["GATEHOUSE_START_LINK"] = settings.start_link.get_secret_value()
     config = uvicorn.Config("app.workers:worker", factory=True, workers=workers, **options(settings))
     supervisor = Workers(config, listener, announce)
-    with shared_model(settings):
-        supervisor.run()
+    try:
+        with shared_model(settings), metrics_added_up(settings):
+            supervisor.run()
+    except CannotListen as error:
+        raise StartFailed(reason(error)) from error
     if supervisor.failed:
         raise StartFailed("a worker could not start, or was ended before its streams were: see above")
 
@@ -60,7 +65,7 @@ def shared_model(settings: Settings) -> Iterator[None]:
 
 def worker() -> ASGIApp:
     """Return the application of one of several workers, which logs why it cannot start."""
-    settings = Settings()
+    settings = Settings().model_copy(update={"management_port": None})  # that is the supervisor's
     configure_server_logging(settings)
     try:
         return Contained(create_app(settings))

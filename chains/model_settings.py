@@ -34,3 +34,15 @@ class ModelSettings(BaseModel):
             return self.choice == "embedded"
         azure = self.azure_api_key and self.azure_endpoint
         return not (azure or self.openai_api_key or self.openai_base_url)
+
+    @property
+    def name(self) -> str:
+        """What metrics call the model: its provider's name for it, or the kind of one that has none."""
+        kind, _, name = self.choice.partition(":")
+        if not kind and self.azure_api_key and self.azure_endpoint:
+            kind = "azure"
+        if kind in ("azure", "azure_openai"):
+            return name or self.azure_deployment or kind
+        if kind == "openai" or (not kind and (self.openai_api_key or self.openai_base_url)):
+            return name or self.openai_model
+        return name or kind or "embedded"

@@ -14,8 +14,8 @@ from langchain_core.tools import BaseTool, StructuredTool
 
 MARK = "acts"  # in a tool's metadata
 
-# Raises MayNotAct when whoever a run is for may not change anything now
-BeforeActing = Callable[[RunnableConfig], Awaitable[None]]
+# Given a tool's name; raises MayNotAct when whoever a run is for may not change anything now
+BeforeActing = Callable[[str, RunnableConfig], Awaitable[None]]
 
 
 class MayNotAct(Exception):
@@ -27,7 +27,7 @@ def acts(tool: StructuredTool) -> StructuredTool:
     return tool.model_copy(update={"metadata": {**(tool.metadata or {}), MARK: True}})
 
 
-async def nobody_acts(_config: RunnableConfig) -> None:
+async def nobody_acts(_tool: str, _config: RunnableConfig) -> None:
     """Refuse: what a tool that acts does where nothing can tell whether it may."""
     raise MayNotAct("Nothing here can tell whether the caller may still act.")
 
@@ -43,7 +43,7 @@ def guarded(tool: BaseTool, before_acting: BeforeActing) -> BaseTool:
 
     @functools.wraps(work)
     async def checked(*arguments: Any, **named: Any) -> Any:
-        await before_acting(ensure_config())
+        await before_acting(tool.name, ensure_config())
         return await work(*arguments, **named)
 
     return tool.model_copy(update={"coroutine": checked, "func": None})

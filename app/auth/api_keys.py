@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -31,6 +31,9 @@ REMEMBERED_SECONDS = 4.0  # a revocation reaches every replica within 5 s
 REMEMBERED_KEYS = 4096
 NO_HASH = bytes(32)  # what an unknown key is compared with, so that it costs the same as a wrong secret
 NO_SUCH_KEY = "There is no such API key."
+
+# What is done with a changed key in the transaction that changes it: both happen, or neither
+Within = Callable[[AsyncConnection, ApiKey], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,13 @@ class ApiKeys:
         expires_at: datetime | None = None,
         plan: str | None = None,
         claims: Mapping[str, Any] | None = None,
+        within: Within | None = None,
     ) -> CreatedKey:
         """Make a key for a user. Raises ValueError for a tenant, user or name that names nobody."""
         async with tenant_transaction(self._engine, identifier(tenant_id)) as connection:
             return await self._insert(
                 connection,
+                within,
                 tenant_id=tenant_id,
                 user_id=identifier(user_id),
                 name=identifier(name) if name else "",
@@ -92,7 +97,7 @@ class ApiKeys:
         fingerprint = hashlib.sha256(text.encode()).hexdigest()
         record = self._recent.get(fingerprint) or await self._look_up(key, fingerprint)
         if record is None or not record.works:
-            raise InvalidCredential
+            raise InvalidCredential(record.principal if record else None)
         self.upkeep.note_use(record)
         return record.principal
 
@@ -139,7 +144,9 @@ class ApiKeys:
         async with tenant_transaction(self._engine, tenant_id) as connection:
             return tuple(api_key_of(row) for row in await connection.execute(query))
 
-    async def rotate(self, key_id: str, overlap: float, tenant_id: str | None = None) -> CreatedKey:
+    async def rotate(
+        self, key_id: str, overlap: float, tenant_id: str | None = None, within: Within | None = None
+    ) -> CreatedKey:
         """Make a key that takes over from this one, which goes on working for `overlap` seconds.
 
         The new key has the same owner, scopes and length of life. Raises NotFound when there is no such
@@ -158,6 +165,7 @@ class ApiKeys:
                 raise NotFound("This API key no longer works.")
             created = await self._insert(
                 connection,
+                within,
                 tenant_id=old.tenant_id,
                 user_id=old.user_id,
                 name=old.name,
@@ -169,7 +177,7 @@ class ApiKeys:
         self._forget(key_id)
         return created
 
-    async def revoke(self, key_id: str, tenant_id: str | None = None) -> ApiKey:
+    async def revoke(self, key_id: str, tenant_id: str | None = None, within: Within | None = None) -> ApiKey:
         """End a key and return it: here at once, on the other replicas within 5 s.
 
         Raises NotFound when there is none, in this tenant if one is named.
@@ -182,6 +190,8 @@ class ApiKeys:
                 .values(revoked_at=datetime.now(UTC))
             )
             revoked = api_key_of((await connection.execute(_with(key_id))).one())
+            if within is not None:
+                await within(connection, revoked)
         self._forget(key_id)
         return revoked
 
@@ -192,7 +202,7 @@ class ApiKeys:
         async with tenant_transaction(self._engine, tenant_id) as connection:
             return await connection.scalar(query) or 0
 
-    async def _insert(self, connection: AsyncConnection, **columns: Any) -> CreatedKey:
+    async def _insert(self, connection: AsyncConnection, within: Within | None, **columns: Any) -> CreatedKey:
         key = KeyText.new(self._environment)
         version = self._peppers.current
         await connection.execute(
@@ -204,8 +214,10 @@ class ApiKeys:
                 **columns,
             )
         )
-        row = (await connection.execute(_with(key.id))).one()
-        return CreatedKey(key.text, api_key_of(row))
+        record = api_key_of((await connection.execute(_with(key.id))).one())
+        if within is not None:
+            await within(connection, record)
+        return CreatedKey(key.text, record)
 
     async def _look_up(self, key: KeyText, fingerprint: str) -> ApiKey | None:
         """Return the record of a key whose secret is right, remembered from then on."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import structlog
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -9,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.auth.credentials import without_ticket, without_tokens
 from app.auth.destination import signin_for
 from app.errors import ApiError, InvalidCredential, Unauthenticated
-from app.middleware import send_problem
+from app.middleware import seen, send_problem
 
 if TYPE_CHECKING:
     from app.lifespan import Services
@@ -55,12 +56,15 @@ class Authenticate:
             return
         if scope["type"] == "websocket":
             scope["subprotocols"] = without_tokens(scope.get("subprotocols", ()))
-        await self.app(scope, receive, send)
+        whose = scope["state"]["whose"] = services.pseudonyms.fields(scope["state"]["principal"])
+        with structlog.contextvars.bound_contextvars(**whose):
+            await self.app(scope, receive, send)
 
 
 async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
     """Send `error`; a person who opens a page without being signed in goes to the sign-in page instead."""
     if isinstance(error, Unauthenticated | InvalidCredential) and opens_page(scope):
+        seen(scope).problem(error)
         response = RedirectResponse(signin_for(scope), 303, {"cache-control": "no-store"})
         await response(scope, receive, send)
     else:

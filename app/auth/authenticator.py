@@ -75,9 +75,13 @@ class Authenticator:
         elif by_cookie:
             check_forgery(connection, self.settings.allowed_origins)
         async with lookup():
-            if presented.kind == "ticket":
-                return await self._redeem_ticket(presented, connection.scope["path"])
-            return await self._verify(presented)
+            try:
+                if presented.kind == "ticket":
+                    return await self._redeem_ticket(presented, connection.scope["path"])
+                return await self._verify(presented)
+            except InvalidCredential as error:
+                error.credential = presented.kind
+                raise
 
     async def accept(self, text: str) -> Principal:
         """Return whom an API key or a token names, where one field takes either: the sign-in page.
@@ -111,14 +115,14 @@ class Authenticator:
     async def _redeem_ticket(self, presented: Presented, path: str) -> Principal:
         principal = await self.tickets.redeem(presented.text, path)
         if principal is None or not await self.standing.holds(principal):
-            raise InvalidCredential
+            raise InvalidCredential(principal)
         if presented.cookie is not None and session_id(presented.cookie) != principal.credential_id:
             raise BadRequest(TWO_CREDENTIALS)
         return principal
 
     async def _unrevoked(self, principal: Principal) -> Principal:
         if not await self.standing.is_not_revoked(principal):
-            raise InvalidCredential
+            raise InvalidCredential(principal)
         return principal
 
 

@@ -11,6 +11,7 @@ from app.auth.dependencies import CurrentPrincipal
 from app.auth.key_routes import ADMIN
 from app.errors import InsufficientScope, InvalidInput, Unauthenticated, Unavailable, UnsupportedMediaType
 from app.lifespan import services_of
+from app.usage.audit_entry import entry_of
 
 PROBLEMS = {
     **Unauthenticated.schema(),
@@ -78,3 +79,5 @@ async def revoke_token(request: Request, principal: CurrentPrincipal, revocation
             await services_of(request).authenticator.revoked.revoke(principal.tenant_id, revocation.jti)
         except ValueError:
             raise InvalidInput("A jti has 1 to 255 printable characters.") from None
+        entry = entry_of(request, "token.revoke", "ok", principal, revocation.jti)
+        await services_of(request).audit.write(entry)

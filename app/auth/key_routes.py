@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.auth.api_keys import CreatedKey
+from app.auth.api_keys import CreatedKey, Within
 from app.auth.authenticator import lookup
 from app.auth.dependencies import CurrentPrincipal, requires
 from app.auth.identifiers import identifier
@@ -23,6 +24,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.lifespan import services_of
+from app.usage.audit_entry import Action, entry_of
 
 ADMIN = "keys:admin"
 MOST_KEYS = 1000  # that work, of one tenant
@@ -122,6 +124,7 @@ async def create_key(request: Request, principal: CurrentPrincipal, new: NewKey)
             expires_at=datetime.now(UTC) + timedelta(seconds=new.expires_in) if new.expires_in else None,
             plan=principal.plan,
             claims={"portfolio_id": new.portfolio_id} if new.portfolio_id else {},
+            within=audited(request, principal, "key.create"),
         )
     return NewKeyInfo.of_created(created)
 
@@ -158,15 +161,30 @@ async def rotate_key(
     async with lookup():
         old = await api_keys.get(key_id, principal.tenant_id)
         check_grants(principal, old.scopes)  # else whoever may rotate a key would get what it may do
-        return NewKeyInfo.of_created(await api_keys.rotate(key_id, overlap.overlap, principal.tenant_id))
+        within = audited(request, principal, "key.rotate", old=key_id)
+        return NewKeyInfo.of_created(
+            await api_keys.rotate(key_id, overlap.overlap, principal.tenant_id, within)
+        )
 
 
 @router.post("/{key_id}/revoke", responses=ONE_KEY)
 async def revoke_key(request: Request, principal: CurrentPrincipal, key_id: str) -> KeyInfo:
     """End a key. Every replica refuses it within 5 s, and ends the runs that were started with it."""
+    api_keys = services_of(request).authenticator.api_keys
     async with lookup():
-        revoked = await services_of(request).authenticator.api_keys.revoke(key_id, principal.tenant_id)
-    return KeyInfo.of(revoked)
+        within = audited(request, principal, "key.revoke")
+        return KeyInfo.of(await api_keys.revoke(key_id, principal.tenant_id, within))
+
+
+def audited(request: Request, principal: Principal, action: Action, **details: str) -> Within:
+    """Return what writes the change of a key into the audit log: the one is not there without the other."""
+
+    async def write(connection: AsyncConnection, key: ApiKey) -> None:
+        scopes = " ".join(sorted(key.scopes))
+        entry = entry_of(request, action, "ok", principal, key.id, user=key.user_id, scopes=scopes, **details)
+        await services_of(request).audit.write_within(connection, entry)
+
+    return write
 
 
 def check_grants(principal: Principal, scopes: Collection[str]) -> None:

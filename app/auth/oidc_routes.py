@@ -11,7 +11,7 @@ from app.auth.destination import safe_destination
 from app.auth.logins import LIFETIME, MAX_LENGTH, random_text
 from app.auth.oidc import Answer, Oidc
 from app.auth.origin import media_type
-from app.auth.signin import FORM, NO_STORE, address_of, end_sessions, html, with_session
+from app.auth.signin import FORM, NO_STORE, address_of, end_sessions, html, note_signin, with_session
 from app.auth.signin_page import signin_page
 from app.errors import (
     ApiError,
@@ -23,6 +23,7 @@ from app.errors import (
 )
 from app.lifespan import services_of
 from app.limits.refusal import LimitReached
+from app.middleware import seen
 
 NOT_OFFERED = "This server does not sign in at an issuer."
 NO_LOGOUT = "Send a logout_token of the issuer that was not used before."
@@ -45,6 +46,7 @@ async def login(request: Request, destination: Annotated[str, Query(alias="next"
         async with lookup():
             url = await oidc.begin(request, wanted, browser)
     except (Unavailable, LimitReached) as error:
+        seen(request.scope).problem(error)
         return failure(oidc, error, wanted)
     response = RedirectResponse(url, 303, NO_STORE)
     set_cookie(response, browser_cookie(request), browser, LIFETIME)
@@ -66,8 +68,13 @@ async def callback(
             signed_in = await oidc.finish(Answer(state, code, error, iss), browser_of(request) or "")
         await services_of(request).limits.signins.succeeded(address_of(request))
         await end_sessions(request)
-    except (InvalidCredential, Unavailable) as refusal:
+    except InvalidCredential as refusal:
+        seen(request.scope).problem(refusal)
+        note_signin(request, "failed", None, "issuer")
         return failure(oidc, refusal)
+    except Unavailable as refusal:
+        return failure(oidc, refusal)
+    note_signin(request, "ok", signed_in.session.principal, "issuer")
     # the browser keeps its secret, for sign-ins that it began in other tabs
     return with_session(RedirectResponse(signed_in.destination, 303), request, signed_in.session)
 

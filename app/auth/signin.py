@@ -12,11 +12,14 @@ from app.auth.cookie import clear_cookie, cookie_name, cookies_named, set_cookie
 from app.auth.dependencies import CurrentPrincipal
 from app.auth.destination import HOME, safe_destination
 from app.auth.origin import CROSS_SITE, is_own_page, media_type
+from app.auth.principal import Principal
 from app.auth.sessions import OpenedSession, session_id
 from app.auth.signin_page import leaving_page, signin_page
 from app.errors import Forbidden, InvalidCredential, InvalidInput, UnsupportedMediaType
 from app.lifespan import services_of
 from app.limits.refusal import LIMITED, LimitReached
+from app.middleware import seen
+from app.usage.audit_entry import Outcome, entry_of
 
 STATIC = Path(__file__).parent / "static"
 NO_STORE = {"cache-control": "no-store"}
@@ -108,17 +111,23 @@ async def sign_in(request: Request) -> Response:
 
 
 @router.delete("/auth/session", summary="Sign out", status_code=204, responses=InvalidCredential.schema())
-async def sign_out(request: Request, _principal: CurrentPrincipal) -> Response:
+async def sign_out(request: Request, principal: CurrentPrincipal) -> Response:
     """End the session of the cookie, if there is one, and take the cookie back."""
+    note_signout(request, principal)
     return await without_session(Response(status_code=204), request)
 
 
 @router.post("/auth/signout", include_in_schema=False)
-async def sign_out_by_form(request: Request) -> Response:
+async def sign_out_by_form(request: Request, principal: CurrentPrincipal) -> Response:
     """End the session, also at the issuer when it began there."""
+    note_signout(request, principal)
     onwards = await sign_out_url(request)
     page = html(leaving_page(onwards, issuer_name(request))) if onwards else RedirectResponse("/signin", 303)
     return await without_session(page, request)
+
+
+def note_signout(request: Request, principal: Principal) -> None:
+    services_of(request).audit.note(entry_of(request, "sign-out", "ok", principal))
 
 
 async def sign_in_by_script(request: Request) -> Response:
@@ -140,11 +149,14 @@ async def sign_in_by_form(request: Request) -> Response:
     destination = safe_destination(given.get("next"))
     try:
         opened = await open_session(request, SignIn.model_validate(given))
-    except (InvalidCredential, ValidationError):
+    except (InvalidCredential, ValidationError) as error:
+        if isinstance(error, InvalidCredential):
+            seen(request.scope).problem(error)
         message = LINK_REFUSED if given.get("link") else KEY_REFUSED
         page = signin_page(destination, message, issuer=issuer_name(request))
         return html(page, status=InvalidCredential.status)
     except LimitReached as error:
+        seen(request.scope).problem(error)
         page = signin_page(destination, error.detail, issuer=issuer_name(request))
         response = html(page, status=error.status)
         response.headers.update(error.headers)
@@ -158,15 +170,26 @@ async def open_session(request: Request, given: SignIn) -> OpenedSession:
     Raises InvalidCredential, LimitReached after too many failures of the address, Unavailable.
     """
     authenticator, signins = services_of(request).authenticator, services_of(request).limits.signins
-    address = address_of(request)
+    address, by = address_of(request), "link" if given.link else "key or token"
     await signins.begin(address)
-    principal = await (
-        authenticator.redeem(given.link) if given.link else authenticator.accept(given.credential or "")
-    )
+    try:
+        principal = await (
+            authenticator.redeem(given.link) if given.link else authenticator.accept(given.credential or "")
+        )
+    except InvalidCredential as error:
+        note_signin(request, "failed", error.principal, by)
+        raise
     await signins.succeeded(address)
     await end_sessions(request)
     async with lookup():
-        return await authenticator.sessions.open(principal)
+        opened = await authenticator.sessions.open(principal)
+    note_signin(request, "ok", opened.principal, by)
+    return opened
+
+
+def note_signin(request: Request, outcome: Outcome, principal: Principal | None, by: str) -> None:
+    """Have the audit log tell of a sign-in; `by` says how."""
+    services_of(request).audit.note(entry_of(request, "sign-in", outcome, principal, by=by))
 
 
 def address_of(request: Request) -> str | None:

@@ -31,7 +31,7 @@ from app.server import listen
 from app.settings import Settings
 from app.startup import StartFailed
 from app.stores import CannotStart, open_redis
-from app.telemetry.logs import redact
+from app.telemetry.redaction import redact
 from chains import registry
 from chains.model_errors import ModelFailed
 from chains.model_settings import ModelSettings

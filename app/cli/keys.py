@@ -11,11 +11,14 @@ from app.cli import parsing
 from app.cli.environment import load_settings
 from app.cli.failure import Failed
 from app.cli.output import print_json, print_table
-from app.cli.stores import open_api_keys
+from app.cli.stores import api_keys_of, open_database
 
 if TYPE_CHECKING:
-    from app.auth.api_keys import ApiKeys, CreatedKey
+    from app.auth.api_keys import ApiKeys, CreatedKey, Within
     from app.auth.key_record import ApiKey
+    from app.usage.audit_entry import Action
+
+    Audited = Callable[..., Within]  # of an action, with details
 
 Result = TypeVar("Result")
 
@@ -55,7 +58,7 @@ def create(
     """Make a key and print it, once: only its hash is kept."""
     scopes, claims = parsing.scopes(scope or []), parsing.claims(claim or [])
 
-    async def make(api_keys: "ApiKeys") -> "CreatedKey":
+    async def make(api_keys: "ApiKeys", audited: "Audited") -> "CreatedKey":
         return await api_keys.create(
             tenant_id=tenant,
             user_id=user,
@@ -64,6 +67,7 @@ def create(
             expires_at=datetime.now(UTC) + expires if expires else None,
             plan=plan,
             claims=claims,
+            within=audited("key.create"),
         )
 
     show(asyncio.run(with_keys(make)), as_json=as_json)
@@ -78,7 +82,7 @@ def list_keys(
 ) -> None:
     """List the keys, the oldest first; expired and revoked ones too. The keys themselves are not known."""
 
-    async def find(api_keys: "ApiKeys") -> "tuple[ApiKey, ...]":
+    async def find(api_keys: "ApiKeys", _audited: "Audited") -> "tuple[ApiKey, ...]":
         return await api_keys.list(tenant)
 
     found = asyncio.run(with_keys(find))
@@ -101,8 +105,9 @@ def rotate(
 ) -> None:
     """Make a key that takes over from another: same user, scopes and length of life."""
 
-    async def take_over(api_keys: "ApiKeys") -> "CreatedKey":
-        return await api_keys.rotate(key_id, overlap.total_seconds())
+    async def take_over(api_keys: "ApiKeys", audited: "Audited") -> "CreatedKey":
+        within = audited("key.rotate", old=key_id)
+        return await api_keys.rotate(key_id, overlap.total_seconds(), within=within)
 
     show(asyncio.run(with_keys(take_over)), as_json=as_json)
 
@@ -111,20 +116,31 @@ def rotate(
 def revoke(key_id: KeyId) -> None:
     """End a key. Every server refuses it within 5 seconds."""
 
-    async def end(api_keys: "ApiKeys") -> None:
-        await api_keys.revoke(key_id)
+    async def end(api_keys: "ApiKeys", audited: "Audited") -> None:
+        await api_keys.revoke(key_id, within=audited("key.revoke"))
 
     asyncio.run(with_keys(end))
     print(f"{key_id} is revoked.")
 
 
-async def with_keys(do: "Callable[[ApiKeys], Awaitable[Result]]") -> Result:
-    """Return what `do` returns. Raises Failed."""
+async def with_keys(do: "Callable[[ApiKeys, Audited], Awaitable[Result]]") -> Result:
+    """Return what `do` returns: it is given the keys, and what enters a change in the audit log.
+
+    Raises Failed.
+    """
     from app.errors import NotFound
 
-    async with open_api_keys(load_settings()) as api_keys:
+    settings = load_settings()
+    async with open_database(settings) as engine:
+        api_keys = await api_keys_of(settings, engine)
+
+        def audited(action: "Action", **details: str) -> "Within":
+            from app.usage.keys_on_record import by_operator
+
+            return by_operator(engine, action, **details)
+
         try:
-            return await do(api_keys)
+            return await do(api_keys, audited)
         except NotFound as error:
             raise Failed(error.detail) from None
 

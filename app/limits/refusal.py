@@ -31,6 +31,7 @@ class LimitReached(ApiError):
 
     def __init__(self, limit: Limit, whose: Whose, seconds: float) -> None:
         """`seconds` is after which time it is worth while to try again."""
+        self.limit, self.whose = limit, whose
         wait = max(1, ceil(seconds))
         super().__init__(
             f"{DETAILS[limit]} {OWNERS[whose]} Try again in {wait} s.",

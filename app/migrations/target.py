@@ -8,6 +8,7 @@ from sqlalchemy import MetaData
 import app.auth.tables
 import app.database
 import app.threads.tables
+import app.usage.audit_table
 import app.usage.feedback_table
 import app.usage.tables
 import tools.portfolio.tables

@@ -1,5 +1,6 @@
 """Whether a run's caller may still act: asked before every tool that changes something."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from langchain_core.runnables import RunnableConfig
@@ -7,12 +8,16 @@ from redis.asyncio import Redis
 
 from app.errors import CredentialExpired
 from app.runs.credentials import Holds
-from app.runs.records import load
+from app.runs.records import RunRecord, load
 from tools.acting import MayNotAct
 
 
 class RunMayNotAct(CredentialExpired, MayNotAct):
     """Ends the run: its agent lets it pass, and the engine tells it to the viewers."""
+
+
+# Keeps on record that a run's tool, by its name, acts (true) or was kept from it; raises when it cannot
+Recorded = Callable[[RunRecord, str, bool], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +26,19 @@ class BeforeActing:
 
     redis: Redis
     holds: Holds
+    recorded: Recorded
 
-    async def __call__(self, config: RunnableConfig) -> None:
-        """Return when the credential that the run was started with still holds; else raise RunMayNotAct.
+    async def __call__(self, tool: str, config: RunnableConfig) -> None:
+        """Return when the credential that the run was started with still holds, and that is on record.
 
-        Raises too when the run was cancelled, and what `holds` raises when it cannot be told.
+        Raises RunMayNotAct when it does not, or when the run was cancelled; and what `holds` and `recorded`
+        raise: what cannot be put on record is not done.
         """
         run_id = (config.get("configurable") or {}).get("run_id")
         run = await load(self.redis, run_id) if isinstance(run_id, str) else None
-        if run is None or run.finished or run.cancel or not await self.holds(run.principal):
+        if run is None or run.finished:
+            raise RunMayNotAct
+        acts = not run.cancel and await self.holds(run.principal)
+        await self.recorded(run, tool, acts)
+        if not acts:
             raise RunMayNotAct

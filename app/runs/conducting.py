@@ -24,6 +24,7 @@ from app.runs.history import History
 from app.runs.keeping import keep_answer
 from app.runs.limits import EngineSettings
 from app.runs.log import RETRY_SECONDS, LogWriter
+from app.runs.observing import RunObserver
 from app.runs.records import RunRecord, load, run_key
 from app.runs.tap import Tap
 from chains.model_errors import ModelFailed
@@ -47,12 +48,14 @@ class Conductor:
         checkpoints: BaseCheckpointSaver[Any],
         settings: EngineSettings,
         owner: str,
+        observer: RunObserver,
     ) -> None:
         self.redis = redis
         self.runnables = runnables
         self.history = history
         self.checkpoints = checkpoints
         self.settings = settings
+        self.observer = observer
         self.writer = LogWriter(redis, self._lost)
         self.attempts = Attempts(redis, owner, settings.lease, settings.keep)
         self.control = Control(redis)
@@ -65,6 +68,7 @@ class Conductor:
         """Store a new run and execute its first attempt."""
         held_until = time.monotonic() + self.settings.lease
         await self.attempts.create(run)
+        self.observer.started(run)
         self._execute(run, held_until, tap)
 
     async def revive(self, run_id: str) -> None:
@@ -80,6 +84,7 @@ class Conductor:
         if run is None or run_id in self.local:
             return
         log.warning("run restarted", run_id=run_id, attempt=run.attempt)
+        self.observer.restarted(run)
         if run.hold is not None:
             self.holds.adopt(run.principal, run.hold)
         self._execute(run, held_until, None)
@@ -119,9 +124,10 @@ class Conductor:
         status: Status = "cancelled"
         failure: ApiError | None = None
         try:
-            status, failure = await self._attempt(execution, tap)
-            if execution.given_up or not await self._finish(execution, status, failure):
-                await self._give_up(execution)
+            with self.observer.attempt(execution.run) as execution.meter.observer:
+                status, failure = await self._attempt(execution, tap)
+                if execution.given_up or not await self._finish(execution, status, failure):
+                    await self._give_up(execution)
         finally:
             self._forget(execution)
             if tap is not None:
@@ -175,7 +181,7 @@ class Conductor:
         await self.writer.flushed()
         if execution.given_up:
             return False
-        ended = execution.outcome(status, failure)
+        ended, timing = execution.outcome(status, failure), execution.timing
         if ended.thread_id is not None:
             await keep_answer(self.history, self.redis, execution, ended)
         closing = execution.closing(ended)
@@ -183,6 +189,7 @@ class Conductor:
         if finished:
             for item in closing:
                 execution.feed.append(item)
+            self.observer.ended(ended, timing)
             await self._clean_up(ended)
         return finished
 

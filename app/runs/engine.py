@@ -24,10 +24,12 @@ from app.runs.execution import Execution
 from app.runs.history import History
 from app.runs.limits import EngineSettings
 from app.runs.log import log_key
+from app.runs.observing import RunObserver
 from app.runs.reader import LogReader
 from app.runs.records import RunRecord, load, run_key
 from app.runs.tap import Tap
 from app.runs.turns import Multitask, Turns
+from app.runs.unobserved import Unobserved
 from app.runs.viewing import Viewing
 
 KNOWN_SECONDS = 5.0
@@ -54,6 +56,7 @@ class RunEngine:
         history: History,
         checkpoints: BaseCheckpointSaver[Any],
         settings: EngineSettings,
+        observer: RunObserver | None = None,
     ) -> None:
         self.redis = redis
         self.runnables = runnables
@@ -61,7 +64,10 @@ class RunEngine:
         self.settings = settings
         self.owner = str(uuid7())
         self.drain = Drain()
-        self.conductor = Conductor(redis, runnables, history, checkpoints, settings, self.owner)
+        self.observer = observer or Unobserved()
+        self.conductor = Conductor(
+            redis, runnables, history, checkpoints, settings, self.owner, self.observer
+        )
         self.attempts = self.conductor.attempts
         self.control = self.conductor.control
         self.reader = LogReader(redis, self.owner, settings.feed_size, self.conductor.stop)
@@ -72,6 +78,12 @@ class RunEngine:
     def local(self) -> Mapping[str, Execution]:
         """The runs that this process executes, by their ids."""
         return self.conductor.local
+
+    @property
+    def viewers(self) -> int:
+        """How many connections follow a run here, be it executed here or elsewhere."""
+        here = sum(execution.viewers for execution in self.local.values())
+        return here + sum(mirror.viewers for mirror in self.reader.mirrors.values())
 
     async def start(
         self,
@@ -120,6 +132,7 @@ class RunEngine:
                     deadline=now + self.settings.deadline,
                     grace=grace,
                     hold=hold,
+                    trace=self.observer.trace(),
                 )
                 if run.opens_thread:
                     await self.history.begin(run)

@@ -31,6 +31,7 @@ from app.runs.events import (
 from app.runs.feed import Feed
 from app.runs.log import LogWriter
 from app.runs.metering import UsageMeter, total
+from app.runs.observing import Timing
 from app.runs.records import RunRecord
 from app.runs.sources import source
 from app.runs.tap import Tap
@@ -100,6 +101,7 @@ class Execution:
         self._sequence = 0
         self._withheld: list[Record] = []
         self._began = time.monotonic()
+        self._first_token: float | None = None
 
     @property
     def top(self) -> Cursor:
@@ -115,6 +117,8 @@ class Execution:
         """Give an event to the viewers here and to the log."""
         item = self.numbered(event)
         if type(event) is Token:
+            if not self.text:
+                self._first_token = time.monotonic()
             self.text.append(event.content)
         else:
             self._note_step(event)
@@ -272,9 +276,19 @@ class Execution:
             text_cursor=self.top,
             usage=total(models),
             models=models,
-            problem=failure.problem(f"urn:gatehouse:run:{self.run.id}") if failure else None,
+            problem=self._problem(failure) if failure else None,
             duration_ms=round((time.monotonic() - self._began) * 1000),
         )
+
+    @property
+    def timing(self) -> Timing:
+        """How long this attempt has taken so far."""
+        first = self._first_token
+        return Timing(time.monotonic() - self._began, None if first is None else first - self._began)
+
+    def _problem(self, failure: ApiError) -> dict[str, Any]:
+        traced = {"trace_id": trace_id} if (trace_id := self.run.trace_id) else {}
+        return {**failure.problem(f"urn:gatehouse:run:{self.run.id}"), **traced}
 
     def closing(self, ended: RunRecord) -> list[Record]:
         """Return the last records of a run that ended like this."""

@@ -103,6 +103,11 @@ class LogWriter:
         """True when Redis does not keep up, so that runs should wait with `room`."""
         return self._count >= MAX_PENDING
 
+    @property
+    def pending(self) -> int:
+        """How many records are not on their way yet."""
+        return self._count
+
     def add(self, run_id: str, record: Record) -> None:
         """Have `record` appended soon. Never waits."""
         key = (run_id, record.cursor.attempt)

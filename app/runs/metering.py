@@ -6,10 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import AsyncCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from app.runs.events import Usage
+from app.runs.observing import CallObserver, ModelUse
+from app.runs.unobserved import Unobserved
 
 CHARACTERS_PER_TOKEN = 4
 
@@ -25,15 +27,16 @@ class Call:
 class UsageMeter(AsyncCallbackHandler):
     """Adds up the tokens of every model call in a run, by the models' names.
 
-    Inline, and deaf to chains: langchain-core would give every other handler a task for every token.
+    Inline, and deaf to chains: langchain-core would give every other handler a task for every token. What it
+    hears it tells the `observer`, since a second handler would be called for every token too.
     """
 
     run_inline = True
     ignore_chain = True
-    ignore_agent = True
     ignore_retriever = True
 
     def __init__(self) -> None:
+        self.observer: CallObserver = Unobserved()
         self.models: dict[str, Usage] = {}
         self._open: dict[UUID, Call] = {}
 
@@ -68,24 +71,43 @@ class UsageMeter(AsyncCallbackHandler):
 
     async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         call = self._open.pop(run_id, Call("", 0))
-        for message in messages_of(response.generations):
-            self.add(message, call.model)
+        uses = [self.add(message, call.model) for message in messages_of(response.generations)]
+        used = total({str(number): use.used for number, use in enumerate(uses)})
+        self.observer.model_ended(run_id, ModelUse(used, uses[0].model if uses else call.model))
 
     async def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         # one that failed by itself has used nothing that we know of; one that was cut off stays open
         if isinstance(error, Exception):
             self._open.pop(run_id, None)
+        self.observer.model_ended(run_id, ModelUse(error=type(error).__name__))
 
-    def add(self, message: AIMessage, model: str = "") -> None:
-        """Count what a message says it took; `model` is the name of its model, if it does not say that."""
-        if counted := message.usage_metadata:
-            name = str(message.response_metadata.get("model_name") or model)
-            counts = counted["input_tokens"], counted["output_tokens"], counted["total_tokens"]
-            self.models[name] = plus(self.models.get(name), *counts)
+    async def on_tool_start(
+        self, serialized: dict[str, Any], input_str: str, *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        name, call_id = (serialized or {}).get("name"), kwargs.get("tool_call_id")
+        self.observer.tool_began(run_id, str(name or ""), str(call_id or ""))
+
+    async def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        failed = isinstance(output, ToolMessage) and output.status == "error"
+        self.observer.tool_ended(run_id, "ToolException" if failed else "")
+
+    async def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        self.observer.tool_ended(run_id, type(error).__name__)
+
+    def add(self, message: AIMessage, model: str = "") -> ModelUse:
+        """Count and return what a message says it took; `model` is its model's, if it does not say that."""
+        name = str(message.response_metadata.get("model_name") or model)
+        counted = message.usage_metadata
+        if not counted:
+            return ModelUse(model=name)
+        counts = counted["input_tokens"], counted["output_tokens"], counted["total_tokens"]
+        self.models[name] = plus(self.models.get(name), *counts)
+        return ModelUse(Usage(*counts), name)
 
     def _begin(self, run_id: UUID, kwargs: Mapping[str, Any], texts: Iterable[str]) -> None:
-        model = str((kwargs.get("metadata") or {}).get("ls_model_name") or "")
-        self._open[run_id] = Call(model, sum(map(len, texts)))
+        metadata: Mapping[str, Any] = kwargs.get("metadata") or {}
+        self._open[run_id] = Call(str(metadata.get("ls_model_name") or ""), sum(map(len, texts)))
+        self.observer.model_began(run_id, metadata)
 
 
 def messages_of(generations: Sequence[Sequence[Any]]) -> Iterable[AIMessage]:

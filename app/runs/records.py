@@ -27,7 +27,8 @@ class RunRecord:
     `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
     `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
     models' names; `hold` is what the run holds of its caller's limits (None: nothing). `handovers` is how
-    often its process gave it up in order: those attempts do not count as lost.
+    often its process gave it up in order: those attempts do not count as lost; `trace` is the W3C traceparent
+    of the request that started it, empty when nothing is traced.
     """
 
     id: str
@@ -50,11 +51,17 @@ class RunRecord:
     hold: Hold | None = None
     opens_thread: bool = False
     handovers: int = 0
+    trace: str = ""
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
         mine = self.principal
         return (mine.tenant_id, mine.user_id) == (principal.tenant_id, principal.user_id)
+
+    @property
+    def trace_id(self) -> str:
+        """The id of the trace that the run is part of, in hex; empty when nothing is traced."""
+        return self.trace.split("-")[1] if self.trace else ""
 
     @property
     def finished(self) -> bool:
@@ -82,6 +89,7 @@ class RunRecord:
             "cancel": self.cancel,
             "hold": orjson.dumps(self.hold),
             "opens_thread": int(self.opens_thread),
+            "trace": self.trace,
             **self.progress(),
         }
 
@@ -117,9 +125,10 @@ class RunRecord:
             text=text["text"].decode(),
             text_cursor=parse_cursor(text["text_cursor"].decode()),
             usage=Usage(**orjson.loads(text["usage"])),
-            # during a rolling update a run may be of a release that knows neither of these
+            # during a rolling update a run may be of a release that knows none of these three
             models={name: Usage(**usage) for name, usage in orjson.loads(text.get("models", b"{}")).items()},
             hold=hold_of(orjson.loads(text.get("hold", b"null"))),
+            trace=text.get("trace", b"").decode(),
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",

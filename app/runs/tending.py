@@ -19,6 +19,7 @@ from app.runs.execution import Execution
 from app.runs.history import History
 from app.runs.limits import EngineSettings
 from app.runs.log import reraise_cancellation
+from app.runs.observing import RunObserver
 from app.runs.records import load
 
 log = structlog.get_logger(__name__)
@@ -34,9 +35,10 @@ async def open_runs(
     history: History,
     checkpoints: BaseCheckpointSaver[Any],
     settings: EngineSettings,
+    observer: RunObserver | None = None,
 ) -> AsyncIterator[RunEngine]:
     """Yield an engine whose background tasks run; at the end it hands its runs over."""
-    engine = RunEngine(redis, runnables, history, checkpoints, settings)
+    engine = RunEngine(redis, runnables, history, checkpoints, settings, observer)
     tending = Tending(engine)
     tasks = [
         asyncio.create_task(work, name=name)

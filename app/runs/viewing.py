@@ -123,6 +123,7 @@ class Viewing:
         if run is None:
             return []
         oldest = records[0].cursor
+        self.conductor.observer.gap()
         gap = Gap(requested=str(cursor), oldest=str(oldest), text=run.text)
         # a Redis that failed over may have lost records whose text was not saved: the viewer still goes on
         return [record(max(run.text_cursor, Cursor(oldest.attempt, oldest.sequence - 1)), gap)]

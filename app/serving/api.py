@@ -290,6 +290,8 @@ def view(
     """Return the run's records after the cursor as events; 204 when there is none and none will come."""
     if run.finished and cursor >= run.last_event:
         return Response(status_code=204)  # tells an EventSource not to reconnect
+    if cursor > BEGINNING:
+        services.runs.observer.resumed("sse")
     records = services.runs.view(run.id, cursor)
     if (
         principal.credential_key != run.principal.credential_key

@@ -86,6 +86,8 @@ class Viewers:
         async with self.writer.telling(**subject_of(command)):
             cursor = parse_cursor(command.last_event_id)
             await self.runs.get(self.principal, command.run_id)
+            if cursor > BEGINNING:
+                self.runs.observer.resumed("websocket")
             await self._follow(command.run_id, cursor, self.vocabulary(command.run_id))
 
     async def _follow(self, run_id: str, cursor: Cursor, frames: Frames) -> None:

@@ -10,7 +10,7 @@ from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from app.errors import ApiError, Unavailable
-from app.middleware import request_id_of
+from app.middleware import request_id_of, seen
 from app.problems import STORE_IS_AWAY
 from app.serving.frames import error_frame
 
@@ -61,6 +61,7 @@ class Writer:
 
     async def tell(self, error: ApiError, **about: str | None) -> None:
         """Send an error; `about` names the run or the message that it is about."""
+        seen(self.websocket.scope).problem(error)
         await self.send(error_frame(error, self.request_id, **about))
 
     @asynccontextmanager

@@ -1,39 +1,13 @@
 """Structured logs, one line an event, with what must not be logged taken out."""
 
 import logging
-import re
 import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
-REDACTED = "[redacted]"
-SECRET_NAMES = re.compile(  # token, but not output_tokens
-    r"authorization|cookie|password|secret|token(?!s)|api[_-]?key|credential", re.IGNORECASE
-)
-SECRET_VALUES = re.compile(
-    r"gh_[a-z]+_\w{6,}"  # our own API keys
-    r"|eyJ[\w-]{4,}\.[\w-]+\.[\w-]*"  # JWTs
-    r"|sk-[\w-]{8,}"  # OpenAI keys
-    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
-    r"|(?i:(?<=bearer )\S+)"
-    r"|(?i:(?<=link=)[\w-]+)"
-    r"|(?i:(?<=ticket=)[\w-]+)"
-)
-
-
-def redact(value: Any) -> Any:
-    """Return `value` with every secret that can be recognised replaced by `[redacted]`."""
-    if isinstance(value, str):
-        return SECRET_VALUES.sub(REDACTED, value)
-    if isinstance(value, dict):
-        return {
-            name: REDACTED if SECRET_NAMES.search(str(name)) else redact(item) for name, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [redact(item) for item in value]
-    return value
+from app.telemetry.redaction import redact
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -9,18 +9,30 @@ from app.errors import BadRequest
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREAD = re.compile(r"t([0-9]{1,17})-([0-9a-f-]{36})")
+AUDIT = re.compile(r"a([0-9]{1,17})-([0-9a-f-]{36})")
 MESSAGE = re.compile(r"m([0-9]{1,9})")
 
 
 def thread_cursor(updated_at: datetime, thread_id: str) -> str:
     """Return the cursor of the page that begins after this thread."""
-    return _written(f"t{(updated_at - EPOCH) // timedelta(microseconds=1)}-{thread_id}")
+    return _written(f"t{_microseconds(updated_at)}-{thread_id}")
 
 
 def read_thread_cursor(cursor: str) -> tuple[datetime, str]:
     """Return `updated_at` and id of the thread before the page. Raises BadRequest."""
     match = _read(cursor, THREAD)
-    return EPOCH + timedelta(microseconds=int(match[1])), match[2]
+    return _moment(match[1]), match[2]
+
+
+def audit_cursor(time: datetime, row_id: str) -> str:
+    """Return the cursor of the page that begins after this row of the audit log."""
+    return _written(f"a{_microseconds(time)}-{row_id}")
+
+
+def read_audit_cursor(cursor: str) -> tuple[datetime, str]:
+    """Return time and id of the row before the page. Raises BadRequest."""
+    match = _read(cursor, AUDIT)
+    return _moment(match[1]), match[2]
 
 
 def message_cursor(position: int) -> str:
@@ -31,6 +43,14 @@ def message_cursor(position: int) -> str:
 def read_message_cursor(cursor: str) -> int:
     """Return the position of the message before the page. Raises BadRequest."""
     return int(_read(cursor, MESSAGE)[1])
+
+
+def _microseconds(time: datetime) -> int:
+    return (time - EPOCH) // timedelta(microseconds=1)
+
+
+def _moment(microseconds: str) -> datetime:
+    return EPOCH + timedelta(microseconds=int(microseconds))
 
 
 def _written(text: str) -> str:

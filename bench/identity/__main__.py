@@ -19,6 +19,7 @@ from app.limits.layer import Limit
 from app.main import create_app
 from app.settings import Settings
 from app.telemetry.logs import configure_logging
+from app.telemetry.telemetry import Telemetry
 from bench.identity.measure import BODY, Caller, bare, cost
 from bench.identity.report import markdown
 from bench.identity.targets import ASYMMETRIC, SYMMETRIC, api_key_headers, issuer, session_headers
@@ -95,7 +96,7 @@ async def opened(
     engine = open_engine(settings.database)
     await upgrade(engine)
     await engine.dispose()
-    async with open_services(settings, check(REGISTRY)) as services:
+    async with open_services(settings, check(REGISTRY), Telemetry.of(settings)) as services:
         tune_garbage_collection()
         yield services, settings, signer.token()
 

@@ -61,10 +61,12 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "9 rows": (
         "tests/app/test_row_level_security.py::TestPolicies",
+        "tests/app/usage/test_audit.py::TestAppendOnly",
         "tests/app/threads/test_thread_store.py::TestStrangers",
         "tests/app/threads/test_thread_routes.py::TestStrangers",
     ),
     "10 scopes": (
+        f"{SERVING}/test_audit.py::TestReading",
         f"{MATRIX}::TestWithTooLittle",
         f"{MATRIX}::TestWithAGoodCredential",
         f"{AUTH}/test_key_routes.py::test_grants_nothing_that_the_maker_lacks",
@@ -90,7 +92,10 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "tests/app/limits/test_limits_processes.py::test_killed_process_frees_what_it_held_within_its_lease",
     ),
     "14 nothing secret is shown": (
-        "tests/app/telemetry/test_logs.py::TestRedact",
+        "tests/app/telemetry/test_redaction.py::TestRedact",
+        "tests/app/telemetry/test_logs.py::TestOurOwn",
+        f"{SERVING}/test_traces.py::TestSpans",
+        f"{SERVING}/test_metrics.py::TestRequests",
         f"{SERVING}/test_langserve_errors.py::TestWholeAnswers",
         "tests/chains/test_agent.py::TestToolFailures",
     ),

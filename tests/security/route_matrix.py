@@ -87,6 +87,7 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/runnables"): signed_in("/api/runnables"),
     ("GET", "/api/me"): signed_in("/api/me"),
     ("GET", "/api/usage"): signed_in("/api/usage"),
+    ("GET", "/api/audit"): Access("/api/audit", "audit:read"),
     ("GET", "/api/feedback"): signed_in(f"/api/feedback?thread_id={UNKNOWN}"),
     ("PUT", "/api/feedback/{run_id}"): signed_in(f"/api/feedback/{UNKNOWN}", {"score": "up"}),
     ("DELETE", "/api/feedback/{run_id}"): signed_in(f"/api/feedback/{UNKNOWN}"),

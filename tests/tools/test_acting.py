@@ -19,13 +19,15 @@ CALLER: RunnableConfig = {"configurable": {"tenant_id": "acme", "user_id": "alic
 
 
 class Guard:
-    """Lets pass while `open`, and keeps the configs that it was asked about."""
+    """Lets pass while `open`, and keeps the tools and configs that it was asked about."""
 
     def __init__(self) -> None:
         self.open = True
+        self.tools: list[str] = []
         self.asked: list[RunnableConfig] = []
 
-    async def __call__(self, config: RunnableConfig) -> None:
+    async def __call__(self, tool: str, config: RunnableConfig) -> None:
+        self.tools.append(tool)
         self.asked.append(config)
         if not self.open:
             raise MayNotAct("The credential has ended.")
@@ -65,6 +67,7 @@ class TestGuarded:
             assert (await call(checked, CALLER, amount=amount)).content == "sent"
         assert done == [(1, "alice", "call-1"), (2, "alice", "call-1")]
         assert [config["configurable"]["run_id"] for config in guard.asked] == ["r1", "r1"]
+        assert guard.tools == ["transfer", "transfer"]
 
     async def test_does_nothing_when_the_check_refuses(
         self, transfer: StructuredTool, guard: Guard, done: list[Any]
@@ -139,4 +142,4 @@ class TestTheRegistry:
 
     async def test_by_default_is_strict(self) -> None:
         with pytest.raises(MayNotAct):
-            await nobody_acts(CALLER)
+            await nobody_acts("transfer", CALLER)

@@ -17,6 +17,8 @@ from app.limits.limits import Limits, limits_of
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
 from app.problems import add_error_handlers
 from app.settings import Settings
+from app.telemetry.pseudonyms import Pseudonyms
+from app.usage.audit import AuditTrail
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -33,7 +35,9 @@ class Services:
 
     settings: Settings
     authenticator: Authenticator
+    audit: AuditTrail
     limits: Limits = field(default_factory=ample_limits)
+    pseudonyms: Pseudonyms = field(default_factory=lambda: Pseudonyms(b"p" * 32))
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,9 @@ def serve(settings: Settings, authenticator: Authenticator) -> Served:
     )
     app.add_middleware(SecurityHeaders, playgrounds=(), https=False)
     app.add_middleware(RequestContext)
-    return Served(
-        WithServices(app, Services(settings, authenticator, ample_limits(settings.signin_failures))), reached
-    )
+    audit = AuditTrail(authenticator.api_keys._engine, lambda _count: None)
+    services = Services(settings, authenticator, audit, ample_limits(settings.signin_failures))
+    return Served(WithServices(app, services), reached)
 
 
 class WithServices:

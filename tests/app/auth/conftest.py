@@ -23,6 +23,7 @@ from app.auth.peppers import Peppers
 from app.auth.tables import api_keys
 from app.database import metadata, open_engine
 from app.settings import Settings
+from app.usage.audit_table import audit_log
 
 
 def redis_binary() -> str | None:
@@ -85,7 +86,7 @@ async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
 async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'keys.db'}")
     async with engine.begin() as connection:
-        await connection.run_sync(metadata.create_all, tables=[api_keys])
+        await connection.run_sync(metadata.create_all, tables=[api_keys, audit_log])
     yield engine
     await engine.dispose()
 

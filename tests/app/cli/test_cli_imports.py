@@ -59,6 +59,8 @@ def test_the_database_and_the_keys(tmp_path: Path) -> None:
     upgraded = imported_by(COMMAND, "db", "upgrade", folder=tmp_path)
     assert "alembic" in upgraded
     assert not upgraded & HEAVY
+    made = imported_by(COMMAND, "keys", "create", "--tenant", "a", "--user", "b", folder=tmp_path)
+    assert not made & {*HEAVY, "opentelemetry", "prometheus_client"}
     listed = imported_by(COMMAND, "keys", "list", folder=tmp_path)
     assert "sqlalchemy" in listed
     assert not listed & HEAVY

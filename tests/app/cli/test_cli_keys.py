@@ -8,9 +8,10 @@ import pytest
 from cli_results import Run, data_of, failure_of, misuse_of
 
 from app.auth.principal import Principal
-from app.cli.stores import open_api_keys
+from app.cli.stores import open_api_keys, open_database
 from app.errors import InvalidCredential
 from app.settings import Settings
+from app.usage.audit_reading import Wanted, audit_page
 
 pytestmark = pytest.mark.usefixtures("migrated")
 
@@ -32,6 +33,25 @@ def created(run: Run, *options: str) -> dict[str, Any]:
 
 def lifetime_of(key: dict[str, Any]) -> timedelta:
     return datetime.fromisoformat(key["expires_at"]) - datetime.fromisoformat(key["created_at"])
+
+
+async def audited() -> list[tuple[str, str, dict[str, Any]]]:
+    """Return what is on record in acme: action, subject and details, the oldest first."""
+    async with open_database(Settings()) as engine:
+        page = await audit_page(engine, "acme", Wanted(), 100, None)
+    return [(row.action, row.subject, row.details) for row in reversed(page.items)]
+
+
+def test_every_change_is_on_record(run: Run) -> None:
+    key = created(run, "--scope", "runnable:chat")
+    rotated = data_of(run("keys", "rotate", key["id"], "--json"))
+    assert run("keys", "revoke", rotated["id"]).exit_code == 0
+    about = {"by": "gatehouse keys", "user": "alice", "scopes": "runnable:chat"}
+    assert asyncio.run(audited()) == [
+        ("key.create", key["id"], about),
+        ("key.rotate", rotated["id"], {**about, "old": key["id"]}),
+        ("key.revoke", rotated["id"], about),
+    ]
 
 
 class TestCreate:

@@ -18,6 +18,7 @@ from app.errors import CredentialExpired
 from app.runs import credentials
 from app.runs.acting import BeforeActing, RunMayNotAct
 from app.runs.credentials import credentials_watched, end_runs_of_ended_credentials
+from app.runs.records import RunRecord
 from app.runs.tap import Tap
 from chains import agent
 from chains.registry import Parts
@@ -154,7 +155,15 @@ class Bank:
         self.sent: list[int] = []
         self.asked = asyncio.Event()
         self.go_on = asyncio.Event()
-        self.guard = BeforeActing(redis, ledger.holds)
+        self.record: list[tuple[str, str, bool]] = []
+        self.record_fails: Exception | None = None
+        self.guard = BeforeActing(redis, ledger.holds, self.recorded)
+
+    async def recorded(self, run: RunRecord, tool: str, acts: bool) -> None:
+        if self.record_fails:
+            raise self.record_fails
+        assert self.sent == []  # it is on record before it is done
+        self.record.append((run.principal.user_id, tool, acts))
 
     def tools(self) -> list[Any]:
         @tool
@@ -191,6 +200,14 @@ class TestToolsThatAct:
         run = (await here.start("/agent", {"input": ASK})).run
         assert types(await seen(here.engine, run.id))[-2:] == ["complete", "end"]
         assert bank.sent == [5]
+        assert bank.record == [("alice", "transfer", True)]
+
+    async def test_do_nothing_that_cannot_be_put_on_record(self, bank: Bank, here: Replica) -> None:
+        bank.go_on.set()
+        bank.record_fails = OSError("the database is away")
+        run = (await here.start("/agent", {"input": ASK})).run
+        await seen(here.engine, run.id)
+        assert bank.sent == []
 
     async def test_do_nothing_after_it_was_revoked_and_end_the_run(
         self, bank: Bank, here: Replica, ledger: Ledger
@@ -202,6 +219,7 @@ class TestToolsThatAct:
         bank.go_on.set()
         assert_told(await viewer.end())
         assert bank.sent == []
+        assert (ALICE.user_id, "transfer", True) not in bank.record
 
     async def test_do_nothing_when_it_cannot_be_told(self, bank: Bank, here: Replica, ledger: Ledger) -> None:
         bank.go_on.set()
@@ -213,4 +231,4 @@ class TestToolsThatAct:
     @pytest.mark.parametrize("configurable", [{}, {"run_id": None}, {"run_id": "unknown"}])
     async def test_do_nothing_outside_of_a_run(self, bank: Bank, configurable: dict[str, Any]) -> None:
         with pytest.raises(RunMayNotAct):
-            await bank.guard({"configurable": configurable})
+            await bank.guard("transfer", {"configurable": configurable})

@@ -1,0 +1,82 @@
+"""The calls of models and tools that one attempt makes: a span for each, and the count of the tools'."""
+
+from collections.abc import Collection, Mapping
+from uuid import UUID
+
+from opentelemetry.context import Context, get_current
+from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
+
+from app.runs.observing import ModelUse
+from app.telemetry.metrics import OTHER, Metrics
+
+CUT_OFF = "cut_off"  # the call had not ended when the attempt did
+
+
+class Calls:
+    """A CallObserver. Its spans are children of the one that is current when it is made."""
+
+    def __init__(self, metrics: Metrics, tracer: Tracer, model: str, tools: Collection[str]) -> None:
+        """`model` is the name of one that does not say its own.
+
+        `tools` are those of the registry: what else is called is counted as `other`.
+        """
+        self._metrics = metrics
+        self._tracer = tracer
+        self._model = model
+        self._tools = tools
+        self._context: Context = get_current()
+        self._spans: dict[UUID, Span] = {}
+        self._names: dict[UUID, str] = {}
+
+    def model_began(self, call: UUID, metadata: Mapping[str, object]) -> None:
+        model = str(metadata.get("ls_model_name") or self._model)
+        self._spans[call] = self._tracer.start_span(
+            f"chat {model}",
+            self._context,
+            SpanKind.CLIENT,
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": str(metadata.get("ls_provider") or "unknown"),
+                "gen_ai.request.model": model,
+            },
+        )
+
+    def model_ended(self, call: UUID, use: ModelUse) -> None:
+        span = self._spans.pop(call, None)
+        if span is None:
+            return
+        if use.model:
+            span.set_attribute("gen_ai.response.model", use.model)
+        span.set_attribute("gen_ai.usage.input_tokens", use.used.input_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", use.used.output_tokens)
+        end(span, use.error)
+
+    def tool_began(self, call: UUID, tool: str, call_id: str) -> None:
+        self._names[call] = tool
+        attributes = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": tool}
+        if call_id:
+            attributes["gen_ai.tool.call.id"] = call_id
+        self._spans[call] = self._tracer.start_span(
+            f"execute_tool {tool}", self._context, SpanKind.INTERNAL, attributes
+        )
+
+    def tool_ended(self, call: UUID, error: str) -> None:
+        tool = self._names.pop(call, OTHER)
+        label = tool if tool in self._tools else OTHER
+        self._metrics.tool_calls.labels(label, "error" if error else "ok").inc()
+        if span := self._spans.pop(call, None):
+            end(span, error)
+
+    def close(self) -> None:
+        """End the spans of calls that the end of the attempt cut off."""
+        for span in self._spans.values():
+            end(span, CUT_OFF)
+        self._spans.clear()
+
+
+def end(span: Span, error: str) -> None:
+    """End the span; `error` names the kind of a failure."""
+    if error:
+        span.set_attribute("error.type", error)
+        span.set_status(StatusCode.ERROR)
+    span.end()

@@ -1,0 +1,46 @@
+"""What logs and traces call a user: a keyed hash, the same on every replica, that nobody can turn back.
+
+Without the key, whoever reads logs could hash every known user id and compare. The key is made of the pepper
+that API keys are hashed with; when that is replaced, users get new pseudonyms.
+"""
+
+import hashlib
+import hmac
+from typing import Self, TypedDict
+
+from app.auth.dev_secrets import api_key_pepper
+from app.auth.peppers import Peppers
+from app.auth.principal import Principal
+from app.settings import Settings
+
+PURPOSE = b"gatehouse: users in logs and traces"
+DIGITS = 16
+
+
+class WhoseFields(TypedDict):
+    """The fields of a log line that tell whose it is."""
+
+    tenant: str
+    user: str
+
+
+class Pseudonyms:
+    """The pseudonyms of one deployment."""
+
+    def __init__(self, pepper: bytes) -> None:
+        self._key = hmac.digest(pepper, PURPOSE, hashlib.sha256)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Self:
+        """Return the pseudonyms of the newest pepper. Blocks on the disk. Raises BadConfiguration."""
+        peppers = Peppers.parse(api_key_pepper(settings))
+        return cls(peppers.by_version[peppers.current])
+
+    def of(self, principal: Principal) -> str:
+        """Return 16 hex digits that stand for a user of a tenant."""
+        whose = f"{principal.tenant_id}\0{principal.user_id}".encode()
+        return hmac.digest(self._key, whose, hashlib.sha256).hex()[:DIGITS]
+
+    def fields(self, principal: Principal) -> WhoseFields:
+        """Return what log lines say of whom something is done for."""
+        return {"tenant": principal.tenant_id, "user": self.of(principal)}

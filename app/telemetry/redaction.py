@@ -1,0 +1,53 @@
+"""Takes secrets out of what is logged, traced or kept on record: by a field's name, and by their look."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+REDACTED = "[redacted]"
+DEEPEST = 6  # levels of lists and mappings; what lies below is written out before it is looked through
+
+SECRET_NAMES = re.compile(  # token, but not output_tokens
+    r"authorization|cookie|passw(?:or)?d|passphrase|secret|token(?!s)|api[_-]?key|private[_-]?key"
+    r"|credential|pepper",
+    re.IGNORECASE,
+)
+SECRET_VALUES = re.compile(
+    r"gh_[a-z]+_\w{6,}"  # our own API keys
+    r"|eyJ[\w-]{4,}+(?:\.[\w-]*+)*+"  # JWTs; any word that begins like one, so that this takes linear time
+    r"|sk-[\w-]{8,}"  # keys of OpenAI and others
+    r"|lsv2_\w{6,}"  # keys of LangSmith
+    r"|\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"  # keys of AWS
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$(?![\s\S]))"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user:password in a URL
+    r"|(?i:(?<=bearer )\S+)"
+    r"|(?i:(?<=basic ))(?=[A-Za-z+/]*[A-Z0-9=])[A-Za-z0-9+/]{8,}={0,2}"  # RFC 7617, but no English word
+    r"|(?i:(?<=link=)[\w-]+)"
+    r"|(?i:(?<=ticket=)[\w-]+)"
+    r"|(?i:(?<=password=)[^\s&;,'\"]+)"  # connection strings
+    r"|(?i:(?<=secret=)[^\s&;,'\"]+)"
+    r"|(?i:(?<=api_key=)[^\s&;,]+)",
+    re.DOTALL,
+)
+
+
+def redact(value: Any, depth: int = 0) -> Any:
+    """Return `value` with every secret that can be recognised replaced by `[redacted]`.
+
+    What is neither text nor a number nor made of these is written out, as a log line would show it.
+    """
+    if isinstance(value, str):
+        return SECRET_VALUES.sub(REDACTED, value)
+    if value is None or isinstance(value, bool | int | float | date):
+        return value
+    if isinstance(value, bytes | bytearray):
+        return redact(value.decode("utf-8", "replace"))
+    if depth < DEEPEST and isinstance(value, Mapping):
+        return {
+            redact(str(name)): REDACTED if SECRET_NAMES.search(str(name)) else redact(item, depth + 1)
+            for name, item in value.items()
+        }
+    if depth < DEEPEST and isinstance(value, list | tuple | set | frozenset):
+        return [redact(item, depth + 1) for item in value]
+    return SECRET_VALUES.sub(REDACTED, repr(value))

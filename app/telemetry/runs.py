@@ -1,0 +1,111 @@
+"""What operators see of runs: metrics, spans, and the fields that every log line of a run has."""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import structlog
+from langsmith.run_helpers import tracing_context
+from opentelemetry.trace import StatusCode
+
+from app.runs.observing import CallObserver, Timing, Transport
+from app.runs.records import RunRecord
+from app.telemetry.calls import Calls
+from app.telemetry.metrics import Metrics
+from app.telemetry.pseudonyms import Pseudonyms
+from app.telemetry.tracing import Tracing, current_span, trace_id_of, traceparent
+
+
+class RunTelemetry:
+    """Implements `app.runs.observing.RunObserver`."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        tracing: Tracing,
+        pseudonyms: Pseudonyms,
+        *,
+        model: str,
+        tools: Collection[str],
+        langsmith: bool,
+    ) -> None:
+        """`model` is the chat model's name, `tools` are those of the registry.
+
+        Unless `langsmith`, LangChain sends nothing there, whatever its own environment variables say.
+        """
+        self._metrics = metrics
+        self._tracing = tracing
+        self._pseudonyms = pseudonyms
+        self._model = model
+        self._tools = frozenset(tools)
+        self._langsmith = None if langsmith else False
+
+    def trace(self) -> str:
+        return traceparent() if self._tracing.on else ""
+
+    def started(self, run: RunRecord) -> None:
+        self._metrics.runs_started.labels(run.runnable, self._model).inc()
+
+    def restarted(self, run: RunRecord) -> None:
+        self._metrics.restarts.labels(run.runnable).inc()
+
+    @contextmanager
+    def attempt(self, run: RunRecord) -> Iterator[CallObserver]:
+        """Surround an attempt. Log lines in it say of which run, and for whom: also an orphan's."""
+        running = self._metrics.runs_running.labels(run.runnable)
+        fields = self._pseudonyms.fields(run.principal)
+        running.inc()
+        try:
+            with (
+                self._tracing.run(run, fields["user"]) as span,
+                structlog.contextvars.bound_contextvars(run_id=run.id, **fields),
+                trace_id_bound(trace_id_of(span)),
+                tracing_context(enabled=self._langsmith),
+            ):
+                calls = Calls(self._metrics, self._tracing.tracer, self._model, self._tools)
+                try:
+                    yield calls
+                finally:
+                    calls.close()
+        finally:
+            running.dec()
+
+    def ended(self, ended: RunRecord, timing: Timing) -> None:
+        runnable, metrics = ended.runnable, self._metrics
+        run = (runnable, self._model)
+        metrics.runs_finished.labels(*run, ended.state).inc()
+        metrics.run_duration.labels(runnable).observe(timing.total)
+        metrics.tokens.labels(*run, "input").inc(ended.usage.input_tokens)
+        metrics.tokens.labels(*run, "output").inc(ended.usage.output_tokens)
+        if timing.first_token is not None:
+            metrics.first_token.labels(*run).observe(timing.first_token)
+            speaking = timing.total - timing.first_token
+            if speaking > 0 and ended.usage.output_tokens:
+                metrics.token_rate.labels(*run).observe(ended.usage.output_tokens / speaking)
+        self._write_span(ended)
+
+    def resumed(self, transport: Transport) -> None:
+        self._metrics.resumes.labels(transport).inc()
+
+    def gap(self) -> None:
+        self._metrics.gaps.inc()
+
+    def _write_span(self, ended: RunRecord) -> None:
+        span = current_span()
+        if not span.is_recording():
+            return
+        span.set_attribute("gatehouse.run.status", ended.state)
+        span.set_attribute("gen_ai.usage.input_tokens", ended.usage.input_tokens)
+        span.set_attribute("gen_ai.usage.output_tokens", ended.usage.output_tokens)
+        if ended.problem is not None:
+            span.set_attribute("error.type", str(ended.problem["type"]).rpartition(":")[2])
+            span.set_status(StatusCode.ERROR)
+
+
+@contextmanager
+def trace_id_bound(trace_id: str) -> Iterator[None]:
+    """Have log lines tell the trace, if there is one."""
+    if not trace_id:
+        yield
+        return
+    with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+        yield

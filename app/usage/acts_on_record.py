@@ -1,0 +1,28 @@
+"""What is on record of a run's tools that act: written before they do."""
+
+from app.runs.acting import Recorded
+from app.runs.records import RunRecord
+from app.usage.audit import AuditTrail
+from app.usage.audit_entry import Entry
+
+
+def tools_recorded(audit: AuditTrail) -> Recorded:
+    """Return what enters each act in the audit log. It raises what the database raises."""
+
+    async def recorded(run: RunRecord, tool: str, acts: bool) -> None:
+        entry = Entry(
+            "tool.act",
+            "ok" if acts else "refused",
+            tenant_id=run.principal.tenant_id,
+            user_id=run.principal.user_id,
+            subject=tool,
+            details={
+                "run_id": run.id,
+                "attempt": run.attempt,
+                "runnable": run.runnable.removeprefix("/"),
+                "signed_in_with": run.principal.credential,
+            },
+        )
+        await audit.write(entry)
+
+    return recorded

@@ -1,0 +1,117 @@
+"""Writes the audit log: most of it in batches behind the requests' backs, what must not be lost at once."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from sqlalchemy import Insert
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.usage.audit_entry import Entry
+from app.usage.audit_table import audit_log
+from tools.tenancy import tenant_transaction
+
+log = structlog.get_logger(__name__)
+
+PAUSE = 1.0  # seconds between two batches
+AT_ONCE = 500  # rows
+MOST_WAITING = 10_000  # entries; a database that is away for long costs the newest
+CLOSE_SECONDS = 5.0
+
+
+class AuditTrail:
+    """The audit log, as this process adds to it. `lost` is called with how many entries had no room."""
+
+    def __init__(self, engine: AsyncEngine, lost: Callable[[int], None]) -> None:
+        self._engine = engine
+        self._lost = lost
+        self._waiting: deque[Entry] = deque()
+        self._ids: set[str] = set()
+        self._dropped = 0
+        # a row that stands for several may be there already, from this process or another
+        dialects: Any = {"postgresql": postgresql, "sqlite": sqlite}
+        insert: Callable[[Any], Any] = dialects[engine.dialect.name].insert
+        self._insert: Insert = insert(audit_log).on_conflict_do_nothing()
+
+    def note(self, entry: Entry) -> None:
+        """Have the entry written soon. Never waits; when too many wait it is lost, which is counted."""
+        if entry.id in self._ids:
+            return
+        if len(self._waiting) >= MOST_WAITING:
+            self._dropped += 1
+            self._lost(1)
+            return
+        self._ids.add(entry.id)
+        self._waiting.append(entry)
+
+    async def write(self, entry: Entry) -> None:
+        """Write the entry now. Raises what the database raises."""
+        await self._write([entry])
+
+    async def write_within(self, connection: AsyncConnection, entry: Entry) -> None:
+        """Write the entry in a transaction of its tenant's: it is there when the rest is, and only then."""
+        await connection.execute(self._insert, [entry.row()])
+
+    @asynccontextmanager
+    async def going_on(self) -> AsyncIterator[None]:
+        """Write what is noted while the context is open, and the rest in the end."""
+        writing = asyncio.create_task(self._write_again_and_again(), name="audit log")
+        try:
+            yield
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await self._write_rest()
+
+    async def flush(self) -> None:
+        """Write all that waits. Raises what the database raises; what is not written yet still waits."""
+        while self._waiting:
+            some = [self._waiting[number] for number in range(min(AT_ONCE, len(self._waiting)))]
+            await self._write(some)
+            for entry in some:
+                self._waiting.popleft()
+                self._ids.discard(entry.id)
+
+    async def _write_again_and_again(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE)
+            try:
+                await self.flush()
+            except (SQLAlchemyError, OSError) as error:
+                waiting = len(self._waiting)
+                log.warning("audit log cannot be written", error=type(error).__name__, waiting=waiting)
+            except Exception:  # the next batch may be a better one
+                log.exception("audit log is not written")
+            if self._dropped:
+                log.error("entries of the audit log were lost", count=self._dropped)
+                self._dropped = 0
+
+    async def _write_rest(self) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self.flush()
+        except (SQLAlchemyError, OSError) as error:  # TimeoutError is an OSError
+            count, kind = len(self._waiting), type(error).__name__
+            self._lost(count)
+            log.error("entries of the audit log were lost", count=count, error=kind)  # noqa: TRY400  # one line
+
+    async def _write(self, entries: Iterable[Entry]) -> None:
+        """Write entries, a transaction for each tenant; twice does no harm."""
+        by_tenant: defaultdict[str | None, list[dict[str, Any]]] = defaultdict(list)
+        for entry in entries:
+            by_tenant[entry.tenant_id].append(entry.row())
+        for tenant_id, rows in by_tenant.items():
+            await self._write_rows(tenant_id, rows)
+
+    async def _write_rows(self, tenant_id: str | None, rows: Sequence[dict[str, Any]]) -> None:
+        if tenant_id is None:
+            async with self._engine.begin() as connection:
+                await connection.execute(self._insert, rows)
+            return
+        async with tenant_transaction(self._engine, tenant_id) as connection:
+            await connection.execute(self._insert, rows)
