@@ -30,7 +30,7 @@ from tests.postgres_databases import create_database
 
 RESULTS = Path(__file__).parents[1] / "results"
 OPENED_A_SECOND = 50
-TOKENS, DELAY = 60, 0.5  # an answer takes half a minute
+TOKENS, DELAY = 60, 1.0  # slow streams: an answer takes a minute. Twice the pace takes up the core
 EVERY = 1.0  # seconds between samples from outside
 SETTLE = 12.0  # seconds after the last stream, in which what it held is let go
 

@@ -10,6 +10,7 @@ from bench.soak.plot import Chart
 
 WIDTH = 110
 MOST_LAG_MS = 50.0
+POOLED = 100  # descriptors that stay: connections to Redis and PostgreSQL are kept for the next caller
 MOST_GROWTH = 0.05  # of the memory, from the first quarter after the warm-up to the last
 
 Sample = Mapping[str, float]
@@ -55,8 +56,8 @@ class Soaked:
             found.append(f"event-loop lag p99 is {self.lag_p99:.0f} ms")
         if self.growth > MOST_GROWTH:
             found.append(f"memory grew by {100 * self.growth:.1f} %")
-        for name in ("fds", "tasks"):
-            if self.left[name] > self.before[name] + 20:
+        for name, kept in (("fds", POOLED), ("tasks", 5)):
+            if self.left[name] > self.before[name] + kept:
                 found.append(f"{name}: {self.before[name]:.0f} before, {self.left[name]:.0f} left")
         return found
 

@@ -19,6 +19,7 @@ from tests.chaos.viewer import Question
 SILENCE = 40.0  # seconds without a byte after which a client gives up: a heartbeat comes every 15
 AWAY = 0.3
 LATER = frozenset({502, 503, 504})
+KEY_CLAIMED = 409  # by a start that a store cut short: for 30 s, and then the key is free
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Asker:
         self.url = url
         self.question = question
         self.stage = stage
+        self.since = stage.phase
 
     async def answers(self) -> AsyncIterator[Told]:
         """Yield answers until the stage is over."""
@@ -64,13 +66,22 @@ class Asker:
     async def ask(self, told: Told) -> None:
         raise NotImplementedError
 
+    def connecting(self, told: Told) -> None:
+        told.connections += 1
+        self.since = self.stage.phase
+
     def refused(self, told: Told, status: int) -> None:
-        told.refused.append(f"{self.stage.phase} {status}")
-        if status not in LATER:
+        told.refused.append(f"{self.phase} {status}")
+        if status not in (*LATER, KEY_CLAIMED):
             told.transcript.faults.append(f"refused with {status}")
 
     def broken(self, told: Told) -> None:
-        told.broken.append(self.stage.phase)
+        told.broken.append(self.phase)
+
+    @property
+    def phase(self) -> str:
+        """What went on while this connection lasted: a fault, if there was one."""
+        return self.stage.phase if self.since == "calm" else self.since
 
 
 class TypedAsker(Asker):
@@ -81,7 +92,7 @@ class TypedAsker(Asker):
     async def ask(self, told: Told) -> None:
         key, run_id = uuid.uuid4().hex, ""
         while not told.transcript.ends:
-            told.connections += 1
+            self.connecting(told)
             attempt, sequence = told.transcript.cursor
             at = {"last-event-id": f"{attempt}-{sequence}"} if attempt else {}
             request = (
@@ -126,7 +137,7 @@ class SocketAsker(Asker):
         key, run_id = uuid.uuid4().hex, ""
         url = self.url.replace("http", "ws", 1) + "/ws/chat/?events=run"
         while not told.transcript.ends:
-            told.connections += 1
+            self.connecting(told)
             try:
                 async with connect(url, additional_headers=bearer(), open_timeout=SILENCE) as socket:
                     attempt, sequence = told.transcript.cursor

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from tests.chaos.rolling.askers import Told
+from tests.chaos.rolling.askers import KEY_CLAIMED, Told
 from tests.chaos.rolling.fleet import Fleet
 from tests.chaos.rolling.newcomers import Newcomers
 
@@ -13,6 +13,7 @@ SHOWN = 20
 SEAMLESS = ("calm", "rolling update")  # in which nobody may notice more than a reconnection
 CRASHES = ("kill -9",)  # in which a connection may be cut, but no run be lost
 CLEAR = {"200", "503"}
+KEYS_OF_A_FAULT_BEFORE = (f"calm {KEY_CLAIMED}", f"the end {KEY_CLAIMED}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,8 @@ def faults_of_clients(told: Sequence[Told]) -> list[str]:
         ends = {"completed"} if one.phase in (*SEAMLESS, *CRASHES) else {"completed", "failed"}
         if one.transcript.status not in ends:
             faults.append(f"{one.transport}: {one.transcript.status} in phase {one.phase}")
-        faults += [f"{one.transport}: refused: {what}" for what in one.refused if what.startswith(SEAMLESS)]
+        refused = [what for what in one.refused if what not in KEYS_OF_A_FAULT_BEFORE]
+        faults += [f"{one.transport}: refused: {what}" for what in refused if what.startswith(SEAMLESS)]
         if one.transport == "LangServe":
             faults += [f"LangServe: cut in phase {phase}" for phase in one.broken if phase in SEAMLESS]
     return faults

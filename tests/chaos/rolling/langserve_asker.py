@@ -18,7 +18,7 @@ class LangServeAsker(Asker):
 
     async def ask(self, told: Told) -> None:
         while not told.transcript.ends:
-            told.connections += 1
+            self.connecting(told)
             try:
                 await self._ask_once(told)
             except httpx.TransportError:
