@@ -9,6 +9,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedTable
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -81,8 +82,17 @@ async def check_tables(connection: AsyncConnection[Any]) -> None:
 
 
 def conninfo_of(url: URL) -> str:
-    """Return libpq's URL, with the password."""
-    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+    """Return libpq's connection string: its URLs are escaped in another way than SQLAlchemy's."""
+    words: dict[str, Any] = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "dbname": url.database,
+    }
+    for name, value in url.query.items():
+        words[name] = value if isinstance(value, str) else ",".join(value)
+    return make_conninfo(**words)
 
 
 def options(url: URL) -> dict[str, Any]:

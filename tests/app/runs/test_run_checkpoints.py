@@ -7,8 +7,10 @@ from typing import TypedDict
 import pytest
 from langgraph.graph import END, START, StateGraph
 from postgres_databases import empty_database, execute
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.engine import URL, make_url
 
-from app.runs.checkpoints import CheckpointsBehind, open_checkpoints, set_up_checkpoints
+from app.runs.checkpoints import CheckpointsBehind, conninfo_of, open_checkpoints, set_up_checkpoints
 
 
 class Count(TypedDict):
@@ -60,3 +62,11 @@ class TestCheckpoints:
             with pytest.raises(CheckpointsBehind):
                 async with open_checkpoints(url):
                     pass
+
+
+@pytest.mark.parametrize("password", ["plain", "with space", "it's", "a@b:c/d?e#f%20", "back\\slash"])
+def test_a_password_reaches_postgresql_as_it_is(password: str) -> None:
+    url = URL.create("postgresql+psycopg", "app", password, "db", 5432, "gatehouse", {"sslmode": "require"})
+    told = conninfo_to_dict(conninfo_of(make_url(url.render_as_string(hide_password=False))))
+    assert told["password"] == password
+    assert (told["host"], told["dbname"], told["sslmode"]) == ("db", "gatehouse", "require")
