@@ -80,8 +80,8 @@ class Asker:
 
     @property
     def phase(self) -> str:
-        """What went on while this connection lasted: a fault, if there was one."""
-        return self.stage.phase if self.since == "calm" else self.since
+        """What goes on now; in a calm, what went on when this connection was made."""
+        return self.since if self.stage.phase == "calm" else self.stage.phase
 
 
 class TypedAsker(Asker):

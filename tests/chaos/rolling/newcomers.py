@@ -10,7 +10,7 @@ import httpx
 from tests.chaos.rolling.askers import Stage
 
 DEADLINE = 20.0  # seconds within which every small request has to be answered, one way or the other
-ROW = 10  # answers in a row that count as recovered
+ROW = 30  # answers in a row that count as recovered: of every replica, that is
 
 
 @dataclass(slots=True)
@@ -43,13 +43,13 @@ class Newcomers:
         except httpx.TransportError as error:
             status = type(error).__name__
         took = time.monotonic() - began
-        phase = self.stage.phase if phase == "calm" else phase  # a fault that came while it waited
+        phase = phase if self.stage.phase == "calm" else self.stage.phase  # a fault came while it waited
         self.statuses.setdefault(phase, Counter())[status] += 1
         self.slowest[phase] = max(self.slowest.get(phase, 0.0), took)
         self.in_a_row = self.in_a_row + 1 if status == "200" else 0
 
     async def served(self, seconds: float) -> float:
-        """Return after how many seconds ten in a row were served. Raises TimeoutError when it takes longer."""
+        """Return after how many seconds many in a row were served. Raises TimeoutError when it takes longer."""
         began, self.in_a_row = time.monotonic(), 0
         async with asyncio.timeout(seconds):
             while self.in_a_row < ROW:
