@@ -12,6 +12,7 @@ from app.auth import credential_routes, key_routes, oidc_routes, signin
 from app.auth.authenticate import Authenticate
 from app.auth.authenticator import Authenticator
 from app.auth.dependencies import CurrentPrincipal, requires
+from app.draining import Drain
 from app.limits.holds import Holds
 from app.limits.limits import Limits, limits_of
 from app.middleware import BodyLimit, RequestContext, SecurityHeaders
@@ -30,6 +31,13 @@ def ample_limits(failures: int = 1000) -> Limits:
 
 
 @dataclass(frozen=True)
+class Runs:
+    """An engine that goes on."""
+
+    drain: Drain = field(default_factory=Drain)
+
+
+@dataclass(frozen=True)
 class Services:
     """What the routes under test use of the server's services."""
 
@@ -38,6 +46,7 @@ class Services:
     audit: AuditTrail
     limits: Limits = field(default_factory=ample_limits)
     pseudonyms: Pseudonyms = field(default_factory=lambda: Pseudonyms(b"p" * 32))
+    runs: Runs = field(default_factory=Runs)
 
 
 @dataclass(frozen=True)
