@@ -4,6 +4,7 @@ import asyncio
 import http.server
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -116,13 +117,17 @@ class TestCutOff:
         monkeypatch.setattr("app.server.run_one", end)
         assert failure_of(run("serve", "--port", "0")) == "stopped before open streams had ended"
 
-    def test_is_what_a_second_signal_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("started", [True, False])
+    def test_is_what_a_second_signal_does_to_a_server_that_serves(
+        self, monkeypatch: pytest.MonkeyPatch, started: bool
+    ) -> None:
         async def announce(_services: object) -> None: ...
 
-        def end(_server: OneWorker, _sockets: object) -> None:
+        def end(server: OneWorker, _sockets: object) -> None:
+            server.started = started
             raise asyncio.CancelledError
 
         monkeypatch.setattr(OneWorker, "run", end)
         monkeypatch.setattr(app_server, "configure_server_logging", lambda _settings: None)
-        with listen("127.0.0.1", 0) as listener, pytest.raises(CutOff):
+        with listen("127.0.0.1", 0) as listener, pytest.raises(CutOff) if started else nullcontext():
             run_one(Settings(_env_file=None), listener, announce)

@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from app.limits.limiter import Limiter
+from app.limits.script import Script
 
 SLOW = {"requests_per_minute": 1, "tenant_requests_per_minute": 1}  # what is spent stays spent in a test
 FOR_EVER = {"input": "[delay 0.05] [tokens 2000]"}
@@ -265,10 +266,11 @@ class TestWebSocket:
 class TestWithoutRedis:
     @pytest.fixture
     def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def gone(*_args: object, **_options: object) -> None:
-            raise ConnectionError("Redis is away")
+        class Gone(Script):
+            async def __call__(self, *_args: object, **_options: object) -> None:
+                raise ConnectionError("Redis is away")
 
-        monkeypatch.setattr("app.limits.limiter.Limiter._ask", gone)
+        monkeypatch.setattr("app.limits.limiter.Script", Gone)
 
     def test_nobody_is_served_by_default(self, serve: Any, broken: None) -> None:
         live: LiveApp = serve("/chat")
