@@ -173,6 +173,7 @@ class TestUpgrade:
             "accounts",
             "alembic_version",
             "api_keys",
+            "audit_log",
             "feedback",
             "holdings",
             "instruments",
