@@ -130,7 +130,7 @@ class TestSignedOut:
             await TOKENS.signed_out(id_token())
 
 
-GOOD = logout_token()
+GOOD = logout_token(exp=int(time.time()) + 36_000)  # made when the tests are collected
 
 
 class TestMutatedToken:

@@ -306,7 +306,8 @@ class TestVerifier:
             verifier_of(KeySet(()), **{empty: ""})
 
 
-GOOD = token()
+HOURS = {"exp": int(time.time()) + 36_000}  # for what is made when the tests are collected
+GOOD = token(**HOURS)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
@@ -362,7 +363,6 @@ def joined(parts: list[bytes]) -> str:
 
 ASYMMETRIC = [(RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")]
 PUBLIC = verifier_of(public((RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")))
-HOURS = {"exp": int(time.time()) + 36_000}  # they are made when the tests are collected
 SIGNED = {
     alg: jwt.encode(good_claims(**HOURS), key, alg, {"kid": alg, "typ": "at+jwt"}) for key, alg in ASYMMETRIC
 }
