@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cutting_proxy import cutting_proxy
+from cut_streams import cutting_proxy
 from live_server import LiveServer
 
 ROOT = Path(__file__).parent.parent.parent

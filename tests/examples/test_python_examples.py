@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cutting_proxy import cutting_proxy
+from cut_streams import cutting_proxy
 from live_server import LiveServer
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "python"

@@ -1,7 +1,7 @@
 """What ends a stream whose run goes on: told to its reader, and never a broken connection."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 
 import pytest
 from redis.exceptions import TimeoutError as RedisTimeout
@@ -10,7 +10,6 @@ from app.draining import Restarting
 from app.errors import NotFound
 from app.runs.events import Cursor, Record, Token, record
 from app.serving import sse
-from app.serving.langserve import ended_cleanly
 
 FIRST = record(Cursor(1, 1), Token("a"))
 
@@ -36,13 +35,3 @@ async def test_a_run_that_is_gone_is_told_as_an_error() -> None:
     *_, last = await sent(NotFound("The run is not known any more."))
     assert last.startswith(b"event: error\r\n")
     assert b'"status":404' in last
-
-
-async def test_langserve_s_readers_get_its_error_frame() -> None:
-    async def frames() -> AsyncGenerator[dict[str, str], None]:
-        yield {"event": "data", "data": '"a"'}
-        raise RedisTimeout("Timeout reading from redis")
-
-    *_, last = [frame async for frame in ended_cleanly(frames())]
-    assert last["event"] == "error"
-    assert '"status_code": 503' in last["data"]

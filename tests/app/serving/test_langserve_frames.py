@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from typing import Any, cast
 
+from redis.exceptions import TimeoutError as RedisTimeout
+
 from app.errors import DeadlineExceeded
 from app.runs.tap import Tap
 from app.serving.context import Call
@@ -53,3 +55,11 @@ async def test_whose_rest_cannot_be_serialised_end_with_an_error_that_tells_noth
     sent = [some async for some in encoded(frames_of(tap, TypeError("secret")), call_with(tap))]
     assert b'"status_code": 500' in sent[-1]
     assert b"secret" not in b"".join(sent)
+
+
+async def test_of_a_run_whose_store_goes_away_end_with_an_error() -> None:
+    tap = tap_of("1")
+    sent = [
+        some async for some in encoded(frames_of(tap, RedisTimeout("reading from redis")), call_with(tap))
+    ]
+    assert sent[-1].startswith(b'event: error\r\ndata: {"status_code": 503')
