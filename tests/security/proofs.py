@@ -66,7 +66,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "tests/app/threads/test_thread_routes.py::TestStrangers",
     ),
     "10 scopes": (
-        f"{SERVING}/test_audit.py::TestReading",
+        f"{SERVING}/test_audit_routes.py::TestReading",
         f"{MATRIX}::TestWithTooLittle",
         f"{MATRIX}::TestWithAGoodCredential",
         f"{AUTH}/test_key_routes.py::test_grants_nothing_that_the_maker_lacks",
