@@ -155,6 +155,7 @@ class RequestContext:
             finally:
                 seconds = time.perf_counter() - started
                 watching.ended(status, seconds)
+                del scope["state"]["seen"]  # they hold each other, and after a long stream that lasts
                 log.info(
                     "request",
                     method=scope.get("method", "WEBSOCKET"),

@@ -33,7 +33,10 @@ class BoundedHead(HttpToolsProtocol):
         self.received += len(data)
         super().data_received(data)
         if self.transport.get_protocol() is not self:
-            return  # a WebSocket has the connection now, for as long as it likes
+            # A WebSocket has the connection now, for as long as it likes. This protocol and its parser hold
+            # each other; uvicorn parts them only when a connection is lost to it.
+            self.parser = None  # type: ignore[assignment]
+            return
         if self.in_head and self.received > MAX_HEAD:
             self.refuse_head()
         elif self.is_idle():  # bytes that begin no request have ended uvicorn's keep-alive timeout

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import orjson
 
 from app.runs.events import Usage
+from app.runs.json_bytes import json_bytes
 from app.runs.records import RunRecord, State
 
 ACCOUNTS = "gh:runs:accounts"  # by run id
@@ -26,7 +27,7 @@ class Account:
 def account_of(run: RunRecord) -> bytes:
     """Return the account of a run that has ended, as it is kept."""
     principal = run.principal
-    return orjson.dumps(
+    return json_bytes(
         Account(
             run.id,
             principal.tenant_id,

@@ -4,9 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import orjson
-
 from app.errors import BadRequest
+from app.runs.json_bytes import json_bytes
 
 
 class Cursor(NamedTuple):
@@ -155,4 +154,4 @@ Event = (
 
 def record(cursor: Cursor, event: Event) -> Record:
     """Return `event` as the log keeps it."""
-    return Record(cursor, event.type, orjson.dumps(event))
+    return Record(cursor, event.type, json_bytes(event))

@@ -12,6 +12,7 @@ from app.auth.principal import Principal
 from app.limits.holds import Hold
 from app.runs import replies
 from app.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
+from app.runs.json_bytes import json_bytes
 
 State = Literal["running"] | Status
 
@@ -77,9 +78,9 @@ class RunRecord:
         """Return the hash's fields."""
         return {
             "id": self.id,
-            "principal": orjson.dumps(principal_fields(self.principal)),
+            "principal": json_bytes(principal_fields(self.principal)),
             "runnable": self.runnable,
-            "input": orjson.dumps(self.input),
+            "input": json_bytes(self.input),
             "thread_id": self.thread_id or "",
             "created_at": self.created_at,
             "deadline": self.deadline,
@@ -87,7 +88,7 @@ class RunRecord:
             "state": self.state,
             "attempt": self.attempt,
             "cancel": self.cancel,
-            "hold": orjson.dumps(self.hold),
+            "hold": json_bytes(self.hold),
             "opens_thread": int(self.opens_thread),
             "trace": self.trace,
             **self.progress(),
@@ -98,9 +99,9 @@ class RunRecord:
         return {
             "text": self.text,
             "text_cursor": str(self.text_cursor),
-            "usage": orjson.dumps(self.usage),
-            "models": orjson.dumps(dict(self.models)),
-            "problem": orjson.dumps(self.problem),
+            "usage": json_bytes(self.usage),
+            "models": json_bytes(dict(self.models)),
+            "problem": json_bytes(self.problem),
             "duration_ms": self.duration_ms,
         }
 

@@ -21,7 +21,7 @@ class Effort:
     streams: int = 50
     firsts: int = 100
     open_streams: int = 1000
-    opened_a_second: int = 50
+    opened_a_second: int = 25
     settle: float = 4.0
 
 
