@@ -114,8 +114,13 @@ class TestForget:
         await tokens.verify(text)
         assert verifier.verified == 2
 
-    def test_of_an_unknown_id_does_nothing(self) -> None:
-        remembering()[0].forget("nobody's")
+    async def test_of_an_unknown_id_leaves_the_others(self) -> None:
+        tokens, verifier = remembering()
+        text = token(jti=DROP)
+        await tokens.verify(text)
+        tokens.forget("nobody's")
+        await tokens.verify(text)
+        assert verifier.verified == 1
 
 
 class TestKeyChange:

@@ -67,8 +67,12 @@ class TestSessionOfTheIssuer:
         await oidc_sessions.end(logout(sub="bob"))
         assert await sessions.find(opened.token) is not None
 
-    async def test_is_unknown_and_nothing_happens(self, oidc_sessions: OidcSessions) -> None:
-        await oidc_sessions.end(logout(sid="nobody's"))
+    async def test_is_unknown_and_nothing_happens(
+        self, sessions: Sessions, oidc_sessions: OidcSessions
+    ) -> None:
+        opened = await oidc_sessions.open(ALICE, id_token())
+        await oidc_sessions.end(logout(sid="nobody's", sub=None))
+        assert await sessions.find(opened.token) is not None
 
     async def test_does_not_begin_when_its_sign_out_came_first(
         self, sessions: Sessions, oidc_sessions: OidcSessions, redis: Redis

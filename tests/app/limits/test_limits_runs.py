@@ -257,7 +257,10 @@ class TestAdmission:
         assert await here.left("tokens") == 1_000_000
 
     async def test_is_closed_once(self, process: Make) -> None:
-        admission = process().admission()
+        here = process()
+        admission = here.admission()
+        await admission.reserve(2, at_once=2)
         await admission.take()
         await admission.close()
         await admission.close()
+        assert await here.left("runs") == 15
