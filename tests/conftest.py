@@ -7,7 +7,7 @@ from live_redis import running_redis
 from live_server import LiveServer, running_server
 from postgres_databases import running_postgres
 
-pytest_plugins = ["require_all"]
+pytest_plugins = ["quick_tests", "require_all"]
 
 
 @pytest.fixture(scope="session")

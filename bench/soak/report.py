@@ -10,7 +10,7 @@ from bench.soak.plot import Chart
 
 WIDTH = 110
 MOST_LAG_MS = 50.0
-POOLED = 100  # descriptors that stay: connections to Redis and PostgreSQL are kept for the next caller
+POOLED = 115  # descriptors that stay: connections are kept, 100 to Redis and 10 to PostgreSQL at most
 MOST_GROWTH = 0.05  # of the memory, from the first quarter after the warm-up to the last
 
 Sample = Mapping[str, float]

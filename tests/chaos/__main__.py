@@ -2,20 +2,13 @@
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
-from textwrap import fill
 
-from bench.machine import machine
 from tests.chaos.experiment import Experiment, conduct
-from tests.chaos.findings import Findings
+from tests.chaos.report import report, say
 from tests.postgres_databases import create_database, running_postgres
-
-RESULTS = Path(__file__).parents[2] / "bench" / "results"
-WIDTH = 110
 
 
 def main() -> int:
@@ -35,13 +28,7 @@ def main() -> int:
     with running_postgres() as server:
         database_url = asyncio.run(create_database(server))
         found = asyncio.run(conduct(plan, folder, database_url, say))
-    report = written(plan, found)
-    say(report)
-    if arguments.write:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "chaos.md").write_text(report)
-        facts = {**machine(), "plan": asdict(plan), "found": found.as_json()}
-        (RESULTS / "chaos.json").write_text(json.dumps(facts, indent=1) + "\n")
+    report("Chaos test", how(plan), plan, found, "chaos" if arguments.write else None)
     return 0 if found.right else 1
 
 
@@ -59,10 +46,8 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def written(plan: Experiment, found: Findings) -> str:
-    """Return the report."""
-    facts = machine()
-    how = (
+def how(plan: Experiment) -> str:
+    return (
         f"{plan.replicas} Gatehouse processes over one Redis and one PostgreSQL. {plan.runs} runs of "
         f"{plan.tokens} tokens, {plan.concurrency} at once, a token every {1000 * plan.delay:.0f} ms. Each "
         "run has a client that starts it at a random replica, drops its connection at random moments, "
@@ -72,13 +57,6 @@ def written(plan: Experiment, found: Findings) -> str:
         f"Seed {plan.seed}, lease {plan.lease} s, at most {plan.max_attempts} attempts at a run, a log of "
         f"{plan.log_length} events."
     )
-    where = f"{facts['date']}, {facts['machine']}, Python {facts['versions']['python']}."
-    return f"# Chaos test\n\n{fill(how, WIDTH)}\n\n{found.as_markdown()}\n{where}\n"
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -11,42 +11,22 @@ import pytest
 import yaml
 from custom_resources import RuleGroups
 from manifests import ROOT, rendered
+from metric_names import METRICS
 
 RULES = yaml.safe_load((ROOT / "deploy/prometheus/rules.yaml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
 DASHBOARD = json.loads((ROOT / "deploy/grafana/gatehouse.json").read_text())
 RUNBOOK = ROOT / "docs/operations.md"
 
-# metric ─▶ its labels
-METRICS = {
-    "gatehouse_runs_started_total": {"runnable", "model"},
-    "gatehouse_runs_running": {"runnable"},
-    "gatehouse_runs_finished_total": {"runnable", "model", "status"},
-    "gatehouse_run_duration_seconds_bucket": {"runnable", "le"},
-    "gatehouse_time_to_first_token_seconds_bucket": {"runnable", "model", "le"},
-    "gatehouse_tokens_total": {"runnable", "model", "direction"},
-    "gatehouse_tokens_per_second_bucket": {"runnable", "model", "le"},
-    "gatehouse_tool_calls_total": {"tool", "status"},
-    "gatehouse_run_log_pending_events": set(),
-    "gatehouse_viewers": set(),
-    "gatehouse_resumes_total": {"transport"},
-    "gatehouse_restarts_total": {"runnable"},
-    "gatehouse_gaps_total": set(),
-    "gatehouse_limits_hit_total": {"limit"},
-    "gatehouse_auth_failures_total": {"cause"},
-    "gatehouse_model_errors_total": {"model", "cause"},
-    "gatehouse_model_circuit_open": {"model"},
-    "gatehouse_event_loop_lag_seconds_bucket": {"le"},
-    "gatehouse_audit_rows_lost_total": set(),
-    "gatehouse_http_requests_total": {"method", "route", "status"},
-    "gatehouse_http_request_seconds_bucket": {"route", "le"},
-    # of every Python process with prometheus_client, and of Prometheus itself
+# of every Python process with prometheus_client, and of Prometheus itself
+OF_OTHERS: dict[str, set[str]] = {
     "process_resident_memory_bytes": set(),
     "process_cpu_seconds_total": set(),
     "process_open_fds": set(),
     "up": set(),
     "ALERTS": {"alertname", "alertstate"},
 }
+KNOWN = METRICS | OF_OTHERS
 OF_PROMETHEUS = {"job", "instance", "namespace", "pod"}
 
 
@@ -90,8 +70,7 @@ def test_the_list_is_what_the_server_measures() -> None:
             measured[metric._name + ending] = set(metric._labelnames) | (
                 {"le"} if kind == "histogram" else set()
             )
-    ours = {name: labels for name, labels in METRICS.items() if name.startswith("gatehouse_")}
-    assert ours == measured
+    assert measured == METRICS
 
 
 def test_expressions_ask_for_metrics_and_labels_that_there_are() -> None:
@@ -100,9 +79,9 @@ def test_expressions_ask_for_metrics_and_labels_that_there_are() -> None:
         found = list(selectors(parsed(expression)))
         assert found, name
         for selector in found:
-            assert selector.name in METRICS, f"{name}: {selector.name}"
+            assert selector.name in KNOWN, f"{name}: {selector.name}"
             labels = {matcher.name for matcher in selector.matchers.matchers}
-            assert labels <= METRICS[selector.name] | OF_PROMETHEUS, f"{name}: {labels}"
+            assert labels <= KNOWN[selector.name] | OF_PROMETHEUS, f"{name}: {labels}"
     assert len(asked) > 40
 
 
@@ -113,13 +92,13 @@ def test_expressions_group_by_labels_of_their_metrics() -> None:
             for group in re.findall(r"\bby \(([^)]*)\)", expression)
             for label in group.split(",")
         }
-        known = set().union(*(METRICS[each.name] for each in selectors(parsed(expression))))
+        known = set().union(*(KNOWN[each.name] for each in selectors(parsed(expression))))
         assert labels <= known | OF_PROMETHEUS, f"{name}: {labels - known}"
 
 
 def test_every_metric_of_ours_is_on_the_dashboard() -> None:
     shown = {selector.name for _, expression in panels() for selector in selectors(parsed(expression))}
-    assert {name for name in METRICS if name.startswith("gatehouse_")} - shown == set()
+    assert METRICS.keys() - shown == set()
 
 
 def test_compose_and_kubernetes_have_the_same_alerts() -> None:

@@ -2,19 +2,12 @@
 
 import argparse
 import asyncio
-import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
-from textwrap import fill
 
-from bench.machine import machine
+from tests.chaos.report import report, say
 from tests.chaos.rolling.experiment import Rolling, conduct
-from tests.chaos.rolling.findings import Findings
-
-RESULTS = Path(__file__).parents[3] / "bench" / "results"
-WIDTH = 110
 
 
 def main() -> int:
@@ -27,20 +20,12 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="gatehouse-rolling-"))
     say(f"The servers' logs are in {folder}.")
     found = asyncio.run(conduct(plan, folder, say))
-    report = written(plan, found)
-    say(report)
-    if arguments.write:
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "rolling.md").write_text(report)
-        facts = {**machine(), "plan": asdict(plan), "found": found.as_json()}
-        (RESULTS / "rolling.json").write_text(json.dumps(facts, indent=1) + "\n")
+    report("Rolling update and faults", how(plan), plan, found, "rolling" if arguments.write else None)
     return 0 if found.right else 1
 
 
-def written(plan: Rolling, found: Findings) -> str:
-    """Return the report."""
-    facts = machine()
-    how = (
+def how(plan: Rolling) -> str:
+    return (
         f"nginx with deploy/nginx.conf before {plan.replicas} replicas over one PostgreSQL and one Redis "
         f"(append-only file). {plan.streams} clients, a third each with typed events, a WebSocket and "
         "LangServe's /stream, ask again and again and read every answer to its end: "
@@ -51,13 +36,6 @@ def written(plan: Rolling, found: Findings) -> str:
         "PostgreSQL is restarted, and Redis is frozen with SIGSTOP. "
         f"Drain delay {plan.drain_delay:.0f} s, drain {plan.drain_seconds:.0f} s, lease {plan.lease:.0f} s."
     )
-    where = f"{facts['date']}, {facts['machine']}, Python {facts['versions']['python']}."
-    return f"# Rolling update and faults\n\n{fill(how, WIDTH)}\n\n{found.as_markdown()}\n{where}\n"
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,25 @@
+"""The metrics that the dashboard and the alerts are built on (docs/observability.md), with their labels."""
+
+METRICS: dict[str, set[str]] = {
+    "gatehouse_runs_started_total": {"runnable", "model"},
+    "gatehouse_runs_running": {"runnable"},
+    "gatehouse_runs_finished_total": {"runnable", "model", "status"},
+    "gatehouse_run_duration_seconds_bucket": {"runnable", "le"},
+    "gatehouse_time_to_first_token_seconds_bucket": {"runnable", "model", "le"},
+    "gatehouse_tokens_total": {"runnable", "model", "direction"},
+    "gatehouse_tokens_per_second_bucket": {"runnable", "model", "le"},
+    "gatehouse_tool_calls_total": {"tool", "status"},
+    "gatehouse_run_log_pending_events": set(),
+    "gatehouse_viewers": set(),
+    "gatehouse_resumes_total": {"transport"},
+    "gatehouse_restarts_total": {"runnable"},
+    "gatehouse_gaps_total": set(),
+    "gatehouse_limits_hit_total": {"limit"},
+    "gatehouse_auth_failures_total": {"cause"},
+    "gatehouse_model_errors_total": {"model", "cause"},
+    "gatehouse_model_circuit_open": {"model"},
+    "gatehouse_event_loop_lag_seconds_bucket": {"le"},
+    "gatehouse_audit_rows_lost_total": set(),
+    "gatehouse_http_requests_total": {"method", "route", "status"},
+    "gatehouse_http_request_seconds_bucket": {"route", "le"},
+}
