@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -144,6 +145,19 @@ def _away(error: Exception) -> str:
     return f"GATEHOUSE_DATABASE_URL cannot be reached ({type(error).__name__})"
 
 
+class SqliteConnection(sqlite3.Connection):
+    """A connection whose transaction ends when it is closed.
+
+    sqlite3 keeps it, and the file locked, until the last cursor is collected: after a statement that was
+    cancelled that may be long, and nobody else can write.
+    """
+
+    def close(self) -> None:
+        with suppress(sqlite3.ProgrammingError):  # it is closed
+            self.rollback()
+        super().close()
+
+
 def _open_sqlite(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -152,7 +166,13 @@ def _open_sqlite(url: URL) -> AsyncEngine:
     else:
         # One connection, waited for in order. With more, writers poll for the file's lock: under load some
         # poll for longer than the time-out, and the waiting costs more than the work.
-        engine = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=POOL_SECONDS)
+        engine = create_async_engine(
+            url,
+            pool_size=1,
+            max_overflow=0,
+            pool_timeout=POOL_SECONDS,
+            connect_args={"factory": SqliteConnection},
+        )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
 

@@ -1,6 +1,7 @@
 """Under which keys Redis counts. Ids are hashed, so that no name reaches into a key's syntax."""
 
 import hashlib
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.auth.principal import Principal
@@ -43,6 +44,7 @@ def address_key(address: str) -> str:
     return f"gh:limits:{_digest('address', address)}:signin"
 
 
+@lru_cache(10_000)
 def _keys(*whose: str) -> Keys:
     prefix = f"gh:limits:{_digest(*whose)}"
     return Keys(f"{prefix}:rate", f"{prefix}:slots", f"{prefix}:reserved", f"{prefix}:tokens")

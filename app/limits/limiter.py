@@ -1,6 +1,5 @@
 """Charges callers for what they ask, in one call to Redis."""
 
-import asyncio
 import time
 from collections.abc import Sequence
 
@@ -53,7 +52,7 @@ class Limiter:
     def __init__(self, redis: Redis, plans: Plans, holds: Holds, without_redis: WithoutRedis) -> None:
         self.plans = plans
         self.holds = holds
-        self._admit = Script(redis, ADMIT)
+        self._admit = Script(redis, ADMIT, ANSWER_SECONDS)
         self._without_redis = without_redis
 
     async def admit(
@@ -102,11 +101,10 @@ class Limiter:
         runs = bool(slots or seats or look)
         numbers = f"{requests} {len(slots)} {len(seats)} {self.holds.lease_ms} {int(look)} {plan.numbers}"
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                answer: list[int] = await self._admit(
-                    (*keys.rates, *keys.runs) if runs else keys.rates,
-                    (numbers, *slots, *(hold.reservation for hold in seats)),
-                )
+            answer: list[int] = await self._admit(
+                (*keys.rates, *keys.runs) if runs else keys.rates,
+                (numbers, *slots, *(hold.reservation for hold in seats)),
+            )
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             log.warning("limits cannot be counted", error=type(error).__name__, then=self._without_redis)
             if self._without_redis == "allow":

@@ -1,6 +1,5 @@
 """Failed sign-ins of an address: guessing credentials is slow."""
 
-import asyncio
 import ipaddress
 
 import structlog
@@ -28,15 +27,14 @@ class SignIns:
     """
 
     def __init__(self, redis: Redis, failures: int) -> None:
-        self._charge = Script(redis, CHARGE_ONE)
-        self._give_back = Script(redis, GIVE_BACK)
+        self._charge = Script(redis, CHARGE_ONE, ANSWER_SECONDS)
+        self._give_back = Script(redis, GIVE_BACK, ANSWER_SECONDS)
         self._limits = (WINDOW_SECONDS * 1_000_000 // failures, failures)
 
     async def begin(self, address: str | None) -> None:
         """Charge a sign-in from this address. Raises LimitReached, and Unavailable without Redis."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                wait = await self._charge([key_of(address)], self._limits)
+            wait = await self._charge([key_of(address)], self._limits)
         except (RedisError, OSError) as error:
             raise Unavailable("Nobody can sign in now. Try again later.") from error
         if wait:
@@ -45,8 +43,7 @@ class SignIns:
     async def succeeded(self, address: str | None) -> None:
         """Take the charge back."""
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                await self._give_back([key_of(address)], self._limits)
+            await self._give_back([key_of(address)], self._limits)
         except (RedisError, OSError) as error:  # it is worked off in time
             log.warning("sign-in not given back", error=type(error).__name__)
 

@@ -20,6 +20,7 @@ from app.runs.events import Cursor, Record
 from app.runs.log import log_key, packed
 from app.runs.records import RunRecord, run_key
 
+CREATE_SECONDS = 4.0  # that Redis has for it, as for any command (app.stores)
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 
 # A client repeats a command whose reply was lost with the connection: what it has done it may do again.
@@ -107,7 +108,7 @@ class Attempts:
         self.owner = owner
         self.lease = lease
         self.keep = keep
-        self._create = Script(redis, CREATE)
+        self._create = Script(redis, CREATE, CREATE_SECONDS)
 
     async def create(self, run: RunRecord) -> None:
         """Store a new run, with an empty log and its first attempt held by this process.

@@ -102,6 +102,26 @@ class TestOpenEngine:
 
         await asyncio.gather(*map(write, range(50)))
 
+    async def test_a_write_that_is_cancelled_locks_nobody_out(self, migrated: AsyncEngine) -> None:
+        begun = asyncio.Event()
+
+        async def write() -> None:
+            async with migrated.begin() as connection:
+                await connection.exec_driver_sql("BEGIN IMMEDIATE")
+                await connection.exec_driver_sql("CREATE TABLE many (number INTEGER)")
+                begun.set()
+                await connection.exec_driver_sql("INSERT INTO many VALUES (?)", [(1,)] * 200_000)
+
+        writing = asyncio.create_task(write())
+        await begun.wait()
+        await asyncio.sleep(0.01)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await writing
+        async with migrated.begin() as connection:
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        assert cancelled.tb is not None  # it was not collected meanwhile: it has the cursor
+
     @pytest.mark.parametrize("memory", ["sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"])
     async def test_opens_a_database_in_memory(
         self, memory: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -132,13 +132,13 @@ class TestWithoutRedis:
 
 class TestScript:
     async def test_is_loaded_again_when_redis_has_forgotten_it(self, redis: Redis) -> None:
-        script = Script(redis, "return tonumber(ARGV[1]) + 1")
+        script = Script(redis, "return tonumber(ARGV[1]) + 1", 5)
         assert await script([], [1]) == 2
         await redis.script_flush()
         assert await script([], [2]) == 3
 
     async def test_that_fails_leaves_no_broken_connection(self, redis: Redis) -> None:
-        script = Script(redis, "if ARGV[1] == '0' then return redis.call('NONSENSE') end return 7")
+        script = Script(redis, "if ARGV[1] == '0' then return redis.call('NONSENSE') end return 7", 5)
         for answer in ("1", "0", "1"):
             if answer == "0":
                 with pytest.raises(ResponseError):
@@ -148,7 +148,7 @@ class TestScript:
 
     async def test_survives_connections_that_were_closed_meanwhile(self, empty_redis: str) -> None:
         async with Redis.from_url(empty_redis) as client, Redis.from_url(empty_redis) as operator:
-            script = Script(client, "return 7")
+            script = Script(client, "return 7", 5)
             assert await script([], []) == 7
             await operator.client_kill_filter(_type="normal", skipme=True)
             assert await script([], []) == 7
@@ -156,6 +156,6 @@ class TestScript:
     async def test_keeps_a_few_connections(self, empty_redis: str) -> None:
 
         async with Redis.from_url(empty_redis) as client:
-            script = Script(client, "return 7")
+            script = Script(client, "return 7", 5)
             assert await asyncio.gather(*(script([], []) for _ in range(40))) == [7] * 40
             assert len(script._idle) == MOST_IDLE
