@@ -33,7 +33,7 @@ check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/lock.py --check
 
-e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules frontend  ## JavaScript clients, the web client and a real browser
+e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules frontend  ## JavaScript clients, the web client and a real browser; replicas behind nginx
 	cd frontend && npm run --silent check
 	$(BIN)/python -m pytest -m e2e $(ARGS)
 

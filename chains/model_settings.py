@@ -29,7 +29,9 @@ class ModelSettings(BaseModel):
 
     @property
     def embedded(self) -> bool:
-        """Whether the model in the process answers."""
+        """Whether the embedded model is asked, first or as the fallback."""
+        if self.fallback == "embedded":
+            return True
         if self.choice:
             return self.choice == "embedded"
         azure = self.azure_api_key and self.azure_endpoint

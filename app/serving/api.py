@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from app.auth.dependencies import CurrentPrincipal
 from app.auth.offered import offered
@@ -28,9 +28,9 @@ from app.limits.admission import Admission
 from app.model_problems import ModelMisconfigured, ModelTimeout
 from app.runs.engine import Started
 from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
-from app.runs.records import RunRecord, State
-from app.runs.turns import Multitask
+from app.runs.records import RunRecord
 from app.serving import sse
+from app.serving.api_models import ChatRequest, ChatResponse, EventSourceParameters, RunState
 from app.serving.door import refuse_without_a_model
 from app.serving.leaving import while_connected
 from app.serving.viewer_credential import ViewerCredential, while_held
@@ -41,60 +41,6 @@ IdempotencyKey = Annotated[
     Header(max_length=200, description="the same key and body from the same caller joins the first run"),
 ]
 LastEventId = Annotated[str | None, Header(description="read on after this event id; -1 is the start")]
-
-
-# a length makes pydantic refuse what is no Unicode: lone surrogates, which JSON can hold and UTF-8 cannot
-Name = Annotated[str, StringConstraints(max_length=200)]
-
-
-class ChatRequest(BaseModel):
-    """A message to a runnable."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
-    thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
-    runnable: Name | None = Field(
-        None, description="the runnable's name; by default that of the thread, or the first that is served"
-    )
-    multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
-
-
-class ChatResponse(BaseModel):
-    """The whole answer."""
-
-    response: str
-    run_id: str
-    thread_id: str | None
-    usage: Usage
-
-
-class RunState(BaseModel):
-    """A run as it is now; `text` is the answer so far."""
-
-    run_id: str
-    thread_id: str | None
-    runnable: str
-    state: State
-    attempt: int
-    text: str
-    last_event_id: str
-    usage: Usage
-    problem: dict[str, Any] | None
-
-    @classmethod
-    def of(cls, run: RunRecord) -> "RunState":
-        return cls(
-            run_id=run.id,
-            thread_id=run.thread_id,
-            runnable=run.runnable.removeprefix("/"),
-            state=run.state,
-            attempt=run.attempt,
-            text=run.text,
-            last_event_id=str(run.last_event),
-            usage=run.usage,
-            problem=run.problem,
-        )
 
 
 class RunFailedBefore(ApiError):
@@ -121,21 +67,6 @@ STARTING = {
     **InvalidInput.schema(),
 }
 ANSWERING = {**STARTING, **ModelMisconfigured.schema(), **ModelTimeout.schema()}
-
-
-class EventSourceParameters(BaseModel):
-    """What an EventSource, which can send neither body nor headers, says in its address."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    query: str = Field(min_length=1, max_length=10_000)
-    thread_id: Name | None = None
-    runnable: Name | None = None
-    idempotency_key: Name | None = None
-    last_event_id: Name | None = None
-
-    def chat(self) -> ChatRequest:
-        return ChatRequest(query=self.query, thread_id=self.thread_id, runnable=self.runnable)
 
 
 async def json_body(request: Request) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import ApiError, BadRequest, InvalidInput, PayloadTooLarge, UnsupportedMediaType
 from app.runs.turns import Multitask
-from app.serving.api import ChatRequest
+from app.serving.api_models import ChatRequest
 
 MAX_FRAME_BYTES = 64 * 1024
 FRAME_BURST = 20

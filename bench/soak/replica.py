@@ -39,6 +39,7 @@ async def sample(services: Services, path: Path) -> None:
             "lag_p50_ms": late[len(late) // 2],
             "lag_p99_ms": late[int(0.99 * len(late))],
             "lag_max_ms": late[-1],
+            "lags_ms": [round(each, 1) for each in late],
             "tasks": len(asyncio.all_tasks()),
             "runs": len(services.runs.local),
         }

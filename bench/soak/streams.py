@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 from bench.transports.load import BadAnswer, Client, prompt
 from bench.transports.targets import Target, langserve, run, websocket
@@ -17,7 +18,10 @@ TARGETS: Sequence[Target] = (
 
 @dataclass(slots=True)
 class Streams:
-    """So many streams of all transports to one server. `tokens` of `delay` seconds make an answer."""
+    """So many streams of all transports to one server. `tokens` of `delay` seconds make an answer.
+
+    Answers are between half as long and half as long again: else all would end and begin together.
+    """
 
     port: int
     headers: Mapping[str, str]
@@ -28,6 +32,7 @@ class Streams:
     open: int = 0
     answers: Counter[str] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    random: Random = field(default_factory=lambda: Random(1))
 
     async def keep(self, seconds: float) -> None:
         """Open them at their pace, keep them open until so many seconds have passed, then let them end."""
@@ -51,13 +56,14 @@ class Streams:
 
     async def _ask(self, client: Client) -> None:
         """Read one answer. Raises BadAnswer, and TimeoutError when it takes twice as long as it should."""
-        stream = await client.open(prompt(self.tokens, self.delay))
+        tokens = self.random.randint(self.tokens // 2, self.tokens * 3 // 2)
+        stream = await client.open(prompt(tokens, self.delay))
         self.open += 1
         try:
-            async with asyncio.timeout(30 + 2 * self.tokens * self.delay):
+            async with asyncio.timeout(30 + 2 * tokens * self.delay):
                 answer = await stream.done
         finally:
             self.open -= 1
             stream.leave()
-        if answer.tokens < self.tokens:
-            raise BadAnswer(f"{answer.tokens} of {self.tokens} tokens came")
+        if answer.tokens < tokens:
+            raise BadAnswer(f"{answer.tokens} of {tokens} tokens came")

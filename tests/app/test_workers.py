@@ -133,12 +133,15 @@ class TestRunMany:
         assert answers == [200]
         assert SHARED not in os.environ
 
+    @pytest.mark.parametrize(
+        "models", [{"model": "embedded"}, {"model": "scripted", "fallback_model": "embedded"}]
+    )
     def test_says_that_the_embedded_model_is_missing(
-        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, models: dict[str, str]
     ) -> None:
         monkeypatch.setattr("chains.embedded.server.find_spec", lambda _name: None)
         with pytest.raises(StartFailed, match="chat model: .*make run installs it"):
-            run_many(Settings(_env_file=None, model="embedded"), 2, listener, lambda: None)
+            run_many(Settings(_env_file=None, **models), 2, listener, lambda: None)  # type: ignore[arg-type]
 
     def test_says_that_a_worker_failed(
         self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch

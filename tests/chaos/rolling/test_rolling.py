@@ -13,6 +13,7 @@ PLAN = Rolling(
     streams=12, tokens=60, langserve_tokens=20, replicas=2, rolled=1, drain_delay=1, drain_seconds=3,
     freeze=3, calm=0.5,
 )  # fmt: skip
+pytestmark = pytest.mark.e2e  # nginx and PostgreSQL are system packages
 needs_nginx = pytest.mark.skipif(nginx_executable() is None, reason="no nginx: apt-get install nginx-light")
 
 

@@ -1,0 +1,77 @@
+"""What the run API takes and returns as JSON."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from app.runs.events import Usage
+from app.runs.records import RunRecord, State
+from app.runs.turns import Multitask
+
+# a length makes pydantic refuse what is no Unicode: lone surrogates, which JSON can hold and UTF-8 cannot
+Name = Annotated[str, StringConstraints(max_length=200)]
+
+
+class ChatRequest(BaseModel):
+    """A message to a runnable."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
+    thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
+    runnable: Name | None = Field(
+        None, description="the runnable's name; by default that of the thread, or the first that is served"
+    )
+    multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
+
+
+class ChatResponse(BaseModel):
+    """The whole answer."""
+
+    response: str
+    run_id: str
+    thread_id: str | None
+    usage: Usage
+
+
+class RunState(BaseModel):
+    """A run as it is now; `text` is the answer so far."""
+
+    run_id: str
+    thread_id: str | None
+    runnable: str
+    state: State
+    attempt: int
+    text: str
+    last_event_id: str
+    usage: Usage
+    problem: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, run: RunRecord) -> "RunState":
+        return cls(
+            run_id=run.id,
+            thread_id=run.thread_id,
+            runnable=run.runnable.removeprefix("/"),
+            state=run.state,
+            attempt=run.attempt,
+            text=run.text,
+            last_event_id=str(run.last_event),
+            usage=run.usage,
+            problem=run.problem,
+        )
+
+
+class EventSourceParameters(BaseModel):
+    """What an EventSource, which can send neither body nor headers, says in its address."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1, max_length=10_000)
+    thread_id: Name | None = None
+    runnable: Name | None = None
+    idempotency_key: Name | None = None
+    last_event_id: Name | None = None
+
+    def chat(self) -> ChatRequest:
+        return ChatRequest(query=self.query, thread_id=self.thread_id, runnable=self.runnable)
