@@ -221,7 +221,9 @@ class Conductor:
                 await self.control.leave_thread(ended)
             if isinstance(self.runnables[ended.runnable], Stepwise):
                 await self.checkpoints.adelete_thread(ended.id)
-        except Exception:  # the run has ended well: what is left expires or is replaced
+        except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is replaced
+            log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)
+        except Exception:
             log.exception("run could not be cleaned up", run_id=ended.id)
 
     async def _give_up(self, execution: Execution) -> None:

@@ -33,6 +33,7 @@ class AuditTrail:
         self._waiting: deque[Entry] = deque()
         self._ids: set[str] = set()
         self._dropped = 0
+        self._flushing = asyncio.Lock()
         # a row that stands for several may be there already, from this process or another
         dialects: Any = {"postgresql": postgresql, "sqlite": sqlite}
         insert: Callable[[Any], Any] = dialects[engine.dialect.name].insert
@@ -70,12 +71,13 @@ class AuditTrail:
 
     async def flush(self) -> None:
         """Write all that waits. Raises what the database raises; what is not written yet still waits."""
-        while self._waiting:
-            some = [self._waiting[number] for number in range(min(AT_ONCE, len(self._waiting)))]
-            await self._write(some)
-            for entry in some:
-                self._waiting.popleft()
-                self._ids.discard(entry.id)
+        async with self._flushing:  # two at once would take from the queue what only one has written
+            while self._waiting:
+                some = [self._waiting[number] for number in range(min(AT_ONCE, len(self._waiting)))]
+                await self._write(some)
+                for entry in some:
+                    self._waiting.popleft()
+                    self._ids.discard(entry.id)
 
     async def _write_again_and_again(self) -> None:
         while True:

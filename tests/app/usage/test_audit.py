@@ -56,6 +56,16 @@ class TestWriting:
             assert await connection.scalar(select(func.count()).select_from(audit_log)) >= 1100
         assert [row.user_id for row in await rows(engine, "beta")] == ["bob"]
 
+    async def test_twice_at_once_loses_nothing(self, engine: AsyncEngine, audit: AuditTrail) -> None:
+        audit.note(entry(1))
+        first = asyncio.create_task(audit.flush())
+        second = asyncio.create_task(audit.flush())
+        await asyncio.sleep(0)  # both have begun
+        audit.note(entry(2))
+        await asyncio.gather(first, second)
+        await audit.flush()
+        assert len(await rows(engine)) == 2
+
     async def test_goes_on_in_the_background_and_ends_with_the_rest(
         self, engine: AsyncEngine, audit: AuditTrail
     ) -> None:
