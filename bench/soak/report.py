@@ -11,7 +11,7 @@ from bench.soak.plot import Chart
 
 WIDTH = 110
 MOST_LAG_MS = 50.0
-POOLED = 115  # descriptors that stay: connections are kept, 100 to Redis and 10 to PostgreSQL at most
+POOLED = 100  # descriptors that stay: connections to Redis and PostgreSQL are kept for the next caller
 MOST_GROWTH = 0.05  # of the memory, from the first quarter after the warm-up to the last
 
 Sample = Mapping[str, Any]  # numbers by their names, and the list `lags_ms`

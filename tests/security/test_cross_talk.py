@@ -44,9 +44,8 @@ async def test_no_answer_tool_result_or_thread_crosses(guarded: Guarded) -> None
 async def answer(
     client: httpx.AsyncClient, guarded: Guarded, user: str, marker: str, *, with_tool: bool = True
 ) -> str:
-    """Return all events of a run; `with_tool` it is the agent's, which lists the caller's holdings."""
-    say = f"[say This is for {marker}.]"
-    body = {"query": TOOL + say, "runnable": "agent"} if with_tool else {"query": say}
+    """Return all events of an agent's run, which lists the caller's holdings if it is `with_tool`."""
+    body = {"query": f"{TOOL if with_tool else ''}[say This is for {marker}.]", "runnable": "agent"}
     headers = {"x-api-key": guarded.server.keys[user]}
     response = await client.post("/api/chat/stream", json=body, headers=headers)
     assert response.status_code == 200

@@ -10,7 +10,7 @@ from guarded_server import Guarded
 
 SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance"
-SECONDS = 12
+SECONDS = 20
 
 
 @pytest.mark.parametrize("signed_in", [True, False], ids=["signed in", "not signed in"])

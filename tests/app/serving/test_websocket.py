@@ -209,7 +209,11 @@ class TestMessage:
             assert await client.ask({"type": "ping"}) == {"type": "pong"}
             server.script.gate.set()
             frames = await client.until_end() + await client.until_end()
+        waited_for = [frame for frame in frames if frame["run_id"] == first["run_id"]]
         later = [frame for frame in frames if frame["run_id"] != first["run_id"]]
+        # two runs of a socket have no order between them
+        assert [frame["type"] for frame in waited_for] == ["complete", "end"]
+        assert [frame["type"] for frame in later] == ["start", "token", "complete", "end"]
         assert tokens(later) == "next "
 
 

@@ -1,6 +1,7 @@
 """nginx in front of the replicas, with the very file that deployments use."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ from pathlib import Path
 from bench.processes import Server, environment, free_port
 
 CONFIGURATION = Path(__file__).parents[3] / "deploy" / "nginx.conf"
-RELOAD_SECONDS = 0.3  # in which nginx has begun to use what it was told
+RELOAD_SECONDS = 20
 
 
 def nginx_executable() -> str | None:
@@ -58,9 +59,21 @@ class Edge:
         await self.reload()
 
     async def reload(self) -> None:
-        """Return when what was written is in use."""
+        """Return when what was written is in use: new workers run, and no old one takes connections."""
+        old = self.taking_connections()
         self.server.send(signal.SIGHUP)
-        await asyncio.sleep(RELOAD_SECONDS)
+        async with asyncio.timeout(RELOAD_SECONDS):
+            while not (now := self.taking_connections()) or now & old:
+                await asyncio.sleep(0.02)
+
+    def taking_connections(self) -> set[int]:
+        """Return the pids of the workers that do; one that shuts down says so in its title."""
+        taking = set()
+        for pid in Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                if Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0 ") == b"nginx: worker process":
+                    taking.add(int(pid))
+        return taking
 
     def tested(self) -> str:
         """Return what `nginx -t` says. Raises CalledProcessError when it does not like the file."""
