@@ -6,7 +6,7 @@ It happens here, in one task, so that no request waits for it.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.key_record import ApiKey
 from app.auth.tables import api_keys
+from app.background import in_background
 from tools.tenancy import tenant_transaction
 
 log = structlog.get_logger(__name__)
@@ -90,13 +91,10 @@ class KeyUpkeep:
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Write every 15 s while the context is open, and once more when it closes."""
-        writing = asyncio.create_task(self._write_again_and_again(), name="API key upkeep")
         try:
-            yield
+            async with in_background(API_key_upkeep=self._write_again_and_again()):
+                yield
         finally:
-            writing.cancel()
-            with suppress(asyncio.CancelledError):
-                await writing
             await self.write()
 
     async def _write_again_and_again(self) -> None:

@@ -8,7 +8,7 @@ a place of their own where they end.
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from redis.typing import EncodableT, FieldT
 
 from app.auth.identifiers import identifier
+from app.background import in_background
 
 log = structlog.get_logger(__name__)
 
@@ -81,13 +82,8 @@ class RevokedTokens:
     @asynccontextmanager
     async def followed(self) -> AsyncIterator[None]:
         """Read the list every second while the context is open."""
-        following = asyncio.create_task(self._follow(), name="revoked tokens")
-        try:
+        async with in_background(revoked_tokens=self._follow()):
             yield
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
 
     async def _follow(self) -> None:
         while True:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -15,6 +15,7 @@ from app.auth.key_source import check_sources, load_keys
 from app.auth.keys import KeySet, VerificationKey
 from app.auth.remote_issuer import RemoteIssuer
 from app.auth.signed_token import UnknownKey
+from app.background import in_background
 from app.settings import Settings
 
 Result = TypeVar("Result")
@@ -85,13 +86,8 @@ async def open_issuer(settings: Settings) -> AsyncIterator[Issuer]:
             yield Issuer(GivenKeys(await asyncio.to_thread(load_keys, settings)), remote)
             return
         keys = IssuerKeys(remote.fetch_keys, freshness_of(settings))
-        keeping = asyncio.create_task(keys.keep(), name="issuer's keys")
-        try:
+        async with in_background(issuer_keys=keys.keep()):
             yield Issuer(keys, remote)
-        finally:
-            keeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await keeping
 
 
 def remote_issuer(settings: Settings, client: httpx2.AsyncClient) -> RemoteIssuer:

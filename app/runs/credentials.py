@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import structlog
 
 from app.auth.principal import Principal
+from app.background import in_background
 from app.runs.engine import RunEngine
 from app.runs.execution import Execution
-from app.runs.tending import ended
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +22,8 @@ Holds = Callable[[Principal], Awaitable[bool]]  # tells whether a credential sti
 @asynccontextmanager
 async def credentials_watched(engine: RunEngine, holds: Holds) -> AsyncIterator[None]:
     """Check the credentials of this process's runs every 10 s while the context is open."""
-    watching = asyncio.create_task(watch(engine, holds), name="run credentials")
-    try:
+    async with in_background(run_credentials=watch(engine, holds)):
         yield
-    finally:
-        await ended([watching])
 
 
 async def watch(engine: RunEngine, holds: Holds) -> None:

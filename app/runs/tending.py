@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.background import in_background
 from app.runs.engine import RunEngine
 from app.runs.events import Cursor
 from app.runs.execution import Execution
@@ -25,7 +26,6 @@ from app.runs.records import load
 log = structlog.get_logger(__name__)
 
 BEATS_PER_LEASE = 4
-CANCEL_AGAIN_SECONDS = 0.2
 
 
 @asynccontextmanager
@@ -40,29 +40,16 @@ async def open_runs(
     """Yield an engine whose background tasks run; at the end it hands its runs over."""
     engine = RunEngine(redis, runnables, history, checkpoints, settings, observer)
     tending = Tending(engine)
-    tasks = [
-        asyncio.create_task(work, name=name)
-        for name, work in (
-            ("run log writer", engine.conductor.writer.run()),
-            ("run log reader", engine.reader.run()),
-            ("run leases", tending.beat()),
-            ("run sweep", tending.sweep()),
-        )
-    ]
-    try:
-        yield engine
-    finally:
-        await engine.hand_over()
-        await ended(tasks)
-
-
-async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
-    """Cancel the tasks until they are done: a library between may swallow a cancellation."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+    async with in_background(
+        run_log_writer=engine.conductor.writer.run(),
+        run_log_reader=engine.reader.run(),
+        run_leases=tending.beat(),
+        run_sweep=tending.sweep(),
+    ):
+        try:
+            yield engine
+        finally:
+            await engine.hand_over()
 
 
 class Tending:

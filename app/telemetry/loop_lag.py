@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from app.background import in_background
 from app.telemetry.metrics import Metrics
 
 EVERY = 0.5  # seconds
@@ -25,12 +26,8 @@ class LoopWatch:
     @asynccontextmanager
     async def going_on(self, pending: Callable[[], int], viewers: Callable[[], int]) -> AsyncIterator[None]:
         """Sample while the context is open; `pending` and `viewers` are what the gauges then show."""
-        sampling = asyncio.create_task(self._sample(pending, viewers), name="event loop lag")
-        try:
+        async with in_background(event_loop_lag=self._sample(pending, viewers)):
             yield
-        finally:
-            sampling.cancel()
-            await asyncio.gather(sampling, return_exceptions=True)
 
     async def _sample(self, pending: Callable[[], int], viewers: Callable[[], int]) -> None:
         while True:

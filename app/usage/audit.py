@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.background import in_background
 from app.usage.audit_entry import Entry
 from app.usage.audit_table import audit_log
 from tools.tenancy import tenant_transaction
@@ -61,12 +62,10 @@ class AuditTrail:
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Write what is noted while the context is open, and the rest in the end."""
-        writing = asyncio.create_task(self._write_again_and_again(), name="audit log")
         try:
-            yield
+            async with in_background(audit_log=self._write_again_and_again()):
+                yield
         finally:
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
             await self._write_rest()
 
     async def flush(self) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.background import in_background
 from app.usage.audit_table import audit_log
 from tools.tenancy import let_see
 
@@ -24,12 +25,8 @@ AT_ONCE = 1000  # rows: a short transaction each
 @asynccontextmanager
 async def purging(engine: AsyncEngine, days: int) -> AsyncIterator[None]:
     """Delete rows older than `days` now and then while the context is open."""
-    task = asyncio.create_task(purge_again_and_again(engine, days), name="audit log purge")
-    try:
+    async with in_background(audit_log_purge=purge_again_and_again(engine, days)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def purge_again_and_again(engine: AsyncEngine, days: int) -> None:

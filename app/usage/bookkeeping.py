@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.background import in_background
 from app.runs.accounts import ACCOUNTS, parsed_account
 from app.usage.store import UsageStore
 
@@ -27,14 +28,10 @@ TURN_MS = 10_000  # that one process keeps the books at a time; two at once woul
 
 @asynccontextmanager
 async def bookkeeping(redis: Redis, store: UsageStore, owner: str) -> AsyncIterator["Bookkeeper"]:
-    """Keep the books meanwhile, and enter what is there in the end."""
+    """Keep the books while the context is open. What is not entered then waits for the next process."""
     bookkeeper = Bookkeeper(redis, store, owner)
-    task = asyncio.create_task(bookkeeper.work(), name="bookkeeping")
-    try:
+    async with in_background(bookkeeping=bookkeeper.work()):
         yield bookkeeper
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 class Bookkeeper:
