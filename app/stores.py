@@ -20,12 +20,12 @@ from app.database import (
     unreachable,
     why_not_ready,
 )
+from app.limits.script import COMMAND_SECONDS
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
 REDIS_WAIT = 5  # seconds that a call waits for a free connection
-REDIS_ANSWER = 4  # seconds that Redis has for an answer; the longest blocking command takes one
 REDIS_CONNECT = 3
 REDIS_CHECK = 15  # seconds of idleness after which a connection is tried before it is used
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries at the start
@@ -110,7 +110,7 @@ def unusable_redis(error: Exception) -> CannotStart:
 def redis_of(settings: Settings) -> Redis:
     """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises.
 
-    No command waits for longer than `REDIS_ANSWER`, and none is repeated by the client: whether a command
+    No command waits for longer than `COMMAND_SECONDS`, and none is repeated by the client: whether a command
     whose answer was lost had its effect is for its caller to judge. A connection that Redis closed while
     nobody used it is replaced before it is used.
     """
@@ -126,7 +126,7 @@ def redis_of(settings: Settings) -> Redis:
         max_connections=settings.redis_pool,
         timeout=REDIS_WAIT,
         socket_connect_timeout=REDIS_CONNECT,
-        socket_timeout=REDIS_ANSWER,
+        socket_timeout=COMMAND_SECONDS,  # the longest blocking command takes one
         socket_keepalive=True,
         health_check_interval=REDIS_CHECK,
         retry=Retry(NoBackoff(), 0),

@@ -6,16 +6,15 @@ frees itself.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import NamedTuple
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
 from app.auth.principal import Principal
 from app.limits.keys import Counted, counted
-from app.limits.scripts import RELEASE, RENEW, SETTLE
+from app.limits.scripts import RELEASE, RENEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,13 @@ class Hold:
     def reservation(self) -> str:
         """The member of the sorted set of reservations."""
         return f"{self.seat}:{self.tokens}"
+
+
+class Settlement(NamedTuple):
+    """What `app.limits.scripts.SETTLE` is called with: the keys, then slot, reservation and tokens used."""
+
+    keys: tuple[str, ...]
+    arguments: tuple[str, str, int]
 
 
 class Holds:
@@ -60,24 +66,14 @@ class Holds:
         _, last = self._held.pop(hold.seat, (None, hold))
         return last
 
-    async def settlement(
-        self, principal: Principal, hold: Hold, key: str, attempt: int, used: int
-    ) -> Callable[[Pipeline], object]:
-        """Return what puts the end of a hold into a transaction, before the run under `key` is ended in it.
+    async def settlement(self, principal: Principal, hold: Hold, used: int) -> Settlement:
+        """Return what the script that ends the run settles; `used` is how many tokens the run has used.
 
-        `used` is how many tokens the run has used. The hold is renewed no longer.
+        The hold is renewed no longer.
         """
         async with self._renewing:  # a renewal that is under way would take up again what was given back
             last = self.drop(hold)
-        arguments: tuple[Any, ...] = (
-            *counted(principal).runs,
-            key,
-            attempt,
-            last.slot,
-            last.reservation,
-            used,
-        )
-        return lambda pipeline: pipeline.eval(SETTLE, 7, *arguments)
+        return Settlement(counted(principal).runs, (last.slot, last.reservation, used))
 
     async def renew(self) -> None:
         """Renew every hold, one script for each caller. Raises RedisError."""

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from hiredis import pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
 MOST_IDLE = 16
+COMMAND_SECONDS = 4.0  # that Redis has for any command
 
 
 class Script:
@@ -60,12 +62,9 @@ class Script:
         await self._pool.release(connection)
 
     async def _call(self, connection: AbstractConnection, *arguments: Any) -> Any:
-        command = connection.pack_command("EVALSHA", self._ready.sha, *arguments)
-        await connection.send_packed_command(command)
+        await connection.send_packed_command(pack_command(("EVALSHA", self._ready.sha, *arguments)))
         try:
             return await connection.read_response()
         except NoScriptError:  # a Redis that has just begun: it keeps the script from here on
-            await connection.send_packed_command(
-                connection.pack_command("EVAL", self._ready.script, *arguments)
-            )
+            await connection.send_packed_command(pack_command(("EVAL", self._ready.script, *arguments)))
             return await connection.read_response()

@@ -108,22 +108,20 @@ end
 """
 )
 
-# The end of a run, in one transaction with the script that ends it and before it: only the attempt that ends
-# the run settles, and once. KEYS as above, then the run's. ARGV: attempt, slot or '', reservation, tokens.
+# What the script that ends a run calls, once. Its `keys` are as above; `slot` may be ''.
 SETTLE = (
     budget.LUA
     + CLOCK
     + """
-if redis.call('HGET', KEYS[7], 'attempt') ~= ARGV[1] then return 0 end
-if redis.call('HGET', KEYS[7], 'state') ~= 'running' then return 0 end
-for whose = 0, 1 do
-  local slots, reserved, tokens = KEYS[3 * whose + 1], KEYS[3 * whose + 2], KEYS[3 * whose + 3]
-  if ARGV[2] ~= '' then redis.call('ZREM', slots, ARGV[2]) end
-  unreserve(tokens, reserved, ARGV[3])
-  committed(tokens, reserved, now_ms)
-  spend(tokens, ARGV[4])
+local function settle(keys, slot, reservation, count)
+  for whose = 0, 1 do
+    local slots, reserved, tokens = keys[3 * whose + 1], keys[3 * whose + 2], keys[3 * whose + 3]
+    if slot ~= '' then redis.call('ZREM', slots, slot) end
+    unreserve(tokens, reserved, reservation)
+    committed(tokens, reserved, now_ms)
+    spend(tokens, count)
+  end
 end
-return 1
 """
 )
 

@@ -4,15 +4,16 @@ Every change to a run's state goes through a script that checks the attempt, so 
 paused and has lost its lease changes nothing when it wakes up.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 
-from app.limits.script import Script
+from app.limits.holds import Settlement
+from app.limits.script import COMMAND_SECONDS, Script
+from app.limits.scripts import SETTLE
 from app.runs import replies
 from app.runs.accounts import ACCOUNTS, account_of
 from app.runs.control import thread_keys
@@ -20,7 +21,6 @@ from app.runs.events import Cursor, Record
 from app.runs.log import log_key, packed
 from app.runs.records import RunRecord, run_key
 
-CREATE_SECONDS = 4.0  # that Redis has for it, as for any command (app.stores)
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 
 # A client repeats a command whose reply was lost with the connection: what it has done it may do again.
@@ -73,19 +73,25 @@ redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4])
 return 1
 """
 
-# The last records, the outcome, the account and the expiry in one step: a run is never ended by halves.
-FINISH = """
+# The last records, the outcome, the account, what it held of its caller's limits and the expiry in one step:
+# a run is never ended by halves. KEYS from the sixth on are those of what it held, if it held anything.
+FINISH = (
+    SETTLE
+    + """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 redis.call('ZREM', KEYS[5], ARGV[5])
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
+if KEYS[6] then settle({unpack(KEYS, 6)}, ARGV[7], ARGV[8], ARGV[9]) end
 redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
 redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
-for at = 7, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[at], ARGV[at + 1]) end
+redis.call('HSET', KEYS[1], unpack(ARGV, 10))
 redis.call('DEL', KEYS[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
 return 1
 """
+)
+NO_HOLD = Settlement((), ("", "", 0))
 
 
 def lease_key(run_id: str) -> str:
@@ -108,7 +114,8 @@ class Attempts:
         self.owner = owner
         self.lease = lease
         self.keep = keep
-        self._create = Script(redis, CREATE, CREATE_SECONDS)
+        self._create = Script(redis, CREATE, COMMAND_SECONDS)
+        self._finish = Script(redis, FINISH, COMMAND_SECONDS)
 
     async def create(self, run: RunRecord) -> None:
         """Store a new run, with an empty log and its first attempt held by this process.
@@ -161,23 +168,16 @@ class Attempts:
         await self.redis.eval(TRIM, 2, run_key(run_id), log_key(run_id), *arguments)
 
     async def finish(
-        self, run: RunRecord, records: Sequence[Record], before: Callable[[Pipeline], object] | None = None
+        self, run: RunRecord, records: Sequence[Record], settlement: Settlement = NO_HOLD
     ) -> bool:
-        """Append the last records and store the outcome; False when a newer attempt holds the run.
-
-        `before` adds what is done before it in the same transaction.
-        """
+        """Append the last records and store the outcome; False when a newer attempt holds the run."""
         last = str(records[-1].cursor)
         arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records), run.id, account_of(run)]
-        for name, value in {"state": run.state, **run.progress()}.items():
-            arguments += [name, value]
-        keys = (run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS, ACTIVE)
-        async with self.redis.pipeline(transaction=True) as pipeline:
-            if before is not None:
-                before(pipeline)
-            pipeline.eval(FINISH, len(keys), *keys, *arguments)
-            *_, finished = await pipeline.execute()
-        return bool(finished)
+        arguments += settlement.arguments
+        for item in {"state": run.state, **run.progress()}.items():
+            arguments += item
+        keys = (run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS, ACTIVE, *settlement.keys)
+        return bool(await self._finish(keys, arguments))
 
     async def owner_of(self, run_id: str) -> str | None:
         """Return the name of the process that holds the run, or None."""

@@ -2,21 +2,20 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
-from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
 from app.draining import Restarting
 from app.errors import ApiError, RunFailed
-from app.limits.holds import Holds
+from app.limits.holds import Holds, Settlement
 from app.model_problems import problem_of
-from app.runs.attempts import Attempts
+from app.runs.attempts import NO_HOLD, Attempts
 from app.runs.control import Control
 from app.runs.events import Record, Restart, Status
 from app.runs.execution import Execution, Halted, Limits
@@ -25,7 +24,7 @@ from app.runs.keeping import keep_answer
 from app.runs.limits import EngineSettings
 from app.runs.log import RETRY_SECONDS, LogWriter
 from app.runs.observing import RunObserver
-from app.runs.records import RunRecord, load, run_key
+from app.runs.records import RunRecord, load
 from app.runs.tap import Tap
 from chains.model_errors import ModelFailed
 from chains.steps import Stepwise
@@ -205,14 +204,11 @@ class Conductor:
                 return False
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _settlement(self, ended: RunRecord) -> Callable[[Pipeline], object] | None:
+    async def _settlement(self, ended: RunRecord) -> Settlement:
         """Return what gives back, together with the end of a run, what it holds."""
         if ended.hold is None:
-            return None
-        used = ended.usage.total_tokens
-        return await self.holds.settlement(
-            ended.principal, ended.hold, run_key(ended.id), ended.attempt, used
-        )
+            return NO_HOLD
+        return await self.holds.settlement(ended.principal, ended.hold, ended.usage.total_tokens)
 
     async def _clean_up(self, ended: RunRecord) -> None:
         """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""

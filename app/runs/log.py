@@ -14,6 +14,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from app.limits.script import COMMAND_SECONDS, Script
 from app.runs import replies
 from app.runs.events import Cursor, Record
 
@@ -88,7 +89,7 @@ class LogWriter:
     def __init__(self, redis: Redis, lost: Callable[[str, int], None]) -> None:
         self.redis = redis
         self.lost = lost
-        self._append = redis.register_script(APPEND)
+        self._append = Script(redis, APPEND, COMMAND_SECONDS)
         self._pending: dict[tuple[str, int], list[Record]] = {}
         self._count = 0
         self._writing: list[Entry] = []

@@ -7,10 +7,11 @@ from redis.asyncio import Redis
 
 from app.auth.principal import Principal
 from app.limits.admission import Admission
-from app.limits.holds import Holds
+from app.limits.holds import Hold, Holds
 from app.limits.limiter import Limiter
 from app.limits.plans import DEFAULT, Plan, Plans
 from app.limits.refusal import LimitReached
+from app.limits.scripts import SETTLE
 from app.limits.standing import Standing
 
 
@@ -29,6 +30,7 @@ class Process:
     """One replica: its limiter and its holds."""
 
     def __init__(self, redis: Redis, named: Mapping[str, Plan], lease: float = 30) -> None:
+        self.redis = redis
         self.holds = Holds(redis, lease)
         self.limiter = Limiter(redis, Plans(named), self.holds, "refuse")
 
@@ -42,6 +44,12 @@ class Process:
     async def requests(self, count: int, principal: Principal = ALICE) -> int:
         """Return how many of so many requests were served."""
         return sum([await self.request(principal) is None for _ in range(count)])
+
+    async def settle(self, hold: Hold, used: int, principal: Principal = ALICE) -> None:
+        """Give back what a run held that used so many tokens, as the script that ends it does."""
+        keys, arguments = await self.holds.settlement(principal, hold, used)
+        script = SETTLE + "settle(KEYS, ARGV[1], ARGV[2], ARGV[3])"
+        await self.redis.eval(script, len(keys), *keys, *arguments)
 
     async def left(self, name: str, principal: Principal = ALICE) -> int:
         """Return what is left of a limit."""

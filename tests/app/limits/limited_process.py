@@ -11,8 +11,6 @@ import time
 from limited_callers import ALICE, Process, plans
 from redis.asyncio import Redis
 
-from app.limits.holds import Hold
-
 ASKS = 400
 AT_ONCE = 20
 LIMITS = {
@@ -49,20 +47,10 @@ async def got(replica: Process, what: str) -> int:
             if admitted.refusal is None:
                 granted += 1
                 if what == "tokens":
-                    await spent(replica, admitted.seats[0])
+                    await replica.settle(admitted.seats[0], 1000)
 
     await asyncio.gather(*(ask() for _ in range(ASKS)))
     return granted
-
-
-async def spent(replica: Process, hold: Hold) -> None:
-    redis = replica.holds._redis
-    key = f"run {hold.seat}"
-    await redis.hset(key, mapping={"state": "running", "attempt": 1})
-    settlement = await replica.holds.settlement(ALICE, hold, key, 1, 1000)
-    async with redis.pipeline(transaction=True) as pipeline:
-        settlement(pipeline)
-        await pipeline.execute()
 
 
 async def main(url: str, seconds_off: float, what: str) -> None:

@@ -7,22 +7,10 @@ import pytest
 from limited_callers import ALICE, ANNA, BOB, Process
 from redis.asyncio import Redis
 
-from app.limits.holds import Hold
 from app.limits.keys import counted
 from app.limits.refusal import LimitReached
-from app.limits.scripts import SETTLE
 
 Make = Callable[..., Process]
-
-
-async def settled(redis: Redis, process: Process, hold: Hold, used: int, attempt: int = 1) -> int:
-    """End a run that used so many tokens, as the engine does: what it holds is settled in its transaction."""
-    await redis.hset("the run", mapping={"state": "running", "attempt": attempt})
-    settlement = await process.holds.settlement(ALICE, hold, "the run", attempt, used)
-    async with redis.pipeline(transaction=True) as pipeline:
-        settlement(pipeline)
-        [counted_now] = await pipeline.execute()
-    return int(counted_now)
 
 
 class TestSlots:
@@ -47,7 +35,7 @@ class TestSlots:
         here = process(concurrent_runs=1)
         hold = await here.admission().take()
         assert hold is not None
-        assert await settled(redis, here, hold, 10) == 1
+        await here.settle(hold, 10)
         assert await here.left("runs") == 1
         assert await here.admission().take()
 
@@ -101,7 +89,7 @@ class TestSlots:
         assert hold is not None
         renewing = asyncio.create_task(here.holds.renew())
         await asyncio.sleep(0)
-        await settled(redis, here, hold, 5)
+        await here.settle(hold, 5)
         await renewing
         await here.holds.renew()
         assert await here.left("runs") == 16
@@ -114,7 +102,7 @@ class TestTokens:
         hold = await here.admission().take()
         assert hold is not None
         assert await here.left("tokens") == 1_000_000 - 500
-        await settled(redis, here, hold, 123)
+        await here.settle(hold, 123)
         assert await here.left("tokens") == 1_000_000 - 123
         assert await here.left("tenant-tokens") == 20_000_000 - 123
 
@@ -130,7 +118,7 @@ class TestTokens:
         here = process(tokens_per_day=900, tokens_reserved=500)
         hold = await here.admission().take()
         assert hold is not None
-        await settled(redis, here, hold, 800)
+        await here.settle(hold, 800)
         with pytest.raises(LimitReached) as caught:
             await here.admission().take()
         seconds, _ = await redis.time()
@@ -141,31 +129,12 @@ class TestTokens:
         await redis.hset(counted(ALICE).user.tokens, mapping={"day": 20_000, "used": 999_999})
         assert await here.left("tokens") == 1_000_000
 
-    async def test_are_settled_once(self, redis: Redis, process: Make) -> None:
-        here = process()
-        hold = await here.admission().take()
-        assert hold is not None
-        await settled(redis, here, hold, 100)
-        await redis.hset("the run", "state", "completed")  # which the same transaction does
-        again = (*counted(ALICE).runs, "the run", 1, hold.slot, hold.reservation, 100)
-        assert await redis.eval(SETTLE, 7, *again) == 0
-        assert await here.left("tokens") == 1_000_000 - 100
-
-    async def test_are_not_settled_by_a_process_that_lost_the_run(self, redis: Redis, process: Make) -> None:
-        here = process()
-        hold = await here.admission().take()
-        assert hold is not None
-        await redis.hset("the run", mapping={"state": "running", "attempt": 2})
-        late = (*counted(ALICE).runs, "the run", 1, hold.slot, hold.reservation, 100)
-        assert await redis.eval(SETTLE, 7, *late) == 0
-        assert await here.left("runs") == 15
-
     async def test_count_when_the_reservation_has_lapsed(self, redis: Redis, process: Make) -> None:
         here = process(lease=0.2)
         hold = await here.admission().take()
         assert hold is not None
         await asyncio.sleep(0.3)
-        await settled(redis, here, hold, 70)
+        await here.settle(hold, 70)
         assert await here.left("tokens") == 1_000_000 - 70
 
 
@@ -206,7 +175,7 @@ class TestBatch:
         await admission.reserve(10, at_once=4)
         hold = await admission.take()
         assert hold is not None
-        await settled(redis, here, hold, 30)
+        await here.settle(hold, 30)
         await admission.close()
         assert await here.left("runs") == 16
         assert await here.left("tokens") == 1_000_000 - 30
@@ -221,7 +190,7 @@ class TestBatch:
         assert hold is not None
         await admission.close()
         assert await here.left("runs") == 15
-        await settled(redis, here, hold, 0)
+        await here.settle(hold, 0)
         assert await here.left("runs") == 16
 
     async def test_item_that_is_taken_over_has_a_slot_of_its_own(self, process: Make) -> None:

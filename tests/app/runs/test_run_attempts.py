@@ -8,6 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from run_replicas import ALICE, until
 
+from app.limits.holds import Settlement
 from app.runs.attempts import ACTIVE, Attempts, Renewed, lease_key
 from app.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
 from app.runs.log import RunLog, log_key, packed
@@ -29,6 +30,11 @@ CLOSING = [
 ]
 ENDED = replace(
     RUN, state="completed", text="ab", text_cursor=Cursor(1, 2), usage=Usage(1, 2, 3), duration_ms=5
+)
+
+HELD = Settlement(
+    tuple(f"gh:{whose}:{what}" for whose in ("user", "tenant") for what in ("slots", "reserved", "tokens")),
+    ("seat", "seat:500", 3),
 )
 
 
@@ -206,6 +212,28 @@ class TestFinish:
         assert found == replace(RUN, attempt=2)
         assert await RunLog(redis).after(RUN.id, BEGINNING) == []
         assert await theirs.neglected(1e12) == [RUN.id]
+
+    async def test_settles_what_the_run_held_and_once(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await redis.hset("gh:user:tokens", mapping={"day": 0, "used": 0, "reserved": 500})
+        await redis.zadd("gh:user:reserved", {"seat:500": 1e15})
+        await redis.zadd("gh:user:slots", {"seat": 1e15})
+        for _ in range(2):
+            assert await mine.finish(ENDED, CLOSING, HELD)
+        assert await redis.hmget("gh:user:tokens", "used", "reserved") == [b"3", b"0"]
+        assert await redis.hget("gh:tenant:tokens", "used") == b"3"
+        assert await redis.exists("gh:user:slots", "gh:user:reserved") == 0
+
+    async def test_of_a_process_that_lost_the_run_settles_nothing(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        await redis.zadd("gh:user:slots", {"seat": 1e15})
+        await lapse(redis)
+        await theirs.take(RUN.id)
+        assert not await mine.finish(ENDED, CLOSING, HELD)
+        assert await redis.zcard("gh:user:slots") == 1
+        assert await redis.exists("gh:user:tokens") == 0
 
     async def test_does_not_bring_an_erased_run_back(self, redis: Redis, mine: Attempts) -> None:
         await mine.create(RUN)
