@@ -16,6 +16,7 @@ run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded def
 	@$(BIN)/gatehouse demo seed --quiet
 	@exec $(BIN)/gatehouse serve
 
+test: export PYTHONDONTWRITEBYTECODE :=# each of its processes would compile everything anew
 test: $(VENV)/.dev  ## every test that needs no browser or system package; COVERAGE=1 measures branches, as CI does
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not e2e and not image" \
 	  $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=90) $(ARGS)

@@ -1,5 +1,6 @@
 """What every test may use: a running server, a Redis; and the rule that in CI a skip is a failure."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,11 @@ from live_server import LiveServer, running_server
 from postgres_databases import running_postgres
 
 pytest_plugins = ["quick_tests", "require_all"]
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what tests start, also where the suite itself runs in a shell's background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
-from live_app import LiveApp, Serve
+from live_app import LiveApp, serving
 from provider_server import (
     API_VERSION,
     DEPLOYMENT,
@@ -25,27 +27,61 @@ from provider_server import (
 )
 from sse_frames import Frame, frames_in
 
+from chains.registry import REGISTRY
+
 QUESTION = {"query": "hello?", "runnable": "chat"}
-TIMES: dict[str, Any] = {"model_timeout": 1, "model_call_timeout": 20, "model_retries": 0}
+TIMES: dict[str, Any] = {
+    "model_timeout": 1, "model_call_timeout": 20, "model_retries": 0, "model_breaker_failures": 10_000,
+}  # fmt: skip
 ANSWER = "".join(HELLO)
 
 Start = Callable[..., LiveApp]
 
 
-@pytest.fixture
-def azure() -> Iterator[ProviderServer]:
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ProviderServer]:
     with providing() as server:
         yield server
 
 
 @pytest.fixture
-def start(serve: Serve, azure: ProviderServer) -> Start:
-    """Start a server whose model is that deployment, with further settings."""
+def azure(provider: ProviderServer) -> ProviderServer:
+    """The deployment, which nobody has asked anything yet."""
+    provider.plan.clear()
+    provider.asked.clear()
+    return provider
 
-    def started(**settings: Any) -> LiveApp:
-        return serve("/chat", "/agent", "/summarize", **{**azure_settings(azure), **TIMES, **settings})
 
-    return started
+@pytest.fixture(scope="module")
+def servers(
+    database: Path, provider: ProviderServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Start]:
+    """Start a server whose model is that deployment; tests with the same settings have the same one."""
+    started: dict[str, LiveApp] = {}
+    with ExitStack() as stack:
+
+        def start(**changes: Any) -> LiveApp:
+            settings = {**azure_settings(provider), **TIMES, **changes}
+            if (name := repr(settings)) not in started:
+                folder = tmp_path_factory.mktemp("azure")
+                started[name] = stack.enter_context(serving(database, folder, REGISTRY, **settings))
+            return started[name]
+
+        yield start
+
+
+@pytest.fixture
+def start(servers: Start, azure: ProviderServer) -> Iterator[Start]:  # nothing was asked
+    """Start a server as `servers` does, and leave no request of the test behind."""
+    used: list[LiveApp] = []
+
+    def started(**changes: Any) -> LiveApp:
+        used.append(servers(**changes))
+        return used[-1]
+
+    yield started
+    for live in used:
+        live.eventually(lambda live=live: not live.requests)
 
 
 def asked(live: LiveApp, query: str = "hello?", runnable: str = "chat") -> Any:
