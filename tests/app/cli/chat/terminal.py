@@ -64,6 +64,13 @@ class Terminal:
             assert self._take(0.2) or text in self.seen, f"it ended without {text!r}:\n{self.seen}"
         return self.seen
 
+    def wait_for_prompt(self) -> None:
+        """Return when a question can be typed: keys that come before are not all kept."""
+        until = time.monotonic() + WAIT_SECONDS
+        while self.seen.rpartition("\n")[2] != ">":
+            assert time.monotonic() < until, f"no prompt was seen:\n{self.seen}"
+            assert self._take(0.2), f"it ended without a prompt:\n{self.seen}"
+
     def exit_code(self) -> int:
         """Return the exit code, when the program has ended and all it wrote is seen."""
         until = time.monotonic() + WAIT_SECONDS

@@ -107,11 +107,13 @@ class TestAnswer:
 class TestConversation:
     def test_goes_on_in_one_thread_until_ctrl_d(self, server: LiveServer, tmp_path: Path) -> None:
         with chat_terminal(server, tmp_path) as screen:
-            screen.wait_for(">")
+            screen.wait_for_prompt()
             screen.press("[say first answer]\r")
             screen.wait_for("first answer\n2 tokens")
+            screen.wait_for_prompt()
             screen.press("[say second answer]\r")
             screen.wait_for("second answer\n2 tokens")
+            screen.wait_for_prompt()
             screen.press(CTRL_D)
             assert screen.exit_code() == 0
         history = tmp_path / ".config" / "gatehouse" / "chat-history"
@@ -120,21 +122,23 @@ class TestConversation:
 
     def test_knows_earlier_questions(self, server: LiveServer, tmp_path: Path) -> None:
         with chat_terminal(server, tmp_path) as screen:
-            screen.wait_for(">")
+            screen.wait_for_prompt()
             screen.press("[say once]\r")
             screen.wait_for("once\n1 token")
+            screen.wait_for_prompt()
             screen.press(CTRL_D)
             screen.exit_code()
         with chat_terminal(server, tmp_path) as screen:
-            screen.wait_for(">")
+            screen.wait_for_prompt()
             screen.press("\x1b[A")
             screen.wait_for("> [say once]")
 
     def test_survives_a_question_that_fails(self, server: LiveServer, tmp_path: Path) -> None:
         with chat_terminal(server, tmp_path) as screen:
-            screen.wait_for(">")
+            screen.wait_for_prompt()
             screen.press("[fail]\r")
             screen.wait_for("gatehouse: The run failed.")
+            screen.wait_for_prompt()
             screen.press("[say still here]\r")
             screen.wait_for("still here\n2 tokens")
 
@@ -142,13 +146,14 @@ class TestConversation:
         self, server: LiveServer, tmp_path: Path
     ) -> None:
         with chat_terminal(server, tmp_path) as screen:
-            screen.wait_for(">")
+            screen.wait_for_prompt()
             screen.press("\r")
             screen.press("half a question")
             screen.wait_for("half a question")
             screen.press(CTRL_C)
             screen.press("[say whole]\r")
             screen.wait_for("whole\n1 token")
+            screen.wait_for_prompt()
             screen.press(CTRL_C)
             assert screen.exit_code() == 0
 
@@ -166,11 +171,12 @@ class TestCtrlC:
 
     def test_returns_to_the_prompt_of_a_conversation(self, server: LiveServer, tmp_path: Path) -> None:
         with chat_terminal(server, tmp_path) as screen:
-            screen.wait_for(">")
+            screen.wait_for_prompt()
             screen.press("[delay 0.05] [tokens 1000]\r")
             screen.wait_for(" t3 t4 ")
             screen.press(CTRL_C)
             screen.wait_for("the run was stopped")
+            screen.wait_for_prompt()
             screen.press("[say back]\r")
             screen.wait_for("back\n1 token")
 
