@@ -57,7 +57,7 @@ class Limit:
 
 
 class Answering:
-    """`send` that charges what is not charged yet, and adds the header fields to a response."""
+    """`send` that charges what is not charged yet, adds the header fields, and ends the admission in time."""
 
     def __init__(self, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
         self.admission = admission
@@ -77,6 +77,8 @@ class Answering:
                 await send_problem(error, self.scope, self.receive, self.send_with_fields)
                 return
             self.add_fields(message)
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            await self.admission.close()  # a caller who has the last byte may ask again at once
         await self.send(message)
 
     async def send_with_fields(self, message: Message) -> None:

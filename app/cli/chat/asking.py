@@ -6,6 +6,7 @@ from contextlib import aclosing
 
 import httpx2
 
+from app.background import in_background
 from app.cli.chat.answer import Answer
 from app.cli.chat.exits import Stopped, Unreachable, failure_of
 from app.cli.chat.following import Lost, NotConnected, NotGatehouse, Reconnecting, Refused, Run
@@ -13,6 +14,7 @@ from app.cli.chat.server import Server
 from app.cli.chat.view import View
 from app.cli.failure import Failed
 
+REFRESH_SECONDS = 1 / 15
 END_SECONDS = 10  # in which a run that was asked to stop tells its end
 
 
@@ -44,7 +46,7 @@ def ask(server: Server, question: Mapping[str, str], answer: Answer, view: View)
 
 async def asked(server: Server, question: Mapping[str, str], answer: Answer, view: View) -> None:
     """Return at the run's end. Raises what `Run.events` raises, Stopped and BrokenPipeError."""
-    async with server.client() as client:
+    async with server.client() as client, in_background(refreshing=refreshed(view)):
         run = Run(client, question)
         showing = asyncio.create_task(shown(run, answer, view))
         try:
@@ -54,6 +56,13 @@ async def asked(server: Server, question: Mapping[str, str], answer: Answer, vie
         except BrokenPipeError:  # nobody reads the answer
             await cancelled(run)
             raise
+
+
+async def refreshed(view: View) -> None:
+    """Have the view show how it goes, until cancelled."""
+    while True:
+        view.refresh()
+        await asyncio.sleep(REFRESH_SECONDS)
 
 
 async def shown(run: Run, answer: Answer, view: View) -> None:

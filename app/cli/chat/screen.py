@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from app.cli.chat.answer import Answer
 
 LEAST_WIDTH = 4
-REFRESHES = 15  # a second
 LONGEST_TOOL_LINE = 200  # characters looked at
 
 
@@ -37,7 +36,7 @@ class Screen(View):
         self._live = Live(
             console=console,
             get_renderable=self._renderable,
-            refresh_per_second=REFRESHES,
+            auto_refresh=False,  # a thread that draws while a line is printed leaves parts of lines behind
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
@@ -85,6 +84,9 @@ class Screen(View):
         for line in filled(harmless(text), self._width):
             self._print(line, style="yellow")
 
+    def refresh(self) -> None:
+        self._live.refresh()
+
     def stopping(self) -> None:
         """Show that the run was asked to stop."""
         self._state = "stopping"
@@ -114,7 +116,6 @@ class Screen(View):
         self._console.print(Text(line.rstrip(), style=style), no_wrap=True, overflow="ignore", crop=False)
 
     def _renderable(self) -> Text:
-        """Called by rich's own thread too."""
         status = Text(fitting(self._status(), self._width), style="dim")
         line = self._line.rstrip()
         return Text("\n").join([Text(line), status]) if line else status

@@ -21,6 +21,9 @@ class View:
     def received(self, event: "Event") -> None:
         """Show an event as it is."""
 
+    def refresh(self) -> None:
+        """Show how it goes by now; called again and again."""
+
     def say(self, text: str) -> None:
         """Show what the answer goes on with."""
 

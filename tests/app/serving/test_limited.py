@@ -14,6 +14,7 @@ from websocket_server import serving
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from app.limits.holds import Holds
 from app.limits.limiter import Limiter
 from app.limits.script import Script
 
@@ -154,7 +155,15 @@ class TestRuns:
             strict.eventually(lambda: not (held or strict.requests or strict.services.runs.local))
             assert left(client)["runs"] == 2
 
-    def test_of_a_batch_share_its_slots_and_are_charged_by_item(self, client: httpx.Client) -> None:
+    def test_of_a_batch_share_its_slots_and_are_charged_by_item(
+        self, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def slowly(self: Holds, *args: Any) -> None:  # they are free before the caller can ask again
+            await asyncio.sleep(0.3)
+            await release(self, *args)
+
+        release = Holds.release
+        monkeypatch.setattr(Holds, "release", slowly)
         body = {"inputs": [{"input": "[tokens 3]"}] * 6}
         response = client.post("/chat/batch", json=body)
         assert response.status_code == 200

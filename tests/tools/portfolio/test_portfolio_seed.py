@@ -1,4 +1,3 @@
-import time
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -91,11 +90,6 @@ class TestSeed:
             await seed(empty_engine)
         found = await everything(empty_engine)
         assert [len(found[t.name]) for t in (instruments, prices, accounts, holdings)] == [0, 0, 1, 0]
-
-    async def test_is_quick(self, empty_engine: AsyncEngine) -> None:
-        start = time.perf_counter()
-        await seed(empty_engine)
-        assert time.perf_counter() - start < 1
 
 
 class TestPrices:

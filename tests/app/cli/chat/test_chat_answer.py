@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 
 import pytest
 from rich.console import Console
@@ -147,6 +148,10 @@ class TestScreen:
         assert [line.strip() for line in file.getvalue().splitlines()] == [
             "one", "two", "The connection was", "lost.", "three", "2 tokens",
         ]  # fmt: skip
+
+    def test_is_drawn_by_nobody_else_meanwhile(self) -> None:
+        with Screen(Console(file=io.StringIO(), width=60, force_terminal=True)):
+            assert threading.enumerate() == [threading.main_thread()]
 
     def test_says_how_it_goes(self) -> None:
         screen = Screen(Console(file=io.StringIO(), width=60))
