@@ -30,7 +30,6 @@ from tests.postgres_databases import create_database
 
 RESULTS = Path(__file__).parents[1] / "results"
 OPENED_A_SECOND = 50
-TOKENS, DELAY = 60, 1.0  # slow streams: an answer takes about a minute. Twice the pace takes up the core
 EVERY = 1.0  # seconds between samples from outside
 SETTLE = 12.0  # seconds after the last stream, in which what it held is let go
 
@@ -40,17 +39,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Keeps slow streams open and watches what they cost.")
     parser.add_argument("--seconds", type=float, default=600, help="with all streams open")
     parser.add_argument("--streams", type=int, default=1000)
+    parser.add_argument("--tokens", type=int, default=60, help="of an answer, give or take half")
+    parser.add_argument("--pace", type=float, default=1.0, help="tokens a second of each stream")
     parser.add_argument("--write", action="store_true", help="write bench/results/soak.json, .md and .svg")
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     with tempfile.TemporaryDirectory(prefix="gatehouse-soak-") as folder:
-        soaked = asyncio.run(soak(Path(folder), arguments.streams, arguments.seconds, cores))
+        soaked = asyncio.run(soak(Path(folder), arguments, cores))
     how = (
         f"One replica on a core of its own, over a real Redis and PostgreSQL, as it runs in production. "
         f"{arguments.streams} streams, a third each of typed events, WebSockets and LangServe's /stream, "
-        f"opened at {OPENED_A_SECOND} a second, {TOKENS} tokens an answer (half as many to half as many "
-        f"again), one every {DELAY} s; each stream "
+        f"opened at {OPENED_A_SECOND} a second, {arguments.tokens} tokens an answer (half as many to half as "
+        f"many again), {arguments.pace:g} a second; each stream "
         f"asks again when its answer is complete, for {arguments.seconds:.0f} s after all were open. The "
         "clients are another process. Lag is measured inside the replica (bench/soak/replica.py)."
     )
@@ -74,18 +75,19 @@ def write(soaked: Soaked, report: str, facts: dict[str, object]) -> None:
     (RESULTS / "soak.svg").write_text(svg(soaked.charts()))
 
 
-async def soak(folder: Path, count: int, seconds: float, cores: Sequence[int]) -> Soaked:
+async def soak(folder: Path, asked: argparse.Namespace, cores: Sequence[int]) -> Soaked:
     """Return what was seen from outside and inside while the streams were open."""
     samples = folder / "samples.jsonl"
+    count, seconds, delay = asked.streams, asked.seconds, 1 / asked.pace
     async with running_replica(folder, samples, cores) as replica:
         began = time.time()
-        streams = Streams(replica.port, bearer(), count, TOKENS, DELAY, OPENED_A_SECOND)
+        streams = Streams(replica.port, bearer(), count, asked.tokens, delay, OPENED_A_SECOND)
         await asyncio.sleep(6)  # a first sample of the idle process
         before = seen(replica, streams, began) | {"tasks": inside(samples, began)[-1]["tasks"]}
         outside: list[Sample] = []
         watching = asyncio.create_task(watch(replica, streams, began, outside))
         # all are open some seconds after the last was opened, and warm when each has asked twice
-        warm = time.time() - began + count / OPENED_A_SECOND + min(2.2 * TOKENS * DELAY, seconds / 3)
+        warm = time.time() - began + count / OPENED_A_SECOND + min(2.2 * asked.tokens * delay, seconds / 3)
         full = time.time() - began + count / OPENED_A_SECOND + seconds
         await streams.keep(count / OPENED_A_SECOND + seconds)
         await asyncio.sleep(SETTLE)

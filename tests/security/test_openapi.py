@@ -1,6 +1,7 @@
 """Schemathesis calls every documented operation with what it makes up, and knows which answers may come."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from guarded_server import Guarded
 
 SCHEMATHESIS = str(Path(sys.executable).with_name("schemathesis"))
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance"
-SECONDS = 20
+SECONDS = 40 if os.environ.get("REQUIRE_ALL") else 8  # CI has more patience than a person
 
 
 @pytest.mark.parametrize("signed_in", [True, False], ids=["signed in", "not signed in"])
@@ -35,6 +36,6 @@ def test_no_request_gets_an_undocumented_answer(guarded: Guarded, tmp_path: Path
             "--exclude-path-regex",
             "^/api/keys/[^/]+/(revoke|rotate)$",
         ]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=110, check=False)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     guarded.check_log()
