@@ -81,10 +81,10 @@ FINISH = (
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 redis.call('ZREM', KEYS[5], ARGV[5])
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
-if KEYS[6] then settle({unpack(KEYS, 6)}, ARGV[7], ARGV[8], ARGV[9]) end
 redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
 redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
 redis.call('HSET', KEYS[1], unpack(ARGV, 10))
+if KEYS[6] then settle({unpack(KEYS, 6)}, ARGV[7], ARGV[8], ARGV[9]) end
 redis.call('DEL', KEYS[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])
