@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from hiredis import pack_command
 from redis.asyncio import Redis
@@ -10,8 +11,11 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError
 
-MOST_IDLE = 16
+MOST_IDLE = 16  # connections that the scripts of a client keep, and never more than a quarter of its pool
 COMMAND_SECONDS = 4.0  # that Redis has for any command
+
+
+_idle: WeakKeyDictionary[Any, list[AbstractConnection]] = WeakKeyDictionary()  # by the pools they are of
 
 
 class Script:
@@ -27,7 +31,8 @@ class Script:
         self._pool = redis.connection_pool
         self._ready = redis.register_script(text)
         self._seconds = seconds
-        self._idle: list[AbstractConnection] = []
+        self._idle = _idle.setdefault(self._pool, [])
+        self._most_idle = min(MOST_IDLE, self._pool.max_connections // 4)
         self._timeout: float | None = None  # of the pool's connections
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
@@ -46,7 +51,7 @@ class Script:
             if kept and isinstance(error, RedisConnectionError):
                 return await self._ready(keys=keys, args=args)
             raise
-        if len(self._idle) < MOST_IDLE:
+        if len(self._idle) < self._most_idle:
             self._idle.append(connection)
         else:
             await self._release(connection)

@@ -253,7 +253,7 @@ class TestWebSocket:
     async def test_message_over_the_limit_is_an_error_frame_and_the_socket_stays(self) -> None:
         limited = {"default": {"concurrent_runs": 1}}
         async with serving(plans=limited) as server, server.client() as client:
-            await client.send({"message": "hold this", "idempotency_key": "1"})
+            await client.send({"message": "wait", "idempotency_key": "1"})
             first = await client.receive()
             await client.send({"message": "another", "idempotency_key": "2"})
             while (frame := await client.receive())["type"] != "error":
