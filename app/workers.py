@@ -77,6 +77,22 @@ def worker() -> ASGIApp:
 class Worker(Process):
     """A worker's process as the supervisor sees it, with a server that a signal ends in stages."""
 
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        self._has_answered = False
+        self._starts_until = time.monotonic() + START_SECONDS
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """Tell whether it answers within so many seconds; one that is starting need not yet.
+
+        It answers when it has imported the application, which takes longer than that where CPU is scarce: it
+        would be killed and started again without end.
+        """
+        if self._has_answered or time.monotonic() > self._starts_until:
+            return super().is_alive(timeout)
+        self._has_answered = self.ping(0)
+        return self.process.is_alive()
+
     @property
     def server(self) -> uvicorn.Server:
         if self._server is None:

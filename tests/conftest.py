@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from live_redis import running_redis
 from live_server import LiveServer, running_server
 from postgres_databases import running_postgres
@@ -12,8 +13,10 @@ pytest_plugins = ["quick_tests", "require_all"]
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C end what tests start, also where the suite itself runs in a shell's background."""
+    """Let Ctrl-C end what tests start, in a shell's background too, and let no slow machine fail a property."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    settings.register_profile("gatehouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("gatehouse")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,9 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -37,7 +39,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def supervise(
-    application: str, listener: socket.socket, when_ready: Callable[[Workers, str], None]
+    application: str, listener: socket.socket, when_ready: Callable[[Workers, str], None], **options: Any
 ) -> Workers:
     """Run two workers until they have ended; `when_ready` is called in a thread with the address."""
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -46,8 +48,9 @@ def supervise(
         thread.start()
 
     config = uvicorn.Config(
-        f"light_workers:{application}", factory=True, workers=2, log_config=None, timeout_graceful_shutdown=20
-    )
+        f"light_workers:{application}", factory=True, workers=2, log_config=None, timeout_graceful_shutdown=20,
+        **options,
+    )  # fmt: skip
     supervisor = Workers(config, listener, announce)
     thread = threading.Thread(target=when_ready, args=(supervisor, url))
     supervisor.run()
@@ -89,6 +92,24 @@ class TestWorkers:
         supervisor = supervise("served", listener, use)
         assert len(failures) == 1
         assert supervisor.failed
+
+    def test_that_died_are_replaced_however_long_their_start_takes(self, listener: socket.socket) -> None:
+        ready: list[bool] = []
+
+        def use(supervisor: Workers, _url: str) -> None:
+            [first, _] = supervisor.processes
+            assert first.pid is not None
+            os.kill(first.pid, signal.SIGKILL)
+            until = time.monotonic() + 60
+            while time.monotonic() < until and (
+                supervisor.processes[0] is first or not supervisor.processes[0].is_ready(1)
+            ):
+                time.sleep(0.1)
+            ready.append(time.monotonic() < until)
+            supervisor.signal_queue.append(signal.SIGTERM)
+
+        supervise("served", listener, use, timeout_worker_healthcheck=0.3)  # which no start keeps to
+        assert ready == [True]
 
     def test_that_cannot_start_are_not_announced_and_end(self, listener: socket.socket) -> None:
         announced: list[str] = []
