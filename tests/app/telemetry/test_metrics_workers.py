@@ -29,7 +29,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServ
         yield server, f"http://127.0.0.1:{port}"
 
 
-def eventually(wanted: Callable[[], bool], seconds: float = 100) -> None:
+def eventually(wanted: Callable[[], bool], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not wanted():
         assert time.monotonic() < until, "it did not happen in time"
