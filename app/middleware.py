@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import json
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import structlog
@@ -13,6 +14,7 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from app.errors import PROBLEM_JSON, ApiError, PayloadTooLarge, RequestTimeout
 
@@ -142,7 +144,10 @@ class RequestContext:
                 status = 101
             await send(message)
 
-        with self.watch.request(scope) as watching, bound(request_id, watching.trace_id):
+        with (
+            self.watch.request(scope) as watching,
+            logged_with(request_id=request_id, trace_id=watching.trace_id),
+        ):
             scope["state"]["seen"] = watching
             try:
                 await self.app(scope, receive, send_with_id)
@@ -166,10 +171,14 @@ class RequestContext:
                 )
 
 
-def bound(request_id: str, trace_id: str) -> AbstractContextManager[Any]:
-    """Have log lines tell of which request they are, and of which trace if there is one."""
-    traced = {"trace_id": trace_id} if trace_id else {}
-    return structlog.contextvars.bound_contextvars(request_id=request_id, **traced)
+@contextmanager
+def logged_with(**fields: str) -> Iterator[None]:
+    """Have log lines tell of these fields that are not empty. structlog's own way costs twice as much."""
+    tokens = bind_contextvars(**{name: value for name, value in fields.items() if value})
+    try:
+        yield
+    finally:
+        reset_contextvars(**tokens)
 
 
 class SecurityHeaders:

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, description="redis:// or rediss:// URL; by default an in-process store (one worker only)"
     )
-    redis_pool: int = Field(100, gt=0, description="most connections that a process has to Redis")
+    redis_pool: int = Field(100, ge=4, description="most connections that a process has to Redis")
     start_wait: float | None = Field(
         None,
         ge=0,

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-import structlog
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.auth.credentials import without_ticket, without_tokens
 from app.auth.destination import signin_for
 from app.errors import ApiError, InvalidCredential, Unauthenticated
-from app.middleware import seen, send_problem
+from app.middleware import logged_with, seen, send_problem
 
 if TYPE_CHECKING:
     from app.lifespan import Services
@@ -48,7 +47,8 @@ class Authenticate:
             return
         services: Services = scope["state"]["services"]
         connection = HTTPConnection({**scope})
-        scope["query_string"] = without_ticket(scope["query_string"])
+        if scope["query_string"]:
+            scope["query_string"] = without_ticket(scope["query_string"])
         try:
             scope["state"]["principal"] = await services.authenticator.authenticate(connection)
         except ApiError as error:
@@ -57,7 +57,7 @@ class Authenticate:
         if scope["type"] == "websocket":
             scope["subprotocols"] = without_tokens(scope.get("subprotocols", ()))
         whose = scope["state"]["whose"] = services.pseudonyms.fields(scope["state"]["principal"])
-        with structlog.contextvars.bound_contextvars(**whose):
+        with logged_with(**whose):
             await self.app(scope, receive, send)
 
 

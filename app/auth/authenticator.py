@@ -1,8 +1,8 @@
 """Decides who is calling: the one place that knows every kind of credential."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -15,7 +15,6 @@ from starlette.requests import HTTPConnection
 from app.auth.access_tokens import AccessTokens, access_tokens
 from app.auth.api_keys import ApiKeys
 from app.auth.configuration import BadConfiguration
-from app.auth.cookie import cookie_name
 from app.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
 from app.auth.key_format import PREFIX
 from app.auth.oidc import Oidc, open_oidc
@@ -66,7 +65,7 @@ class Authenticator:
         one, Forbidden or UnsupportedMediaType when another site may have made the browser send it, and
         Unavailable when the credential cannot be looked up.
         """
-        presented = find_credential(connection, cookie_name(connection, self.settings))
+        presented = find_credential(connection, self.settings)
         if presented is None:
             raise Unauthenticated
         by_cookie = presented.kind == "session" or presented.cookie is not None
@@ -74,7 +73,7 @@ class Authenticator:
             check_handshake(connection, self.settings.allowed_origins, cookie=by_cookie)
         elif by_cookie:
             check_forgery(connection, self.settings.allowed_origins)
-        async with lookup():
+        with lookup():
             try:
                 if presented.kind == "ticket":
                     return await self._redeem_ticket(presented, connection.scope["path"])
@@ -88,12 +87,12 @@ class Authenticator:
 
         Raises InvalidCredential, or Unavailable when it cannot be looked up.
         """
-        async with lookup():
+        with lookup():
             return await self._verify(Presented("api_key" if text.startswith(PREFIX) else "jwt", text))
 
     async def redeem(self, link: str) -> Principal:
         """Return whom the start link signs in, once. Raises InvalidCredential from then on; Unavailable."""
-        async with lookup():
+        with lookup():
             principal = await self.start_link.redeem(link)
         if principal is None:
             raise InvalidCredential
@@ -158,8 +157,8 @@ def check_start_link(token: str, *, development: bool) -> None:
         )
 
 
-@asynccontextmanager
-async def lookup() -> AsyncIterator[None]:
+@contextmanager
+def lookup() -> Iterator[None]:
     """Turn a database or Redis that cannot be asked into a 503: who is calling is not known, so nobody is."""
     try:
         yield

@@ -56,7 +56,7 @@ async def issue_ticket(
 ) -> IssuedTicket:
     """Get a ticket, for an EventSource or a WebSocket of a page that keeps its credential to itself."""
     response.headers["cache-control"] = "no-store"
-    async with lookup():
+    with lookup():
         try:
             ticket = await services_of(request).authenticator.tickets.issue(principal, wanted.route)
         except ValueError:
@@ -74,7 +74,7 @@ async def revoke_token(request: Request, principal: CurrentPrincipal, revocation
     own = principal.credential == "jwt" and principal.credential_id == revocation.jti
     if not own and not principal.may(ADMIN):
         raise InsufficientScope(ADMIN)
-    async with lookup():
+    with lookup():
         try:
             await services_of(request).authenticator.revoked.revoke(principal.tenant_id, revocation.jti)
         except ValueError:

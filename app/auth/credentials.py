@@ -8,9 +8,10 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import HTTPConnection
 
-from app.auth.cookie import cookies_named
+from app.auth.cookie import cookie_name, cookies_named
 from app.auth.tickets import PARAMETER
 from app.errors import BadRequest
+from app.settings import Settings
 
 # A browser cannot set headers on a WebSocket, so its token travels as an offered subprotocol
 SUBPROTOCOL = "base64url.bearer.authorization.gatehouse."
@@ -27,25 +28,19 @@ class Presented:
     cookie: str | None = field(default=None, repr=False)  # the session cookie that came with a ticket
 
 
-def find_credential(connection: HTTPConnection, cookie: str) -> Presented | None:
-    """Return the credential of a request, None when it has none. `cookie` is the session cookie's name.
+def find_credential(connection: HTTPConnection, settings: Settings) -> Presented | None:
+    """Return the credential of a request, None when it has none.
 
     Raises BadRequest when there are two, be they equal or of different kinds. A cookie beside a header
     counts too: who is calling is not to depend on which of two this server happens to prefer. A browser
     sends its cookie along with every ticket, so these two count as one if they are the same session's.
     """
-    headers = connection.headers
-    found = [
-        *(_bearer(value) for value in headers.getlist("authorization")),
-        *(Presented("api_key", value) for value in headers.getlist("x-api-key")),
-        *(
-            Presented("jwt", _decoded(value))
-            for value in connection.get("subprotocols", ())
-            if _is_token(value)
-        ),
-        *(Presented("session", value) for value in cookies_named(connection, cookie)),
-        *(Presented("ticket", value) for value in connection.query_params.getlist(PARAMETER)),
-    ]
+    found = _in_headers(connection, settings)
+    for offered in connection.get("subprotocols", ()):
+        if _is_token(offered):
+            found.append(Presented("jwt", _decoded(offered)))
+    if connection.scope["query_string"]:
+        found += [Presented("ticket", value) for value in connection.query_params.getlist(PARAMETER)]
     match found:
         case [Presented("session") as session, Presented("ticket") as ticket]:
             return replace(ticket, cookie=session.text)
@@ -65,6 +60,23 @@ def without_ticket(query_string: bytes) -> bytes:
 def without_tokens(subprotocols: Iterable[str]) -> list[str]:
     """Return the subprotocols but those that carry a token, so that none is echoed to the client."""
     return [offered for offered in subprotocols if not _is_token(offered)]
+
+
+def _in_headers(connection: HTTPConnection, settings: Settings) -> list[Presented | None]:
+    """Return what the header fields present. They are read as they came: every request passes here."""
+    found: list[Presented | None] = []
+    has_cookie = False
+    for name, value in connection.scope["headers"]:
+        if name == b"authorization":
+            found.append(_bearer(value.decode("latin-1")))
+        elif name == b"x-api-key":
+            found.append(Presented("api_key", value.decode("latin-1")))
+        elif name == b"cookie":
+            has_cookie = True
+    if has_cookie:
+        cookies = cookies_named(connection, cookie_name(connection, settings))
+        found += [Presented("session", value) for value in cookies]
+    return found
 
 
 def _bearer(authorization: str) -> Presented | None:

@@ -113,7 +113,7 @@ async def create_key(request: Request, principal: CurrentPrincipal, new: NewKey)
     """Make a key for a user of the caller's tenant, with scopes that the caller has."""
     api_keys = services_of(request).authenticator.api_keys
     check_grants(principal, new.scopes)
-    async with lookup():
+    with lookup():
         if await api_keys.count(principal.tenant_id) >= MOST_KEYS:
             raise Conflict(f"This tenant has {MOST_KEYS} keys that work: revoke one before.")
         created = await api_keys.create(
@@ -139,7 +139,7 @@ async def list_keys(
     ] = None,
 ) -> KeyPage:
     """The tenant's keys, the oldest first; expired and revoked ones too."""
-    async with lookup():
+    with lookup():
         page = await services_of(request).authenticator.api_keys.page(principal.tenant_id, limit + 1, cursor)
     items = [KeyInfo.of(key) for key in page[:limit]]
     return KeyPage(items=items, next_cursor=items[-1].id if len(page) > limit else None)
@@ -148,7 +148,7 @@ async def list_keys(
 @router.get("/{key_id}", responses=ONE_KEY)
 async def read_key(request: Request, principal: CurrentPrincipal, key_id: str) -> KeyInfo:
     """One of the tenant's keys."""
-    async with lookup():
+    with lookup():
         return KeyInfo.of(await services_of(request).authenticator.api_keys.get(key_id, principal.tenant_id))
 
 
@@ -158,7 +158,7 @@ async def rotate_key(
 ) -> NewKeyInfo:
     """Make a key that takes over from another: same user, scopes and length of life."""
     api_keys = services_of(request).authenticator.api_keys
-    async with lookup():
+    with lookup():
         old = await api_keys.get(key_id, principal.tenant_id)
         check_grants(principal, old.scopes)  # else whoever may rotate a key would get what it may do
         within = audited(request, principal, "key.rotate", old=key_id)
@@ -171,7 +171,7 @@ async def rotate_key(
 async def revoke_key(request: Request, principal: CurrentPrincipal, key_id: str) -> KeyInfo:
     """End a key. Every replica refuses it within 5 s, and ends the runs that were started with it."""
     api_keys = services_of(request).authenticator.api_keys
-    async with lookup():
+    with lookup():
         within = audited(request, principal, "key.revoke")
         return KeyInfo.of(await api_keys.revoke(key_id, principal.tenant_id, within))
 

@@ -43,7 +43,7 @@ async def login(request: Request, destination: Annotated[str, Query(alias="next"
     try:
         # counts as a failed one until the browser comes back: a beginning costs us a record, too
         await services_of(request).limits.signins.begin(address_of(request))
-        async with lookup():
+        with lookup():
             url = await oidc.begin(request, wanted, browser)
     except (Unavailable, LimitReached) as error:
         seen(request.scope).problem(error)
@@ -64,7 +64,7 @@ async def callback(
     """Open a session for whom the issuer signed in, and go where the browser was going."""
     oidc = oidc_of(request)
     try:
-        async with lookup():
+        with lookup():
             signed_in = await oidc.finish(Answer(state, code, error, iss), browser_of(request) or "")
         await services_of(request).limits.signins.succeeded(address_of(request))
         await end_sessions(request)
@@ -114,7 +114,7 @@ async def backchannel_logout(request: Request) -> Response:
     if len(tokens) != 1 or not isinstance(tokens[0], str):
         raise BadRequest(NO_LOGOUT)
     try:
-        async with lookup():
+        with lookup():
             await oidc.sign_out(tokens[0])
     except InvalidCredential:
         raise BadRequest(NO_LOGOUT) from None  # section 2.8: 400, and no challenge

@@ -181,7 +181,7 @@ async def open_session(request: Request, given: SignIn) -> OpenedSession:
         raise
     await signins.succeeded(address)
     await end_sessions(request)
-    async with lookup():
+    with lookup():
         opened = await authenticator.sessions.open(principal)
     note_signin(request, "ok", opened.principal, by)
     return opened
@@ -203,7 +203,7 @@ async def sign_out_url(request: Request) -> str | None:
     oidc = services.authenticator.oidc
     if oidc is None:
         return None
-    async with lookup():
+    with lookup():
         for token in cookies_named(request, cookie_name(request, services.settings)):
             if url := await oidc.sign_out_url(request, session_id(token)):
                 return url
@@ -220,7 +220,7 @@ async def end_sessions(request: Request) -> None:
     """End every session that the request has a cookie of. Raises Unavailable."""
     services = services_of(request)
     for token in cookies_named(request, cookie_name(request, services.settings)):
-        async with lookup():
+        with lookup():
             await services.authenticator.sessions.end(token)
 
 

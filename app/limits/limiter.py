@@ -1,6 +1,5 @@
 """Charges callers for what they ask, in one call to Redis."""
 
-import time
 from collections.abc import Sequence
 
 import structlog
@@ -10,14 +9,13 @@ from redis.exceptions import RedisError
 
 from app.auth.principal import Principal
 from app.errors import InvalidInput, Unavailable
-from app.limits.budget import DAY_SECONDS
 from app.limits.holds import Hold, Holds
 from app.limits.keys import Counted, counted
 from app.limits.plans import NamedPlan, Plans, WithoutRedis
 from app.limits.refusal import Limit, LimitReached, Whose
 from app.limits.script import Script
 from app.limits.scripts import ADMIT
-from app.limits.standing import Reading, Standing
+from app.limits.standing import Standing
 
 log = structlog.get_logger(__name__)
 
@@ -68,9 +66,8 @@ class Limiter:
         check_size(plan, requests)
         seats, slots = holds_for(runs, at_once, plan.plan.tokens_reserved)
         keys = counted(principal)
-        answer = await self._ask(
-            keys, plan, requests, slots=[hold.slot for hold in (*seats, *slots) if hold.slot], seats=seats
-        )
+        occupied = [hold.slot for hold in (*seats, *slots) if hold.slot]
+        answer = await self._ask(keys, plan, requests, slots=occupied, seats=seats)
         if answer is None:
             return Admitted(None, None)
         refusal = refusal_of(answer)
@@ -140,5 +137,4 @@ def refusal_of(answer: Sequence[int]) -> LimitReached | None:
 
 def standing_of(plan: NamedPlan, answer: Sequence[int]) -> Standing:
     """Return the standing that the script's answer tells of."""
-    to_midnight = DAY_SECONDS - int(time.time()) % DAY_SECONDS  # told, not counted with: any clock will do
-    return Standing(plan, Reading(*answer[3:7]), Reading(*answer[7:11]), to_midnight)
+    return Standing(plan, answer[3:7], answer[7:11])

@@ -3,8 +3,9 @@
 RateLimit and RateLimit-Policy: draft-ietf-httpapi-ratelimit-headers, lists of structured fields (RFC 9651).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import time
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from app.limits import rate
@@ -25,56 +26,52 @@ class Remaining(NamedTuple):
     window: int | None
 
 
-class Reading(NamedTuple):
-    """What Redis counts of one who is counted; -1 where it did not look."""
+class Standing(NamedTuple):
+    """What Redis counts of a user and of their tenant, under a plan.
 
-    ahead: int  # microseconds that the arrival time is ahead of now
-    runs: int
-    used: int
-    reserved: int
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """The readings of a user and of their tenant, under a plan."""
+    Of each: microseconds that the arrival time is ahead of now, runs, tokens used, tokens reserved; the last
+    three are -1 where it did not look.
+    """
 
     plan: NamedPlan
-    user: Reading
-    tenant: Reading
-    to_midnight: int
+    user: Sequence[int]
+    tenant: Sequence[int]
 
-    def limits(self) -> Iterator[Remaining]:
-        """Yield what is left of each limit that was looked at, the user's first."""
-        yield from self._of("user", self.plan.user, self.user)
-        yield from self._of("tenant", self.plan.tenant, self.tenant)
+    def limits(self) -> list[Remaining]:
+        """Return what is left of each limit that was looked at, the user's first."""
+        return left("user", self.plan.user, self.user) + left("tenant", self.plan.tenant, self.tenant)
 
     def fields(self) -> list[tuple[bytes, bytes]]:
         """Return the header fields, for ASGI."""
-        limits = list(self.limits())
-        return [
-            (b"ratelimit-policy", ", ".join(map(policy, limits)).encode()),
-            (b"ratelimit", ", ".join(map(state, limits)).encode()),
+        limits = self.limits()
+        most = tuple([(limit.name, limit.limit, limit.window) for limit in limits])
+        states = [f'"{limit.name}";r={limit.remaining};t={limit.reset_seconds}' for limit in limits]
+        return [(b"ratelimit-policy", policies(most)), (b"ratelimit", ", ".join(states).encode())]
+
+
+def left(whose: Whose, allowed: Allowance, counted: Sequence[int]) -> list[Remaining]:
+    """Return what is left of the limits of one who is counted."""
+    ahead, runs, used, reserved = counted
+
+    def remaining(limit: Limit, most: int, now: int, reset: int, window: int | None) -> Remaining:
+        return Remaining(policy_name(limit, whose), most, max(0, now), reset, window)
+
+    requests = rate.remaining(ahead, allowed.interval, allowed.burst)
+    found = [remaining("requests", allowed.burst, requests, -(-ahead // 1_000_000), allowed.window)]
+    if runs >= 0:
+        to_midnight = DAY_SECONDS - int(time.time()) % DAY_SECONDS  # told, not counted with: any clock does
+        tokens = allowed.tokens - used - reserved
+        found += [
+            remaining("runs", allowed.runs, allowed.runs - runs, RUNS_RESET, None),
+            remaining("tokens", allowed.tokens, tokens, to_midnight, DAY_SECONDS),
         ]
-
-    def _of(self, whose: Whose, allowed: Allowance, reading: Reading) -> Iterator[Remaining]:
-        def left(limit: Limit, most: int, now: int, reset: int, window: int | None) -> Remaining:
-            return Remaining(policy_name(limit, whose), most, max(0, now), reset, window)
-
-        requests = rate.remaining(reading.ahead, allowed.interval, allowed.burst)
-        yield left("requests", allowed.burst, requests, -(-reading.ahead // 1_000_000), allowed.window)
-        if reading.runs >= 0:
-            yield left("runs", allowed.runs, allowed.runs - reading.runs, RUNS_RESET, None)
-            tokens = allowed.tokens - reading.used - reading.reserved
-            yield left("tokens", allowed.tokens, tokens, self.to_midnight, DAY_SECONDS)
+    return found
 
 
-def policy(limit: Remaining) -> str:
-    """Return the item of RateLimit-Policy."""
-    if limit.window is None:
-        return f'"{limit.name}";q={limit.limit};qu="concurrent-requests"'
-    return f'"{limit.name}";q={limit.limit};w={limit.window}'
-
-
-def state(limit: Remaining) -> str:
-    """Return the item of RateLimit."""
-    return f'"{limit.name}";r={limit.remaining};t={limit.reset_seconds}'
+@lru_cache(1000)
+def policies(limits: tuple[tuple[str, int, int | None], ...]) -> bytes:
+    """Return RateLimit-Policy: the name of each limit, how much it is, and its window."""
+    return ", ".join(
+        f'"{name}";q={limit};qu="concurrent-requests"' if window is None else f'"{name}";q={limit};w={window}'
+        for name, limit, window in limits
+    ).encode()

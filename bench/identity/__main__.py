@@ -40,8 +40,9 @@ def main() -> None:
         found = uvloop.run(measured(Path(folder), requests, rounds))
     facts = machine()
     how = (
-        f"Medians of {rounds} interleaved rounds of {requests} requests, one after the other, through the "
-        "ASGI layers in one process; CPU is that process's, user and system. A real Redis; SQLite."
+        f"Medians of {rounds} interleaved rounds of {requests} requests, one after the other and then from "
+        "eight askers at once, through the ASGI layers in one process; CPU is that process's, user and "
+        "system. A real Redis; SQLite."
     )
     medians = {
         name: {what: median(row[what] for row in rows) for what in rows[0]} for name, rows in found.items()

@@ -13,6 +13,7 @@ import pytest
 from certificates import Certificates, loopback_certificates
 from redis.exceptions import RedisError
 
+from app.multiplexed import multiplexed
 from app.settings import Settings
 from app.stores import CannotStart, Unreachable, open_database, open_redis, waited_for
 from bench.processes import NotStarted, Server, redis_ready, redis_server
@@ -197,6 +198,8 @@ class TestTls:
         url = f"rediss://127.0.0.1:{redis_server.port}/0?ssl_ca_certs={authority}"
         async with open_redis(settings(url)) as redis:
             assert await redis.ping()
+            answers = await asyncio.gather(*(multiplexed(redis).call(5, "ECHO", str(n)) for n in range(100)))
+            assert answers == [str(number).encode() for number in range(100)]
 
     async def test_refuses_a_certificate_of_another_authority(
         self, server: tuple[Server, Certificates], tmp_path: Path

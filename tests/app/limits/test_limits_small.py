@@ -1,6 +1,5 @@
 """Plans, addresses, connections: what the limits are made of."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import pytest
 from limited_callers import ALICE, Process
 from pydantic import ValidationError
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from structlog.typing import EventDict
 
@@ -17,7 +16,7 @@ from app.limits.holds import Holds
 from app.limits.limiter import Limiter
 from app.limits.plans import REMEMBERED_NAMES, Plan, Plans
 from app.limits.refusal import LimitReached
-from app.limits.script import MOST_IDLE, Script
+from app.limits.script import Script
 from app.limits.signins import SignIns, key_of
 from app.settings import Settings
 
@@ -152,17 +151,3 @@ class TestScript:
             assert await script([], []) == 7
             await operator.client_kill_filter(_type="normal", skipme=True)
             assert await script([], []) == 7
-
-    @pytest.mark.parametrize(("pool", "kept"), [(100, MOST_IDLE), (8, 2), (1, 0)])
-    async def test_keeps_a_few_connections_with_the_others_of_its_client(
-        self, empty_redis: str, pool: int, kept: int
-    ) -> None:
-        connections = BlockingConnectionPool.from_url(empty_redis, max_connections=pool, timeout=5)
-        async with Redis.from_pool(connections) as client:
-            seven, eight = Script(client, "return 7", 5), Script(client, "return 8", 5)
-            for script, answer in ((seven, 7), (eight, 8)):
-                assert await asyncio.gather(*(script([], []) for _ in range(40))) == [answer] * 40
-            assert len(seven._idle) == kept
-            assert await client.ping()
-            info = await client.info("clients")
-            assert info["connected_clients"] <= pool
