@@ -40,12 +40,14 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
         redoc_url=None,
     )
     add_error_handlers(app)
+    # routes are tried in this order: what is asked most comes first
+    app.include_router(api.router)
+    add_langserve_routes(app, entries)
     app.include_router(health.router)
     app.include_router(signin.router)
     app.include_router(oidc_routes.router)
     app.include_router(home.router)
     app.include_router(home_client.router)
-    app.include_router(api.router)
     app.include_router(runnables.router)
     app.include_router(threads.router)
     app.include_router(feedback.router)
@@ -55,7 +57,6 @@ def create_app(settings: Settings | None = None, registry: Sequence[Entry] | Non
     app.include_router(credential_routes.router)
     app.include_router(websocket.router)
     docs.add_docs(app)
-    add_langserve_routes(app, entries)
     add_feedback_routes(app, settings, entries)
     surround(app, settings, entries, telemetry)
     return app

@@ -187,7 +187,7 @@ class SecurityHeaders:
     def __init__(self, app: ASGIApp, playgrounds: tuple[str, ...], https: bool) -> None:
         self.app = app
         self.playgrounds = playgrounds
-        self.always = {
+        always = {
             "x-content-type-options": "nosniff",
             "referrer-policy": "no-referrer",
             "x-frame-options": "DENY",
@@ -195,19 +195,20 @@ class SecurityHeaders:
             "permissions-policy": "camera=(), microphone=(), geolocation=()",
             **({"strict-transport-security": "max-age=31536000; includeSubDomains"} if https else {}),
         }
+        self.always = tuple((name.encode(), value.encode()) for name, value in always.items())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         policy = PLAYGROUND_CSP if scope["path"].startswith(self.playgrounds) else STRICT_CSP
+        wanted = (*self.always, (b"content-security-policy", policy.encode()))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.always.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("content-security-policy", policy)
+                headers = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                message["headers"] = [*headers, *(field for field in wanted if field[0] not in present)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

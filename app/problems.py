@@ -10,6 +10,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from app.auth.dependencies import document_credentials
 from app.errors import (
     ApiError,
     BadRequest,
@@ -97,6 +98,7 @@ def document_problems(app: FastAPI) -> None:
             for path in document["paths"].values():
                 for operation in path.values():
                     document_validation(operation["responses"])
+        document_credentials(document)
         for path in document["paths"].values():
             for operation in path.values():
                 document_surroundings(operation["responses"])

@@ -8,25 +8,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.credentials import without_ticket, without_tokens
 from app.auth.destination import signin_for
+from app.auth.public import PUBLIC
 from app.errors import ApiError, InvalidCredential, Unauthenticated
 from app.middleware import logged_with, seen, send_problem
 
 if TYPE_CHECKING:
     from app.lifespan import Services
-
-# All that anybody may call. What is under /auth, and the pages of app.auth.signin, look after themselves.
-PUBLIC = frozenset({
-    ("GET", "/livez"),
-    ("GET", "/readyz"),
-    ("GET", "/signin"),
-    ("GET", "/signin.css"),
-    ("GET", "/signin.js"),
-    ("GET", "/signin.svg"),
-    ("POST", "/auth/session"),
-    ("GET", "/auth/login"),
-    ("GET", "/auth/callback"),
-    ("POST", "/auth/backchannel-logout"),
-})  # fmt: skip
 
 
 class Authenticate:

@@ -1,28 +1,26 @@
-"""Who is calling, as endpoints declare it."""
+"""Who is calling, as endpoints declare it, and as the API's documentation tells it."""
 
 from collections.abc import Callable, Coroutine
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
-from fastapi import Depends, Security
-from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBearer
+from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from app.auth.cookie import SECURE_NAME
 from app.auth.principal import Principal
+from app.auth.public import PUBLIC
 from app.errors import InsufficientScope
 
-# They put "Authorize" into the API documentation and check nothing: app.auth.authenticate did that before
-BEARER = HTTPBearer(scheme_name="token", bearerFormat="JWT", auto_error=False)
-API_KEY = APIKeyHeader(scheme_name="api_key", name="x-api-key", auto_error=False)
-SESSION = APIKeyCookie(scheme_name="session", name=SECURE_NAME, auto_error=False)
+# Any one of them will do. FastAPI's own classes for them would be called for each request, and check nothing:
+# app.auth.authenticate did that before.
+SCHEMES = {
+    "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+    "session": {"type": "apiKey", "in": "cookie", "name": SECURE_NAME},
+}
 
 
-async def current_principal(
-    connection: HTTPConnection,
-    _bearer: Annotated[object, Security(BEARER)],
-    _api_key: Annotated[object, Security(API_KEY)],
-    _session: Annotated[object, Security(SESSION)],
-) -> Principal:
+async def current_principal(connection: HTTPConnection) -> Principal:
     """Return who sent the request, as app.auth.authenticate found it."""
     return cast("Principal", connection.state.principal)
 
@@ -30,11 +28,20 @@ async def current_principal(
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
 
 
-def requires(scope: str) -> Callable[[Principal], Coroutine[None, None, None]]:
+def requires(scope: str) -> Callable[[HTTPConnection], Coroutine[None, None, None]]:
     """Return a dependency that raises InsufficientScope for a principal without `scope`."""
 
-    async def check(principal: CurrentPrincipal) -> None:
-        if not principal.may(scope):
+    async def check(connection: HTTPConnection) -> None:
+        if not (await current_principal(connection)).may(scope):
             raise InsufficientScope(scope)
 
     return check
+
+
+def document_credentials(document: dict[str, Any]) -> None:
+    """Say in the OpenAPI document which credentials there are, so that its "Authorize" works."""
+    document.setdefault("components", {})["securitySchemes"] = SCHEMES
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if (method.upper(), path) not in PUBLIC:
+                operation["security"] = [{scheme: []} for scheme in SCHEMES]

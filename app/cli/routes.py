@@ -50,7 +50,7 @@ def described(app: "FastAPI") -> Iterator[tuple[str, str, str]]:
 
 
 def need(route: "RouteContext") -> str:
-    from app.auth.authenticate import PUBLIC as EVERYBODY
+    from app.auth.public import PUBLIC as EVERYBODY
     from chains.registry import REGISTRY
 
     for entry in REGISTRY:

@@ -223,7 +223,7 @@ class Execution:
                 if tap is not None and chunk is not None:
                     tap.put(chunk)
                 count += 1
-                if count % BURST == 0:
+                if count == 1 or count % BURST == 0:
                     await asyncio.sleep(0)
                 if self.leaving and not self.tools:
                     self.stop = self.stop or self.leaving

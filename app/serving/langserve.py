@@ -11,7 +11,8 @@ from fastapi.routing import APIRoute
 from langserve import add_routes
 from sse_starlette import EventSourceResponse
 from sse_starlette.event import ensure_bytes
-from starlette.types import Message
+from starlette.routing import Match
+from starlette.types import Message, Scope
 
 from app.auth.dependencies import requires
 from app.errors import (
@@ -63,7 +64,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 def add_langserve_routes(app: FastAPI, entries: Sequence[Entry]) -> None:
     """Serve every entry under its path, with identity injected and LangServe's traps closed."""
     for entry in entries:
-        router = APIRouter(route_class=route_class_for(entry))
+        router = EntryRouter(entry)
         add_routes(
             router,
             ServedRunnable(entry),
@@ -78,6 +79,17 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[Entry]) -> None:
             disabled_endpoints=cast("Any", ("config_hashes", "token_feedback")),
         )
         app.include_router(router, responses=PROBLEMS)
+
+
+class EntryRouter(APIRouter):
+    """The routes of one entry. None of them is tried for another's path, which would cost a millisecond."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(route_class=route_class_for(entry))
+        self.beginning = f"{entry.path}/"
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return super().matches(scope) if scope["path"].startswith(self.beginning) else (Match.NONE, {})
 
 
 def route_class_for(entry: Entry) -> type[APIRoute]:

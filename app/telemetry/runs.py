@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-import structlog
 from langsmith.run_helpers import tracing_context
 from opentelemetry.trace import StatusCode
 
+from app.middleware import logged_with
 from app.runs.observing import CallObserver, Timing, Transport
 from app.runs.records import RunRecord
 from app.telemetry.calls import Calls
@@ -57,8 +57,7 @@ class RunTelemetry:
         try:
             with (
                 self._tracing.run(run, fields["user"]) as span,
-                structlog.contextvars.bound_contextvars(run_id=run.id, **fields),
-                trace_id_bound(trace_id_of(span)),
+                logged_with(run_id=run.id, trace_id=trace_id_of(span), **fields),
                 tracing_context(enabled=self._langsmith),
             ):
                 calls = Calls(self._metrics, self._tracing.tracer, self._model, self._tools)
@@ -99,13 +98,3 @@ class RunTelemetry:
         if ended.problem is not None:
             span.set_attribute("error.type", str(ended.problem["type"]).rpartition(":")[2])
             span.set_status(StatusCode.ERROR)
-
-
-@contextmanager
-def trace_id_bound(trace_id: str) -> Iterator[None]:
-    """Have log lines tell the trace, if there is one."""
-    if not trace_id:
-        yield
-        return
-    with structlog.contextvars.bound_contextvars(trace_id=trace_id):
-        yield

@@ -12,7 +12,7 @@ from starlette.routing import WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from app.auth.authenticate import PUBLIC
+from app.auth.public import PUBLIC
 from app.main import create_app
 from app.settings import Settings
 from chains.registry import BadRegistry, Entry

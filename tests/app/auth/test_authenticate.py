@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth import recent
 from app.auth.api_keys import ApiKeys, CreatedKey
-from app.auth.authenticate import PUBLIC
 from app.auth.authenticator import open_authenticator
 from app.auth.configuration import BadConfiguration
+from app.auth.public import PUBLIC
 
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 JSON = {"content-type": "application/json"}

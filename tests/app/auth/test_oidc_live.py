@@ -207,6 +207,19 @@ class TestBackChannelLogout:
             browser.submit(page, logout="yes")
             assert (status(gatehouse, session), status(gatehouse, other)) == (401, 200)
 
+    def test_ends_the_stream_that_the_session_began(
+        self, gatehouse: LiveServer, browser: Browser, provider: OidcProvider
+    ) -> None:
+        browser.sign_in(login(gatehouse), "alice")
+        headers = {"cookie": f"gatehouse={cookie(browser)}", "sec-fetch-site": "same-origin"}
+        stream = Streaming(gatehouse, headers, "[delay 0.2] [tokens 1000]")
+        stream.begun.wait(10)
+        began = time.monotonic()
+        browser.submit(browser.open(f"{provider.url}/session/end"), logout="yes")
+        assert stream.finished() == "failed"
+        assert time.monotonic() - began < 30
+        assert "urn:gatehouse:problem:credential-expired" in stream.events[-2]
+
 
 class TestIdToken:
     def test_is_no_credential(self, gatehouse: LiveServer, browser: Browser, provider: OidcProvider) -> None:
@@ -230,7 +243,7 @@ class TestRotation:
     ) -> None:
         old = provider.access_token()
         assert invoke(gatehouse, old) == 200
-        stream = Streaming(gatehouse, old)
+        stream = Streaming(gatehouse, {"authorization": f"Bearer {old}"}, SLOW)
         provider.set_up(gatehouse.url, ["second", "first"])
         new = provider.access_token()
         eventually(gatehouse, new, 200)  # after the cooldown of what was fetched before
@@ -259,20 +272,19 @@ class TestRotation:
 class Streaming:
     """A stream of a slow answer, read in a thread."""
 
-    def __init__(self, server: LiveServer, token: str) -> None:
+    def __init__(self, server: LiveServer, headers: dict[str, str], query: str) -> None:
         self.events: list[str] = []
-        self.thread = threading.Thread(target=self._read, args=(server, token))
+        self.begun = threading.Event()
+        self.thread = threading.Thread(target=self._read, args=(server, headers, query))
         self.thread.start()
 
-    def _read(self, server: LiveServer, token: str) -> None:
-        with httpx.stream(
-            "POST",
-            f"{server.url}/api/chat/stream",
-            json={"query": SLOW},
-            headers={"authorization": f"Bearer {token}"},
-            timeout=60,
-        ) as answer:
-            self.events.extend(line for line in answer.iter_lines() if line.startswith("data:"))
+    def _read(self, server: LiveServer, headers: dict[str, str], query: str) -> None:
+        url = f"{server.url}/api/chat/stream"
+        with httpx.stream("POST", url, json={"query": query}, headers=headers, timeout=60) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("data:"):
+                    self.events.append(line)
+                    self.begun.set()
 
     def finished(self) -> str:
         """Return the status that the stream ended with."""

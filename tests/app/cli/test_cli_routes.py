@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli_results import Run, data_of, failure_of
 
-from app.auth.authenticate import PUBLIC
+from app.auth.public import PUBLIC
 from chains.registry import REGISTRY, Entry
 
 
