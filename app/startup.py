@@ -26,14 +26,6 @@ PARTS = {
 }
 
 
-class StartFailed(Exception):
-    """The server could not start; the message is one line that says which part is wrong."""
-
-
-class CutOff(Exception):
-    """A second signal ended the server before its streams had ended."""
-
-
 def reason(error: Exception) -> str:
     """Return in one line, without secrets, why a start failed."""
     for kind, part in PARTS.items():

@@ -1,24 +1,27 @@
-"""Runs the application in several processes, with uvicorn's supervisor."""
+"""Runs the application in several processes, with uvicorn's supervisor, which itself imports none of it."""
 
+import contextlib
+import multiprocessing
 import os
 import signal
 import socket
 import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
 import uvicorn
-from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from app.main import create_app
-from app.server import DrainingServer, configure_server_logging, options
+from app.endings import StartFailed
+from app.fork_server import DIED, begin, process_context
+from app.listening import configure_server_logging, options
 from app.settings import Settings
-from app.startup import Contained, StartFailed, reason
 from app.telemetry.management import CannotListen
 from app.telemetry.workers import metrics_added_up
 
@@ -37,13 +40,13 @@ def run_many(settings: Settings, workers: int, listener: socket.socket, announce
     configure_server_logging(settings)
     if settings.start_link is not None:
         os.environ["GATEHOUSE_START_LINK"] = settings.start_link.get_secret_value()
-    config = uvicorn.Config("app.workers:worker", factory=True, workers=workers, **options(settings))
+    config = uvicorn.Config("app.worker:application", factory=True, workers=workers, **options(settings))
     supervisor = Workers(config, listener, announce)
     try:
         with shared_model(settings), metrics_added_up(settings):
             supervisor.run()
     except CannotListen as error:
-        raise StartFailed(reason(error)) from error
+        raise StartFailed(f"management port: {error}") from error
     if supervisor.failed:
         raise StartFailed("a worker could not start, or was ended before its streams were: see above")
 
@@ -63,22 +66,13 @@ def shared_model(settings: Settings) -> Iterator[None]:
         raise StartFailed(f"chat model: {error}") from error
 
 
-def worker() -> ASGIApp:
-    """Return the application of one of several workers, which logs why it cannot start."""
-    settings = Settings().model_copy(update={"management_port": None})  # that is the supervisor's
-    configure_server_logging(settings)
-    try:
-        return Contained(create_app(settings))
-    except Exception as error:
-        log.error("cannot start", reason=reason(error))  # noqa: TRY400  # one line, no traceback
-        sys.exit(STARTUP_FAILURE)  # else uvicorn would start it again and again
-
-
 class Worker(Process):
     """A worker's process as the supervisor sees it, with a server that a signal ends in stages."""
 
     def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
         super().__init__(config, sockets)
+        work = process_context().Process(target=self.work, args=(sockets, dict(os.environ)))
+        self.process = work  # type: ignore[assignment]  # uvicorn's would import everything anew
         self._has_answered = False
         self._starts_until = time.monotonic() + START_SECONDS
 
@@ -93,11 +87,39 @@ class Worker(Process):
         self._has_answered = self.ping(0)
         return self.process.is_alive()
 
-    @property
-    def server(self) -> uvicorn.Server:
-        if self._server is None:
-            self._server = DrainingServer(self.config)
-        return self._server
+    def kill(self) -> None:
+        if self.process.exitcode == DIED and self.pid is not None:  # it may live, and its streams with it
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGTERM)
+        super().kill()
+
+    def work(self, sockets: list[socket.socket], environment: dict[str, str]) -> None:
+        """Serve in the process of the worker, until a signal or the supervisor's death ends it."""
+        begin(environment)
+        threading.Thread(target=end_with_supervisor, daemon=True).start()
+        with contextlib.suppress(KeyboardInterrupt):  # before it serves: uvicorn is quiet about that, too
+            self._server = draining_server(self.config)
+            self.target(sockets)
+
+
+def draining_server(config: uvicorn.Config) -> uvicorn.Server:
+    """Return the server of a worker. What is served is imported here first, and its faults are logged."""
+    configure_server_logging(Settings())
+    try:
+        from app.worker import DrainingServer  # noqa: PLC0415  # the supervisor does without
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        at = f"{place.filename}:{place.lineno}"
+        log.error("cannot start", reason=f"{type(error).__name__}: {error}", at=at)  # noqa: TRY400  # one line
+        sys.exit(STARTUP_FAILURE)  # else it would be started again and again
+    return DrainingServer(config)
+
+
+def end_with_supervisor() -> None:
+    """End this process politely when the supervisor was killed: nobody else would, and it has the port."""
+    if (supervisor := multiprocessing.parent_process()) is not None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Workers(Multiprocess):

@@ -5,10 +5,12 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from app.cli.demo_keys import DemoKey
+if TYPE_CHECKING:
+    from app.cli.demo_keys import DemoKey
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on, and how it is reached
 QUESTION = {"query": "How is my portfolio doing?", "runnable": "agent"}
@@ -21,7 +23,7 @@ class Banner:
     url: str
     link: str
     model: str
-    keys: Sequence[DemoKey]
+    keys: "Sequence[DemoKey]"
 
 
 def url_of(host: str, port: int) -> str:

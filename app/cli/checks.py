@@ -27,9 +27,9 @@ from app.cli.banner import url_of
 from app.cli.failure import Failed
 from app.cli.stores import open_database
 from app.database import NO_ROW_SECURITY, above_row_security
-from app.server import listen
+from app.endings import StartFailed
+from app.listening import listen
 from app.settings import Settings
-from app.startup import StartFailed
 from app.stores import CannotStart, open_redis
 from app.telemetry.redaction import redact
 from chains import registry

@@ -16,6 +16,8 @@ from app.cli.failure import Failed
 from app.cli.stores import open_api_keys
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from app.cli.demo_keys import DemoKey
     from app.lifespan import Services
     from app.settings import Settings
@@ -44,7 +46,7 @@ def serve(
             f"--workers {workers} needs GATEHOUSE_REDIS_URL: the in-process store is one process's own, and "
             "a run could not be read from another"
         )
-    from app.startup import CutOff, StartFailed
+    from app.endings import CutOff, StartFailed
 
     try:
         run(settings, workers)
@@ -71,25 +73,38 @@ def with_start_link(settings: "Settings") -> "Settings":
 def run(settings: "Settings", workers: int) -> None:
     """Raises StartFailed, CutOff, Failed."""
     from app.cli.banner import url_of
-    from app.cli.demo_keys import demo_keys
-    from app.server import listen, run_one
-    from app.workers import run_many
-
-    async def announce_one(services: "Services") -> None:
-        if settings.development:
-            keys = await demo_keys(services.authenticator.api_keys, settings.data_dir)
-            announce(settings, url, services.model.label, keys)
-
-    def announce_many() -> None:
-        if settings.development:
-            announce(settings, url, model_at(url), asyncio.run(keys_of(settings)))
+    from app.listening import listen
 
     with listen(settings.host, settings.port) as listener:
         url = url_of(settings.host, listener.getsockname()[1])
         if workers == 1:
-            run_one(settings, listener, announce_one)
+            serve_alone(settings, listener, url)
         else:
-            run_many(settings, workers, listener, announce_many)
+            serve_with_workers(settings, workers, listener, url)
+
+
+def serve_alone(settings: "Settings", listener: "socket", url: str) -> None:
+    """Raises StartFailed, CutOff, Failed."""
+    from app.cli.demo_keys import demo_keys
+    from app.server import run_one
+
+    async def announce_it(services: "Services") -> None:
+        if settings.development:
+            keys = await demo_keys(services.authenticator.api_keys, settings.data_dir)
+            announce(settings, url, services.model.label, keys)
+
+    run_one(settings, listener, announce_it)
+
+
+def serve_with_workers(settings: "Settings", workers: int, listener: "socket", url: str) -> None:
+    """Raises StartFailed, Failed."""
+    from app.workers import run_many
+
+    def announce_them() -> None:
+        if settings.development:
+            announce(settings, url, model_at(url), asyncio.run(keys_of(settings)))
+
+    run_many(settings, workers, listener, announce_them)
 
 
 def announce(settings: "Settings", url: str, model: str, keys: "tuple[DemoKey, ...]") -> None:

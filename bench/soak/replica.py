@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from app.lifespan import Services
-from app.server import listen, run_one
+from app.listening import listen
+from app.server import run_one
 from app.settings import Settings
 
 TICK = 0.010  # seconds that the task asks to sleep for

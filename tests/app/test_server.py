@@ -16,10 +16,12 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth.configuration import BadConfiguration
 from app.draining import Drain
+from app.endings import StartFailed
 from app.lifespan import Services
-from app.server import OneWorker, listen, options
+from app.listening import listen, options
+from app.server import OneWorker
 from app.settings import Settings
-from app.startup import Contained, StartFailed, reason
+from app.startup import Contained, reason
 from app.stores import CannotStart
 from chains.models import ModelUnavailable
 from chains.registry import BadRegistry

@@ -4,20 +4,23 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from structlog.testing import capture_logs
 
-from app import workers
-from app.server import listen
+from app import worker, workers
+from app.endings import StartFailed
+from app.listening import listen
 from app.settings import Settings
-from app.startup import StartFailed
-from app.workers import Workers, run_many, worker
+from app.workers import Workers, draining_server, run_many
 from chains.embedded.server import SHARED, LlamaServer, run_llama_server
 from chains.registry import BadRegistry
 
@@ -57,6 +60,12 @@ def supervise(
     if thread.ident is not None:
         thread.join()
     return supervisor
+
+
+def fork_server() -> int:
+    """Return the process id of the one that this process has."""
+    pid: int = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    return pid
 
 
 class TestWorkers:
@@ -110,6 +119,29 @@ class TestWorkers:
 
         supervise("served", listener, use, timeout_worker_healthcheck=0.3)  # which no start keeps to
         assert ready == [True]
+
+    def test_outlive_their_fork_server_and_drain(self, listener: socket.socket) -> None:
+        """What the kernel kills when memory is short takes no stream with it, and new workers come."""
+        texts: list[str] = []
+
+        def use(supervisor: Workers, url: str) -> None:
+            first = list(supervisor.processes)
+            with httpx.stream("GET", url) as response:
+                parts = response.iter_text()
+                texts.append(next(parts))
+                os.kill(fork_server(), signal.SIGKILL)
+                texts.extend(parts)
+            until = time.monotonic() + 60
+            while time.monotonic() < until and not all(
+                worker not in first and worker.is_ready(1) for worker in supervisor.processes
+            ):
+                time.sleep(0.1)
+            texts.append(httpx.get(url).text)
+            supervisor.signal_queue.append(signal.SIGTERM)
+
+        supervisor = supervise("served", listener, use)
+        assert texts == ["first ", "last", "first last"]
+        assert not supervisor.failed
 
     def test_that_cannot_start_are_not_announced_and_end(self, listener: socket.socket) -> None:
         announced: list[str] = []
@@ -172,22 +204,40 @@ class TestRunMany:
         with pytest.raises(StartFailed, match="see above"):
             run_many(Settings(_env_file=None, model="scripted"), 2, listener, lambda: None)
 
-    def test_a_worker_that_cannot_be_made_is_not_started_again(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+
+class TestWorker:
+    @pytest.fixture(autouse=True)
+    def logging(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for module in (worker, workers):
+            monkeypatch.setattr(module, "configure_server_logging", lambda _settings: None)
+
+    def test_whose_application_cannot_be_made_is_not_started_again(
+        self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def create_app(_settings: Settings) -> None:
             raise BadRegistry("/chat: twice")
 
-        monkeypatch.setattr(workers, "create_app", create_app)
-        with pytest.raises(SystemExit) as exited:
-            worker()
+        monkeypatch.setattr(worker, "create_app", create_app)
+        with capture_logs() as logs, pytest.raises(SystemExit) as exited:
+            worker.application()
         assert exited.value.code == uvicorn.config.STARTUP_FAILURE
+        assert logs[0]["reason"] == "chains/registry.py: /chat: twice"
 
-    def test_a_worker_serves_the_application(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_whose_application_cannot_be_imported_is_not_started_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "app.worker", None)
+        with capture_logs() as logs, pytest.raises(SystemExit) as exited:
+            draining_server(uvicorn.Config("light_workers:served"))
+        assert exited.value.code == uvicorn.config.STARTUP_FAILURE
+        assert "app.worker" in logs[0]["reason"]
+        assert "workers.py:" in logs[0]["at"]
+
+    def test_serves_the_application(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def application(_scope: object, _receive: object, _send: object) -> None:
             called.append("application")
 
         called: list[str] = []
-        monkeypatch.setattr(workers, "create_app", lambda _settings: application)
-        asyncio.run(worker()({"type": "http"}, None, None))  # type: ignore[arg-type]
+        monkeypatch.setattr(worker, "create_app", lambda _settings: application)
+        asyncio.run(worker.application()({"type": "http"}, None, None))  # type: ignore[arg-type]
         assert called == ["application"]

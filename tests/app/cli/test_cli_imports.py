@@ -19,7 +19,7 @@ finally:
 COMMAND = "from app.cli import main; main()"
 
 
-def imported_by(code: str, *arguments: str, folder: Path) -> set[str]:
+def imported_by(code: str, *arguments: str, folder: Path, **environment: str) -> set[str]:
     """Return the top-level packages that a fresh process has imported in the end."""
     done = subprocess.run(
         [sys.executable, "-c", PROBE, code, *arguments],
@@ -28,7 +28,7 @@ def imported_by(code: str, *arguments: str, folder: Path) -> set[str]:
         timeout=100,
         check=False,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "GATEHOUSE_DATA_DIR": str(folder)},
+        env={"PATH": os.environ["PATH"], "GATEHOUSE_DATA_DIR": str(folder), **environment},
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split()[1:])
@@ -45,6 +45,16 @@ def test_help(tmp_path: Path) -> None:
     found = imported_by(COMMAND, "--help", folder=tmp_path)
     assert "typer" in found
     assert not found & {*HEAVY, "sqlalchemy", "redis"}
+
+
+def test_the_supervisor_of_workers(tmp_path: Path) -> None:
+    """It imports nothing of what the workers serve: a broken chain, or a leak, is theirs."""
+    supervised = "from app.workers import Workers; Workers.run = lambda self: None; Workers.failed = False"
+    redis = {"GATEHOUSE_REDIS_URL": "redis://127.0.0.1:1", "GATEHOUSE_MODEL": "scripted"}
+    workers = ("serve", "--port", "0", "--workers", "2")
+    found = imported_by(f"{supervised}\n{COMMAND}", *workers, folder=tmp_path, **redis)
+    assert "uvicorn" in found
+    assert not found & {*HEAVY, "starlette", "sqlalchemy", "redis"}
 
 
 def test_a_question_from_the_terminal(server: LiveServer, tmp_path: Path) -> None:

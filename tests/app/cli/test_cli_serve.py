@@ -24,6 +24,9 @@ from live_server import (
     server_environment,
 )
 
+from app.endings import StartFailed
+from app.listening import listen
+
 ROOT = Path(__file__).parents[3]
 LONG = "[delay 0.1] [tokens 20]"
 STREAMS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -88,6 +91,15 @@ async def streams(server: LiveServer) -> AsyncIterator[list["asyncio.Task[str]"]
 
 def only_child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+
+def is_taken(port: int) -> bool:
+    """Tell whether a server that starts now would find the port taken."""
+    try:
+        listen("127.0.0.1", port).close()
+    except StartFailed:
+        return True
+    return False
 
 
 class TestBanner:
@@ -211,6 +223,46 @@ class TestWorkers:
                 server.send(signal.SIGTERM)
             assert all("t20" in text.result() for text in texts)
             assert await asyncio.to_thread(server.exit_code) == 0
+
+    async def test_ctrl_c_reaches_all_of_them_and_drains(self, tmp_path: Path, redis_url: str) -> None:
+        variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis_url)
+        keys = prepare(variables)
+        with running(["setsid", GATEHOUSE, "serve", "--workers", "2"], tmp_path, variables, keys) as server:
+            await asyncio.to_thread(banner_of, server)
+            async with streams(server) as texts:
+                os.killpg(server.process.pid, signal.SIGINT)
+            assert all("t20" in text.result() for text in texts)
+            assert await asyncio.to_thread(server.exit_code) == 0
+        assert "Traceback" not in server.log
+
+    @pytest.mark.parametrize("seconds", [0.6, 1.2, 2.4])
+    def test_ctrl_c_at_the_start_is_quiet(self, tmp_path: Path, redis_url: str, seconds: float) -> None:
+        """Whatever they are at: the fork server imports for seconds, and only then do workers begin."""
+        variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis_url)
+        process = subprocess.Popen(
+            [GATEHOUSE, "serve", "--workers", "2", "--port", str(free_port())],
+            env=variables, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert b"Traceback" not in errors
+
+    async def test_drain_and_end_when_their_supervisor_was_killed(
+        self, tmp_path: Path, redis_url: str
+    ) -> None:
+        """Else the port stayed taken, by processes that nobody looks after."""
+        variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis_url)
+        keys = prepare(variables)
+        with running([GATEHOUSE, "serve", "--workers", "2"], tmp_path, variables, keys) as server:
+            await asyncio.to_thread(banner_of, server)
+            async with streams(server) as texts:
+                server.send(signal.SIGKILL)
+            assert all("t20" in text.result() for text in texts)
+            until = time.monotonic() + 20
+            while is_taken(server.port):
+                assert time.monotonic() < until, server.log
+                await asyncio.sleep(0.05)
 
 
 def test_a_start_that_fails_is_one_line_on_stderr(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from live_server import LiveServer
 from app import server as app_server
 from app.cli.serve import model_at
 from app.cli.stores import open_api_keys
-from app.server import OneWorker, listen, run_one
+from app.endings import CutOff
+from app.listening import listen
+from app.server import OneWorker, run_one
 from app.settings import Settings
-from app.startup import CutOff
 
 pytestmark = pytest.mark.usefixtures("migrated")
 

@@ -19,8 +19,8 @@ from starlette.types import ASGIApp
 from app.auth.issuer import issue_token
 from app.database import open_engine, upgrade
 from app.lifespan import Services
+from app.listening import options
 from app.main import create_app
-from app.server import options
 from app.settings import Settings
 from chains.registry import Entry
 

@@ -72,10 +72,15 @@ class TestWorkers:
             lines = response.iter_lines()
             next(lines)
             eventually(lambda: value(port, "gatehouse_runs_running") == 1)
-            serving = [pid for pid in children_of(server.process.pid) if (Path(f"/proc/{pid}")).exists()]
+            [fork_server] = [
+                child
+                for child in children_of(server.process.pid)
+                if "forkserver" in Path(f"/proc/{child}/cmdline").read_text()
+            ]
+            serving = children_of(fork_server)
+            assert len(serving) == 2
             for worker in serving:
-                if "spawn_main" in (Path(f"/proc/{worker}/cmdline")).read_text():
-                    os.kill(worker, signal.SIGKILL)
+                os.kill(worker, signal.SIGKILL)
         eventually(lambda: value(port, "gatehouse_restarts_total", runnable="/chat") == 1)
         eventually(lambda: value(port, "gatehouse_runs_running") <= 1)
         assert value(port, "gatehouse_runs_started_total") == started + 1

@@ -1,0 +1,11 @@
+"""What the fork server imports, and no other process: all that is forked from it shares these pages."""
+
+import contextlib
+import gc
+
+gc.disable()  # imports make what stays
+with contextlib.suppress(Exception):  # the processes import it once more, and say what is wrong with it
+    import app.cli
+    import app.worker  # noqa: F401
+gc.freeze()  # else the first collection in each process would write to every page
+gc.enable()
