@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import jwt
 
@@ -31,6 +32,18 @@ AMPLE = json.dumps(
 KILOBYTE = 1024
 
 
+class Process(Protocol):
+    """What is needed of a `subprocess.Popen`."""
+
+    pid: int
+
+    @property
+    def returncode(self) -> int | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
+
+
 class NotStarted(Exception):
     """A server that did not answer; the message ends with its log."""
 
@@ -45,7 +58,7 @@ class Server:
     folder: Path
     port: int
     core: int | None = None
-    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    process: Process | None = field(default=None, init=False)
 
     @property
     def url(self) -> str:
@@ -62,10 +75,7 @@ class Server:
         return self.process.pid
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, env=dict(self.environment), cwd=self.folder, stdout=log, stderr=log
-            )
+        self.process = started(self.command, self.environment, self.folder, self.log)
         if self.core is not None:
             os.sched_setaffinity(self.process.pid, {self.core})
 
@@ -118,6 +128,12 @@ class Server:
         status = Path(f"/proc/{self.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) * KILOBYTE
+
+
+def started(command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> Process:
+    """Start a command, whose output is appended to its log."""
+    with log.open("ab") as file:
+        return subprocess.Popen(command, env=dict(environment), cwd=folder, stdout=file, stderr=file)
 
 
 async def status_of(port: int, path: str) -> int:

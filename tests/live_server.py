@@ -8,21 +8,21 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gatehouse_processes import GATEHOUSE, ServerProcess, executed, started
+
 from app.auth.issuer import issue_token
 from app.cli.database import brought_up_to_date
 from app.cli.demo import seed_and_make_keys
 from app.settings import Settings
 
-GATEHOUSE = str(Path(sys.executable).with_name("gatehouse"))
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 START_LINK = "the-sign-in-link-of-a-throwaway-server"
 START_SECONDS = 60
@@ -55,7 +55,7 @@ class LiveServer:
     port: int
     folder: Path
     keys: Mapping[str, str]
-    process: subprocess.Popen[bytes]
+    process: ServerProcess
 
     @property
     def signin_link(self) -> str:
@@ -109,20 +109,23 @@ def running_server(folder: Path, *arguments: str, **environment: str) -> Iterato
     """
     variables = server_environment(folder, **environment)
     keys = prepare(variables)
-    with running([GATEHOUSE, "serve", *arguments], folder, variables, keys) as server:
+    with running([GATEHOUSE, "serve", *arguments], folder, variables, keys, started) as server:
         yield server
 
 
 @contextmanager
 def running(
-    command: Sequence[str], folder: Path, variables: Mapping[str, str], keys: Mapping[str, str]
+    command: Sequence[str],
+    folder: Path,
+    variables: Mapping[str, str],
+    keys: Mapping[str, str],
+    start: Callable[..., ServerProcess] = executed,
 ) -> Iterator[LiveServer]:
     """Yield the server that a command starts, and stop it in the end. Raises NotStarted."""
     port = free_port()
-    with output_file(folder, port).open("wb") as output, log_file(folder, port).open("wb") as log:
-        process = subprocess.Popen(
-            command, env={**variables, "PORT": str(port)}, cwd=folder, stdout=output, stderr=log
-        )
+    process = start(
+        command, {**variables, "PORT": str(port)}, folder, output_file(folder, port), log_file(folder, port)
+    )
     server = LiveServer(f"http://127.0.0.1:{port}", port, folder, keys, process)
     try:
         wait_until_ready(server)

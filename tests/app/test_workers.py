@@ -62,10 +62,14 @@ def supervise(
     return supervisor
 
 
-def fork_server() -> int:
-    """Return the process id of the one that this process has."""
-    pid: int = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
-    return pid
+@pytest.fixture
+def fork_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[forkserver.ForkServer]:
+    """A fork server that may be killed: the tests' servers are processes of another."""
+    server = forkserver.ForkServer()
+    for name in ("ensure_running", "connect_to_new_process", "set_forkserver_preload"):
+        monkeypatch.setattr(forkserver, name, getattr(server, name))
+    yield server
+    server._stop()  # type: ignore[attr-defined]
 
 
 class TestWorkers:
@@ -120,7 +124,9 @@ class TestWorkers:
         supervise("served", listener, use, timeout_worker_healthcheck=0.3)  # which no start keeps to
         assert ready == [True]
 
-    def test_outlive_their_fork_server_and_drain(self, listener: socket.socket) -> None:
+    def test_outlive_their_fork_server_and_drain(
+        self, listener: socket.socket, fork_server: forkserver.ForkServer
+    ) -> None:
         """What the kernel kills when memory is short takes no stream with it, and new workers come."""
         texts: list[str] = []
 
@@ -129,7 +135,7 @@ class TestWorkers:
             with httpx.stream("GET", url) as response:
                 parts = response.iter_text()
                 texts.append(next(parts))
-                os.kill(fork_server(), signal.SIGKILL)
+                os.kill(fork_server._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
                 texts.extend(parts)
             until = time.monotonic() + 60
             while time.monotonic() < until and not all(

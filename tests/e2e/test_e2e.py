@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from gatehouse_processes import GATEHOUSE
 from live_redis import running_redis
-from live_server import GATEHOUSE, LiveServer, running_server, server_environment
+from live_server import LiveServer, running_server, server_environment
 from node_tests import run_node_tests
 from oidc_provider import OidcProvider, running_provider
 

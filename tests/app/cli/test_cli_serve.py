@@ -8,19 +8,18 @@ import signal
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from gatehouse_processes import GATEHOUSE
 from live_server import (
-    GATEHOUSE,
     LiveServer,
     free_port,
     prepare,
     running,
-    running_server,
     server_environment,
 )
 
@@ -49,6 +48,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     script = "\n".join(["set -e", *commands]).replace("$(BIN)", str(Path(GATEHOUSE).parent))
     variables = {"PATH": os.environ["PATH"], "GATEHOUSE_MODEL": "scripted"}
     with running(["bash", "-c", script], folder, variables, keys={}) as server:
+        yield server
+
+
+@contextmanager
+def executed_server(folder: Path, *arguments: str, **environment: str) -> Iterator[LiveServer]:
+    """Yield what the executable starts, with a database that is ready."""
+    variables = server_environment(folder, **environment)
+    keys = prepare(variables)
+    with running([GATEHOUSE, "serve", *arguments], folder, variables, keys) as server:
         yield server
 
 
@@ -135,7 +143,7 @@ class TestBanner:
         assert any(line.startswith("Gatehouse ") and line.endswith(made.url) for line in lines)
 
     def test_is_not_printed_in_production(self, tmp_path: Path, redis_url: str) -> None:
-        with running_server(
+        with executed_server(
             tmp_path,
             GATEHOUSE_ENVIRONMENT="production",
             GATEHOUSE_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/gatehouse.db",
@@ -163,7 +171,7 @@ class TestStop:
             assert second.stop() == 0
 
     async def test_sigterm_lets_streams_end_and_starts_no_run(self, tmp_path: Path) -> None:
-        with running_server(tmp_path) as server:
+        with executed_server(tmp_path) as server:
             async with streams(server) as texts, httpx.AsyncClient() as client:
                 server.send(signal.SIGTERM)
                 await asyncio.sleep(0.5)
@@ -203,7 +211,7 @@ class TestStop:
         process.stderr.close()
 
     async def test_second_signal_ends_at_once(self, tmp_path: Path) -> None:
-        with running_server(tmp_path) as server:
+        with executed_server(tmp_path) as server:
             async with streams(server) as texts:
                 server.send(signal.SIGTERM)
                 await asyncio.sleep(0.3)
@@ -216,7 +224,7 @@ class TestStop:
 
 class TestWorkers:
     async def test_two_serve_and_drain(self, tmp_path: Path, redis_url: str) -> None:
-        with running_server(tmp_path, "--workers", "2", GATEHOUSE_REDIS_URL=redis_url) as server:
+        with executed_server(tmp_path, "--workers", "2", GATEHOUSE_REDIS_URL=redis_url) as server:
             banner = await asyncio.to_thread(banner_of, server)
             assert any(line.startswith("Chat model: scripted") for line in banner)
             async with streams(server) as texts:
@@ -235,7 +243,7 @@ class TestWorkers:
             assert await asyncio.to_thread(server.exit_code) == 0
         assert "Traceback" not in server.log
 
-    @pytest.mark.parametrize("seconds", [0.6, 1.2, 2.4])
+    @pytest.mark.parametrize("seconds", [0.8, 2.5])
     def test_ctrl_c_at_the_start_is_quiet(self, tmp_path: Path, redis_url: str, seconds: float) -> None:
         """Whatever they are at: the fork server imports for seconds, and only then do workers begin."""
         variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis_url)
@@ -252,9 +260,7 @@ class TestWorkers:
         self, tmp_path: Path, redis_url: str
     ) -> None:
         """Else the port stayed taken, by processes that nobody looks after."""
-        variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis_url)
-        keys = prepare(variables)
-        with running([GATEHOUSE, "serve", "--workers", "2"], tmp_path, variables, keys) as server:
+        with executed_server(tmp_path, "--workers", "2", GATEHOUSE_REDIS_URL=redis_url) as server:
             await asyncio.to_thread(banner_of, server)
             async with streams(server) as texts:
                 server.send(signal.SIGKILL)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from cli_results import Run, failure_of, misuse_of
-from live_server import GATEHOUSE
+from gatehouse_processes import GATEHOUSE
 from typer.main import get_command
 
 from app.cli import gatehouse

@@ -3,7 +3,8 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from live_server import GATEHOUSE, LiveServer, server_environment
+from gatehouse_processes import GATEHOUSE
+from live_server import LiveServer, server_environment
 from terminal import Terminal, terminal
 
 

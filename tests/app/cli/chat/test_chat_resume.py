@@ -1,5 +1,6 @@
 """An answer in a terminal that outlives its server: SIGKILL in the middle, another process on the same port."""
 
+import os
 import signal
 import subprocess
 import time
@@ -9,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from chat_processes import chat_command, chat_terminal, of_alice
-from live_server import GATEHOUSE, LiveServer, running_server, server_environment, wait_until_ready
+from gatehouse_processes import GATEHOUSE, ServerProcess, started
+from live_server import LiveServer, running_server, server_environment, wait_until_ready
 
 from app.cli.chat.answer import VOID
 
@@ -30,7 +32,7 @@ class Successor:
     def __init__(self, server: LiveServer, redis_url: str) -> None:
         self.server = server
         self.redis_url = redis_url
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: ServerProcess | None = None
 
     def take_over(self) -> None:
         self.server.send(signal.SIGKILL)
@@ -41,10 +43,8 @@ class Successor:
             GATEHOUSE_RUN_LEASE="2",
             PORT=str(self.server.port),
         )
-        self.process = subprocess.Popen(
-            [GATEHOUSE, "serve"], env=variables, cwd=self.server.folder,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        nowhere = Path(os.devnull)
+        self.process = started([GATEHOUSE, "serve"], variables, self.server.folder, nowhere, nowhere)
         wait_until_ready(LiveServer(self.server.url, self.server.port, self.server.folder, {}, self.process))
 
 

@@ -1,0 +1,111 @@
+"""`gatehouse serve` in a process of its own, forked from one that has imported the application.
+
+A test that starts a server has nothing to gain from 3 s of imports. All else is as `subprocess.Popen` has it: pid,
+signals, exit code, folder, environment, files. What the executable itself does is tested by test_cli_serve.
+"""
+
+import atexit
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from multiprocessing import process as multiprocessing_process
+from pathlib import Path
+
+from app.cli import main
+from app.fork_server import begin, process_context
+
+GATEHOUSE = str(Path(sys.executable).with_name("gatehouse"))
+
+
+class ForkedProcess:
+    """A command of `gatehouse` that is run, with the verbs of `subprocess.Popen`."""
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        stdout: Path,
+        stderr: Path,
+    ) -> None:
+        self.args = arguments
+        self._polling = threading.Lock()  # of two that ask at once, multiprocessing tells one that it is lost
+        self._process = process_context().Process(
+            target=run, args=(arguments, dict(environment), folder, stdout, stderr)
+        )
+        self._process.start()
+        # which is polled by whoever starts a process, and waited for at the end
+        multiprocessing_process._children.discard(self._process)  # type: ignore[attr-defined]
+        assert self._process.pid is not None
+        self.pid: int = self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self.poll()
+
+    def poll(self) -> int | None:
+        with self._polling:
+            return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while (code := self.poll()) is None:
+            if until is not None and time.monotonic() > until:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0)
+            time.sleep(0.005)
+        return code
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+ServerProcess = subprocess.Popen[bytes] | ForkedProcess
+
+
+def started(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, stdout: Path, stderr: Path
+) -> ServerProcess:
+    """Start a command whose output is appended to files; a `gatehouse` is forked.
+
+    With several workers it has a fork server of its own, as only an executed one has.
+    """
+    program, *arguments = command
+    if program == GATEHOUSE and "--workers" not in arguments and sys.platform == "linux":
+        return ForkedProcess(arguments, environment, folder, stdout, stderr)
+    return executed(command, environment, folder, stdout, stderr)
+
+
+def executed(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, stdout: Path, stderr: Path
+) -> subprocess.Popen[bytes]:
+    """Start a command whose output is appended to files."""
+    with stdout.open("ab") as output, stderr.open("ab") as log:
+        return subprocess.Popen(command, env=dict(environment), cwd=folder, stdout=output, stderr=log)
+
+
+def run(
+    arguments: Sequence[str], environment: dict[str, str], folder: Path, stdout: Path, stderr: Path
+) -> None:
+    """Be `gatehouse` with these arguments: what the forked process does."""
+    begin(environment)
+    os.chdir(folder)
+    for stream, path in ((sys.stdout, stdout), (sys.stderr, stderr)):
+        with path.open("ab") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    sys.argv = ["gatehouse", *arguments]
+    try:
+        main()
+    finally:
+        atexit._run_exitfuncs()  # multiprocessing ends a process without
