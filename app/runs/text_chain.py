@@ -13,7 +13,9 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableSequence
 
 from app.runs.metering import UsageMeter
+from chains.guarded_model import GuardedChatModel
 from chains.text_parser import TextParser, text_of
+from chains.unkept import can_be_unkept, unkept
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,14 @@ class TextChain:
                 value = await step.aformat_prompt(**value)
             else:
                 value = await step.ainvoke(value, inner)
-        messages = cast("AsyncGenerator[BaseMessage]", self.model.astream(value, inner))
-        async with aclosing(messages):
+        async with aclosing(self._messages(value, inner)) as messages:
             async for message in messages:
                 yield text_of(message) if self.parsed else message
+
+    def _messages(self, value: Any, config: RunnableConfig) -> AsyncGenerator[BaseMessage]:
+        if self.parsed and can_be_unkept(self.model):  # else the messages' ids and metadata are to be seen
+            return unkept(cast("GuardedChatModel", self.model), value, config)
+        return cast("AsyncGenerator[BaseMessage]", self.model.astream(value, config))
 
 
 def is_chat_model(step: Runnable[Any, Any]) -> bool:

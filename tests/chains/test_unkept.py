@@ -1,0 +1,112 @@
+"""A guarded model's stream of which nothing is kept: the same words, and the same account of them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from typing import Any
+from weakref import ref
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGenerationChunk
+from langchain_core.runnables import RunnableConfig
+
+from app.runs.events import Usage
+from app.runs.metering import UsageMeter
+from chains.circuit import Circuit
+from chains.guarded_model import GuardedChatModel
+from chains.model_calls import Candidate
+from chains.scripted import ScriptedChatModel
+from chains.unkept import can_be_unkept, unkept
+
+
+class Told(ScriptedChatModel):
+    """Says these chunks."""
+
+    chunks: tuple[ChatGenerationChunk, ...] = ()
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in self.chunks:
+            yield chunk.model_copy(deep=True)
+
+
+def usage(read: int, written: int) -> UsageMetadata:
+    return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
+
+
+def chunk(text: str, info: dict[str, Any] | None = None, **fields: Any) -> ChatGenerationChunk:
+    return ChatGenerationChunk(message=AIMessageChunk(text, **fields), generation_info=info)
+
+
+SPLIT = Told(
+    chunks=(
+        chunk("It ", response_metadata={"model_name": "split-1"}, usage_metadata=usage(5, 0)),
+        chunk("is", {"finish_reason": "stop"}),
+        chunk("", usage_metadata=usage(0, 2)),
+    )
+)
+NAMED_LAST = Told(chunks=(chunk("Four"), chunk("", {"model_name": "last-1"}, usage_metadata=usage(7, 1))))
+MARKED = Told(chunks=(chunk("Four", usage_metadata=usage(7, 1)), chunk("", chunk_position="last")))
+SAID: dict[str, tuple[BaseChatModel, str]] = {
+    "usage with the last chunk": (ScriptedChatModel(), "[say It is four.] what is two and two?"),
+    "usage in two chunks, the name in the first": (SPLIT, "hi"),
+    "the name in the last chunk's information": (NAMED_LAST, "hi"),
+    "its end marked by itself": (MARKED, "hi"),
+    "a failure": (ScriptedChatModel(), "[tokens 5] [fail after 3]"),
+    "a failure before the first token": (ScriptedChatModel(), "[fail]"),
+    "nothing at all": (Told(), "hi"),
+}
+
+
+def guarded(model: BaseChatModel) -> GuardedChatModel:
+    return GuardedChatModel.of([Candidate("model", model, Circuit(0, 1.0))])
+
+
+async def heard(stream: Callable[[RunnableConfig], AsyncIterator[AIMessageChunk]]) -> tuple[Any, ...]:
+    """Return what was said, how it failed, and what the meter makes of it."""
+    meter, words, failure = UsageMeter(), [], None
+    try:
+        async for message in stream({"callbacks": [meter]}):
+            words.append((message.content, message.chunk_position))
+    except Exception as error:
+        failure = (type(error), str(error))
+    return words, failure, meter.settled("x" * 40)
+
+
+@pytest.mark.parametrize("name", SAID)
+async def test_says_and_counts_what_langchain_does(name: str) -> None:
+    model, question = guarded(SAID[name][0]), SAID[name][1]
+    assert can_be_unkept(model)
+    found = await heard(lambda config: unkept(model, question, config))
+    assert found == await heard(lambda config: model.astream(question, config))
+
+
+async def test_counts_a_call_that_was_cut_off() -> None:
+    meter = UsageMeter()
+    async with aclosing(unkept(guarded(ScriptedChatModel()), "x" * 40, {"callbacks": [meter]})) as messages:
+        await anext(messages)
+    assert list(meter.settled("y" * 40).values()) == [Usage(10, 10, 20)]
+
+
+async def test_keeps_none_of_what_was_said() -> None:
+    said, alive = [], []
+    async for message in unkept(guarded(ScriptedChatModel()), "[tokens 50]", {}):
+        said.append(ref(message))
+        alive.append(sum(one() is not None for one in said))
+    assert len(alive) == 51
+    assert max(alive) <= 3  # the one that is looked at, and those on their way
+
+
+class TestCanBeUnkept:
+    def test_no_other_model(self) -> None:
+        assert not can_be_unkept(ScriptedChatModel())
+
+    def test_no_model_that_answers_in_one_piece(self) -> None:
+        assert not can_be_unkept(guarded(ScriptedChatModel(disable_streaming=True)))
+
+    def test_no_model_whose_content_langchain_rewrites(self) -> None:
+        assert not can_be_unkept(guarded(ScriptedChatModel(output_version="v1")))
+
+    def test_no_bound_model(self) -> None:
+        assert not can_be_unkept(guarded(ScriptedChatModel()).bind(stop=["."]))
