@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import RunnableConfig
@@ -30,10 +30,14 @@ class ToolReturned:
 Step = AIMessageChunk | ToolCalled | ToolReturned
 
 
-@runtime_checkable
 class Stepwise(Protocol):
     """A runnable whose tool calls can be followed. One without is streamed with `astream` alone."""
 
     def asteps(self, input: dict[str, Any], config: RunnableConfig) -> AsyncIterator[Step]:  # noqa: A002
         """Yield the answer's chunks and the tool steps in the order in which they happen."""
         ...
+
+
+def is_stepwise(runnable: object) -> TypeGuard[Stepwise]:
+    """Tell whether a runnable's steps can be followed. `isinstance` with a protocol takes 0.1 ms."""
+    return hasattr(runnable, "asteps")

@@ -27,7 +27,7 @@ from app.runs.observing import RunObserver
 from app.runs.records import RunRecord, load
 from app.runs.tap import Tap
 from chains.model_errors import ModelFailed
-from chains.steps import Stepwise
+from chains.steps import is_stepwise
 
 log = structlog.get_logger(__name__)
 
@@ -215,7 +215,7 @@ class Conductor:
         try:
             if ended.thread_id is not None:
                 await self.control.leave_thread(ended)
-            if isinstance(self.runnables[ended.runnable], Stepwise):
+            if is_stepwise(self.runnables[ended.runnable]):
                 await self.checkpoints.adelete_thread(ended.id)
         except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is replaced
             log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)

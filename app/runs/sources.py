@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from app.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart
 from app.runs.text_chain import TextChain
-from chains.steps import Step, Stepwise, ToolCalled
+from chains.steps import Step, ToolCalled, is_stepwise
 
 SHOWN_OUTPUT = 100  # characters of a tool's result in `content`; `output` has the whole
 
@@ -56,7 +56,7 @@ async def chunks(
     runnable: Runnable[Any, Any], value: dict[str, Any], config: RunnableConfig, emit: Emit
 ) -> AsyncGenerator[Any]:
     """Run `runnable`, give every event to `emit`, and yield its own chunks."""
-    if isinstance(runnable, Stepwise):
+    if is_stepwise(runnable):
         async for step in runnable.asteps(value, config):
             emit_step(step, emit)
             yield step if isinstance(step, AIMessageChunk) else None
@@ -100,7 +100,8 @@ class Observed(Runnable[dict[str, Any], Any]):
     async def astream(
         self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        if isinstance(self.runnable, Stepwise):
+        follows = is_stepwise(self.runnable)  # its `astream` has a parameter more
+        if follows:
 
             def on_step(step: Step) -> None:
                 emit_step(step, self.emit)

@@ -14,7 +14,7 @@ from chains import agent
 from chains.agent import StreamingAgent, messages_of, text_chunk, tool_steps
 from chains.registry import Parts
 from chains.scripted import ScriptedChatModel
-from chains.steps import Step, Stepwise, ToolCalled, ToolReturned
+from chains.steps import Step, ToolCalled, ToolReturned, is_stepwise
 
 SECRET = "sk-live-51H8QmnoSecret"
 
@@ -106,7 +106,7 @@ def tokens_read(chunks: list[AIMessageChunk]) -> int:
 
 class TestSteps:
     def test_can_be_followed(self, assistant: StreamingAgent) -> None:
-        assert isinstance(assistant, Stepwise)
+        assert is_stepwise(assistant)
 
     async def test_tell_of_a_tool_before_the_answer(self, assistant: StreamingAgent) -> None:
         steps = await steps_of(assistant, '[tool add {"a": 1, "b": 2}]')
