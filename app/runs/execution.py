@@ -175,9 +175,7 @@ class Execution:
         Raises what the runnable raises, DeadlineExceeded, CredentialExpired, Restarting, or Halted if it was
         stopped.
         """
-        alarms = [self._at(self.run.deadline, "deadline")]
-        if (expires_at := self.run.principal.expires_at) is not None:
-            alarms.append(self._at(expires_at, "credential"))
+        alarm = self._alarm()
         self.producing = True
         try:
             await self._produce(history, tap)
@@ -185,15 +183,18 @@ class Execution:
             if self.stop is None:
                 self._raise(error)
         finally:
-            for alarm in alarms:
-                alarm.cancel()
+            alarm.cancel()
             self.producing = False
             self.produced = True
         if self.stop is not None:
             self._stopped(self.stop)
 
-    def _at(self, moment: float, why: Stop) -> asyncio.TimerHandle:
-        """Stop at a moment, in Unix seconds, unless what is returned is cancelled before."""
+    def _alarm(self) -> asyncio.TimerHandle:
+        """Stop at the deadline or with the credential, unless what is returned is cancelled before."""
+        why: Stop = "deadline"
+        moment = self.run.deadline
+        if (expires_at := self.run.principal.expires_at) is not None and expires_at < moment:
+            moment, why = expires_at, "credential"
         seconds = moment - time.time()
         if seconds <= 0:  # the loop would call it after the runnable has begun
             self.halt(why)

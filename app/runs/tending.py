@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,6 +25,7 @@ from app.runs.records import load
 log = structlog.get_logger(__name__)
 
 BEATS_PER_LEASE = 4
+MARKS = 100  # of how far a run was when, within the age of its log
 
 
 @asynccontextmanager
@@ -58,7 +58,7 @@ class Tending:
     def __init__(self, engine: RunEngine) -> None:
         self.engine = engine
         self.settings = engine.settings
-        self._marks: dict[str, deque[tuple[float, int]]] = {}
+        self._marks: dict[str, list[tuple[float, int]]] = {}
         self._trimmed: dict[str, int] = {}
         # monotonic; Redis was away, and viewers on other processes could not say that they are there
         self._unsure_until = 0.0
@@ -166,11 +166,13 @@ class Tending:
     def _cut(self, run_id: str, execution: Execution) -> int:
         """Return the sequence before which records are to go."""
         now, top = time.monotonic(), execution.top.sequence
-        marks = self._marks.setdefault(run_id, deque())
-        marks.append((now, top))
+        marks = self._marks.setdefault(run_id, [])
+        # one at each look would be memory that grows as long as the run goes on
+        if not marks or now - marks[-1][0] >= self.settings.log_age / MARKS:
+            marks.append((now, top))
         old = 0
         while marks and now - marks[0][0] > self.settings.log_age:
-            old = marks.popleft()[1]
+            old = marks.pop(0)[1]
         excess = top - self.settings.log_length
         # by count only when a quarter too many have gathered: trimming costs the text's whole length
         return max(
