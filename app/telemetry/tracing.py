@@ -5,8 +5,8 @@ an answer, no query, header or exception's message becomes an attribute.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from importlib.metadata import version
 
 from opentelemetry.context import Context
@@ -56,12 +56,10 @@ class Tracing:
             self.tracer, self.on = NoOpTracer(), False
             await closed(provider)
 
-    @contextmanager
-    def request(self, scope: Scope) -> Iterator[Span]:
+    def request(self, scope: Scope) -> AbstractContextManager[Span]:
         """Surround a request with its span, which goes on the caller's trace if it names one."""
         if not self.on:
-            yield INVALID_SPAN
-            return
+            return nullcontext(INVALID_SPAN)
         method = scope.get("method", "WEBSOCKET")
         parent = PROPAGATOR.extract({
             name.decode("latin-1"): value.decode("latin-1")
@@ -73,15 +71,12 @@ class Tracing:
             "url.path": str(redact(scope["path"]))[:500],
             "url.scheme": scope.get("scheme", "http"),
         }
-        with self._span(method, SpanKind.SERVER, parent, attributes) as span:
-            yield span
+        return self._span(method, SpanKind.SERVER, parent, attributes)
 
-    @contextmanager
-    def run(self, run: RunRecord, user: str) -> Iterator[Span]:
+    def run(self, run: RunRecord, user: str) -> AbstractContextManager[Span]:
         """Surround an attempt with its span; another process's goes on the trace of the first."""
         if not self.on:
-            yield INVALID_SPAN
-            return
+            return nullcontext(INVALID_SPAN)
         parent = PROPAGATOR.extract({"traceparent": run.trace}) if run.attempt > 1 else None
         name = run.runnable.removeprefix("/")
         attributes: Attributes = {
@@ -92,8 +87,7 @@ class Tracing:
             "gatehouse.tenant": run.principal.tenant_id,
             "enduser.pseudo.id": user,
         }
-        with self._span(f"invoke_workflow {name}", SpanKind.INTERNAL, parent, attributes) as span:
-            yield span
+        return self._span(f"invoke_workflow {name}", SpanKind.INTERNAL, parent, attributes)
 
     def _span(
         self, name: str, kind: SpanKind, parent: Context | None, attributes: Attributes
