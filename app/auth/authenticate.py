@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.credentials import without_ticket, without_tokens
 from app.auth.destination import signin_for
+from app.auth.principal import Principal
 from app.auth.public import PUBLIC
 from app.errors import ApiError, InvalidCredential, Unauthenticated
 from app.middleware import logged_with, seen, send_problem
@@ -33,11 +34,8 @@ class Authenticate:
             await self.app(scope, receive, send)
             return
         services: Services = scope["state"]["services"]
-        connection = HTTPConnection({**scope})
-        if scope["query_string"]:
-            scope["query_string"] = without_ticket(scope["query_string"])
         try:
-            scope["state"]["principal"] = await services.authenticator.authenticate(connection)
+            scope["state"]["principal"] = await self.principal_of(scope, services)
         except ApiError as error:
             await refuse(error, scope, receive, send)
             return
@@ -46,6 +44,16 @@ class Authenticate:
         whose = scope["state"]["whose"] = services.pseudonyms.fields(scope["state"]["principal"])
         with logged_with(**whose):
             await self.app(scope, receive, send)
+
+    async def principal_of(self, scope: Scope, services: "Services") -> Principal:
+        """Return who asks, and take a ticket out of the scope. Raises ApiError.
+
+        What is looked at lives only as long as this: a stream would hold it for as long as it is open.
+        """
+        connection = HTTPConnection({**scope})
+        if scope["query_string"]:
+            scope["query_string"] = without_ticket(scope["query_string"])
+        return await services.authenticator.authenticate(connection)
 
 
 async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
