@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from gatehouse_processes import end_fork_server
 from hypothesis import HealthCheck, settings
 from live_redis import running_redis
 from live_server import LiveServer, running_server
@@ -17,6 +18,10 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("gatehouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("gatehouse")
+
+
+def pytest_unconfigure() -> None:
+    end_fork_server()
 
 
 @pytest.fixture(scope="session")

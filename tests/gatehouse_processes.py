@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from multiprocessing import process as multiprocessing_process
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from app.cli import main
 from app.fork_server import begin, process_context
 
 GATEHOUSE = str(Path(sys.executable).with_name("gatehouse"))
+END_SECONDS = 5  # a process that a test forgot keeps it alive
 
 
 class ForkedProcess:
@@ -85,6 +87,18 @@ def started(
     if program == GATEHOUSE and "--workers" not in arguments and sys.platform == "linux":
         return ForkedProcess(arguments, environment, folder, stdout, stderr)
     return executed(command, environment, folder, stdout, stderr)
+
+
+def end_fork_server() -> None:
+    """End it with the tests, and wait for that a little: what it cost is then told of them (`time make test`)."""
+    server = forkserver._forkserver  # type: ignore[attr-defined]
+    if server._forkserver_pid is None:
+        return
+    os.close(server._forkserver_alive_fd)
+    until = time.monotonic() + END_SECONDS
+    while os.waitpid(server._forkserver_pid, os.WNOHANG) == (0, 0) and time.monotonic() < until:
+        time.sleep(0.01)
+    server._forkserver_pid = None
 
 
 def executed(

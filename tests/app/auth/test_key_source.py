@@ -126,7 +126,7 @@ class TestBadConfiguration:
             (pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),
             (pem(ec.generate_private_key(ec.SECP384R1())), "not RSA, EC on P-256, or Ed25519"),
             (pem(ed448.Ed448PrivateKey.generate()), "not RSA, EC on P-256, or Ed25519"),
-            (pem(dsa.generate_private_key(2048)), "not RSA, EC on P-256, or Ed25519"),
+            (pem(dsa.generate_private_key(1024)), "not RSA, EC on P-256, or Ed25519"),
             (b"", "no PEM public key"),
             (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no PEM public key"),
         ],

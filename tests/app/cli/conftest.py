@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,10 +30,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file that is up to date."""
+    folder = tmp_path_factory.mktemp("migrated")
+    settings = Settings(_env_file=None, model="scripted", data_dir=folder)
+    asyncio.run(brought_up_to_date(settings))
+    return folder / "gatehouse.db"
+
+
 @pytest.fixture
-def migrated(home: Path) -> Path:
+def migrated(home: Path, migrated_database: Path) -> Path:
     """The working folder with a database that is up to date."""
-    asyncio.run(brought_up_to_date(Settings()))
+    (home / "data").mkdir(mode=0o700)
+    shutil.copy(migrated_database, home / "data")
     return home
 
 
