@@ -1,4 +1,4 @@
-"""`gatehouse serve` in a process of its own, forked from one that has imported the application.
+"""Processes that are forked from one that has imported the application: `gatehouse serve` first of all.
 
 A test that starts a server has nothing to gain from 3 s of imports. All else is as `subprocess.Popen` has it: pid,
 signals, exit code, folder, environment, files. What the executable itself does is tested by test_cli_serve.
@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from multiprocessing import forkserver
 from multiprocessing import process as multiprocessing_process
 from pathlib import Path
@@ -24,20 +25,20 @@ END_SECONDS = 5  # a process that a test forgot keeps it alive
 
 
 class ForkedProcess:
-    """A command of `gatehouse` that is run, with the verbs of `subprocess.Popen`."""
+    """A process that calls a function, with the verbs of `subprocess.Popen`; its output is appended to files."""
 
     def __init__(
         self,
-        arguments: Sequence[str],
+        work: Callable[[], object],
         environment: Mapping[str, str],
         folder: Path,
         stdout: Path,
         stderr: Path,
     ) -> None:
-        self.args = arguments
+        self.args = repr(work)
         self._polling = threading.Lock()  # of two that ask at once, multiprocessing tells one that it is lost
         self._process = process_context().Process(
-            target=run, args=(arguments, dict(environment), folder, stdout, stderr)
+            target=run, args=(work, dict(environment), folder, stdout, stderr)
         )
         self._process.start()
         # which is polled by whoever starts a process, and waited for at the end
@@ -85,7 +86,7 @@ def started(
     """
     program, *arguments = command
     if program == GATEHOUSE and "--workers" not in arguments and sys.platform == "linux":
-        return ForkedProcess(arguments, environment, folder, stdout, stderr)
+        return ForkedProcess(partial(gatehouse, arguments), environment, folder, stdout, stderr)
     return executed(command, environment, folder, stdout, stderr)
 
 
@@ -109,17 +110,22 @@ def executed(
         return subprocess.Popen(command, env=dict(environment), cwd=folder, stdout=output, stderr=log)
 
 
+def gatehouse(arguments: Sequence[str]) -> None:
+    """Be `gatehouse` with these arguments."""
+    sys.argv = ["gatehouse", *arguments]
+    main()
+
+
 def run(
-    arguments: Sequence[str], environment: dict[str, str], folder: Path, stdout: Path, stderr: Path
+    work: Callable[[], object], environment: dict[str, str], folder: Path, stdout: Path, stderr: Path
 ) -> None:
-    """Be `gatehouse` with these arguments: what the forked process does."""
+    """Do the work as a process that was started for it: what a forked process does."""
     begin(environment)
     os.chdir(folder)
     for stream, path in ((sys.stdout, stdout), (sys.stderr, stderr)):
         with path.open("ab") as file:
             os.dup2(file.fileno(), stream.fileno())
-    sys.argv = ["gatehouse", *arguments]
     try:
-        main()
+        work()
     finally:
         atexit._run_exitfuncs()  # multiprocessing ends a process without

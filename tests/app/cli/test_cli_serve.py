@@ -20,6 +20,7 @@ from live_server import (
     free_port,
     prepare,
     running,
+    running_server,
     server_environment,
 )
 
@@ -171,7 +172,7 @@ class TestStop:
             assert second.stop() == 0
 
     async def test_sigterm_lets_streams_end_and_starts_no_run(self, tmp_path: Path) -> None:
-        with executed_server(tmp_path) as server:
+        with running_server(tmp_path) as server:
             async with streams(server) as texts, httpx.AsyncClient() as client:
                 server.send(signal.SIGTERM)
                 await asyncio.sleep(0.5)
@@ -211,7 +212,7 @@ class TestStop:
         process.stderr.close()
 
     async def test_second_signal_ends_at_once(self, tmp_path: Path) -> None:
-        with executed_server(tmp_path) as server:
+        with running_server(tmp_path) as server:
             async with streams(server) as texts:
                 server.send(signal.SIGTERM)
                 await asyncio.sleep(0.3)

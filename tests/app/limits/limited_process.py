@@ -1,11 +1,6 @@
-"""A replica in a process of its own, whose clock may be wrong, that asks for all it can get.
-
-python limited_process.py REDIS_URL SECONDS_OFF WHAT: WHAT is requests, runs, tokens or hold. It prints how much
-it got; `hold` takes runs, says so, and keeps them until it is killed.
-"""
+"""A replica in a process of its own, whose clock may be wrong, that asks for all it can get."""
 
 import asyncio
-import sys
 import time
 
 from limited_callers import ALICE, Process, plans
@@ -53,8 +48,13 @@ async def got(replica: Process, what: str) -> int:
     return granted
 
 
-async def main(url: str, seconds_off: float, what: str) -> None:
+def claim(url: str, seconds_off: float, what: str) -> None:
+    """Claim requests, runs or tokens, and print how many were granted; `hold` takes runs, and keeps them."""
     set_clock(seconds_off)
+    asyncio.run(claimed(url, what))
+
+
+async def claimed(url: str, what: str) -> None:
     async with Redis.from_url(url) as redis:
         replica = Process(redis, plans(**LIMITS), LEASE if what == "hold" else 120)
         if what == "hold":
@@ -65,7 +65,3 @@ async def main(url: str, seconds_off: float, what: str) -> None:
                 await replica.holds.renew()
                 await asyncio.sleep(LEASE / 8)
         print(await got(replica, what), flush=True)
-
-
-if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], float(sys.argv[2]), sys.argv[3]))
