@@ -115,6 +115,7 @@ class Viewing:
         """Return the log's records after the cursor, or a `gap` when the first of them does not follow it."""
         records = await self.log.after(run_id, cursor)
         if not records and run_id in self.conductor.local:
+            reraise_cancellation()
             await self.conductor.writer.flushed()  # they are on their way
             records = await self.log.after(run_id, cursor)
         if not records or records[0].cursor.follows(cursor):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from fakeredis import FakeAsyncRedis, FakeServer
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 from run_replicas import SETTINGS, Conversations, Replica, Replicas, stopped, until
@@ -228,7 +228,14 @@ async def play(steps: list[tuple[str, int]], how: str, connect: Callable[[], Red
         await scene.replicas.close()
 
 
+# a viewer is cancelled while it reads the log, and the writer that it would wait for next is stopped
+LEAVES_WHILE_IT_READS = [
+    ("trim", 0), ("stop writing", 2), ("join", 1, 2), ("wait", 0.0), ("join", 3, 1), ("lapse",), ("leave", 1)
+]  # fmt: skip
+
+
 @settings(deadline=None, max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@example(LEAVES_WHILE_IT_READS, "completed")
 @given(st.lists(step, max_size=40), ending)
 async def test_every_viewer_sees_the_whole_run(steps: list[tuple[str, int]], how: str) -> None:
     server = FakeServer()
