@@ -10,6 +10,8 @@ from bench.processes import Server
 from bench.transports.load import Client, prompt
 
 ANSWER_TOKENS = 300
+QUIET = 3.0  # seconds in which a server does what hundreds of answers have left it to do
+REST = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,20 @@ async def busy(client: Client, server: Server, effort: Effort) -> dict[str, floa
 
 
 async def prompt_start(client: Client, effort: Effort) -> dict[str, float]:
-    """Measure the time to the first token in ms: one stream after the other, and among 50 slow ones."""
-    alone = [await client.ask(10) for _ in range(effort.firsts)]
+    """Measure the time to the first token in ms: alone, right after another stream, and among 50 slow ones.
+
+    Alone is a stream when the server has rested since the last: what the end of an answer leaves it to do,
+    such as to store it, delays the one that is asked for at once.
+    """
+    await asyncio.sleep(QUIET)
+    alone = []
+    for _ in range(effort.firsts):
+        await asyncio.sleep(REST)
+        alone.append(await client.ask(10))
+    after = [await client.ask(10) for _ in range(effort.firsts)]
     among = await client.keep_asking(effort.streams, effort.seconds, 50, delay=0.02, spread=1.0)
     found: dict[str, float] = {}
-    for name, answers in (("alone", alone), ("among", among)):
+    for name, answers in (("alone", alone), ("after", after), ("among", among)):
         firsts = sorted(1000 * answer.first for answer in answers)
         found[f"first_ms_p50_{name}"] = statistics.median(firsts)
         found[f"first_ms_p99_{name}"] = percentile(firsts, 0.99)

@@ -20,6 +20,8 @@ MEASURES: tuple[tuple[str, str, bool], ...] = (
     ("tokens_per_second_1", "tokens/s, 1 stream", True),
     ("first_ms_p50_alone", "first token p50 ms, alone", False),
     ("first_ms_p99_alone", "first token p99 ms, alone", False),
+    ("first_ms_p50_after", "first token p50 ms, right after another", False),
+    ("first_ms_p99_after", "first token p99 ms, right after another", False),
     ("first_ms_p50_among", "first token p50 ms, among 50", False),
     ("first_ms_p99_among", "first token p99 ms, among 50", False),
     ("kilobytes_per_stream", "kB/open stream", False),
