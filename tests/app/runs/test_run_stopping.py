@@ -210,7 +210,7 @@ class TestLeaving:
         await asyncio.sleep(1)
         assert await state(here, run.id) == "running"
         await foreign.leave()
-        assert await ended(here, run.id) < 2
+        assert await ended(here, run.id) < 10  # soon, and not at its deadline
 
     async def test_coming_back_in_time_keeps_the_run(self, here: Replica, there: Replica, told: Told) -> None:
         run = (await here.start("/told", grace=0.8)).run
