@@ -11,10 +11,13 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
 
-# each way in which an id, a key or a pause comes about; all were used before the fork
+# what the one import left, and then each way in which an id, a key or a pause comes about, in forked processes
 SIBLINGS = """
-import os, random, secrets, uuid
+import gc, json, os, random, secrets, sys, uuid
 import app.preloaded
+threads = len(os.listdir("/proc/self/task"))
+print(json.dumps({"threads": threads, "frozen": gc.get_freeze_count(), "app": "app.main" in sys.modules}))
+
 from langchain_core.utils.uuid import uuid7
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 import uuid_utils
@@ -30,12 +33,6 @@ for _ in range(3):
         print(*made(), flush=True)
         os._exit(0)
     os.wait()
-"""
-PRELOADED = """
-import gc, json, os, sys
-import app.preloaded
-threads = len(os.listdir("/proc/self/task"))
-print(json.dumps({"threads": threads, "frozen": gc.get_freeze_count(), "app": "app.main" in sys.modules}))
 """
 PROBE = """
 import os, signal, sys
@@ -62,6 +59,21 @@ if __name__ == "__main__":
 """
 
 
+@pytest.fixture(scope="module")
+def siblings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What is told of the import, and then the ids of each process, which were all used before the fork."""
+    return printed_by(SIBLINGS, tmp_path_factory.mktemp("siblings")).splitlines()
+
+
+@pytest.fixture(scope="module")
+def probed(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """What a process tells that was started in a folder with another `app`."""
+    folder = tmp_path_factory.mktemp("probed")
+    (folder / "fork_probe.py").write_text(PROBE)
+    (folder / "app.py").write_text("raise SystemExit('the wrong one')")
+    return printed_by(STARTER, folder).strip().split(";")
+
+
 def printed_by(code: str, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],
@@ -76,27 +88,24 @@ def printed_by(code: str, folder: Path) -> str:
 
 
 class TestForkedProcesses:
-    def test_never_make_the_same_ids(self, tmp_path: Path) -> None:
-        rows = [line.split() for line in printed_by(SIBLINGS, tmp_path).splitlines()]
+    def test_never_make_the_same_ids(self, siblings: list[str]) -> None:
+        rows = [line.split() for line in siblings[1:]]
         assert len(rows) == 4
         for column in zip(*rows, strict=True):
             assert len(set(column)) == 4, column
 
-    def test_share_one_import_that_started_no_thread(self, tmp_path: Path) -> None:
+    def test_share_one_import_that_started_no_thread(self, siblings: list[str]) -> None:
         """A thread is not there in a forked process, and a lock that it held is held for ever."""
-        preloaded = json.loads(printed_by(PRELOADED, tmp_path))
+        preloaded = json.loads(siblings[0])
         assert preloaded["app"]
         assert preloaded["threads"] == 1
         assert preloaded["frozen"] > 100_000
 
-    def test_have_the_environment_and_the_signals_of_who_started_them(self, tmp_path: Path) -> None:
-        (tmp_path / "fork_probe.py").write_text(PROBE)
-        _, held_back, through, environment = printed_by(STARTER, tmp_path).strip().split(";")
+    def test_have_the_environment_and_the_signals_of_who_started_them(self, probed: list[str]) -> None:
+        _, held_back, through, environment = probed
         assert (held_back, through) == ("True", "False")
         own = {"PATH": os.environ["PATH"], "LC_CTYPE": "C.UTF-8", "SET_LATER": "yes"}
         assert {**ast.literal_eval(environment), "LC_CTYPE": "C.UTF-8"} == own  # which Python sets by itself
 
-    def test_are_of_this_application_in_a_folder_with_another_app(self, tmp_path: Path) -> None:
-        (tmp_path / "fork_probe.py").write_text(PROBE)
-        (tmp_path / "app.py").write_text("raise SystemExit('the wrong one')")
-        assert printed_by(STARTER, tmp_path).startswith("True;")
+    def test_are_of_this_application_in_a_folder_with_another_app(self, probed: list[str]) -> None:
+        assert probed[0] == "True"

@@ -16,6 +16,7 @@ class Guarded:
     redis: Redis
     environment: dict[str, str]
     secrets: set[str] = field(default_factory=set)
+    checked: int = 0  # characters of the log
 
     def client(self, **headers: str) -> httpx.Client:
         self.secrets.update(value.removeprefix("Bearer ") for value in headers.values())
@@ -28,12 +29,16 @@ class Guarded:
 
     def runs(self) -> int:
         """Return how many runs there have been: a model or a tool is called in no other way."""
-        return sum(1 for _ in self.redis.scan_iter("gh:{*}:run", count=1000))
+        return int(self.redis.eval("return #redis.call('KEYS', ARGV[1])", 0, "gh:{*}:run"))
 
     def check_log(self) -> None:
-        """Fail when a secret that was sent, or that the server was configured with, is in its log."""
-        log = self.server.log
-        assert '"event": "request"' in log
+        """Fail when a secret that was sent, or that the server was configured with, is in its log.
+
+        What was looked at before is not looked at again: the server has logged nothing before it was sent.
+        """
+        whole = self.server.log
+        log, self.checked = whole[self.checked :], whole.rfind("\n") + 1
+        assert '"event": "request"' in whole
         for secret in {*self.secrets, *self.server.keys.values(), SECRET}:
             for written in (secret, base64.b64encode(secret.encode()).decode()):
                 assert written not in log

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from gatehouse_processes import GATEHOUSE
+from gatehouse_processes import GATEHOUSE, started
 from live_server import (
     LiveServer,
     free_port,
@@ -144,7 +144,7 @@ class TestBanner:
         assert any(line.startswith("Gatehouse ") and line.endswith(made.url) for line in lines)
 
     def test_is_not_printed_in_production(self, tmp_path: Path, redis_url: str) -> None:
-        with executed_server(
+        with running_server(
             tmp_path,
             GATEHOUSE_ENVIRONMENT="production",
             GATEHOUSE_DATABASE_URL=f"sqlite+aiosqlite:///{tmp_path}/gatehouse.db",
@@ -165,7 +165,7 @@ class TestStop:
         key = {"x-api-key": key_of("alice", made)}
         answer = httpx.post(f"{made.url}/api/chat", json={"query": "[say hello]"}, headers=key).json()
         variables = {"PATH": os.environ["PATH"], "GATEHOUSE_MODEL": "scripted"}
-        with running([GATEHOUSE, "serve"], made.folder, variables, keys={}) as second:
+        with running([GATEHOUSE, "serve"], made.folder, variables, {}, started) as second:
             assert key_of("alice", second) == key["x-api-key"]
             messages = httpx.get(f"{second.url}/api/threads/{answer['thread_id']}/messages", headers=key)
             assert "hello" in messages.text

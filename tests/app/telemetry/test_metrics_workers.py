@@ -23,7 +23,7 @@ def workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServ
     with (
         running_redis(folder) as redis,
         running_server(
-            folder, "--workers", "2", GATEHOUSE_REDIS_URL=redis, **{PORT: str(port)}
+            folder, "--workers", "2", GATEHOUSE_REDIS_URL=redis, GATEHOUSE_DRAIN_SECONDS="1", **{PORT: str(port)}
         ) as server,
     ):  # fmt: skip
         yield server, f"http://127.0.0.1:{port}"
