@@ -1,14 +1,18 @@
 """What every test may use: a running server, a Redis; and the rule that in CI a skip is a failure."""
 
+import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
+import uvloop
 from gatehouse_processes import end_fork_server
 from hypothesis import HealthCheck, settings
 from live_redis import running_redis
 from live_server import LiveServer, running_server
-from postgres_databases import running_postgres
+from migrated_databases import migrate, migrated_copy, url_of
+from postgres_databases import create_database, drop_database, emptied, running_postgres
 
 pytest_plugins = ["quick_tests", "require_all"]
 
@@ -18,6 +22,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("gatehouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("gatehouse")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run tests on the event loop that `gatehouse serve` runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_unconfigure() -> None:
@@ -43,3 +52,21 @@ def postgres_url() -> Iterator[str]:
     """The SQLAlchemy URL of a PostgreSQL server, for tests that make databases of their own on it."""
     with running_postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_url: str) -> Iterator[str]:
+    url = asyncio.run(create_database(postgres_url))
+    asyncio.run(migrate(url))
+    yield url
+    asyncio.run(drop_database(postgres_url, url))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database with the newest schema and no rows."""
+    if request.param == "sqlite":
+        return url_of(migrated_copy(tmp_path / "gatehouse.db"))
+    url: str = request.getfixturevalue("migrated_postgres")
+    asyncio.run(emptied(request.getfixturevalue("postgres_url"), url))
+    return url

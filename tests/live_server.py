@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gatehouse_processes import GATEHOUSE, ServerProcess, executed, started
+from migrated_databases import migrated_copy
 
 from app.auth.issuer import issue_token
 from app.cli.database import brought_up_to_date
@@ -160,7 +161,10 @@ def server_environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 def prepare(variables: Mapping[str, str]) -> dict[str, str]:
-    """Migrate and seed the server's database as `make run` does, and return the demo's keys by user."""
+    """Migrate and seed the server's database as `make run` does, and return the demo's keys by user.
+
+    A file of its own in a new folder is a copy of one for which that was done.
+    """
     settings = Settings(
         _env_file=None,
         **{  # type: ignore[arg-type]  # variables are texts
@@ -169,6 +173,11 @@ def prepare(variables: Mapping[str, str]) -> dict[str, str]:
             if name.startswith("GATEHOUSE_")
         },
     )
+
+    file = settings.data_dir / "gatehouse.db"
+    if "GATEHOUSE_DATABASE_URL" not in variables and not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        migrated_copy(file, seeded=True)
 
     async def migrate_and_seed() -> dict[str, str]:
         await brought_up_to_date(settings)

@@ -106,8 +106,12 @@ class TestLogoutToken:
         with pytest.raises(InvalidCredential):
             await oidc_sessions.end(logout())
 
-    async def test_that_is_about_to_expire_works(self, oidc_sessions: OidcSessions) -> None:
+    async def test_that_is_about_to_expire_works(
+        self, sessions: Sessions, oidc_sessions: OidcSessions
+    ) -> None:
+        opened = await oidc_sessions.open(ALICE, id_token())
         await oidc_sessions.end(logout(expires=time.time() - 20))
+        assert await sessions.find(opened.token) is None
 
 
 class TestHint:

@@ -1,20 +1,17 @@
 """Commands run in this process, in an empty folder of their own."""
 
-import asyncio
 import logging
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from cli_results import Run
+from migrated_databases import migrated_copy
 from typer.testing import CliRunner, Result
 
 from app.cli import gatehouse
-from app.cli.database import brought_up_to_date
-from app.settings import Settings
 
 OURS = ("GATEHOUSE_", "OPENAI_", "AZURE_", "LANGSMITH_")
 
@@ -30,20 +27,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture(scope="session")
-def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file that is up to date."""
-    folder = tmp_path_factory.mktemp("migrated")
-    settings = Settings(_env_file=None, model="scripted", data_dir=folder)
-    asyncio.run(brought_up_to_date(settings))
-    return folder / "gatehouse.db"
-
-
 @pytest.fixture
-def migrated(home: Path, migrated_database: Path) -> Path:
+def migrated(home: Path) -> Path:
     """The working folder with a database that is up to date."""
     (home / "data").mkdir(mode=0o700)
-    shutil.copy(migrated_database, home / "data")
+    migrated_copy(home / "data" / "gatehouse.db")
     return home
 
 

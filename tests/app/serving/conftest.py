@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import structlog
 from langserve import RemoteRunnable
-from live_app import LiveApp, Remote, Serve, bearer, migrated_database, serving
+from live_app import LiveApp, Remote, Serve, bearer, serving
+from migrated_databases import made_once
 from probe_runnables import Endless, probes
 
 from app.telemetry.logs import configure_logging
@@ -49,8 +50,9 @@ def logged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return migrated_database(tmp_path_factory.mktemp("migrated"))
+def database() -> Path:
+    """A database file that is up to date, for `serving` to copy."""
+    return made_once(seeded=False)
 
 
 @pytest.fixture(scope="session")

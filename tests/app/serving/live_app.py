@@ -17,7 +17,6 @@ from langserve import RemoteRunnable
 from starlette.types import ASGIApp
 
 from app.auth.issuer import issue_token
-from app.database import open_engine, upgrade
 from app.lifespan import Services
 from app.listening import options
 from app.main import create_app
@@ -86,19 +85,6 @@ class LiveApp:
 
 Serve = Callable[..., LiveApp]
 Remote = Callable[..., RemoteRunnable[Any, Any]]
-
-
-def migrated_database(folder: Path) -> Path:
-    """Return a SQLite file with the newest schema."""
-    file = folder / "gatehouse.db"
-
-    async def migrate() -> None:
-        engine = open_engine(f"sqlite+aiosqlite:///{file}")
-        await upgrade(engine)
-        await engine.dispose()
-
-    asyncio.run(migrate())
-    return file
 
 
 @contextmanager

@@ -1,36 +1,17 @@
 """Feedback on both databases, and when two requests give it at once."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-from postgres_databases import empty_database
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.principal import Principal
-from app.database import open_engine, upgrade
 from app.errors import NotFound
 from app.threads.store import ThreadStore
 from app.usage.feedback import FeedbackStore, Judged
 
 ALICE = Principal("acme", "alice", "Alice", frozenset("*"), "jwt", "acme-alice")
 RUN = "0198c0de-0000-7000-8000-000000000003"
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    if request.param == "sqlite":
-        engine = open_engine(f"sqlite+aiosqlite:///{tmp_path / 'gatehouse.db'}")
-        await upgrade(engine)
-        yield engine
-        await engine.dispose()
-        return
-    async with empty_database(request.getfixturevalue("postgres_url")) as url:
-        engine = open_engine(url)
-        await upgrade(engine)
-        yield engine
-        await engine.dispose()
 
 
 @pytest.fixture
