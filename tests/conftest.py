@@ -2,11 +2,10 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvloop
 from gatehouse_processes import end_fork_server
 from hypothesis import HealthCheck, settings
 from live_redis import running_redis
@@ -22,11 +21,6 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("gatehouse", deadline=None, suppress_health_check=[HealthCheck.too_slow])
     settings.load_profile("gatehouse")
-
-
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run tests on the event loop that `gatehouse serve` runs on."""
-    return {"uvloop": uvloop.new_event_loop}
 
 
 def pytest_unconfigure() -> None:
