@@ -25,12 +25,12 @@ from bench.processes import (
 )
 from bench.transports.load import Client
 from bench.transports.measure import Effort, busy, memory, prompt_start
-from bench.transports.report import markdown, medians
+from bench.transports.report import markdown, measures
 from bench.transports.targets import TARGETS, ServerName, Target
 
 RESULTS = Path(__file__).parents[1] / "results"
-QUICK = Effort(seconds=0.8, seconds_alone=0.5, firsts=20, open_streams=0)
-Found = defaultdict[str, list[dict[str, float]]]
+QUICK = Effort(seconds=0.5, seconds_alone=0.3, firsts=10, open_streams=0)
+Found = defaultdict[str, list[dict[str, list[float]]]]
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="one short round, without memory: to see that it works"
     )
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument(
         "--open-streams", type=int, default=1000, help="for the memory of a stream; 0: not measured"
     )
@@ -121,18 +121,19 @@ def server_of(name: ServerName, folder: Path, redis_port: int, core: int) -> Ser
 def report(found: Found, effort: Effort, rounds: int, seconds: float, *, write: bool) -> None:
     facts = machine()
     how = (
-        f"Medians of {rounds} interleaved rounds; every server on one core, the load and Redis on another. "
+        f"Medians of {rounds} interleaved rounds, and percentiles of all their times to a first token; every "
+        "server on one core, the load and Redis on another. "
         "The same scripted chain everywhere but in the floor. Answers of 300 tokens, over "
         f"{effort.streams} streams at once or over one; memory {memory_of(effort)}. "
         f"CPU is that of the server's process, user and system. It took "
         f"{seconds:.0f} s, at a load average of {os.getloadavg()[1]:.1f}."
     )
-    text = markdown(medians(found), facts, how)
+    text = markdown(measures(found), facts, how)
     say(text)
     if write:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "transports.md").write_text(text)
-        everything = {**facts, "how": how, "medians": medians(found), "rounds": found}
+        everything = {**facts, "how": how, "measures": measures(found), "rounds": found}
         (RESULTS / "transports.json").write_text(json.dumps(everything, indent=1) + "\n")
 
 

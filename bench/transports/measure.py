@@ -1,47 +1,46 @@
 """The measurements: cost, speed and memory of one target."""
 
 import asyncio
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.processes import Server
-from bench.transports.load import Client, prompt
+from bench.transports.load import Answer, Client, prompt
 
 ANSWER_TOKENS = 300
-QUIET = 3.0  # seconds in which a server does what hundreds of answers have left it to do
+QUIET = 1.5  # seconds in which a server does what hundreds of answers have left it to do
 REST = 0.03
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How long to measure: seconds, and numbers of streams and answers."""
+    """How long to measure in a round: seconds, and numbers of streams and answers."""
 
-    seconds: float = 2.5
-    seconds_alone: float = 1.5
+    seconds: float = 1.0
+    seconds_alone: float = 0.5
     streams: int = 50
-    firsts: int = 100
+    firsts: int = 30
     open_streams: int = 1000
     opened_a_second: int = 25
     settle: float = 4.0
 
 
-async def busy(client: Client, server: Server, effort: Effort) -> dict[str, float]:
+async def busy(client: Client, server: Server, effort: Effort) -> dict[str, list[float]]:
     """Measure a model that yields at once: CPU µs a token, and tokens/s, over 50 streams and over one."""
-    found: dict[str, float] = {}
+    found: dict[str, list[float]] = {}
     for streams, seconds in ((effort.streams, effort.seconds), (1, effort.seconds_alone)):
         cpu, began = server.cpu_seconds(), time.perf_counter()
         answers = await client.keep_asking(streams, seconds, ANSWER_TOKENS)
         took, cpu = time.perf_counter() - began, server.cpu_seconds() - cpu
         tokens = ANSWER_TOKENS * len(answers)
-        found[f"cpu_us_per_token_{streams}"] = 1e6 * cpu / tokens
-        found[f"tokens_per_second_{streams}"] = tokens / took
+        found[f"cpu_us_per_token_{streams}"] = [1e6 * cpu / tokens]
+        found[f"tokens_per_second_{streams}"] = [tokens / took]
     return found
 
 
-async def prompt_start(client: Client, effort: Effort) -> dict[str, float]:
-    """Measure the time to the first token in ms: alone, right after another stream, and among 50 slow ones.
+async def prompt_start(client: Client, effort: Effort) -> dict[str, list[float]]:
+    """Measure times to the first token in ms: alone, right after another stream, and among 50 slow ones.
 
     Alone is a stream when the server has rested since the last: what the end of an answer leaves it to do,
     such as to store it, delays the one that is asked for at once.
@@ -53,18 +52,15 @@ async def prompt_start(client: Client, effort: Effort) -> dict[str, float]:
         alone.append(await client.ask(10))
     after = [await client.ask(10) for _ in range(effort.firsts)]
     among = await client.keep_asking(effort.streams, effort.seconds, 50, delay=0.02, spread=1.0)
-    found: dict[str, float] = {}
-    for name, answers in (("alone", alone), ("after", after), ("among", among)):
-        firsts = sorted(1000 * answer.first for answer in answers)
-        found[f"first_ms_p50_{name}"] = statistics.median(firsts)
-        found[f"first_ms_p99_{name}"] = percentile(firsts, 0.99)
-    # a slow model's own delay before its first token is no cost of the transport
-    for which in ("p50", "p99"):
-        found[f"first_ms_{which}_among"] -= 20.0
-    return found
+    return {
+        "first_ms_alone": milliseconds(alone),
+        "first_ms_after": milliseconds(after),
+        # a slow model's own delay before its first token is no cost of the transport
+        "first_ms_among": milliseconds(among, less=20.0),
+    }
 
 
-async def memory(client: Client, server: Server, effort: Effort) -> dict[str, float]:
+async def memory(client: Client, server: Server, effort: Effort) -> dict[str, list[float]]:
     """Measure what an open stream adds to the process, in kB, with 1,000 of them at a token a second."""
     await client.keep_asking(10, 1.0, 50)
     before = server.resident_bytes()
@@ -82,8 +78,9 @@ async def memory(client: Client, server: Server, effort: Effort) -> dict[str, fl
     await asyncio.gather(*(stream.done for stream in streams), return_exceptions=True)
     if lost:
         raise RuntimeError(f"{client.target.name}: {len(lost)} streams ended while they were counted")
-    return {"kilobytes_per_stream": held / 1000 / effort.open_streams}
+    return {"kilobytes_per_stream": [held / 1000 / effort.open_streams]}
 
 
-def percentile(ordered: Sequence[float], share: float) -> float:
-    return ordered[min(len(ordered) - 1, round(share * len(ordered)))]
+def milliseconds(answers: Sequence[Answer], less: float = 0.0) -> list[float]:
+    """Return the times to the first tokens of answers."""
+    return [round(1000 * answer.first - less, 2) for answer in answers]

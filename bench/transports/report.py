@@ -1,4 +1,4 @@
-"""Medians over the rounds, ratios, and the report."""
+"""What the rounds come to, ratios, and the report."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -9,51 +9,56 @@ from bench.transports.targets import BARE, STOCK, TARGETS
 
 WIDTH = 110
 NOISE = 0.05
-Results = Mapping[str, Sequence[Mapping[str, float]]]
-Medians = Mapping[str, Mapping[str, float]]
+Results = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]
+Measures = Mapping[str, Mapping[str, float]]
 
-# name, what it is, whether more is better
-MEASURES: tuple[tuple[str, str, bool], ...] = (
-    ("cpu_us_per_token_50", "CPU µs/token, 50 streams", False),
-    ("cpu_us_per_token_1", "CPU µs/token, 1 stream", False),
-    ("tokens_per_second_50", "tokens/s, 50 streams", True),
-    ("tokens_per_second_1", "tokens/s, 1 stream", True),
-    ("first_ms_p50_alone", "first token p50 ms, alone", False),
-    ("first_ms_p99_alone", "first token p99 ms, alone", False),
-    ("first_ms_p50_after", "first token p50 ms, right after another", False),
-    ("first_ms_p99_after", "first token p99 ms, right after another", False),
-    ("first_ms_p50_among", "first token p50 ms, among 50", False),
-    ("first_ms_p99_among", "first token p99 ms, among 50", False),
-    ("kilobytes_per_stream", "kB/open stream", False),
+# name, what it is, whether more is better, which values of the rounds it is of, and their percentile
+MEASURES: tuple[tuple[str, str, bool, str, int], ...] = (
+    ("cpu_us_per_token_50", "CPU µs/token, 50 streams", False, "cpu_us_per_token_50", 50),
+    ("cpu_us_per_token_1", "CPU µs/token, 1 stream", False, "cpu_us_per_token_1", 50),
+    ("tokens_per_second_50", "tokens/s, 50 streams", True, "tokens_per_second_50", 50),
+    ("tokens_per_second_1", "tokens/s, 1 stream", True, "tokens_per_second_1", 50),
+    ("first_ms_p50_alone", "first token p50 ms, alone", False, "first_ms_alone", 50),
+    ("first_ms_p99_alone", "first token p99 ms, alone", False, "first_ms_alone", 99),
+    ("first_ms_p50_after", "first token p50 ms, right after another", False, "first_ms_after", 50),
+    ("first_ms_p99_after", "first token p99 ms, right after another", False, "first_ms_after", 99),
+    ("first_ms_p50_among", "first token p50 ms, among 50", False, "first_ms_among", 50),
+    ("first_ms_p99_among", "first token p99 ms, among 50", False, "first_ms_among", 99),
+    ("kilobytes_per_stream", "kB/open stream", False, "kilobytes_per_stream", 50),
 )
 
 
-def medians(results: Results) -> dict[str, dict[str, float]]:
-    """Return the median of every measure of every target; results are lists of what the rounds found."""
-    return {
-        target: {
-            name: statistics.median(found[name] for found in rounds if name in found)
-            for name, _, _ in MEASURES
-            if any(name in found for found in rounds)
-        }
-        for target, rounds in results.items()
-    }
+def measures(results: Results) -> dict[str, dict[str, float]]:
+    """Return every measure of every target; results are lists of the values that the rounds found."""
+    found: dict[str, dict[str, float]] = {}
+    for target, rounds in results.items():
+        found[target] = {}
+        for name, _, _, of, share in MEASURES:
+            if values := [value for one_round in rounds for value in one_round.get(of, ())]:
+                found[target][name] = percentile(values, share)
+    return found
 
 
-def ratios(found: Medians, to: str) -> dict[str, dict[str, float]]:
+def percentile(values: Sequence[float], share: int) -> float:
+    if share == 50:
+        return statistics.median(values)
+    return sorted(values)[min(len(values) - 1, round(share / 100 * len(values)))]
+
+
+def ratios(found: Measures, to: str) -> dict[str, dict[str, float]]:
     """Return how many times as good as target `to` each target is: above 1 is better, for every measure."""
     base = found[to]
     return {
         target: {
             name: values[name] / base[name] if more else base[name] / values[name]
-            for name, _, more in MEASURES
+            for name, _, more, *_ in MEASURES
             if values.get(name) and base.get(name)
         }
         for target, values in found.items()
     }
 
 
-def markdown(found: Medians, facts: Mapping[str, Any], how: str) -> str:
+def markdown(found: Measures, facts: Mapping[str, Any], how: str) -> str:
     """Return the report: the medians, and the ratios to stock LangServe and to the floor."""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     where = f"{facts['date']}, {facts['machine']}. {versions}."
@@ -61,7 +66,7 @@ def markdown(found: Medians, facts: Mapping[str, Any], how: str) -> str:
         "# Transports: what a token costs",
         fill(how, WIDTH),
         fill(where, WIDTH),
-        f"## Medians\n\n{table(found, '{:.1f}')}",
+        f"## Measured\n\n{table(found, '{:.1f}')}",
     ]
     for base, title in ((STOCK, "stock LangServe"), (BARE, "the floor")):
         if base.name in found:
@@ -72,13 +77,13 @@ def markdown(found: Medians, facts: Mapping[str, Any], how: str) -> str:
     return "\n\n".join(parts)
 
 
-def table(values: Medians, form: str) -> str:
+def table(values: Measures, form: str) -> str:
     """Return a table with a row for each measure and a column for each target."""
     names = [target.name for target in TARGETS if target.name in values]
     head = f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
     rows = [
         f"| {title} | {' | '.join(cell(values[target], name, form) for target in names)} |\n"
-        for name, title, _ in MEASURES
+        for name, title, *_ in MEASURES
         if any(name in values[target] for target in names)
     ]
     return head + "".join(rows)
@@ -88,9 +93,9 @@ def cell(values: Mapping[str, float], name: str, form: str) -> str:
     return form.format(values[name]) if name in values else ""
 
 
-def worse(found: Medians) -> str:
+def worse(found: Measures) -> str:
     """Return the measures in which a target of ours is worse than stock LangServe by more than noise."""
-    titles = {name: title for name, title, _ in MEASURES}
+    titles = {name: title for name, title, *_ in MEASURES}
     lines = [
         f"- {target}: {titles[name]}, {ratio:.2f} times as good\n"
         for target, values in ratios(found, STOCK.name).items()
