@@ -175,7 +175,7 @@ class TestLeaving:
         await asyncio.sleep(0.7)
         assert await state(here, run.id) == "running"
         await viewer.leave()
-        assert 0.2 < await ended(here, run.id) < 1
+        assert 0.2 < await ended(here, run.id) < 10  # a machine may stand still for seconds
         assert (await here.engine.get(ALICE, run.id)).text == "a"
 
     async def test_with_no_grace_ends_it_at_once(self, here: Replica, told: Told) -> None:
