@@ -5,6 +5,7 @@ Apart from `app.telemetry.tracing`, since the SDK takes a while to import.
 
 import asyncio
 import threading
+from contextlib import suppress
 from importlib.metadata import version
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -33,7 +34,8 @@ async def closed(provider: TracerProvider) -> None:
 
     def close() -> None:
         provider.shutdown()
-        loop.call_soon_threadsafe(done.set)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits for this any more
+            loop.call_soon_threadsafe(done.set)
 
     # no thread of the executor's: the process would wait for it in the end
     threading.Thread(target=close, name="close traces", daemon=True).start()
