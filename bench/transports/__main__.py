@@ -134,7 +134,7 @@ def report(found: Found, effort: Effort, rounds: int, seconds: float, *, write: 
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "transports.md").write_text(text)
         everything = {**facts, "how": how, "measures": measures(found), "rounds": found}
-        (RESULTS / "transports.json").write_text(json.dumps(everything, indent=1) + "\n")
+        (RESULTS / "transports.json").write_text(json.dumps(everything) + "\n")
 
 
 def memory_of(effort: Effort) -> str:

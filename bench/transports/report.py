@@ -12,19 +12,19 @@ NOISE = 0.05
 Results = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]
 Measures = Mapping[str, Mapping[str, float]]
 
-# name, what it is, whether more is better, which values of the rounds it is of, and their percentile
-MEASURES: tuple[tuple[str, str, bool, str, int], ...] = (
-    ("cpu_us_per_token_50", "CPU µs/token, 50 streams", False, "cpu_us_per_token_50", 50),
-    ("cpu_us_per_token_1", "CPU µs/token, 1 stream", False, "cpu_us_per_token_1", 50),
-    ("tokens_per_second_50", "tokens/s, 50 streams", True, "tokens_per_second_50", 50),
-    ("tokens_per_second_1", "tokens/s, 1 stream", True, "tokens_per_second_1", 50),
-    ("first_ms_p50_alone", "first token p50 ms, alone", False, "first_ms_alone", 50),
-    ("first_ms_p99_alone", "first token p99 ms, alone", False, "first_ms_alone", 99),
-    ("first_ms_p50_after", "first token p50 ms, right after another", False, "first_ms_after", 50),
-    ("first_ms_p99_after", "first token p99 ms, right after another", False, "first_ms_after", 99),
-    ("first_ms_p50_among", "first token p50 ms, among 50", False, "first_ms_among", 50),
-    ("first_ms_p99_among", "first token p99 ms, among 50", False, "first_ms_among", 99),
-    ("kilobytes_per_stream", "kB/open stream", False, "kilobytes_per_stream", 50),
+# what it is, whether more is better, which values of the rounds it is of, and their percentile
+MEASURES: tuple[tuple[str, bool, str, int], ...] = (
+    ("CPU µs/token, 50 streams", False, "cpu_us_per_token_50", 50),
+    ("CPU µs/token, 1 stream", False, "cpu_us_per_token_1", 50),
+    ("tokens/s, 50 streams", True, "tokens_per_second_50", 50),
+    ("tokens/s, 1 stream", True, "tokens_per_second_1", 50),
+    ("first token p50 ms, alone", False, "first_ms_alone", 50),
+    ("first token p99 ms, alone", False, "first_ms_alone", 99),
+    ("first token p50 ms, right after another", False, "first_ms_after", 50),
+    ("first token p99 ms, right after another", False, "first_ms_after", 99),
+    ("first token p50 ms, among 50", False, "first_ms_among", 50),
+    ("first token p99 ms, among 50", False, "first_ms_among", 99),
+    ("kB/open stream", False, "kilobytes_per_stream", 50),
 )
 
 
@@ -33,7 +33,7 @@ def measures(results: Results) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for target, rounds in results.items():
         found[target] = {}
-        for name, _, _, of, share in MEASURES:
+        for name, _, of, share in MEASURES:
             if values := [value for one_round in rounds for value in one_round.get(of, ())]:
                 found[target][name] = percentile(values, share)
     return found
@@ -51,7 +51,7 @@ def ratios(found: Measures, to: str) -> dict[str, dict[str, float]]:
     return {
         target: {
             name: values[name] / base[name] if more else base[name] / values[name]
-            for name, _, more, *_ in MEASURES
+            for name, more, *_ in MEASURES
             if values.get(name) and base.get(name)
         }
         for target, values in found.items()
@@ -82,8 +82,8 @@ def table(values: Measures, form: str) -> str:
     names = [target.name for target in TARGETS if target.name in values]
     head = f"| | {' | '.join(names)} |\n|---|{'---:|' * len(names)}\n"
     rows = [
-        f"| {title} | {' | '.join(cell(values[target], name, form) for target in names)} |\n"
-        for name, title, *_ in MEASURES
+        f"| {name} | {' | '.join(cell(values[target], name, form) for target in names)} |\n"
+        for name, *_ in MEASURES
         if any(name in values[target] for target in names)
     ]
     return head + "".join(rows)
@@ -95,9 +95,8 @@ def cell(values: Mapping[str, float], name: str, form: str) -> str:
 
 def worse(found: Measures) -> str:
     """Return the measures in which a target of ours is worse than stock LangServe by more than noise."""
-    titles = {name: title for name, title, *_ in MEASURES}
     lines = [
-        f"- {target}: {titles[name]}, {ratio:.2f} times as good\n"
+        f"- {target}: {name}, {ratio:.2f} times as good\n"
         for target, values in ratios(found, STOCK.name).items()
         for name, ratio in values.items()
         if ratio < 1 - NOISE and target != BARE.name

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from postgres_databases import create_database, create_role, drop_database, execute, url_for
+from migrated_databases import migrate
+from postgres_databases import create_database, create_role, drop_database, execute, superuser_url, url_for
 from sqlalchemy import Table, delete, func, insert, make_url, select, text, update
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,7 +16,7 @@ from app.auth.api_keys import ApiKeys
 from app.auth.peppers import Peppers
 from app.auth.principal import Principal
 from app.auth.tables import api_keys
-from app.database import open_engine, upgrade
+from app.database import open_engine
 from app.errors import InvalidCredential
 from app.migrations.target import TARGET
 from app.runs.accounts import Account
@@ -29,7 +30,6 @@ from app.usage.feedback_table import feedback
 from app.usage.store import UsageStore
 from app.usage.tables import usage
 from tools.caller import Caller
-from tools.portfolio.seed import seed
 from tools.portfolio.store import PortfolioStore
 from tools.portfolio.tables import accounts, holdings
 from tools.tenancy import tenant_transaction
@@ -48,9 +48,8 @@ def principal(tenant_id: str, user_id: str) -> Principal:
 
 async def fill(url: str) -> None:
     """Give two tenants a row in every table."""
+    await migrate(url, seeded=True)
     engine = open_engine(url)
-    await upgrade(engine)
-    await seed(engine)
     keys, store = keys_of(engine), ThreadStore(engine)
     for tenant, user in (("acme", "alice"), ("beta", "bob")):
         await keys.create(tenant_id=tenant, user_id=user)
@@ -80,8 +79,7 @@ def filled(postgres_url: str) -> Iterator[str]:
 
 async def grant_all(server_url: str, url: str) -> None:
     await create_role(server_url, READER)
-    superuser = make_url(server_url).set(database=make_url(url).database).render_as_string(False)
-    await execute(superuser, f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {READER}")
+    await execute(superuser_url(server_url, url), f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {READER}")
 
 
 @pytest.fixture(params=["owner", "another role"])
@@ -97,9 +95,7 @@ async def engine(
 
 @pytest.fixture
 async def superuser(filled: str, postgres_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(
-        make_url(postgres_url).set(database=make_url(filled).database).render_as_string(False)
-    )
+    engine = open_engine(superuser_url(postgres_url, filled))
     yield engine
     await engine.dispose()
 

@@ -3,10 +3,10 @@
 import pytest
 from live_server import free_port
 from manifests import Rendered
+from migrated_databases import migrate
 from postgres_databases import empty_database
 
 from app.cli.checks import examine
-from app.database import open_engine, upgrade
 from app.settings import Settings
 
 SECRET = "a-secret-in-the-place-of-the-issuer-s-keys"
@@ -16,9 +16,7 @@ async def test_every_part_is_well(
     remote_overlay: Rendered, postgres_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with empty_database(postgres_url) as database:
-        engine = open_engine(database)
-        await upgrade(engine)
-        await engine.dispose()
+        await migrate(database)
         made = {
             "GATEHOUSE_DATABASE_URL": database,
             "GATEHOUSE_REDIS_URL": redis_url,

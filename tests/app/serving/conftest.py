@@ -12,7 +12,6 @@ import pytest
 import structlog
 from langserve import RemoteRunnable
 from live_app import LiveApp, Remote, Serve, bearer, serving
-from migrated_databases import made_once
 from probe_runnables import Endless, probes
 
 from app.telemetry.logs import configure_logging
@@ -50,21 +49,15 @@ def logged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 @pytest.fixture(scope="session")
-def database() -> Path:
-    """A database file that is up to date, for `serving` to copy."""
-    return made_once(seeded=False)
-
-
-@pytest.fixture(scope="session")
 def endless() -> Endless:
     """The runnable under /endless of the shared server."""
     return Endless()
 
 
 @pytest.fixture(scope="session")
-def shared(database: Path, endless: Endless, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+def shared(endless: Endless, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
     """One server for every test that leaves no trace: it serves the registry and the probes."""
-    with serving(database, tmp_path_factory.mktemp("shared"), probes(endless)) as live:
+    with serving(tmp_path_factory.mktemp("shared"), probes(endless)) as live:
         yield live
 
 
@@ -84,12 +77,12 @@ async def remote(shared: LiveApp) -> AsyncIterator[Remote]:
 
 
 @pytest.fixture
-def serve(database: Path, tmp_path: Path) -> Iterator[Serve]:
+def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start a server of the runnables with these paths, of the registry or the probes, with settings."""
     with ExitStack() as stack:
 
         def start(*paths: str, **settings: Any) -> LiveApp:
             registry = [entry for entry in probes(Endless()) if entry.path in paths]
-            return stack.enter_context(serving(database, tmp_path, registry, **settings))
+            return stack.enter_context(serving(tmp_path, registry, **settings))
 
         yield start

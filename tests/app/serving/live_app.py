@@ -1,7 +1,6 @@
 """The whole application behind uvicorn on a loopback port, in a thread of its own: clients may block."""
 
 import asyncio
-import shutil
 import socket
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import httpx
 import uvicorn
 from langserve import RemoteRunnable
+from migrated_databases import migrated_copy
 from starlette.types import ASGIApp
 
 from app.auth.issuer import issue_token
@@ -88,11 +88,9 @@ Remote = Callable[..., RemoteRunnable[Any, Any]]
 
 
 @contextmanager
-def serving(
-    database: Path, folder: Path, registry: Sequence[Entry] | None = None, **changes: Any
-) -> Iterator[LiveApp]:
-    """Yield a server with these settings that works on a copy of the database, in the folder."""
-    shutil.copy(database, folder / "gatehouse.db")
+def serving(folder: Path, registry: Sequence[Entry] | None = None, **changes: Any) -> Iterator[LiveApp]:
+    """Yield a server with these settings, whose database is in the folder."""
+    migrated_copy(folder / "gatehouse.db")
     settings = Settings(
         _env_file=None,
         **{

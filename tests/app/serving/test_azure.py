@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,9 +52,7 @@ def azure(provider: ProviderServer) -> ProviderServer:
 
 
 @pytest.fixture(scope="module")
-def servers(
-    database: Path, provider: ProviderServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Start]:
+def servers(provider: ProviderServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Start a server whose model is that deployment; tests with the same settings have the same one."""
     started: dict[str, LiveApp] = {}
     with ExitStack() as stack:
@@ -64,7 +61,7 @@ def servers(
             settings = {**azure_settings(provider), **TIMES, **changes}
             if (name := repr(settings)) not in started:
                 folder = tmp_path_factory.mktemp("azure")
-                started[name] = stack.enter_context(serving(database, folder, REGISTRY, **settings))
+                started[name] = stack.enter_context(serving(folder, REGISTRY, **settings))
             return started[name]
 
         yield start

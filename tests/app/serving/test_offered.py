@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -25,8 +24,8 @@ ENDPOINTS = [
 
 
 @pytest.fixture(scope="module")
-def listed(database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
-    with serving(database, tmp_path_factory.mktemp("listed"), tenant_runnables=LISTS) as live:
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    with serving(tmp_path_factory.mktemp("listed"), tenant_runnables=LISTS) as live:
         yield live
 
 

@@ -197,12 +197,12 @@ class TestCollector:
                 assert client.post("/api/chat", json={"query": "[say hi]"}).status_code == 200
 
     def test_gets_the_last_spans_at_the_end(
-        self, serve: Any, monkeypatch: pytest.MonkeyPatch, database: Any, tmp_path: Any
+        self, serve: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
     ) -> None:
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
         with collecting() as collector:
             with (
-                serving(database, tmp_path, REGISTRY, otel_endpoint=collector.url) as live,
+                serving(tmp_path, REGISTRY, otel_endpoint=collector.url) as live,
                 live.client() as client,
             ):
                 assert client.get("/api/me").status_code == 200

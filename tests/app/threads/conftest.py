@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import make_url
+from postgres_databases import superuser_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from thread_callers import principal
 
@@ -20,13 +20,15 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-async def unbound(request: pytest.FixtureRequest, engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+async def unbound(
+    request: pytest.FixtureRequest, engine: AsyncEngine, database_url: str
+) -> AsyncIterator[AsyncEngine]:
     """The same database for who sees the rows of every tenant: on PostgreSQL, a superuser."""
     if engine.dialect.name != "postgresql":
         yield engine
         return
     server: str = request.getfixturevalue("postgres_url")
-    superuser = open_engine(make_url(server).set(database=engine.url.database).render_as_string(False))
+    superuser = open_engine(superuser_url(server, database_url))
     yield superuser
     await superuser.dispose()
 

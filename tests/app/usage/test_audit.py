@@ -52,9 +52,11 @@ async def renamed(engine: AsyncEngine, table: str) -> AsyncIterator[None]:
     """Let a table not be found under its name."""
     async with engine.begin() as connection:
         await connection.execute(text(f"ALTER TABLE {table} RENAME TO elsewhere"))
-    yield
-    async with engine.begin() as connection:
-        await connection.execute(text(f"ALTER TABLE elsewhere RENAME TO {table}"))
+    try:
+        yield
+    finally:
+        async with engine.begin() as connection:
+            await connection.execute(text(f"ALTER TABLE elsewhere RENAME TO {table}"))
 
 
 class TestWriting:
@@ -156,9 +158,7 @@ class TestDatabaseThatIsAway:
         assert lost == [1]
         assert logs[-1]["event"] == "entries of the audit log were lost"
 
-    async def test_fails_what_must_not_be_lost(
-        self, audit: AuditTrail, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_fails_what_must_not_be_lost(self, audit: AuditTrail, engine: AsyncEngine) -> None:
         async with renamed(engine, "audit_log"):
             with pytest.raises(DBAPIError):
                 await audit.write(entry())
