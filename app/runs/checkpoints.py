@@ -7,7 +7,6 @@ from typing import Any
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedTable
@@ -16,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 
 from app.postgres import BoundedConnection, network_options
+from app.runs.kept_checkpoints import PostgresCheckpoints, SqliteCheckpoints
 
 POOL_SIZE = 5
 POOL_SECONDS = 10.0  # that a caller waits for a connection
@@ -40,7 +40,7 @@ async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSav
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         file = url.database if url.database in (None, ":memory:") else f"{url.database}.checkpoints"
-        async with AsyncSqliteSaver.from_conn_string(file or ":memory:") as saver:
+        async with SqliteCheckpoints.from_conn_string(file or ":memory:") as saver:
             await saver.setup()
             yield saver
         return
@@ -57,7 +57,7 @@ async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSav
     async with pool:
         async with pool.connection() as connection:
             await check_tables(connection)
-        yield AsyncPostgresSaver(pool)
+        yield PostgresCheckpoints(pool)
 
 
 async def set_up_checkpoints(database_url: str) -> None:

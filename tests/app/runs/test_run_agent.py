@@ -8,10 +8,11 @@ import pytest
 from langchain_core.tools import tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from migrated_databases import url_of
 from run_replicas import ALICE, LEASE, Conversations, Replicas, until
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
+from app.runs.checkpoints import open_checkpoints
 from app.runs.events import ToolEnd, ToolStart
 from app.runs.tap import Tap
 from chains import agent
@@ -47,8 +48,7 @@ async def checkpoints(
     if request.param == "memory":
         yield InMemorySaver()
         return
-    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints")) as saver:
-        await saver.setup()
+    async with open_checkpoints(url_of(tmp_path / "gatehouse.db")) as saver:
         yield saver
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from langchain_core.tools import tool
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from migrated_databases import url_of
 from run_replicas import ALICE, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
 from app.draining import Drain, Restarting
+from app.runs.checkpoints import open_checkpoints
 from app.runs.execution import Tap
 from app.runs.records import load
 from chains import agent
@@ -169,8 +170,7 @@ async def office(replicas: Replicas, tmp_path: Path) -> AsyncIterator[tuple[Repl
         desk.calls.append("returned")
         return "done"
 
-    async with AsyncSqliteSaver.from_conn_string(str(tmp_path / "checkpoints")) as saver:
-        await saver.setup()
+    async with open_checkpoints(url_of(tmp_path / "gatehouse.db")) as saver:
         replicas.checkpoints = saver
         replicas.runnables = {"/agent": agent.build(Parts(ScriptedChatModel(), [transfer], saver))}
         yield replicas, desk

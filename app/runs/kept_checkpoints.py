@@ -1,0 +1,77 @@
+"""Which checkpoints of an agent are kept: none before its model has called a tool."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+)
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+FIRST_STEP = 1  # of a graph's nodes; LangGraph stores the input as -1 and 0
+
+
+class FromFirstToolCall(BaseCheckpointSaver[Any]):
+    """Keeps nothing of a run whose model has not called a tool yet.
+
+    A later attempt then asks the model again, as it does for a chain. To keep it would take five writes for
+    every answer, three before its first token, and LangGraph's savers write one at a time in a process.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # runs nothing is kept of; what another process takes over stays: 36 bytes
+        self._unkept: set[str] = set()
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        placed = config["configurable"]
+        run_id, namespace = placed["thread_id"], placed["checkpoint_ns"]
+        if namespace == "" and not is_worth_keeping(checkpoint, metadata):
+            self._unkept.add(run_id)
+        elif namespace == "" and run_id in self._unkept:
+            self._unkept.remove(run_id)
+            new_versions = checkpoint["channel_versions"]  # of the steps before this one, too
+        if run_id in self._unkept:
+            kept = {"thread_id": run_id, "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}
+            return {"configurable": kept}
+        return await super().aput(config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
+    ) -> None:
+        if config["configurable"]["thread_id"] not in self._unkept:
+            await super().aput_writes(config, writes, task_id, task_path)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        if thread_id in self._unkept:
+            self._unkept.remove(thread_id)
+        else:
+            await super().adelete_thread(thread_id)
+
+
+def is_worth_keeping(checkpoint: Checkpoint, metadata: CheckpointMetadata) -> bool:
+    """Tell whether a later attempt would repeat more than the first question to the model without it."""
+    messages = checkpoint["channel_values"].get("messages")
+    if metadata["step"] != FIRST_STEP or not messages:
+        return metadata["step"] >= FIRST_STEP
+    return not isinstance(messages[-1], AIMessage) or bool(messages[-1].tool_calls)
+
+
+class SqliteCheckpoints(FromFirstToolCall, AsyncSqliteSaver):
+    """In a file of SQLite."""
+
+
+class PostgresCheckpoints(FromFirstToolCall, AsyncPostgresSaver):
+    """In PostgreSQL."""
