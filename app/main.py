@@ -11,7 +11,9 @@ from app.auth.authenticate import Authenticate
 from app.auth.offered import HideWhatIsNotOffered
 from app.lifespan import lifespan_for
 from app.limits.layer import Limit
-from app.middleware import BodyLimit, RequestContext, SecurityHeaders
+from app.middleware.body_limit import BodyLimit
+from app.middleware.context import RequestContext
+from app.middleware.security_headers import SecurityHeaders
 from app.problems import add_error_handlers
 from app.serving import api, docs, health, home, home_client, runnables, websocket
 from app.serving.langserve import add_langserve_routes

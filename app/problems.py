@@ -24,7 +24,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.limits.refusal import LIMITED
-from app.middleware import problem_response
+from app.middleware.context import problem_response
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from app.auth.destination import signin_for
 from app.auth.principal import Principal
 from app.auth.public import PUBLIC
 from app.errors import ApiError, InvalidCredential, Unauthenticated
-from app.middleware import logged_with, seen, send_problem
+from app.middleware.context import logged_with, seen, send_problem
 
 if TYPE_CHECKING:
     from app.lifespan import Services

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth.principal import Principal
 from app.errors import NotFound
-from app.middleware import send_problem
+from app.middleware.context import send_problem
 from app.settings import Settings
 
 Served = TypeVar("Served")

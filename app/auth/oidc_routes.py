@@ -23,7 +23,7 @@ from app.errors import (
 )
 from app.lifespan import services_of
 from app.limits.refusal import LimitReached
-from app.middleware import seen
+from app.middleware.context import seen
 
 NOT_OFFERED = "This server does not sign in at an issuer."
 NO_LOGOUT = "Send a logout_token of the issuer that was not used before."

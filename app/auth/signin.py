@@ -18,7 +18,7 @@ from app.auth.signin_page import leaving_page, signin_page
 from app.errors import Forbidden, InvalidCredential, InvalidInput, UnsupportedMediaType
 from app.lifespan import services_of
 from app.limits.refusal import LIMITED, LimitReached
-from app.middleware import seen
+from app.middleware.context import seen
 from app.usage.audit_entry import Outcome, entry_of
 
 STATIC = Path(__file__).parent / "static"

@@ -10,7 +10,7 @@ from app.auth.principal import Principal
 from app.errors import ApiError
 from app.limits.admission import Admission
 from app.limits.streams import OpenStreams
-from app.middleware import send_problem
+from app.middleware.context import send_problem
 
 if TYPE_CHECKING:
     from app.lifespan import Services

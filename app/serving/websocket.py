@@ -10,7 +10,7 @@ from fastapi import APIRouter, WebSocket
 from app.auth.principal import Principal
 from app.errors import ApiError, CredentialExpired
 from app.lifespan import services_of
-from app.middleware import send_problem
+from app.middleware.context import send_problem
 from app.runs.credentials import CHECK_EVERY
 from app.serving.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
 from app.serving.frames import PONG, Vocabulary, vocabulary_of

@@ -10,7 +10,7 @@ from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from app.errors import ApiError, Unavailable
-from app.middleware import request_id_of, seen
+from app.middleware.context import request_id_of, seen
 from app.problems import STORE_IS_AWAY
 from app.serving.frames import error_frame
 

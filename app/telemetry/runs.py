@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from langsmith.run_helpers import tracing_context
 from opentelemetry.trace import StatusCode
 
-from app.middleware import logged_with
+from app.middleware.context import logged_with
 from app.runs.observing import CallObserver, Timing, Transport
 from app.runs.records import RunRecord
 from app.telemetry.calls import Calls

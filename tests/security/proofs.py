@@ -74,7 +74,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "11 human messages only": (f"{SERVING}/test_bodies.py::TestMessages",),
     "12 sizes and times": (
-        "tests/app/test_middleware.py::TestBodyLimit",
+        "tests/app/middleware/test_body_limit.py::TestBodyLimit",
         "tests/app/test_protocol.py::TestSize",
         "tests/app/test_protocol.py::TestTime",
         f"{SERVING}/test_bodies.py::TestSize",
@@ -100,7 +100,7 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "tests/chains/test_agent.py::TestToolFailures",
     ),
     "15 headers": (
-        "tests/app/test_middleware.py::TestSecurityHeaders",
+        "tests/app/middleware/test_security_headers.py::TestSecurityHeaders",
         f"{SERVING}/test_cors.py::TestDefault",
     ),
 }
@@ -155,7 +155,7 @@ CASES: Mapping[str, tuple[str, ...]] = {
         "tests/security/test_openapi.py::test_no_request_gets_an_undocumented_answer",
     ),
     "body over the limit; batch of 5,000; N+1 streams": (
-        "tests/app/test_middleware.py::TestBodyLimit",
+        "tests/app/middleware/test_body_limit.py::TestBodyLimit",
         f"{SERVING}/test_bodies.py::TestSize",
         f"{SERVING}/test_limited.py::TestStreams",
     ),

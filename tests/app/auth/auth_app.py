@@ -15,7 +15,9 @@ from app.auth.dependencies import CurrentPrincipal, requires
 from app.draining import Drain
 from app.limits.holds import Holds
 from app.limits.limits import Limits, limits_of
-from app.middleware import BodyLimit, RequestContext, SecurityHeaders
+from app.middleware.body_limit import BodyLimit
+from app.middleware.context import RequestContext
+from app.middleware.security_headers import SecurityHeaders
 from app.problems import add_error_handlers
 from app.settings import Settings
 from app.telemetry.pseudonyms import Pseudonyms

@@ -23,7 +23,7 @@ from websockets.exceptions import ConnectionClosed
 from app.auth.principal import Principal
 from app.errors import NotFound
 from app.limits.limits import limits_of
-from app.middleware import RequestContext
+from app.middleware.context import RequestContext
 from app.problems import add_error_handlers
 from app.runs.credentials import Holds
 from app.runs.engine import EngineSettings, RunEngine

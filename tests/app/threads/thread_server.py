@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from thread_callers import principal
 
 from app.auth.principal import Principal
-from app.middleware import RequestContext
+from app.middleware.context import RequestContext
 from app.problems import add_error_handlers
 from app.runs.engine import RunEngine
 from app.runs.limits import EngineSettings

@@ -1,10 +1,9 @@
-"""What surrounds every request, as pure ASGI: request id, access log, security headers, body limit."""
+"""What surrounds every request: its id, its line in the log, who watches it, and how it is refused."""
 
-import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
@@ -16,23 +15,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from app.errors import PROBLEM_JSON, ApiError, PayloadTooLarge, RequestTimeout
+from app.errors import PROBLEM_JSON, ApiError
 
 log = structlog.get_logger(__name__)
-
-STRICT_CSP = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
-# LangServe's playground evaluates code and styles itself inline; no other page may.
-PLAYGROUND_CSP = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; object-src 'none'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-
-LINGER_SECONDS = 2
-LENGTH_DIGITS = 18  # of a Content-Length; int() raises for thousands of them
 
 
 class SeenRequest(Protocol):
@@ -179,120 +164,3 @@ def logged_with(**fields: str) -> Iterator[None]:
         yield
     finally:
         reset_contextvars(**tokens)
-
-
-class SecurityHeaders:
-    """Adds the security headers, with the one exception in the policy that LangServe's playground needs."""
-
-    def __init__(self, app: ASGIApp, playgrounds: tuple[str, ...], https: bool) -> None:
-        self.app = app
-        self.playgrounds = playgrounds
-        always = {
-            "x-content-type-options": "nosniff",
-            "referrer-policy": "no-referrer",
-            "x-frame-options": "DENY",
-            "cross-origin-opener-policy": "same-origin",
-            "permissions-policy": "camera=(), microphone=(), geolocation=()",
-            **({"strict-transport-security": "max-age=31536000; includeSubDomains"} if https else {}),
-        }
-        self.strict = fields_of({**always, "content-security-policy": STRICT_CSP})
-        self.lenient = fields_of({**always, "content-security-policy": PLAYGROUND_CSP})
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        wanted = self.lenient if scope["path"].startswith(self.playgrounds) else self.strict
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                present = {name for name, _ in headers}
-                message["headers"] = [*headers, *(field for field in wanted if field[0] not in present)]
-            await send(message)
-
-        await self.app(scope, receive, send_with_headers)
-
-
-def fields_of(headers: Mapping[str, str]) -> tuple[tuple[bytes, bytes], ...]:
-    """Return header fields as ASGI has them."""
-    return tuple((name.encode(), value.encode()) for name, value in headers.items())
-
-
-class BodyLimit:
-    """Reads the request body before the application does: bounded in size and in time.
-
-    A body over `max_bytes` is 413, with and without Content-Length; one that takes longer than
-    `timeout` seconds is 408, so that a slow sender holds nothing but its own connection.
-    """
-
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout: float) -> None:
-        self.app = app
-        self.max_bytes = max_bytes
-        self.timeout = timeout
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        try:
-            async with asyncio.timeout(self.timeout):
-                body = await self.read(scope, receive)
-        except TimeoutError:
-            await send_problem(RequestTimeout(headers={"connection": "close"}), scope, receive, send)
-            return
-        except PayloadTooLarge as error:
-            unread = "connection" in error.headers
-            await send_problem(error, scope, receive, lingering(receive, send) if unread else send)
-            return
-        if body is None:
-            return
-        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
-        await self.app(scope, replay, send)
-
-    async def read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Return the whole body, or None when the client went away. Raises PayloadTooLarge."""
-        announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and (len(announced) > LENGTH_DIGITS or int(announced) > self.max_bytes):
-            raise self.too_large(unread=True)
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                return None
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > self.max_bytes:
-                raise self.too_large(unread=message.get("more_body", False))
-            if not message.get("more_body", False):
-                return b"".join(parts)
-
-    def too_large(self, *, unread: bool) -> PayloadTooLarge:
-        # a connection on which more of the body may come cannot be used again
-        headers = {"connection": "close"} if unread else {}
-        return PayloadTooLarge(f"The request body may have {self.max_bytes} bytes.", headers=headers)
-
-
-def lingering(receive: Receive, send: Send) -> Send:
-    """Return `send`, which after the body takes in for 2 s what the client is still sending.
-
-    A connection that is closed before that is reset, and the client that was sending loses the answer.
-    """
-
-    async def send_and_linger(message: Message) -> None:
-        if message["type"] != "http.response.body":
-            await send(message)
-            return
-        await send({**message, "more_body": True})
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_SECONDS):
-                while (await receive()).get("more_body", False):
-                    pass
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    return send_and_linger
