@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from langchain_core.runnables import Runnable
+from langchain_core.utils.uuid import uuid7
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -24,8 +25,10 @@ from app.runs.keeping import keep_answer
 from app.runs.limits import EngineSettings
 from app.runs.log import RETRY_SECONDS, LogWriter
 from app.runs.observing import RunObserver
+from app.runs.outcome import last_records, outcome, timing
 from app.runs.records import RunRecord, load
 from app.runs.tap import Tap
+from app.runs.unobserved import Unobserved
 from chains.model_errors import ModelFailed
 from chains.steps import is_stepwise
 
@@ -46,17 +49,17 @@ class Conductor:
         history: History,
         checkpoints: BaseCheckpointSaver[Any],
         settings: EngineSettings,
-        owner: str,
-        observer: RunObserver,
+        observer: RunObserver | None = None,
     ) -> None:
+        self.owner = str(uuid7())
         self.redis = redis
         self.runnables = runnables
         self.history = history
         self.checkpoints = checkpoints
         self.settings = settings
-        self.observer = observer
+        self.observer = observer or Unobserved()
         self.writer = LogWriter(redis, self._lost)
-        self.attempts = Attempts(redis, owner, settings.lease, settings.keep)
+        self.attempts = Attempts(redis, self.owner, settings.lease, settings.keep)
         self.control = Control(redis)
         self.holds = Holds(redis, HOLD_LEASES * settings.lease)
         self.local: dict[str, Execution] = {}
@@ -180,24 +183,24 @@ class Conductor:
         await self.writer.flushed()
         if execution.given_up:
             return False
-        ended, timing = execution.outcome(status, failure), execution.timing
+        ended, took = outcome(execution, status, failure), timing(execution)
         if ended.thread_id is not None:
             await keep_answer(self.history, self.redis, execution, ended)
-        closing = execution.closing(ended)
-        finished = await self._end(execution, ended, closing)
+        last = last_records(execution, ended)
+        finished = await self._end(execution, ended, last)
         if finished:
-            for item in closing:
+            for item in last:
                 execution.feed.append(item)
-            self.observer.ended(ended, timing)
+            self.observer.ended(ended, took)
             await self._clean_up(ended)
         return finished
 
-    async def _end(self, execution: Execution, ended: RunRecord, closing: list[Record]) -> bool:
+    async def _end(self, execution: Execution, ended: RunRecord, last: list[Record]) -> bool:
         """Try until the end of the run is in Redis; False when the run is given up before."""
         settlement = await self._settlement(ended)
         while True:
             try:
-                return await self.attempts.finish(ended, closing, settlement)
+                return await self.attempts.finish(ended, last, settlement)
             except (RedisError, OSError) as error:
                 log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
             if execution.given_up:

@@ -7,10 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from langchain_core.runnables import Runnable
 from langchain_core.utils.uuid import uuid7
-from langgraph.checkpoint.base import BaseCheckpointSaver
-from redis.asyncio import Redis
 
 from app.auth.principal import Principal
 from app.draining import Drain
@@ -21,15 +18,11 @@ from app.runs.conducting import Conductor
 from app.runs.control import STARTING_SECONDS, viewers_key
 from app.runs.events import BEGINNING, Cursor, Record
 from app.runs.execution import Execution
-from app.runs.history import History
-from app.runs.limits import EngineSettings
 from app.runs.log import log_key
-from app.runs.observing import RunObserver
 from app.runs.reader import LogReader
 from app.runs.records import RunRecord, load, run_key
 from app.runs.tap import Tap
 from app.runs.turns import Multitask, Turns
-from app.runs.unobserved import Unobserved
 from app.runs.viewing import Viewing
 
 KNOWN_SECONDS = 5.0
@@ -49,30 +42,20 @@ class Started:
 class RunEngine:
     """Runs of one process over one Redis. `open_runs` makes one, and owns its tasks."""
 
-    def __init__(
-        self,
-        redis: Redis,
-        runnables: Mapping[str, Runnable[Any, Any]],
-        history: History,
-        checkpoints: BaseCheckpointSaver[Any],
-        settings: EngineSettings,
-        observer: RunObserver | None = None,
-    ) -> None:
-        self.redis = redis
-        self.runnables = runnables
-        self.history = history
-        self.settings = settings
-        self.owner = str(uuid7())
+    def __init__(self, conductor: Conductor) -> None:
+        self.conductor = conductor
+        self.owner = conductor.owner
+        self.redis = conductor.redis
+        self.runnables = conductor.runnables
+        self.history = conductor.history
+        self.settings = conductor.settings
+        self.observer = conductor.observer
+        self.attempts = conductor.attempts
+        self.control = conductor.control
         self.drain = Drain()
-        self.observer = observer or Unobserved()
-        self.conductor = Conductor(
-            redis, runnables, history, checkpoints, settings, self.owner, self.observer
-        )
-        self.attempts = self.conductor.attempts
-        self.control = self.conductor.control
-        self.reader = LogReader(redis, self.owner, settings.feed_size, self.conductor.stop)
-        self.viewing = Viewing(redis, self.conductor, self.reader)
-        self.turns = Turns(self.control, settings.deadline, self.cancel)
+        self.reader = LogReader(self.redis, self.owner, self.settings.feed_size, conductor.stop)
+        self.viewing = Viewing(self.redis, conductor, self.reader)
+        self.turns = Turns(self.control, self.settings.deadline, self.cancel)
 
     @property
     def local(self) -> Mapping[str, Execution]:
@@ -110,9 +93,7 @@ class RunEngine:
         """
         run_id = run_id or str(uuid7())
         if idempotency is not None:
-            waiting = 0 if multitask == "reject" else self.settings.deadline
-            seconds = waiting + STARTING_SECONDS
-            first = await self.control.claim_key(principal, *idempotency, run_id, seconds)
+            first = await self._claim_key(principal, idempotency, run_id, multitask)
             if first != run_id:
                 if admission is not None:
                     await admission.charge()  # a request, but no second run
@@ -134,10 +115,7 @@ class RunEngine:
                     hold=hold,
                     trace=self.observer.trace(),
                 )
-                if run.opens_thread:
-                    await self.history.begin(run)
-                elif run.thread_id is not None:
-                    await self._enter_thread(run, multitask)
+                await self._enter_thread(run, multitask)
                 await self.conductor.begin(run, tap)
         except BaseException:
             if idempotency is not None:
@@ -147,8 +125,21 @@ class RunEngine:
             await self.control.keep_key(principal, idempotency[0])
         return Started(run, tap)
 
+    async def _claim_key(
+        self, principal: Principal, idempotency: tuple[str, bytes], run_id: str, multitask: Multitask
+    ) -> str:
+        """Return the id of the first run with this Idempotency-Key: `run_id`, if there was none."""
+        waiting = 0 if multitask == "reject" else self.settings.deadline
+        seconds = waiting + STARTING_SECONDS
+        return await self.control.claim_key(principal, *idempotency, run_id, seconds)
+
     async def _enter_thread(self, run: RunRecord, multitask: Multitask) -> None:
-        """Take the thread and store the question in it."""
+        """Store the question in the run's thread, if it has one: in a new one, or when its turn has come."""
+        if run.thread_id is None:
+            return
+        if run.opens_thread:
+            await self.history.begin(run)
+            return
         await self.turns.take(run, multitask)
         try:
             self.drain.check()  # it may have waited for long

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 from uuid import UUID
 
@@ -12,17 +12,13 @@ import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from app.draining import Restarting
-from app.errors import ApiError, CredentialExpired, DeadlineExceeded
+from app.errors import CredentialExpired, DeadlineExceeded
 from app.runs.events import (
     BEGINNING,
-    Complete,
     Cursor,
-    End,
-    Error,
     Event,
     Record,
     Start,
-    Status,
     Token,
     ToolEnd,
     ToolStart,
@@ -30,8 +26,7 @@ from app.runs.events import (
 )
 from app.runs.feed import Feed
 from app.runs.log import LogWriter
-from app.runs.metering import UsageMeter, total
-from app.runs.observing import Timing
+from app.runs.metering import UsageMeter
 from app.runs.records import RunRecord
 from app.runs.sources import source
 from app.runs.tap import Tap
@@ -100,8 +95,8 @@ class Execution:
         self.task: asyncio.Task[None] | None = None
         self._sequence = 0
         self._withheld: list[Record] = []
-        self._began = time.monotonic()
-        self._first_token: float | None = None
+        self.began = time.monotonic()
+        self.first_token: float | None = None
 
     @property
     def top(self) -> Cursor:
@@ -118,7 +113,7 @@ class Execution:
         item = self.numbered(event)
         if type(event) is Token:
             if not self.text:
-                self._first_token = time.monotonic()
+                self.first_token = time.monotonic()
             self.text.append(event.content)
         else:
             self._note_step(event)
@@ -265,39 +260,3 @@ class Execution:
             withheld, self._withheld = self._withheld, []
             for item in withheld:
                 self._show(item)
-
-    def outcome(self, status: Status, failure: ApiError | None) -> RunRecord:
-        """Return the run's record as it ended."""
-        text = "".join(self.text)
-        models = self.meter.settled(text)
-        return replace(
-            self.run,
-            state=status,
-            text=text,
-            text_cursor=self.top,
-            usage=total(models),
-            models=models,
-            problem=self._problem(failure) if failure else None,
-            duration_ms=round((time.monotonic() - self._began) * 1000),
-        )
-
-    @property
-    def timing(self) -> Timing:
-        """How long this attempt has taken so far."""
-        first = self._first_token
-        return Timing(time.monotonic() - self._began, None if first is None else first - self._began)
-
-    def _problem(self, failure: ApiError) -> dict[str, Any]:
-        traced = {"trace_id": trace_id} if (trace_id := self.run.trace_id) else {}
-        return {**failure.problem(f"urn:gatehouse:run:{self.run.id}"), **traced}
-
-    def closing(self, ended: RunRecord) -> list[Record]:
-        """Return the last records of a run that ended like this."""
-        events: list[Event] = []
-        if ended.problem is not None:
-            events.append(Error(content=ended.problem["detail"], problem=ended.problem))
-        elif ended.state == "completed":
-            events.append(Complete(content=ended.text, usage=ended.usage, duration_ms=ended.duration_ms))
-        status: Any = ended.state
-        events.append(End(status=status))
-        return [self.numbered(event) for event in events]

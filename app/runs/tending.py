@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from app.background import in_background
+from app.runs.conducting import Conductor
 from app.runs.engine import RunEngine
 from app.runs.events import Cursor
 from app.runs.execution import Execution
@@ -38,7 +39,7 @@ async def open_runs(
     observer: RunObserver | None = None,
 ) -> AsyncIterator[RunEngine]:
     """Yield an engine whose background tasks run; at the end it hands its runs over."""
-    engine = RunEngine(redis, runnables, history, checkpoints, settings, observer)
+    engine = RunEngine(Conductor(redis, runnables, history, checkpoints, settings, observer))
     tending = Tending(engine)
     async with in_background(
         run_log_writer=engine.conductor.writer.run(),

@@ -26,8 +26,9 @@ from app.limits.limits import limits_of
 from app.middleware.context import RequestContext
 from app.problems import add_error_handlers
 from app.runs.credentials import Holds
-from app.runs.engine import EngineSettings, RunEngine
+from app.runs.engine import RunEngine
 from app.runs.events import Event
+from app.runs.limits import EngineSettings
 from app.runs.records import RunRecord
 from app.runs.tending import open_runs
 from app.serving.websocket import router

@@ -17,6 +17,7 @@ from thread_callers import principal
 from app.auth.principal import Principal
 from app.middleware.context import RequestContext
 from app.problems import add_error_handlers
+from app.runs.conducting import Conductor
 from app.runs.engine import RunEngine
 from app.runs.limits import EngineSettings
 from app.runs.tending import open_runs
@@ -64,7 +65,9 @@ async def open_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
     """Yield the services, with an engine that executes no run."""
     async with FakeAsyncRedis() as redis:
         history = ThreadHistory(threads, 2000)
-        yield Parts(threads, RunEngine(redis, RUNNABLES, history, InMemorySaver(), EngineSettings()))
+        yield Parts(
+            threads, RunEngine(Conductor(redis, RUNNABLES, history, InMemorySaver(), EngineSettings()))
+        )
 
 
 @asynccontextmanager

@@ -1,0 +1,52 @@
+"""What an attempt came to: the run's record as it ended, its last events, and how long it took."""
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from app.errors import ApiError
+from app.runs.events import Complete, End, Error, Event, Record, Status
+from app.runs.execution import Execution
+from app.runs.metering import total
+from app.runs.observing import Timing
+from app.runs.records import RunRecord
+
+
+def outcome(execution: Execution, status: Status, failure: ApiError | None) -> RunRecord:
+    """Return the run's record as it ended."""
+    text = "".join(execution.text)
+    models = execution.meter.settled(text)
+    return replace(
+        execution.run,
+        state=status,
+        text=text,
+        text_cursor=execution.top,
+        usage=total(models),
+        models=models,
+        problem=problem_of(failure, execution.run) if failure else None,
+        duration_ms=round((time.monotonic() - execution.began) * 1000),
+    )
+
+
+def problem_of(failure: ApiError, run: RunRecord) -> dict[str, Any]:
+    """Return what the run's viewers and its record are told of a failure."""
+    traced = {"trace_id": run.trace_id} if run.trace_id else {}
+    return {**failure.problem(f"urn:gatehouse:run:{run.id}"), **traced}
+
+
+def timing(execution: Execution) -> Timing:
+    """Return how long the attempt has taken so far, and until its first token."""
+    began, first = execution.began, execution.first_token
+    return Timing(time.monotonic() - began, None if first is None else first - began)
+
+
+def last_records(execution: Execution, ended: RunRecord) -> list[Record]:
+    """Return the last records of a run that ended like this."""
+    events: list[Event] = []
+    if ended.problem is not None:
+        events.append(Error(content=ended.problem["detail"], problem=ended.problem))
+    elif ended.state == "completed":
+        events.append(Complete(content=ended.text, usage=ended.usage, duration_ms=ended.duration_ms))
+    status: Any = ended.state
+    events.append(End(status=status))
+    return [execution.numbered(event) for event in events]
