@@ -1,5 +1,6 @@
 """What a viewer is given: every record after its cursor, from this process, from Redis, or from the log."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -16,6 +17,8 @@ from app.runs.feed import Feed
 from app.runs.log import RunLog, reraise_cancellation
 from app.runs.reader import LogReader
 from app.runs.records import RunRecord, load
+
+LOOK_AGAIN = 0.01  # seconds; the log is written as often
 
 
 class Viewing:
@@ -55,6 +58,8 @@ class Viewing:
                     cursor = records[-1].cursor
                     if records[-1].type == "end":
                         return
+            # what is missing is on its way, or the run has moved; on the in-process store nothing else waits
+            await asyncio.sleep(LOOK_AGAIN)
 
     def close(self) -> None:
         """End every viewer's stream: another process reads on."""
