@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
@@ -22,6 +23,7 @@ from pydantic import PrivateAttr
 
 from chains.embedded.answers import Answer, Answers, written
 from chains.embedded.background import background_meaning
+from chains.embedded.forms import bounded_form
 from chains.embedded.meaning import Meaning
 from chains.embedded.planning import Call, Read
 from chains.embedded.prompts import readable
@@ -93,6 +95,15 @@ class EmbeddedChat(ChatOpenAI):
         if kwargs.get("tools"):
             return generate_from_stream(self._stream(messages, stop, **kwargs))
         return super()._generate(readable(messages), stop, run_manager, **kwargs)
+
+    def _get_request_payload(
+        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> dict[str, Any]:
+        # what both ways of asking send; a form that the caller bound is a class or a dict here
+        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
+        if "response_format" in payload:
+            payload["response_format"] = bounded_form(payload["response_format"])
+        return payload
 
     async def _arespond(
         self, messages: list[BaseMessage], tools: Sequence[Tool], must_call: bool

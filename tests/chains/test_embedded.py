@@ -9,8 +9,10 @@ from pydantic import BaseModel, Field
 from bench.tool_calling.__main__ import done_with
 from bench.tool_calling.judge import judged
 from bench.tool_calling.sets import sets
+from chains import summarize
 from chains.embedded.chat import EmbeddedChat
 from chains.embedded.opening import open_embedded_chat
+from chains.registry import Parts
 
 SHIPPED = sets()[0]
 PROMPTS = [prompt for prompt in SHIPPED.prompts if prompt.prompt][::4]
@@ -52,6 +54,17 @@ async def test_an_answer_streams_in_pieces_and_tells_its_usage(model: EmbeddedCh
 async def test_a_structured_output_fits_its_model(model: EmbeddedChat) -> None:
     structured = model.with_structured_output(Facts, method="json_schema")
     assert isinstance(await structured.ainvoke("Bonds are loans. Shares are parts of a company."), Facts)
+
+
+@pytest.mark.timeout(120)
+async def test_a_summary_comes_to_an_end(model: EmbeddedChat) -> None:
+    """Of this text the model adds points to the list until it has no room, in most of its answers."""
+    chain = summarize.build(Parts(model, []))
+    text = (
+        "The bank lends money to a company for three years. The company pays four percent a year. "
+        "If it fails, the bank takes its house in Bern."
+    )
+    assert isinstance(await chain.ainvoke({"text": text, "length": "short"}), summarize.Summary)
 
 
 @pytest.mark.timeout(120)
