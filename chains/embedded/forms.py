@@ -45,7 +45,7 @@ def bounded(schema: Any, most: int = MOST_CHARACTERS) -> Any:
         for name, part in schema.items()
     }
     if schema.get("type") == "array":
-        return {"maxItems": MOST_ITEMS, **inside}
+        return {"maxItems": max(MOST_ITEMS, schema.get("minItems", 0)), **inside}
     if schema.get("type") == "string" and not any(name in schema for name in HAS_BOUNDS):
-        return {**inside, "maxLength": most}
+        return {**inside, "maxLength": max(most, schema.get("minLength", 0))}
     return inside

@@ -42,6 +42,8 @@ class Page(BaseModel):
             {"type": "array", "items": {"type": "string", "maxLength": 160}, "maxItems": 6},
         ),
         ({"type": "array", "maxItems": 9}, {"type": "array", "maxItems": 9}),
+        ({"type": "array", "minItems": 9}, {"type": "array", "minItems": 9, "maxItems": 9}),
+        ({"type": "string", "minLength": 900}, {"type": "string", "minLength": 900, "maxLength": 900}),
         ({"anyOf": [{"type": "string"}]}, {"anyOf": [{"type": "string", "maxLength": 400}]}),
     ],
 )
