@@ -38,11 +38,12 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
     ) -> RunnableConfig:
         placed = config["configurable"]
         run_id, namespace = placed["thread_id"], placed["checkpoint_ns"]
-        if namespace == "" and not is_worth_keeping(checkpoint, metadata):
-            self._unkept.add(run_id)
-        elif namespace == "" and run_id in self._unkept:
-            self._unkept.remove(run_id)
-            new_versions = checkpoint["channel_versions"]  # of the steps before this one, too
+        if namespace == "":  # a graph inside a node is kept with its whole
+            if not is_worth_keeping(checkpoint, metadata):
+                self._unkept.add(run_id)
+            elif run_id in self._unkept:
+                self._unkept.remove(run_id)
+                new_versions = checkpoint["channel_versions"]  # of the steps before this one, too
         if run_id in self._unkept:
             kept = {"thread_id": run_id, "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}
             return {"configurable": kept}
@@ -63,9 +64,11 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
 
 def is_worth_keeping(checkpoint: Checkpoint, metadata: CheckpointMetadata) -> bool:
     """Tell whether a later attempt would repeat more than the first question to the model without it."""
+    if metadata["step"] < FIRST_STEP:
+        return False
     messages = checkpoint["channel_values"].get("messages")
-    if metadata["step"] != FIRST_STEP or not messages:
-        return metadata["step"] >= FIRST_STEP
+    if metadata["step"] > FIRST_STEP or not messages:
+        return True
     return not isinstance(messages[-1], AIMessage) or bool(messages[-1].tool_calls)
 
 

@@ -14,11 +14,9 @@ from app.errors import NotFound
 from app.runs.conducting import Conductor
 from app.runs.events import BEGINNING, Cursor, Gap, Record, record
 from app.runs.feed import Feed
-from app.runs.log import RunLog, reraise_cancellation
+from app.runs.log import FLUSH_SECONDS, RunLog, reraise_cancellation
 from app.runs.reader import LogReader
 from app.runs.records import RunRecord, load
-
-LOOK_AGAIN = 0.01  # seconds; the log is written as often
 
 
 class Viewing:
@@ -59,7 +57,7 @@ class Viewing:
                     if records[-1].type == "end":
                         return
             # what is missing is on its way, or the run has moved; on the in-process store nothing else waits
-            await asyncio.sleep(LOOK_AGAIN)
+            await asyncio.sleep(FLUSH_SECONDS)
 
     def close(self) -> None:
         """End every viewer's stream: another process reads on."""
