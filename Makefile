@@ -46,7 +46,7 @@ frontend-if-node:
 	  echo "The web client could not be built (see above). Gatehouse serves its API and playgrounds all the same."; fi
 
 types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's types from the API anew
-	$(BIN)/python -m app.cli.openapi > frontend/openapi.json
+	$(BIN)/python -m gatehouse.cli.openapi > frontend/openapi.json
 	cd frontend && npm run --silent types
 
 chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams, and write bench/results/chaos.md and rolling.md

@@ -1,14 +1,11 @@
 """Prompt, model, parser: answers a message, with the thread's history before it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable
 
-from chains.text_parser import TextParser
-
-if TYPE_CHECKING:
-    from chains.registry import Parts
+from gatehouse import Parts, TextParser
 
 PROMPT = ChatPromptTemplate.from_messages(
     [
@@ -23,6 +20,6 @@ PROMPT = ChatPromptTemplate.from_messages(
 )
 
 
-def build(parts: "Parts") -> Runnable[dict[str, Any], str]:
+def build(parts: Parts) -> Runnable[dict[str, Any], str]:
     """Return the chain: takes `{"input": str, "history": [messages]}`, yields the answer's text."""
     return PROMPT | parts.model | TextParser()

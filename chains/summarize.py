@@ -1,13 +1,12 @@
 """A text and a length in, a structured summary out."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field
 
-if TYPE_CHECKING:
-    from chains.registry import Parts
+from gatehouse import Parts
 
 
 class Request(BaseModel):
@@ -40,7 +39,7 @@ def wording(request: dict[str, Any]) -> dict[str, str]:
     return {"text": request["text"], "sentences": SENTENCES[request.get("length") or "short"]}
 
 
-def build(parts: "Parts") -> Runnable[dict[str, Any], Summary]:
+def build(parts: Parts) -> Runnable[dict[str, Any], Summary]:
     """Return the chain: takes a `Request` as a dict, returns a `Summary`."""
     structured = parts.model.with_structured_output(Summary, method="json_schema")
     return wording | PROMPT | structured  # type: ignore[return-value]  # typed as dict | BaseModel

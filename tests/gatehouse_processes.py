@@ -17,8 +17,8 @@ from multiprocessing import forkserver
 from multiprocessing import process as multiprocessing_process
 from pathlib import Path
 
-from app.cli import main
-from app.fork_server import begin, process_context
+from gatehouse.cli import main
+from gatehouse.process.fork_server import begin, process_context
 
 GATEHOUSE = str(Path(sys.executable).with_name("gatehouse"))
 END_SECONDS = 5  # a process that a test forgot keeps it alive

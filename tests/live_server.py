@@ -20,10 +20,10 @@ from gatehouse_processes import GATEHOUSE, ServerProcess, executed, started
 from migrated_databases import migrated_copy
 from sqlalchemy import make_url
 
-from app.auth.issuer import issue_token
-from app.cli.database import brought_up_to_date
-from app.cli.demo import seed_and_make_keys
-from app.settings import Settings
+from gatehouse.auth.tokens.issuing import issue_token
+from gatehouse.cli.database import brought_up_to_date
+from gatehouse.cli.demo import seed_and_make_keys
+from gatehouse.settings import Settings
 
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 START_LINK = "the-sign-in-link-of-a-throwaway-server"

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from app.database import open_engine, upgrade
+from gatehouse.storage.database import open_engine, upgrade
 from tools.portfolio.seed import seed
 
 

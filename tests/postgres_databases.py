@@ -11,8 +11,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import make_url
 
-from app.database import open_engine
-from app.migrations.target import TARGET
+from gatehouse.migrations.target import TARGET
+from gatehouse.storage.database import open_engine
 
 OWNER = "gatehouse_test"  # of the databases
 PASSWORD = "of-roles-on-a-throwaway-server"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
+from gatehouse.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 

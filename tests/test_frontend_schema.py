@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from app.cli.openapi import openapi_document
+from gatehouse.cli.openapi import openapi_document
 
 FRONTEND = Path(__file__).parent.parent / "frontend"
 

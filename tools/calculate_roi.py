@@ -6,7 +6,7 @@ from typing import Annotated
 from langchain_core.tools import ToolException, tool
 from pydantic import Field
 
-from tools.result import as_json
+from gatehouse import as_json
 
 SMALLEST, LARGEST = 0.01, 1e15
 

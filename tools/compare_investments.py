@@ -1,23 +1,22 @@
 """How several instruments did beside each other."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from langchain_core.tools import BaseTool, ToolException, tool
 from pydantic import Field
 
+from gatehouse import Resources, as_json
+from tools.portfolio.change import percent_change
 from tools.portfolio.period import Period
 from tools.portfolio.questions import instruments_named, prices_over
-from tools.portfolio.store import Instrument, PriceTable, price_sources
-from tools.result import as_json, percent_change
-
-if TYPE_CHECKING:
-    from tools.registry import Stores
+from tools.portfolio.store import Instrument, PortfolioStore, PriceTable, price_sources
 
 POINTS = 30  # of each instrument: six of them still fit into a model's context
 
 
-def compare_investments(stores: "Stores") -> BaseTool:
+def compare_investments(resources: Resources) -> BaseTool:
     """Return the tool that compares instruments."""
+    store = PortfolioStore(resources.database)
 
     @tool("compare_investments")
     async def answer(
@@ -28,10 +27,10 @@ def compare_investments(stores: "Stores") -> BaseTool:
         period: Annotated[Period, Field(description="how far back, from the last day with prices")] = "1y",
     ) -> str:
         """Compare two to six instruments over a period: start, end, change, and a series from 100."""
-        instruments = await instruments_named(stores.portfolio, symbols)
+        instruments = await instruments_named(store, symbols)
         if len(instruments) == 1:
             raise ToolException("A comparison needs two different symbols. Ask which other one is meant.")
-        table = await prices_over(stores.portfolio, instruments, period, points=POINTS)
+        table = await prices_over(store, instruments, period, points=POINTS)
         return as_json(
             period=period,
             start_day=table.days[0],

@@ -2,26 +2,24 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
 from pydantic import Field
 
-from tools.caller import caller_of
+from gatehouse import Resources, as_json, caller_of
+from tools.portfolio.change import percent_change
 from tools.portfolio.period import Period
 from tools.portfolio.questions import holdings_of, portfolio_of, prices_over
-from tools.portfolio.store import Holding, PriceTable, price_sources
-from tools.result import as_json, percent_change
-
-if TYPE_CHECKING:
-    from tools.registry import Stores
+from tools.portfolio.store import Holding, PortfolioStore, PriceTable, price_sources
 
 POINTS = 60  # enough for a chart, few enough for a model's context
 
 
-def get_portfolio_performance(stores: "Stores") -> BaseTool:
+def get_portfolio_performance(resources: Resources) -> BaseTool:
     """Return the tool that tells how the portfolio of whoever calls did."""
+    store = PortfolioStore(resources.database)
 
     @tool("get_portfolio_performance")
     async def answer(
@@ -33,10 +31,10 @@ def get_portfolio_performance(stores: "Stores") -> BaseTool:
         The holdings of today are valued at each day's prices; past purchases and sales are not known.
         """
         caller = caller_of(config)
-        portfolio = await portfolio_of(stores.portfolio, caller)
-        holdings = await holdings_of(stores.portfolio, caller, portfolio)
+        portfolio = await portfolio_of(store, caller)
+        holdings = await holdings_of(store, caller, portfolio)
         instruments = [holding.instrument for holding in holdings]
-        table = await prices_over(stores.portfolio, instruments, period, points=POINTS)
+        table = await prices_over(store, instruments, period, points=POINTS)
         values = _values(holdings, table)
         ranked = sorted(holdings, key=lambda holding: _change(holding, table), reverse=True)
         return as_json(

@@ -1,29 +1,26 @@
 """What the caller holds."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
 
-from tools.caller import caller_of
+from gatehouse import Resources, as_json, caller_of
 from tools.portfolio.questions import holdings_of, portfolio_of
-from tools.portfolio.store import Holding, price_sources
-from tools.result import as_json
-
-if TYPE_CHECKING:
-    from tools.registry import Stores
+from tools.portfolio.store import Holding, PortfolioStore, price_sources
 
 
-def list_holdings(stores: "Stores") -> BaseTool:
+def list_holdings(resources: Resources) -> BaseTool:
     """Return the tool that lists the holdings of whoever calls."""
+    store = PortfolioStore(resources.database)
 
     @tool("list_holdings")
     async def answer(config: RunnableConfig) -> str:
         """List what the user who asks holds now: quantity, price, market value, weight in percent, gain."""
         caller = caller_of(config)
-        portfolio = await portfolio_of(stores.portfolio, caller)
-        holdings = await holdings_of(stores.portfolio, caller, portfolio)
+        portfolio = await portfolio_of(store, caller)
+        holdings = await holdings_of(store, caller, portfolio)
         total = sum((holding.market_value or Decimal() for holding in holdings), Decimal())
         return as_json(
             portfolio=portfolio.name,

@@ -12,20 +12,20 @@ from statistics import median
 
 import uvloop
 
-from app.auth.authenticate import Authenticate
-from app.database import open_engine, upgrade
-from app.lifespan import Services, open_services, tune_garbage_collection
-from app.limits.layer import Limit
-from app.main import create_app
-from app.settings import Settings
-from app.telemetry.logs import configure_logging
-from app.telemetry.telemetry import Telemetry
 from bench.identity.measure import BODY, Caller, bare, cost
 from bench.identity.report import markdown
 from bench.identity.targets import ASYMMETRIC, SYMMETRIC, api_key_headers, issuer, session_headers
 from bench.machine import machine
 from bench.processes import AMPLE, redis_ready, redis_server
-from chains.registry import REGISTRY, check
+from gatehouse.lifespan import Services, open_services, tune_garbage_collection
+from gatehouse.main import create_app
+from gatehouse.registry.entry import REGISTRY, check
+from gatehouse.settings import Settings
+from gatehouse.storage.database import open_engine, upgrade
+from gatehouse.telemetry.logs import configure_logging
+from gatehouse.telemetry.telemetry import Telemetry
+from gatehouse.web.middleware.authenticate import Authenticate
+from gatehouse.web.middleware.limit import Limit
 
 RESULTS = Path(__file__).parents[1] / "results"
 INVOKES = 10  # of an /invoke there are so many times fewer

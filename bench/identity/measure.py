@@ -10,8 +10,8 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.lifespan import Services
-from app.multiplexed import Line
+from gatehouse.lifespan import Services
+from gatehouse.storage.multiplexed import Line
 
 AT_ONCE = 8
 BODY = b'{"input":{"input":"[say hello]"}}'

@@ -10,8 +10,8 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from app.lifespan import Services
 from bench.processes import SECRET
+from gatehouse.lifespan import Services
 
 CLAIMS = {"iss": "gatehouse", "aud": "gatehouse", "sub": "alice", "tenant_id": "acme", "scope": "*"}
 SYMMETRIC = "HS256"

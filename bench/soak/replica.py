@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from app.lifespan import Services
-from app.listening import listen
-from app.server import run_one
-from app.settings import Settings
+from gatehouse.lifespan import Services
+from gatehouse.process.listening import listen
+from gatehouse.process.server import run_one
+from gatehouse.settings import Settings
 
 TICK = 0.010  # seconds that the task asks to sleep for
 EVERY = 5.0  # seconds that a line is about

@@ -16,13 +16,13 @@ from langchain_core.messages import AIMessageChunk, BaseMessage, HumanMessage, S
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
-from app.settings import Settings
 from bench.machine import machine
 from bench.tool_calling.judge import Done, Verdict, judged
 from bench.tool_calling.report import markdown
 from bench.tool_calling.sets import HERE, Prompt, Set, sets
-from chains.agent import SYSTEM_PROMPT
-from chains.models import open_chat_model
+from gatehouse.models.opening import open_chat_model
+from gatehouse.runs.sources.streaming_agent import SYSTEM_PROMPT
+from gatehouse.settings import Settings
 
 MOST_STEPS = 4
 MOST_TOKENS = 16  # of an answer: it only has to show that it is one

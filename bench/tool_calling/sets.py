@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from langchain_core.tools import BaseTool, tool
 
-from tools.registry import TOOLS, Stores, build_tools
+from gatehouse.tools.building import TOOLS, Stores, build_tools
 
 HERE = Path(__file__).parent
 Period = Literal["1w", "1m", "3m", "6m", "1y", "2y"]

@@ -5,7 +5,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langserve import add_routes
 
-from chains.scripted import ScriptedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel
 
 prompt = ChatPromptTemplate.from_messages(
     [("system", "You are the assistant of a bank. Answer briefly and clearly."), ("human", "{input}")]

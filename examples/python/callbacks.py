@@ -12,9 +12,9 @@ from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 from langchain_core.prompts import ChatPromptTemplate
 
-from chains.callbacks import Accumulator, Progress, ProgressTracker, StreamingWriter
-from chains.scripted import ScriptedChatModel
-from chains.token_queue import TokenQueue
+from gatehouse.callbacks.handlers import Accumulator, Progress, ProgressTracker, StreamingWriter
+from gatehouse.callbacks.token_queue import TokenQueue
+from gatehouse.models.scripted.chat import ScriptedChatModel
 
 
 def show(_run_id: UUID, progress: Progress) -> None:

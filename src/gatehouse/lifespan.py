@@ -2,79 +2,44 @@
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Any, TypedDict, cast
+from typing import Any
 
 from fastapi import FastAPI
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
 from sse_starlette.sse import AppStatus
-from starlette.requests import HTTPConnection
 
-from app.auth.authenticator import Authenticator, open_authenticator
-from app.auth.token_keys import open_issuer
-from app.limits.limits import Limits, limits_of
-from app.runs.acting import BeforeActing
-from app.runs.checkpoints import CheckpointsBehind, open_checkpoints, set_up_checkpoints
-from app.runs.credentials import credentials_watched
-from app.runs.engine import RunEngine
-from app.runs.tending import open_runs
-from app.settings import Settings
-from app.stores import CannotStart, open_database, open_redis
-from app.telemetry.model_watch import ModelWatch
-from app.telemetry.pseudonyms import Pseudonyms
-from app.telemetry.runs import RunTelemetry
-from app.telemetry.telemetry import Telemetry
-from app.threads.history import ThreadHistory
-from app.threads.store import ThreadStore
-from app.usage.acts_on_record import tools_recorded
-from app.usage.audit import AuditTrail
-from app.usage.audit_purge import purging
-from app.usage.bookkeeping import bookkeeping
-from app.usage.langsmith import LangSmith, open_langsmith
-from app.usage.store import UsageStore
-from chains import registry
-from chains.models import ChatModel, open_chat_model
-from tools.portfolio.store import PortfolioStore
-from tools.registry import Stores, build_tools
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What requests use, opened once a process."""
-
-    settings: Settings
-    entries: Mapping[str, registry.Entry]
-    engine: AsyncEngine
-    redis: Redis
-    authenticator: Authenticator
-    model: ChatModel
-    threads: ThreadStore
-    runs: RunEngine
-    limits: Limits
-    usage: UsageStore
-    audit: AuditTrail
-    pseudonyms: Pseudonyms
-    langsmith: LangSmith | None = None
-
-
-class State(TypedDict):
-    """What the lifespan yields; Starlette puts it into every request's state."""
-
-    services: Services
-
-
-def services_of(connection: HTTPConnection) -> Services:
-    """Return the services of the server that answers this request."""
-    return cast("Services", connection.state.services)
+from gatehouse.audit.purge import purging
+from gatehouse.audit.tool_calls import tools_recorded
+from gatehouse.audit.trail import AuditTrail
+from gatehouse.auth.authenticator import open_authenticator
+from gatehouse.auth.tokens.issuer_keys import open_issuer
+from gatehouse.limits.limits import limits_of
+from gatehouse.models.opening import open_chat_model
+from gatehouse.registry.checked import Registry, build
+from gatehouse.runs.acting import BeforeActing
+from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
+from gatehouse.runs.lifecycle.credentials import credentials_watched
+from gatehouse.runs.lifecycle.tending import open_runs
+from gatehouse.services import Services, State
+from gatehouse.settings import Settings
+from gatehouse.storage.opening import CannotStart, open_database, open_redis
+from gatehouse.telemetry.model_watch import ModelWatch
+from gatehouse.telemetry.pseudonyms import Pseudonyms
+from gatehouse.telemetry.runs import RunTelemetry
+from gatehouse.telemetry.telemetry import Telemetry
+from gatehouse.threads.history import ThreadHistory
+from gatehouse.threads.store import ThreadStore
+from gatehouse.tools.building import Resources
+from gatehouse.usage.bookkeeping import bookkeeping
+from gatehouse.usage.langsmith import open_langsmith
+from gatehouse.usage.store import UsageStore
 
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, entries: Sequence[registry.Entry], telemetry: Telemetry
+    settings: Settings, registry: Registry, telemetry: Telemetry
 ) -> AsyncIterator[Services]:
     """Open every part and yield them. Raises CannotStart with the name of the part that can't work."""
     metrics = telemetry.metrics
@@ -85,27 +50,31 @@ async def open_services(
         issuer = await stack.enter_async_context(open_issuer(settings))
         authenticator = await open_authenticator(settings, engine, redis, issuer)
         await stack.enter_async_context(authenticator.tended())
-        check_lists(settings, entries)
+        check_lists(settings, registry)
         watch = ModelWatch(metrics, settings.chat_model.name)
         model = await stack.enter_async_context(open_chat_model(settings.chat_model, watch))
         checkpoints = await stack.enter_async_context(checkpoints_of(settings))
-        stores = Stores(portfolio=PortfolioStore(engine))
         holds = authenticator.standing.holds
         audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
         await stack.enter_async_context(audit.going_on())
         await stack.enter_async_context(purging(engine, settings.audit_days))
-        tools = build_tools(stores, before_acting=BeforeActing(redis, holds, tools_recorded(audit)))
-        runnables = registry.build(entries, registry.Parts(model.model, tools, checkpoints))
+        built = build(
+            registry,
+            model.model,
+            Resources(engine),
+            checkpoints,
+            BeforeActing(redis, holds, tools_recorded(audit)),
+        )
         threads = ThreadStore(engine)
         history = ThreadHistory(threads, settings.history_tokens)
         pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
         observer = RunTelemetry(
             metrics, telemetry.tracing, pseudonyms,
-            model=settings.chat_model.name, tools=[tool.name for tool in tools],
+            model=settings.chat_model.name, tools=built.tools,
             langsmith=settings.langsmith_tracing,
         )  # fmt: skip
         runs = await stack.enter_async_context(
-            open_runs(redis, runnables, history, checkpoints, settings.runs, observer)
+            open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer)
         )
         await stack.enter_async_context(telemetry.watching(runs))
         usage = UsageStore(engine)
@@ -115,11 +84,10 @@ async def open_services(
             redis, runs.conductor.holds, settings.plans, settings.limits_without_redis,
             settings.signin_failures,
         )  # fmt: skip
-        served = {entry.name: entry for entry in entries}
         langsmith = await stack.enter_async_context(open_langsmith(settings))
         yield Services(
-            settings, served, engine, redis, authenticator, model, threads, runs, limits, usage, audit,
-            pseudonyms, langsmith,
+            settings, registry.by_name, engine, redis, authenticator, model, threads, runs, limits, usage,
+            audit, pseudonyms, langsmith,
         )  # fmt: skip
 
 
@@ -138,24 +106,24 @@ async def checkpoints_of(settings: Settings) -> AsyncIterator[BaseCheckpointSave
         raise CannotStart(f"database: {error}") from None
 
 
-def check_lists(settings: Settings, entries: Sequence[registry.Entry]) -> None:
+def check_lists(settings: Settings, registry: Registry) -> None:
     """Raise CannotStart when the tenants' lists name a runnable that is not served: a typing error."""
     named = {name for names in settings.tenant_runnables.values() for name in names}
-    if unknown := sorted(named - {entry.name for entry in entries} - {"*"}):
+    if unknown := sorted(named - registry.by_name.keys() - {"*"}):
         raise CannotStart(f"GATEHOUSE_TENANT_RUNNABLES names what is not served: {', '.join(unknown)}")
 
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[State]]
 
 
-def lifespan_for(settings: Settings, entries: Sequence[registry.Entry], telemetry: Telemetry) -> Lifespan:
+def lifespan_for(settings: Settings, registry: Registry, telemetry: Telemetry) -> Lifespan:
     """Return the lifespan of an application with these settings and entries."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
         # else every open stream ends at SIGTERM, without its last events; uvicorn waits for them instead
         AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
-        async with open_services(settings, entries, telemetry) as services:
+        async with open_services(settings, registry, telemetry) as services:
             tune_garbage_collection()
             yield {"services": services}
 

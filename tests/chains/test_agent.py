@@ -10,11 +10,11 @@ from langchain_core.tools import BaseTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from structlog.testing import capture_logs
 
-from chains import agent
-from chains.agent import StreamingAgent, messages_of, text_chunk, tool_steps
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel
-from chains.steps import Step, ToolCalled, ToolReturned, is_stepwise
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, is_stepwise
+from gatehouse.runs.sources.streaming_agent import StreamingAgent, messages_of, text_chunk, tool_steps
 
 SECRET = "sk-live-51H8QmnoSecret"
 

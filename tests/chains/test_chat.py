@@ -8,9 +8,9 @@ from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from chains import chat
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel
-from chains.text_parser import TextParser
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.sources.text_parser import TextParser
 
 
 @pytest.fixture

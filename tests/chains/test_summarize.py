@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from chains import summarize
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel
 from chains.summarize import SENTENCES, Request, Summary, wording
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.registry.entry import Parts
 
 
 async def test_answers_with_a_summary() -> None:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from redis.asyncio import Redis
 
-from app.runs.attempts import lease_key
-from app.runs.log import log_key
-from app.runs.replies import streams, text
+from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.log.log import log_key
+from gatehouse.runs.replies import streams, text
 
 LOOK_AGAIN_MS = 50
 HIGHEST_SEQUENCE = 2**64 - 1

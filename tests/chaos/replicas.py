@@ -13,9 +13,9 @@ from typing import Literal
 import httpx
 from redis.asyncio import Redis
 
-from app.runs.attempts import lease_key
-from app.runs.replies import text
 from bench.processes import Server, bearer, gatehouse_server, migrate, redis_ready, redis_server
+from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.replies import text
 from tests.chaos.recovery import Life
 
 

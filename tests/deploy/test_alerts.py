@@ -62,7 +62,7 @@ def parsed(expression: str) -> Any:
 
 
 def test_the_list_is_what_the_server_measures() -> None:
-    telemetry = pytest.importorskip("app.telemetry.metrics")
+    telemetry = pytest.importorskip("gatehouse.telemetry.metrics")
     measured = {}
     for metric in vars(telemetry.Metrics()).values():
         if kind := getattr(metric, "_type", None):

@@ -11,7 +11,7 @@ from compose_spec import PyCompose
 from manifests import ROOT
 from test_pod_policies import PINNED
 
-from app.settings import Settings
+from gatehouse.settings import Settings
 
 TEXT = (ROOT / "deploy/compose.yaml").read_text()
 EXAMPLE = (ROOT / "deploy/.env.example").read_text()

@@ -6,8 +6,8 @@ from manifests import Rendered
 from migrated_databases import migrate
 from postgres_databases import empty_database
 
-from app.cli.checks import examine
-from app.settings import Settings
+from gatehouse.cli.checks import examine
+from gatehouse.settings import Settings
 
 SECRET = "a-secret-in-the-place-of-the-issuer-s-keys"
 

@@ -1,4 +1,4 @@
-"""Ports, settings and secrets agree: with each other, with app/settings.py, with the Dockerfile."""
+"""Ports, settings and secrets agree: with each other, with src/gatehouse/settings/settings.py, with the Dockerfile."""
 
 import re
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from manifests import ROOT, Manifest, Rendered, labels_of, selects
 
-from app.settings import Settings
+from gatehouse.settings import Settings
 
 NEEDED = ("GATEHOUSE_DATABASE_URL", "GATEHOUSE_REDIS_URL", "GATEHOUSE_API_KEY_PEPPER")
 

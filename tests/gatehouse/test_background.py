@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from app.background import in_background
+from gatehouse.background import in_background
 
 
 class Work:

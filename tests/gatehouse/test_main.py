@@ -12,10 +12,10 @@ from starlette.routing import WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from app.auth.public import PUBLIC
-from app.main import create_app
-from app.settings import Settings
-from chains.registry import BadRegistry, Entry
+from gatehouse.identity.public import PUBLIC
+from gatehouse.main import create_app
+from gatehouse.registry.entry import BadRegistry, Entry
+from gatehouse.settings import Settings
 
 ORIGIN = "https://app.example"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from app.settings import Settings
+from gatehouse.settings import Settings
 
 SECRET = "a secret of the bank"
 PRODUCTION = {

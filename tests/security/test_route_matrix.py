@@ -13,10 +13,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from app.auth.credentials import SUBPROTOCOL
-from app.auth.key_format import KeyText
-from app.main import create_app
-from app.settings import Settings
+from gatehouse.auth.api_keys.format import KeyText
+from gatehouse.auth.credentials import SUBPROTOCOL
+from gatehouse.main import create_app
+from gatehouse.settings import Settings
 
 HTTP = [
     pytest.param(*route, access, id=" ".join(route))

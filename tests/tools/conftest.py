@@ -9,9 +9,9 @@ from langchain_core.tools import BaseTool
 from migrated_databases import migrated_copy, url_of
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import open_engine
+from gatehouse.storage.database import open_engine
+from gatehouse.tools.building import Stores, build_tools
 from tools.portfolio.store import PortfolioStore
-from tools.registry import Stores, build_tools
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from langchain_core.tools import ToolException
 
-from tools.caller import Caller
+from gatehouse import Caller
 from tools.portfolio.period import Period, first_day
 from tools.portfolio.store import Holding, Instrument, Portfolio, PortfolioStore, PriceTable
 

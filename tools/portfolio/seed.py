@@ -1,5 +1,9 @@
-"""Fills an empty database with the demo's customers and two years of synthetic prices."""
+"""Fills an empty database with the demo's customers and two years of synthetic prices.
 
+`python -m tools.portfolio.seed` does so in the database that the settings name, in development only.
+"""
+
+import asyncio
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -11,6 +15,7 @@ from typing import Any
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatehouse import Settings, open_database, see_tenant
 from tools.portfolio.demo_data import (
     DEMO_CUSTOMERS,
     DEMO_INSTRUMENTS,
@@ -21,7 +26,6 @@ from tools.portfolio.demo_data import (
     DemoInstrument,
 )
 from tools.portfolio.tables import accounts, holdings, instruments, prices
-from tools.tenancy import let_see
 
 WEEKEND = (5, 6)  # of date.weekday()
 TRADING_DAYS_A_YEAR = 261  # weekdays: the demo knows no holidays
@@ -51,7 +55,7 @@ async def seed(engine: AsyncEngine) -> SeedResult:
         await connection.execute(instruments.insert(), [_instrument(item) for item in DEMO_INSTRUMENTS])
         await connection.execute(prices.insert(), _prices(closes))
         for customer in DEMO_CUSTOMERS:
-            await let_see(connection, "gatehouse.tenant", customer.tenant_id)
+            await see_tenant(connection, customer.tenant_id)
             await connection.execute(accounts.insert(), [_account(customer)])
             await connection.execute(holdings.insert(), _holdings(customer, closes))
     return SeedResult(DEMO_CUSTOMERS, inserted=True)
@@ -118,3 +122,15 @@ def _holdings(customer: DemoCustomer, closes: Mapping[str, Closes]) -> list[Reco
         }
         for symbol, quantity in customer.bought
     ]
+
+
+async def main() -> None:
+    settings = Settings()
+    if not settings.development:
+        raise SystemExit("The demo's customers are for development: GATEHOUSE_ENVIRONMENT is production.")
+    async with open_database(settings) as engine:
+        await seed(engine)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, Table, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.caller import Caller
+from gatehouse import Caller, tenant_transaction
 from tools.portfolio.tables import accounts, holdings, instruments, prices
-from tools.tenancy import tenant_transaction
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -158,9 +157,8 @@ def price_sources(instruments: Iterable[Instrument]) -> str:
 
 def _owned_by(table: Table, caller: Caller) -> ColumnElement[bool]:
     mine = and_(table.c.tenant_id == caller.tenant_id, table.c.user_id == caller.user_id)
-    if caller.portfolio_id is None:
-        return mine
-    return and_(mine, table.c.portfolio_id == caller.portfolio_id)
+    portfolio_id = caller.claims.get("portfolio_id")
+    return mine if portfolio_id is None else and_(mine, table.c.portfolio_id == portfolio_id)
 
 
 def _instrument(row: AnyRow) -> Instrument:

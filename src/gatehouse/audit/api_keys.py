@@ -2,10 +2,10 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.auth.api_keys import Within
-from app.auth.key_record import ApiKey
-from app.usage.audit import AuditTrail
-from app.usage.audit_entry import Action, Entry
+from gatehouse.audit.entry import Action, Entry
+from gatehouse.audit.trail import AuditTrail
+from gatehouse.auth.api_keys.record import ApiKey
+from gatehouse.auth.api_keys.store import Within
 
 
 def by_operator(engine: AsyncEngine, action: Action, **details: str) -> Within:

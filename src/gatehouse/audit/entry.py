@@ -10,8 +10,8 @@ from uuid import UUID, uuid4, uuid5
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from app.auth.principal import Principal
-from app.telemetry.redaction import redact
+from gatehouse.identity.principal import Principal
+from gatehouse.telemetry.redaction import redact
 
 Action = Literal[
     "sign-in",

@@ -11,9 +11,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.background import in_background
-from app.usage.audit_table import audit_log
-from tools.tenancy import let_see
+from gatehouse.audit.table import audit_log
+from gatehouse.background import in_background
+from gatehouse.storage.tenancy import let_see
 
 log = structlog.get_logger(__name__)
 

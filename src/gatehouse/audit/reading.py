@@ -8,10 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.threads.cursors import audit_cursor, read_audit_cursor
-from app.usage.audit_entry import Action, Outcome
-from app.usage.audit_table import audit_log
-from tools.tenancy import tenant_transaction
+from gatehouse.audit.entry import Action, Outcome
+from gatehouse.audit.table import audit_log
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.threads.cursors import audit_cursor, read_audit_cursor
 
 
 class AuditRow(BaseModel):

@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, Column, Index, String, Table
 
-from app.database import UtcDateTime, metadata
+from gatehouse.storage.database import UtcDateTime, metadata
 
 audit_log = Table(
     "audit_log",

@@ -1,9 +1,9 @@
 """What is on record of a run's tools that act: written before they do."""
 
-from app.runs.acting import Recorded
-from app.runs.records import RunRecord
-from app.usage.audit import AuditTrail
-from app.usage.audit_entry import Entry
+from gatehouse.audit.entry import Entry
+from gatehouse.audit.trail import AuditTrail
+from gatehouse.runs.acting import Recorded
+from gatehouse.runs.records import RunRecord
 
 
 def tools_recorded(audit: AuditTrail) -> Recorded:

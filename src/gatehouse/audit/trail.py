@@ -12,10 +12,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.background import in_background
-from app.usage.audit_entry import Entry
-from app.usage.audit_table import audit_log
-from tools.tenancy import tenant_transaction
+from gatehouse.audit.entry import Entry
+from gatehouse.audit.table import audit_log
+from gatehouse.background import in_background
+from gatehouse.storage.tenancy import tenant_transaction
 
 log = structlog.get_logger(__name__)
 

@@ -12,22 +12,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
-from app.auth.access_tokens import AccessTokens, access_tokens
-from app.auth.api_keys import ApiKeys
-from app.auth.configuration import BadConfiguration
-from app.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
-from app.auth.key_format import PREFIX
-from app.auth.oidc import Oidc, open_oidc
-from app.auth.origin import check_forgery, check_handshake
-from app.auth.principal import Principal
-from app.auth.revoked_tokens import RevokedTokens
-from app.auth.sessions import Sessions, session_id
-from app.auth.standing import Standing
-from app.auth.start_link import StartLink
-from app.auth.tickets import Tickets
-from app.auth.token_keys import Issuer
-from app.errors import BadRequest, InvalidCredential, Unauthenticated, Unavailable
-from app.settings import Settings
+from gatehouse.auth.api_keys.format import PREFIX
+from gatehouse.auth.api_keys.store import ApiKeys
+from gatehouse.auth.browser.origin import check_forgery, check_handshake
+from gatehouse.auth.browser.sessions import Sessions, session_id
+from gatehouse.auth.browser.start_link import StartLink
+from gatehouse.auth.browser.tickets import Tickets
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
+from gatehouse.auth.oidc.oidc import Oidc, open_oidc
+from gatehouse.auth.standing import Standing
+from gatehouse.auth.tokens.access import AccessTokens, access_tokens
+from gatehouse.auth.tokens.issuer_keys import Issuer
+from gatehouse.auth.tokens.revoked import RevokedTokens
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import BadRequest, InvalidCredential, Unauthenticated, Unavailable
+from gatehouse.settings import Settings
 
 log = structlog.get_logger(__name__)
 

@@ -8,10 +8,10 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import HTTPConnection
 
-from app.auth.cookie import cookie_name, cookies_named
-from app.auth.tickets import PARAMETER
-from app.errors import BadRequest
-from app.settings import Settings
+from gatehouse.auth.browser.cookie import cookie_name, cookies_named
+from gatehouse.auth.browser.tickets import PARAMETER
+from gatehouse.problems.errors import BadRequest
+from gatehouse.settings import Settings
 
 # A browser cannot set headers on a WebSocket, so its token travels as an offered subprotocol
 SUBPROTOCOL = "base64url.bearer.authorization.gatehouse."

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from app.auth.configuration import BadConfiguration
-from app.settings import Settings
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.settings import Settings
 
 SECRET_BYTES = 32
 

@@ -3,10 +3,10 @@
 import time
 from dataclasses import dataclass
 
-from app.auth.api_keys import ApiKeys
-from app.auth.principal import Principal
-from app.auth.revoked_tokens import RevokedTokens
-from app.auth.sessions import Sessions
+from gatehouse.auth.api_keys.store import ApiKeys
+from gatehouse.auth.browser.sessions import Sessions
+from gatehouse.auth.tokens.revoked import RevokedTokens
+from gatehouse.identity.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ what belongs to different calls of a model. They are inline: LangChain would giv
 not asynchronous a thread for every token, and one that is asynchronous a task. A model that does not stream
 (`invoke` of most) is heard at its end, in one piece.
 
-For `async for` over what models say, see `chains.token_queue`.
+For `async for` over what models say, see `gatehouse.callbacks.token_queue`.
 """
 
 import sys
@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import TextIO
 from uuid import UUID
 
-from chains.progress import Progress
-from chains.text_handler import TextHandler
+from gatehouse.callbacks.progress import Progress
+from gatehouse.callbacks.text import TextHandler
 
 __all__ = ["Accumulator", "Answer", "Progress", "ProgressTracker", "StreamingWriter"]
 

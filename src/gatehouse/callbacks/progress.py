@@ -1,4 +1,4 @@
-"""How fast an answer comes. Apart from `chains.callbacks`, so that a terminal needs no LangChain for it."""
+"""How fast an answer comes. Apart from the handlers, so that a terminal needs no LangChain for it."""
 
 import time
 from collections.abc import Callable

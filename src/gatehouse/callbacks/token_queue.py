@@ -11,7 +11,7 @@ from uuid import UUID
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.outputs import LLMResult
 
-from chains.text_handler import result_of, text_of
+from gatehouse.callbacks.text import result_of, text_of
 
 SIZE = 256
 Result = TypeVar("Result")

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from app.cli import chat, database, demo, doctor, keys, routes, serve, token
-from app.cli.failure import Commands
+from gatehouse.cli import chat, database, doctor, keys, routes, serve, token
+from gatehouse.cli.failure import Commands
 
 gatehouse = typer.Typer(
     name="gatehouse",
@@ -38,7 +38,6 @@ gatehouse.add_typer(keys.commands, name="keys")
 gatehouse.command()(token.token)
 gatehouse.command()(routes.routes)
 gatehouse.add_typer(database.commands, name="db")
-gatehouse.add_typer(demo.commands, name="demo")
 gatehouse.command()(doctor.doctor)
 
 

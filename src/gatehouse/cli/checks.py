@@ -14,31 +14,31 @@ import httpx2
 from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
 
-from app.auth.claim_names import claim_names
-from app.auth.configuration import BadConfiguration
-from app.auth.dev_secrets import api_key_pepper
-from app.auth.issuer_http import IssuerUnreachable, client_options
-from app.auth.key_source import check_sources, load_keys
-from app.auth.keys import KeySet
-from app.auth.oidc import check_oidc
-from app.auth.peppers import Peppers
-from app.auth.token_keys import remote_issuer
-from app.cli.banner import url_of
-from app.cli.failure import Failed
-from app.cli.stores import open_database
-from app.database import NO_ROW_SECURITY, above_row_security
-from app.endings import StartFailed
-from app.listening import listen
-from app.settings import Settings
-from app.stores import CannotStart, open_redis
-from app.telemetry.redaction import redact
-from chains import registry
-from chains.model_errors import ModelFailed
-from chains.model_settings import ModelSettings
-from chains.models import ModelUnavailable, open_chat_model
-from chains.scripted import ScriptedChatModel
-from tools.portfolio.store import PortfolioStore
-from tools.registry import BadTool, Stores, build_tools
+from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.dev_secrets import api_key_pepper
+from gatehouse.auth.issuer.http import IssuerUnreachable, client_options
+from gatehouse.auth.oidc.oidc import check_oidc
+from gatehouse.auth.tokens.claim_names import claim_names
+from gatehouse.auth.tokens.issuer_keys import remote_issuer
+from gatehouse.auth.tokens.key_source import check_sources, load_keys
+from gatehouse.auth.tokens.keys import KeySet
+from gatehouse.cli.banner import url_of
+from gatehouse.cli.failure import Failed
+from gatehouse.cli.stores import open_database
+from gatehouse.models.errors import ModelFailed
+from gatehouse.models.opening import ModelUnavailable, open_chat_model
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.process.endings import StartFailed
+from gatehouse.process.listening import listen
+from gatehouse.registry.checked import BadRegistry, build
+from gatehouse.registry.loading import load_registry
+from gatehouse.settings import Settings
+from gatehouse.settings.models import ModelSettings
+from gatehouse.storage.database import NO_ROW_SECURITY, above_row_security
+from gatehouse.storage.opening import CannotStart, open_redis
+from gatehouse.telemetry.redaction import redact
+from gatehouse.tools.building import Resources
 
 OLDEST_REDIS = (6, 2)
 MODEL_SECONDS = 30  # within which the first token must come
@@ -205,16 +205,12 @@ async def answering(settings: ModelSettings) -> str:
 async def served(settings: Settings) -> str:
     try:
         async with open_database(settings, ready=False) as engine:
-            tools = build_tools(Stores(portfolio=PortfolioStore(engine)))
-            entries = registry.check(registry.REGISTRY)
-            registry.build(entries, registry.Parts(ScriptedChatModel(), tools))
-    except registry.BadRegistry as error:
-        raise Unusable(f"chains/registry.py: {error}") from None
-    except BadTool as error:
-        raise Unusable(f"tools/registry.py: {error}") from None
+            built = build(load_registry(settings.registry), ScriptedChatModel(), Resources(engine))
+    except BadRegistry as error:
+        raise Unusable(str(error)) from None
     except Failed:
         raise Doubtful("not tested, since the database cannot be used") from None
-    return f"{len(entries)} runnables, {len(tools)} tools"
+    return f"{len(built.runnables)} runnables, {len(built.tools)} tools"
 
 
 async def port(settings: Settings) -> str:

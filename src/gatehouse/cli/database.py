@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.environment import load_settings
-from app.cli.failure import Failed
-from app.cli.output import print_json
-from app.cli.stores import open_database
+from gatehouse.cli.environment import load_settings
+from gatehouse.cli.failure import Failed
+from gatehouse.cli.output import print_json
+from gatehouse.cli.stores import open_database
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from gatehouse.settings import Settings
 
 commands = typer.Typer(help="Look at the database's schema and bring it up to date.", no_args_is_help=True)
 
@@ -48,12 +48,13 @@ def status(
 
 async def brought_up_to_date(settings: "Settings") -> None:
     """Raises Failed."""
-    from app.database import upgrade as upgrade_schema
+    from gatehouse.storage.schema import schemas_of
+    from gatehouse.storage.schema import upgrade as upgrade_schema
 
     async with open_database(settings, ready=False) as engine:
-        await upgrade_schema(engine)
+        await upgrade_schema(engine, schemas_of(settings))
         if engine.dialect.name == "postgresql":
-            from app.runs.checkpoints import (
+            from gatehouse.runs.checkpoints.opening import (
                 set_up_checkpoints,  # it takes LangGraph, which SQLite does not need
             )
 
@@ -62,7 +63,7 @@ async def brought_up_to_date(settings: "Settings") -> None:
 
 async def why_not(settings: "Settings") -> str | None:
     """Return why the database cannot be used, None when it can. Raises Failed for an unusable URL."""
-    from app.database import why_not_ready
+    from gatehouse.storage.schema import schemas_of, why_not_ready
 
     async with open_database(settings, ready=False) as engine:
-        return await why_not_ready(engine)
+        return await why_not_ready(engine, schemas_of(settings))

@@ -1,15 +1,15 @@
-"""Writes `.env.example`: `.venv/bin/python -m app.cli.env_example > .env.example`."""
+"""Writes `.env.example`: `.venv/bin/python -m gatehouse.cli.env_example > .env.example`."""
 
 import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from app.cli.environment import variable
-from app.settings import Settings
+from gatehouse.cli.environment import variable
+from gatehouse.settings import Settings
 
 HEAD = """\
 # Every setting of Gatehouse, with its default. Copy this file to .env and uncomment what you change;
-# the environment stands above it. Written by app/cli/env_example.py.
+# the environment stands above it. Written by src/gatehouse/cli/env_example.py.
 """
 WIDTH = 108
 

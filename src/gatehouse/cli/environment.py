@@ -3,12 +3,12 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
-from app.cli.failure import Failed
+from gatehouse.cli.failure import Failed
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-    from app.settings import Settings
+    from gatehouse.settings import Settings
 
 
 def load_settings(**options: Any) -> "Settings":
@@ -18,7 +18,7 @@ def load_settings(**options: Any) -> "Settings":
     """
     from pydantic import ValidationError
 
-    from app.settings import Settings
+    from gatehouse.settings import Settings
 
     configure_logs("warning", pretty=sys.stderr.isatty())
     try:
@@ -30,7 +30,7 @@ def load_settings(**options: Any) -> "Settings":
 
 def configure_logs(level: str, *, pretty: bool) -> None:
     """Send logs to stderr: a command's output is on stdout."""
-    from app.telemetry.logs import configure_logging
+    from gatehouse.telemetry.logs import configure_logging
 
     configure_logging(level, pretty)
 
@@ -45,7 +45,7 @@ def variable(name: str) -> str:
     """Return the environment variable of a field of Settings; another name is one already."""
     from pydantic import AliasChoices
 
-    from app.settings import Settings
+    from gatehouse.settings import Settings
 
     if name not in Settings.model_fields:
         return name

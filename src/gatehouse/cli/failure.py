@@ -29,7 +29,7 @@ class Commands(TyperGroup):
 
 def unforeseen(error: Exception) -> str:
     """Return one line about an error that no command names, without secrets."""
-    from app.telemetry.redaction import redact
+    from gatehouse.telemetry.redaction import redact
 
     text = redact(" ".join(str(error).split()))
     return f"{type(error).__name__}: {text} (gatehouse --debug … shows where)"

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from app.cli import parsing
-from app.cli.environment import load_settings
-from app.cli.failure import Failed
-from app.cli.output import print_json, print_table
-from app.cli.stores import api_keys_of, open_database
+from gatehouse.cli import parsing
+from gatehouse.cli.environment import load_settings
+from gatehouse.cli.failure import Failed
+from gatehouse.cli.output import print_json, print_table
+from gatehouse.cli.stores import api_keys_of, open_database
 
 if TYPE_CHECKING:
-    from app.auth.api_keys import ApiKeys, CreatedKey, Within
-    from app.auth.key_record import ApiKey
-    from app.usage.audit_entry import Action
+    from gatehouse.audit.entry import Action
+    from gatehouse.auth.api_keys.record import ApiKey
+    from gatehouse.auth.api_keys.store import ApiKeys, CreatedKey, Within
 
     Audited = Callable[..., Within]  # of an action, with details
 
@@ -128,14 +128,14 @@ async def with_keys(do: "Callable[[ApiKeys, Audited], Awaitable[Result]]") -> Re
 
     Raises Failed.
     """
-    from app.errors import NotFound
+    from gatehouse.problems.errors import NotFound
 
     settings = load_settings()
     async with open_database(settings) as engine:
         api_keys = await api_keys_of(settings, engine)
 
         def audited(action: "Action", **details: str) -> "Within":
-            from app.usage.keys_on_record import by_operator
+            from gatehouse.audit.api_keys import by_operator
 
             return by_operator(engine, action, **details)
 

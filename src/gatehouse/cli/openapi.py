@@ -1,9 +1,9 @@
-"""Writes `frontend/openapi.json`: `.venv/bin/python -m app.cli.openapi > frontend/openapi.json`."""
+"""Writes `frontend/openapi.json`: `.venv/bin/python -m gatehouse.cli.openapi > frontend/openapi.json`."""
 
 import json
 
-from app.main import create_app
-from app.settings import Settings
+from gatehouse.main import create_app
+from gatehouse.settings import Settings
 
 
 def openapi_document() -> str:

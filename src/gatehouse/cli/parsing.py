@@ -13,11 +13,8 @@ LONGEST = timedelta(days=3650)
 SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # a scope-token of RFC 6749 section 3.3
 PLAN = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 CLAIM = re.compile(r"([a-z][a-z0-9_]{0,63})=(.{1,255})")
-# What the server itself puts into `configurable`, or into a token
-OWN_CLAIMS = frozenset({
-    "aud", "exp", "iat", "iss", "jti", "name", "nbf", "run_id", "scope", "scopes", "sub", "tenant_id",
-    "thread_id", "user_id", "user_name",
-})  # fmt: skip
+# What Gatehouse itself puts into a token
+OWN_CLAIMS = frozenset({"aud", "exp", "iat", "iss", "jti", "name", "nbf", "scope", "sub"})
 
 
 def duration(text: str) -> timedelta:
@@ -51,6 +48,8 @@ def scopes(given: Sequence[str]) -> list[str]:
 
 def claims(given: Sequence[str]) -> dict[str, Any]:
     """Return `name=value` texts as claims."""
+    from gatehouse.identity.principal import OWN_NAMES
+
     found: dict[str, Any] = {}
     for text in given:
         match = CLAIM.fullmatch(text)
@@ -58,7 +57,7 @@ def claims(given: Sequence[str]) -> dict[str, Any]:
             raise typer.BadParameter(
                 f"{text!r} is no claim, such as portfolio_id=acme-alice-1.", param_hint="--claim"
             )
-        if match[1] in OWN_CLAIMS:
+        if match[1] in OWN_CLAIMS | OWN_NAMES:
             raise typer.BadParameter(f"{match[1]} is set by Gatehouse itself.", param_hint="--claim")
         found[match[1]] = match[2]
     return found
@@ -66,7 +65,7 @@ def claims(given: Sequence[str]) -> dict[str, Any]:
 
 def name(text: str) -> str:
     """Return what may name a tenant or a user: 1 to 255 printable characters."""
-    from app.auth.identifiers import identifier
+    from gatehouse.identity.identifiers import identifier
 
     try:
         return identifier(text)

@@ -4,26 +4,35 @@ import asyncio
 import json
 import secrets
 import signal
+from collections.abc import Sequence
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import typer
 
-from app.cli.environment import load_settings
-from app.cli.failure import Failed
-from app.cli.stores import open_api_keys
+from gatehouse.cli.environment import load_settings
+from gatehouse.cli.failure import Failed
+from gatehouse.cli.stores import open_api_keys
 
 if TYPE_CHECKING:
     from socket import socket
 
-    from app.cli.demo_keys import DemoKey
-    from app.lifespan import Services
-    from app.settings import Settings
+    from gatehouse.cli.development_keys import DevelopmentKey
+    from gatehouse.services import Services
+    from gatehouse.settings import Settings
 
 
 def serve(
+    registry: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PACKAGE.MODULE:NAME]",
+            help="What is served, above GATEHOUSE_REGISTRY.",
+            show_default=False,
+        ),
+    ] = None,
     host: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="Address to listen on, above GATEHOUSE_HOST.")
     ] = None,
@@ -40,13 +49,13 @@ def serve(
     0. A second one ends at once. In development a banner on stdout says how to sign in.
     """
     signal.signal(signal.SIGTERM, leave)
-    settings = with_start_link(load_settings(host=host, port=port))
+    settings = with_start_link(load_settings(registry=registry, host=host, port=port))
     if workers > 1 and settings.redis_url is None:
         raise Failed(
             f"--workers {workers} needs GATEHOUSE_REDIS_URL: the in-process store is one process's own, and "
             "a run could not be read from another"
         )
-    from app.endings import CutOff, StartFailed
+    from gatehouse.process.endings import CutOff, StartFailed
 
     try:
         run(settings, workers)
@@ -72,8 +81,8 @@ def with_start_link(settings: "Settings") -> "Settings":
 
 def run(settings: "Settings", workers: int) -> None:
     """Raises StartFailed, CutOff, Failed."""
-    from app.cli.banner import url_of
-    from app.listening import listen
+    from gatehouse.cli.banner import url_of
+    from gatehouse.process.listening import listen
 
     with listen(settings.host, settings.port) as listener:
         url = url_of(settings.host, listener.getsockname()[1])
@@ -85,42 +94,53 @@ def run(settings: "Settings", workers: int) -> None:
 
 def serve_alone(settings: "Settings", listener: "socket", url: str) -> None:
     """Raises StartFailed, CutOff, Failed."""
-    from app.cli.demo_keys import demo_keys
-    from app.server import run_one
+    from gatehouse.cli.development_keys import development_keys
+    from gatehouse.process.server import run_one
 
     async def announce_it(services: "Services") -> None:
         if settings.development:
-            keys = await demo_keys(services.authenticator.api_keys, settings.data_dir)
-            announce(settings, url, services.model.label, keys)
+            keys = await development_keys(services.authenticator.api_keys, settings.data_dir)
+            asked = question_of([(entry.name, entry.example) for entry in services.entries.values()])
+            announce(settings, url, services.model.label, keys, asked)
 
     run_one(settings, listener, announce_it)
 
 
 def serve_with_workers(settings: "Settings", workers: int, listener: "socket", url: str) -> None:
     """Raises StartFailed, Failed."""
-    from app.workers import run_many
+    from gatehouse.process.workers import run_many
 
     def announce_them() -> None:
         if settings.development:
-            announce(settings, url, model_at(url), asyncio.run(keys_of(settings)))
+            keys = asyncio.run(keys_of(settings))
+            asked = question_of([(item["name"], item["example"]) for item in served_at(url, keys[0].key)])
+            announce(settings, url, model_at(url), keys, asked)
 
     run_many(settings, workers, listener, announce_them)
 
 
-def announce(settings: "Settings", url: str, model: str, keys: "tuple[DemoKey, ...]") -> None:
+def announce(
+    settings: "Settings", url: str, model: str, keys: "tuple[DevelopmentKey, ...]", asked: tuple[str, str]
+) -> None:
     """Print the banner."""
-    from app.cli.banner import Banner, print_banner
+    from gatehouse.cli.banner import Banner, print_banner
 
     link = settings.start_link.get_secret_value() if settings.start_link else ""
-    print_banner(Banner(url, link, model, keys))
+    print_banner(Banner(url, link, model, keys, *asked))
 
 
-async def keys_of(settings: "Settings") -> "tuple[DemoKey, ...]":
+def question_of(served: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Return a runnable and a question for it, of names and examples: the first that has an example."""
+    with_example = [(name, example) for name, example in served if example]
+    return next(iter(with_example), (served[0][0] if served else "", "Hello!"))
+
+
+async def keys_of(settings: "Settings") -> "tuple[DevelopmentKey, ...]":
     """Raises Failed."""
-    from app.cli.demo_keys import demo_keys
+    from gatehouse.cli.development_keys import development_keys
 
     async with open_api_keys(settings) as api_keys:
-        return await demo_keys(api_keys, settings.data_dir)
+        return await development_keys(api_keys, settings.data_dir)
 
 
 def model_at(url: str) -> str:
@@ -131,3 +151,10 @@ def model_at(url: str) -> str:
     except HTTPError as refusal:  # an issuer that is slow to send its keys is no reason to stop
         with refusal:
             return f"not ready yet: {json.load(refusal)['detail']}"
+
+
+def served_at(url: str, key: str) -> list[dict[str, Any]]:
+    """Return what the workers serve, as they tell the owner of a key."""
+    request = Request(f"{url}/api/runnables", headers={"x-api-key": key})  # noqa: S310  # http, our own
+    with urlopen(request, timeout=10) as answer:  # noqa: S310  # as above
+        return list(json.load(answer)["items"])

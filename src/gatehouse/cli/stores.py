@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from app.cli.failure import Failed
+from gatehouse.cli.failure import Failed
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from app.auth.api_keys import ApiKeys
-    from app.settings import Settings
+    from gatehouse.auth.api_keys.store import ApiKeys
+    from gatehouse.settings import Settings
 
 
 @asynccontextmanager
@@ -19,7 +19,8 @@ async def open_database(settings: "Settings", *, ready: bool = True) -> "AsyncIt
     """Yield the database. Raises Failed when it cannot be used; `ready` asks for a current schema too."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.database import open_engine, why_not_ready
+    from gatehouse.storage.database import open_engine
+    from gatehouse.storage.schema import schemas_of, why_not_ready
 
     try:
         engine = open_engine(settings.database)
@@ -27,7 +28,7 @@ async def open_database(settings: "Settings", *, ready: bool = True) -> "AsyncIt
         # the error's own text may hold the URL and its password
         raise Failed(f"database: GATEHOUSE_DATABASE_URL cannot be used ({type(error).__name__})") from error
     try:
-        if ready and (reason := await why_not_ready(engine)):
+        if ready and (reason := await why_not_ready(engine, schemas_of(settings))):
             raise Failed(f"database: {reason}")
         yield engine
     except (SQLAlchemyError, OSError) as error:
@@ -47,8 +48,8 @@ async def open_api_keys(settings: "Settings") -> "AsyncIterator[ApiKeys]":
 
 async def api_keys_of(settings: "Settings", engine: "AsyncEngine") -> "ApiKeys":
     """Return the API keys in a database. Raises Failed when the pepper cannot be used."""
-    from app.auth.api_keys import ApiKeys
-    from app.auth.configuration import BadConfiguration
+    from gatehouse.auth.api_keys.store import ApiKeys
+    from gatehouse.auth.configuration import BadConfiguration
 
     try:
         return await asyncio.to_thread(ApiKeys.from_settings, settings, engine)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli import parsing
-from app.cli.environment import load_settings
-from app.cli.failure import Failed
-from app.cli.output import print_json
+from gatehouse.cli import parsing
+from gatehouse.cli.environment import load_settings
+from gatehouse.cli.failure import Failed
+from gatehouse.cli.output import print_json
 
 if TYPE_CHECKING:
-    from app.settings import Settings
+    from gatehouse.settings import Settings
 
 
 def token(
@@ -45,7 +45,7 @@ def token(
     if lifetime > settings.jwt_max_lifetime:
         most = timedelta(seconds=settings.jwt_max_lifetime)
         raise Failed(f"the server takes tokens of at most {most} (GATEHOUSE_JWT_MAX_LIFETIME)")
-    from app.auth.issuer import issue_token
+    from gatehouse.auth.tokens.issuing import issue_token
 
     text = issue_token(
         secret_of(settings),
@@ -79,9 +79,9 @@ def refuse_foreign_issuer(settings: "Settings") -> None:
 
 def secret_of(settings: "Settings") -> str:
     """Return the secret that the server verifies with. Raises Failed when it cannot be used."""
-    from app.auth.configuration import BadConfiguration
-    from app.auth.dev_secrets import jwt_secret
-    from app.auth.key_source import load_keys
+    from gatehouse.auth.configuration import BadConfiguration
+    from gatehouse.auth.dev_secrets import jwt_secret
+    from gatehouse.auth.tokens.key_source import load_keys
 
     try:
         load_keys(settings)

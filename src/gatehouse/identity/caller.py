@@ -1,6 +1,8 @@
 """The caller as tools see it: who asks, taken from `configurable`, never from the model's arguments."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import ToolException
@@ -8,13 +10,17 @@ from langchain_core.tools import ToolException
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What a tool may know of the principal. Filled in by the server (`app/serving/context.py`)."""
+    """What a tool may know of the principal.
+
+    `claims` holds the further claims of the credential: of a token those that GATEHOUSE_CLAIMS names, of an
+    API key those that it was made with.
+    """
 
     tenant_id: str
     user_id: str
     user_name: str = ""
     scopes: frozenset[str] = frozenset()
-    portfolio_id: str | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict)
 
 
 def caller_of(config: RunnableConfig) -> Caller:
@@ -31,5 +37,5 @@ def caller_of(config: RunnableConfig) -> Caller:
         user_id=user_id,
         user_name=configurable.get("user_name") or "",
         scopes=frozenset(configurable.get("scopes") or ()),
-        portfolio_id=configurable.get("portfolio_id"),
+        claims=configurable.get("claims") or {},
     )

@@ -1,10 +1,19 @@
 """Who is calling."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ALL_SCOPES = "*"
+
+CLAIM_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+# What `configurable` holds of the server's own: of the principal, of the run, of LangGraph's checkpoints
+OWN_NAMES = frozenset({
+    "user_id", "tenant_id", "user_name", "scopes", "claims",
+    "thread_id", "run_id", "attempt",
+    "checkpoint_id", "checkpoint_ns", "checkpoint_map",
+})  # fmt: skip
 
 CredentialKind = Literal["jwt", "api_key", "session"]
 
@@ -16,8 +25,7 @@ class Principal:
     `expires_at` is in Unix seconds (None: it does not expire); `credential_id` names the credential
     (a key id, a token's `jti`, a session's hash), so that it can be revoked; `opened_with` is the credential
     that a session was opened with, as `<kind>:<id>`, and empty for others; `plan` names the limits that
-    apply (None: the default ones); `claims` holds the extra claims that reach `configurable`, such as
-    `portfolio_id`.
+    apply (None: the default ones); `claims` holds the further claims that reach `configurable`.
     """
 
     tenant_id: str
@@ -43,12 +51,22 @@ class Principal:
     def configurable(self) -> dict[str, Any]:
         """Return the `configurable` that chains and tools see: the principal's, and nothing of the client's.
 
-        `tools.caller.caller_of` reads it back.
+        `gatehouse.identity.caller.caller_of` reads it back.
         """
         return {
             **self.claims,
+            "claims": dict(self.claims),
             "user_id": self.user_id,
             "tenant_id": self.tenant_id,
             "user_name": self.name,
             "scopes": sorted(self.scopes),
         }
+
+
+def why_no_claim(name: str) -> str | None:
+    """Return why a claim cannot reach `configurable` under this name, None when it can."""
+    if not CLAIM_NAME.fullmatch(name):
+        return f"{name!r} is no name for a claim: a-z, 0-9 and _, beginning with a letter"
+    if name in OWN_NAMES:
+        return f"{name} is set by Gatehouse itself"
+    return None

@@ -1,6 +1,7 @@
 """What needs no credential."""
 
-# All that anybody may call. What is under /auth, and the pages of app.auth.signin, look after themselves.
+# All that anybody may call. What is under /auth, and the pages of gatehouse.web.auth.signin, look after
+# themselves.
 PUBLIC = frozenset({
     ("GET", "/livez"),
     ("GET", "/readyz"),

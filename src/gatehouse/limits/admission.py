@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 import structlog
 from redis.exceptions import RedisError
 
-from app.auth.principal import Principal
-from app.errors import Unavailable
-from app.limits.holds import Hold
-from app.limits.keys import counted
-from app.limits.limiter import Admitted, Limiter
-from app.limits.standing import Standing
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.keys import counted
+from gatehouse.limits.limiter import Admitted, Limiter
+from gatehouse.limits.reservations import Hold
+from gatehouse.limits.standing import Standing
+from gatehouse.problems.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 

@@ -4,13 +4,13 @@ import hashlib
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.auth.principal import Principal
+from gatehouse.identity.principal import Principal
 
 
 class Keys(NamedTuple):
     """The keys of one who is counted: a user, or a tenant."""
 
-    rate: str  # the theoretical arrival time of app.limits.rate
+    rate: str  # the theoretical arrival time of gatehouse.limits.rate
     slots: str  # a sorted set: runs that go on, by when their lease runs out
     reserved: str  # a sorted set of `seat:tokens`, by the same times
     tokens: str  # a hash: the day, and the tokens that were used and are reserved in it
@@ -28,7 +28,7 @@ class Counted(NamedTuple):
 
     @property
     def runs(self) -> tuple[str, ...]:
-        """The keys in the order that the scripts of app.limits.scripts want."""
+        """The keys in the order that the scripts of gatehouse.limits.scripts want."""
         return (*self.user[1:], *self.tenant[1:])
 
 

@@ -7,15 +7,15 @@ from langchain_core.utils.uuid import uuid7
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.auth.principal import Principal
-from app.errors import InvalidInput, Unavailable
-from app.limits.holds import Hold, Holds
-from app.limits.keys import Counted, counted
-from app.limits.plans import NamedPlan, Plans, WithoutRedis
-from app.limits.refusal import Limit, LimitReached, Whose
-from app.limits.script import Script
-from app.limits.scripts import ADMIT
-from app.limits.standing import Standing
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.keys import Counted, counted
+from gatehouse.limits.refusal import Limit, LimitReached, Whose
+from gatehouse.limits.reservations import Hold, Holds
+from gatehouse.limits.scripts import ADMIT
+from gatehouse.limits.standing import Standing
+from gatehouse.problems.errors import InvalidInput, Unavailable
+from gatehouse.settings.plans import NamedPlan, Plans, WithoutRedis
+from gatehouse.storage.script import Script
 
 log = structlog.get_logger(__name__)
 

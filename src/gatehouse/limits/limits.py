@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from app.limits.holds import Holds
-from app.limits.limiter import Limiter
-from app.limits.plans import Plan, Plans, WithoutRedis
-from app.limits.signins import SignIns
-from app.limits.streams import OpenStreams
+from gatehouse.limits.limiter import Limiter
+from gatehouse.limits.reservations import Holds
+from gatehouse.limits.signins import SignIns
+from gatehouse.limits.streams import OpenStreams
+from gatehouse.settings.plans import Plan, Plans, WithoutRedis
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from math import ceil
 from typing import Literal
 
-from app.errors import ApiError, Unavailable
+from gatehouse.problems.errors import ApiError, Unavailable
 
 Limit = Literal["requests", "runs", "tokens", "open-streams", "sign-ins"]
 Whose = Literal["user", "tenant", "address"]

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from redis.asyncio import Redis
 
-from app.auth.principal import Principal
-from app.limits.keys import Counted, counted
-from app.limits.scripts import RELEASE, RENEW
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.keys import Counted, counted
+from gatehouse.limits.scripts import RELEASE, RENEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Hold:
 
 
 class Settlement(NamedTuple):
-    """What `app.limits.scripts.SETTLE` is called with: the keys, then slot, reservation and tokens used."""
+    """What `limits.scripts.SETTLE` is called with: the keys, then slot, reservation and tokens used."""
 
     keys: tuple[str, ...]
     arguments: tuple[str, str, int]

@@ -1,9 +1,9 @@
 """The scripts: each is one step for every replica, by Redis's own clock.
 
-KEYS are those of the user and then of the tenant, as `app.limits.keys.Counted` has them.
+KEYS are those of the user and then of the tenant, as `gatehouse.limits.keys.Counted` has them.
 """
 
-from app.limits import budget, concurrency, rate
+from gatehouse.limits import budget, concurrency, rate
 
 CLOCK = """
 local time = redis.call('TIME')

@@ -6,12 +6,12 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.errors import Unavailable
-from app.limits.keys import address_key
-from app.limits.limiter import ANSWER_SECONDS
-from app.limits.refusal import LimitReached
-from app.limits.script import Script
-from app.limits.scripts import CHARGE_ONE, GIVE_BACK
+from gatehouse.limits.keys import address_key
+from gatehouse.limits.limiter import ANSWER_SECONDS
+from gatehouse.limits.refusal import LimitReached
+from gatehouse.limits.scripts import CHARGE_ONE, GIVE_BACK
+from gatehouse.problems.errors import Unavailable
+from gatehouse.storage.script import Script
 
 log = structlog.get_logger(__name__)
 

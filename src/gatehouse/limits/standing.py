@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.limits import rate
-from app.limits.budget import DAY_SECONDS
-from app.limits.plans import Allowance, NamedPlan
-from app.limits.refusal import Limit, Whose, policy_name
+from gatehouse.limits import rate
+from gatehouse.limits.budget import DAY_SECONDS
+from gatehouse.limits.refusal import Limit, Whose, policy_name
+from gatehouse.settings.plans import Allowance, NamedPlan
 
 RUNS_RESET = 1  # seconds; nobody can say when a run ends
 

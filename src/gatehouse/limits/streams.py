@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.auth.principal import Principal
-from app.limits.plans import Plans
-from app.limits.refusal import LimitReached
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.refusal import LimitReached
+from gatehouse.settings.plans import Plans
 
 RETRY_SECONDS = 5
 

@@ -1,8 +1,7 @@
-"""Alembic runs this file. The connection is that of `app.database.upgrade`, which also commits."""
+"""Alembic runs this file, for every schema. Its connection is that of `gatehouse.storage.schema`."""
 
 from alembic import context
 
-from app.migrations.target import TARGET
-
-context.configure(connection=context.config.attributes["connection"], target_metadata=TARGET)
+options = context.config.attributes
+context.configure(connection=options["connection"], version_table=options["version_table"])
 context.run_migrations()

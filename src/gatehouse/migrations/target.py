@@ -1,16 +1,13 @@
-"""The schema that the migrations build: every table of the server and of the tools.
+"""The schema that our migrations build: every table of the server.
 
-A module with tables of its own is imported here, so that the metadata knows of them.
+A module with tables is imported here, so that the metadata knows of them.
 """
 
-from sqlalchemy import MetaData
+import gatehouse.audit.table
+import gatehouse.auth.api_keys.tables
+import gatehouse.storage.database
+import gatehouse.threads.tables
+import gatehouse.usage.feedback_table
+import gatehouse.usage.tables
 
-import app.auth.tables
-import app.database
-import app.threads.tables
-import app.usage.audit_table
-import app.usage.feedback_table
-import app.usage.tables
-import tools.portfolio.tables
-
-TARGET: tuple[MetaData, ...] = (app.database.metadata, tools.portfolio.tables.metadata)
+TARGET = gatehouse.storage.database.metadata

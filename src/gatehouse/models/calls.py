@@ -12,9 +12,9 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from chains.circuit import Circuit
-from chains.model_errors import Cause, ModelCircuitOpen, ModelFailed
-from chains.model_failures import failure_of, status_of
+from gatehouse.models.circuit import Circuit
+from gatehouse.models.errors import Cause, ModelCircuitOpen, ModelFailed
+from gatehouse.models.failures import failure_of, status_of
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from langchain_core import exceptions as langchain
 
-from chains.model_errors import (
+from gatehouse.models.errors import (
     ContentFiltered,
     InputTooLong,
     ModelBusy,

@@ -14,10 +14,10 @@ from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from chains.guarded_runnable import GuardedRunnable
-from chains.model_calls import Candidate, ModelWatch, Unwatched
-from chains.model_errors import ContentFiltered
-from chains.model_streams import answered, answered_in_thread, streamed, streamed_in_thread
+from gatehouse.models.calls import Candidate, ModelWatch, Unwatched
+from gatehouse.models.errors import ContentFiltered
+from gatehouse.models.guarded_runnable import GuardedRunnable
+from gatehouse.models.streams import answered, answered_in_thread, streamed, streamed_in_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Bound:
 
 
 class GuardedChatModel(BaseChatModel):
-    """Asks the first of its candidates that answers, as `chains.model_calls` says.
+    """Asks the first of its candidates that answers, as `gatehouse.models.calls` says.
 
     It stands where `BaseChatModel` calls a provider, below callbacks and tracing: so tokens pass it at the
     cost of one generator, and what is built from it, `bind_tools` and all, is what would be built from the
-    provider's model. Raises the failures of `chains.model_errors`.
+    provider's model. Raises the failures of `gatehouse.models.errors`.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)

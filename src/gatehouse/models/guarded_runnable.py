@@ -8,14 +8,14 @@ from typing import Any
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from chains.model_calls import Candidate, ModelWatch
-from chains.model_streams import answered, answered_in_thread, streamed
+from gatehouse.models.calls import Candidate, ModelWatch
+from gatehouse.models.streams import answered, answered_in_thread, streamed
 
 Output = Any
 
 
 class GuardedRunnable(Runnable[Any, Output]):
-    """Runs the first of its candidates whose model answers, as `chains.model_calls` says.
+    """Runs the first of its candidates whose model answers, as `gatehouse.models.calls` says.
 
     How long the model may be silent does not count here: what parses an answer says nothing before its end.
     """

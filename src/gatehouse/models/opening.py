@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from chains.circuit import Circuit, nobody
-from chains.guarded_model import GuardedChatModel
-from chains.model_calls import Candidate, ModelWatch, Unwatched
-from chains.model_settings import ModelSettings
-from chains.providers import ModelUnavailable, Providers
+from gatehouse.models.calls import Candidate, ModelWatch, Unwatched
+from gatehouse.models.circuit import Circuit, nobody
+from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.providers import ModelUnavailable, Providers
+from gatehouse.settings.models import ModelSettings
 
 __all__ = ["ChatModel", "ModelUnavailable", "open_chat_model"]
 

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
-from chains.model_calls import Patience
-from chains.model_settings import ModelSettings
+from gatehouse.models.calls import Patience
+from gatehouse.settings.models import ModelSettings
 
 if TYPE_CHECKING:
-    from chains.model_http import ModelHttp
+    from gatehouse.models.http import ModelHttp
 
 NO_KEY = SecretStr("not-needed")  # the client insists on a key, a server of one's own may not
 
@@ -68,8 +68,8 @@ class Providers:
                 return self._of_provider(f"{setting}={choice}", kind, name)
 
     async def _embedded(self) -> Provided:
-        from chains.embedded.opening import open_embedded_chat
-        from chains.embedded.server import CannotStart
+        from gatehouse.models.embedded.opening import open_embedded_chat
+        from gatehouse.models.embedded.server import CannotStart
 
         try:
             model = await self._stack.enter_async_context(open_embedded_chat())
@@ -80,7 +80,7 @@ class Providers:
         return Provided(model, label, Patience(silence=None, call=None, retries=0))
 
     def _scripted(self) -> Provided:
-        from chains.scripted import ScriptedChatModel
+        from gatehouse.models.scripted.chat import ScriptedChatModel
 
         label = "scripted (for tests: it does what the message tells it to)"
         return Provided(ScriptedChatModel(), label, self.patience)
@@ -125,7 +125,7 @@ class Providers:
 
     async def _calling(self) -> dict[str, Any]:
         """Return how models of OpenAI's kind are called: over the process's pool, repeated by us alone."""
-        from chains.model_http import open_model_http
+        from gatehouse.models.http import open_model_http
 
         if self._http is None:
             pool = open_model_http(self.settings.connections, self.settings.call_seconds)
@@ -133,7 +133,7 @@ class Providers:
         return {
             "stream_usage": True,
             "max_retries": 0,
-            "stream_chunk_timeout": 0,  # chains.silence watches, without a task for every token
+            "stream_chunk_timeout": 0,  # gatehouse.models.silence watches, without a task for every token
             "timeout": self._http.timeout,
             "http_async_client": self._http.asynchronous,
             "http_client": self._http.synchronous,

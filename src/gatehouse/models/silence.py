@@ -5,7 +5,7 @@ import math
 from types import TracebackType
 from typing import Self
 
-from chains.model_errors import ModelTimedOut
+from gatehouse.models.errors import ModelTimedOut
 
 LOOKS = 4  # in the time that a model may be silent
 SHORTEST_PAUSE = 0.05  # while the reader, not the model, is past the deadline

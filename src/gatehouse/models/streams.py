@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
-from chains.model_calls import Attempts, Candidate, ModelWatch
-from chains.silence import Silence
+from gatehouse.models.calls import Attempts, Candidate, ModelWatch
+from gatehouse.models.silence import Silence
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")

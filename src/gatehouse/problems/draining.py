@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from app.errors import ApiError
+from gatehouse.problems.errors import ApiError
 
 RETRY_AFTER = 1  # seconds in which a proxy has found another replica
 CLOSING_POLL = 0.25

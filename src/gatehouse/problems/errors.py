@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from app.auth.principal import Principal
+    from gatehouse.identity.principal import Principal
 
 PROBLEM_JSON = "application/problem+json"
 

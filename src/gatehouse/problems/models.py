@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from math import ceil
 
-from app.errors import ApiError, RunFailed
-from chains import model_errors
-from chains.model_errors import ModelFailed
+from gatehouse.models import errors as model_errors
+from gatehouse.models.errors import ModelFailed
+from gatehouse.problems.errors import ApiError, RunFailed
 
 SOON = 5.0  # seconds, where the provider does not say when to ask again
 

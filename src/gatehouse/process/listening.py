@@ -8,10 +8,10 @@ import socket
 import sys
 from typing import Any
 
-from app.endings import StartFailed
-from app.protocol import BoundedHead
-from app.settings import Settings
-from app.telemetry.logs import configure_logging
+from gatehouse.process.endings import StartFailed
+from gatehouse.process.protocol import BoundedHead
+from gatehouse.settings import Settings
+from gatehouse.telemetry.logs import configure_logging
 
 KEEP_ALIVE = 65  # seconds; longer than a proxy keeps an idle connection, so that the proxy closes it first
 MAX_FRAME = 66_560  # bytes; the application answers what is over its own limit of 65,536, uvicorn hangs up

@@ -5,7 +5,7 @@ import gc
 
 gc.disable()  # imports make what stays
 with contextlib.suppress(Exception):  # the processes import it once more, and say what is wrong with it
-    import app.cli
-    import app.worker  # noqa: F401
+    import gatehouse.cli
+    import gatehouse.process.worker  # noqa: F401
 gc.freeze()  # else the first collection in each process would write to every page
 gc.enable()

@@ -14,7 +14,7 @@ class BoundedHead(HttpToolsProtocol):
     """A connection that sends a head larger than `MAX_HEAD` gets a 431; one that is slow with it is closed.
 
     httptools itself buffers a header of any length, and a connection that never sends one stays open.
-    What follows the head is bounded in `app.middleware.BodyLimit`.
+    What follows the head is bounded in `gatehouse.web.middleware.BodyLimit`.
     """
 
     deadline: asyncio.TimerHandle | None = None

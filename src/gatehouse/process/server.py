@@ -10,14 +10,14 @@ from types import FrameType
 import structlog
 import uvicorn
 
-from app.endings import CutOff, StartFailed
-from app.lifespan import Services
-from app.listening import cannot_listen, configure_server_logging, options
-from app.main import create_app
-from app.runs.engine import RunEngine
-from app.settings import Settings
-from app.startup import Contained, reason
-from chains.registry import BadRegistry
+from gatehouse.main import create_app
+from gatehouse.process.endings import CutOff, StartFailed
+from gatehouse.process.listening import cannot_listen, configure_server_logging, options
+from gatehouse.process.startup import Contained, reason
+from gatehouse.registry.checked import BadRegistry
+from gatehouse.runs.engine import RunEngine
+from gatehouse.services import Services
+from gatehouse.settings import Settings
 
 log = structlog.get_logger(__name__)
 

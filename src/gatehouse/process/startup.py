@@ -6,20 +6,20 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.auth.configuration import BadConfiguration
-from app.stores import CannotStart
-from app.telemetry.management import CannotListen
-from app.telemetry.redaction import redact
-from chains.models import ModelUnavailable
-from chains.registry import BadRegistry
-from tools.registry import BadTool
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.models.opening import ModelUnavailable
+from gatehouse.registry.checked import BadRegistry
+from gatehouse.storage.opening import CannotStart
+from gatehouse.storage.schema import NoMigrations
+from gatehouse.telemetry.management import CannotListen
+from gatehouse.telemetry.redaction import redact
 
 log = structlog.get_logger(__name__)
 
 PARTS = {
     CannotStart: "",  # its message begins with the part
-    BadRegistry: "chains/registry.py: ",
-    BadTool: "tools/registry.py: ",
+    BadRegistry: "registry: ",
+    NoMigrations: "database: ",
     ModelUnavailable: "chat model: ",
     BadConfiguration: "authentication: ",
     CannotListen: "management port: ",

@@ -1,4 +1,4 @@
-"""What one of several workers runs. `app.workers` starts it, and imports nothing of what is served."""
+"""What one of several workers runs. The supervisor, which starts it, imports nothing of what is served."""
 
 import sys
 
@@ -6,11 +6,11 @@ import structlog
 from starlette.types import ASGIApp
 from uvicorn.config import STARTUP_FAILURE
 
-from app.listening import configure_server_logging
-from app.main import create_app
-from app.server import DrainingServer
-from app.settings import Settings
-from app.startup import Contained, reason
+from gatehouse.main import create_app
+from gatehouse.process.listening import configure_server_logging
+from gatehouse.process.server import DrainingServer
+from gatehouse.process.startup import Contained, reason
+from gatehouse.settings import Settings
 
 __all__ = ["DrainingServer", "application"]
 

@@ -18,12 +18,12 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
-from app.endings import StartFailed
-from app.fork_server import DIED, begin, process_context
-from app.listening import configure_server_logging, options
-from app.settings import Settings
-from app.telemetry.management import CannotListen
-from app.telemetry.workers import metrics_added_up
+from gatehouse.process.endings import StartFailed
+from gatehouse.process.fork_server import DIED, begin, process_context
+from gatehouse.process.listening import configure_server_logging, options
+from gatehouse.settings import Settings
+from gatehouse.telemetry.management import CannotListen
+from gatehouse.telemetry.workers import metrics_added_up
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +38,12 @@ def run_many(settings: Settings, workers: int, listener: socket.socket, announce
     Raises StartFailed when one could not start, and says so in its log, or was killed.
     """
     configure_server_logging(settings)
+    os.environ["GATEHOUSE_REGISTRY"] = settings.registry
     if settings.start_link is not None:
         os.environ["GATEHOUSE_START_LINK"] = settings.start_link.get_secret_value()
-    config = uvicorn.Config("app.worker:application", factory=True, workers=workers, **options(settings))
+    config = uvicorn.Config(
+        "gatehouse.process.worker:application", factory=True, workers=workers, **options(settings)
+    )
     supervisor = Workers(config, listener, announce)
     try:
         with shared_model(settings), metrics_added_up(settings):
@@ -57,7 +60,7 @@ def shared_model(settings: Settings) -> Iterator[None]:
     if not settings.chat_model.embedded:
         yield
         return
-    from chains.embedded.shared import CannotStart, shared_llama_server  # noqa: PLC0415 - 20 MB of native code
+    from gatehouse.models.embedded.shared import CannotStart, shared_llama_server  # noqa: PLC0415 - 20 MB of native code
 
     try:
         with shared_llama_server():
@@ -106,7 +109,7 @@ def draining_server(config: uvicorn.Config) -> uvicorn.Server:
     """Return the server of a worker. What is served is imported here first, and its faults are logged."""
     configure_server_logging(Settings())
     try:
-        from app.worker import DrainingServer  # noqa: PLC0415  # the supervisor does without
+        from gatehouse.process.worker import DrainingServer  # noqa: PLC0415  # the supervisor does without
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         at = f"{place.filename}:{place.lineno}"

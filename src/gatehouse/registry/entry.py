@@ -1,19 +1,16 @@
-"""What is served: the one list. To serve a chain, write its file and add its line here."""
+"""What is said of a runnable that is served, and what its factory is handed."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel, Field
 
-from chains import agent, chat, summarize
+from gatehouse.tools.building import ToolEntry
 
 
 class TextInput(BaseModel):
@@ -24,10 +21,10 @@ class TextInput(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a factory is handed to build its runnable from."""
+    """What a factory is handed to build its runnable from: `tools` are those of its entry."""
 
     model: BaseChatModel
-    tools: Sequence[BaseTool]
+    tools: Sequence[BaseTool] = ()
     checkpointer: BaseCheckpointSaver[Any] | None = None
 
 
@@ -35,18 +32,22 @@ class Parts:
 class Entry:
     """One runnable and how it is served.
 
-    `path` starts with a slash and is one lower-case segment. `scope` is what a caller needs; by default
-    `runnable:<name>`. `input_type` and `output_type` are what LangServe validates and documents; the
-    runnable is invoked with an `input_type` as a dict of plain JSON.
+    `path` starts with a slash and is one lower-case segment. `tools` are tools, or factories of them that
+    are handed `Resources`; the factory gets them built, in `Parts`. `scope` is what a caller needs; by
+    default `runnable:<name>`. `example` is a question for it, which a development server's banner asks.
+    `input_type` and `output_type` are what LangServe validates and documents; the runnable is invoked with an
+    `input_type` as a dict of plain JSON.
     """
 
     path: str
     factory: Callable[[Parts], Runnable[Any, Any]]
     description: str
+    tools: Sequence[ToolEntry] = ()
     input_type: type[BaseModel] = TextInput
     output_type: Any = str
     playground: Literal["default", "chat"] = "default"
     scope: str = ""
+    example: str = ""
 
     @property
     def name(self) -> str:
@@ -70,63 +71,3 @@ class Entry:
     def plain(self, value: Any) -> dict[str, Any]:
         """Return an input as the runnable gets it: what a run is stored and made again from, so JSON."""
         return self.input_type.model_validate(value).model_dump(mode="json")
-
-
-REGISTRY: tuple[Entry, ...] = (
-    Entry("/chat", chat.build, "Answers questions about banking and investing."),
-    Entry(
-        "/summarize",
-        summarize.build,
-        "Summarises a text into a title, a summary and key points.",
-        input_type=summarize.Request,
-        output_type=summarize.Summary,
-    ),
-    Entry(
-        "/agent",
-        agent.build,
-        "An investment assistant that calls tools on the caller's own portfolio.",
-        output_type=AIMessageChunk,
-    ),
-)
-
-RESERVED = frozenset({
-    "api", "assets", "auth", "docs", "livez", "metrics", "openapi.json", "readyz", "signin", "threads",
-    "transports", "ws",
-})  # fmt: skip
-
-
-class BadRegistry(Exception):
-    """An entry that cannot be served; the message names it and says what is wrong."""
-
-
-def check(entries: Sequence[Entry]) -> tuple[Entry, ...]:
-    """Return `entries`, or raise BadRegistry for a bad or duplicate path or a missing description."""
-    seen: set[str] = set()
-    for entry in entries:
-        if not re.fullmatch(r"/[a-z0-9][a-z0-9_-]*", entry.path):
-            raise BadRegistry(f"{entry.path!r}: a path is a slash and one segment of a-z, 0-9, - and _")
-        if entry.name in RESERVED:
-            raise BadRegistry(f"{entry.path}: Gatehouse itself answers under this path")
-        if entry.path in seen:
-            raise BadRegistry(f"{entry.path}: this path is in the registry twice")
-        if not entry.description.strip():
-            raise BadRegistry(f"{entry.path}: the description is missing")
-        seen.add(entry.path)
-    return tuple(entries)
-
-
-def build(entries: Sequence[Entry], parts: Parts) -> dict[str, Runnable[Any, Any]]:
-    """Return the runnable of every entry by its path. Raises BadRegistry with the name of a failing one."""
-    runnables: dict[str, Runnable[Any, Any]] = {}
-    for entry in entries:
-        try:
-            runnable = entry.factory(parts)
-        except Exception as error:
-            raise BadRegistry(f"{entry.path}: its factory failed: {error}") from error
-        if not isinstance(runnable, Runnable):
-            raise BadRegistry(f"{entry.path}: its factory returned {type(runnable).__name__}, not a Runnable")
-        # a bare agent graph would stream node updates instead of the answer
-        if isinstance(runnable, CompiledStateGraph):
-            runnable = agent.StreamingAgent(runnable)
-        runnables[entry.path] = runnable
-    return runnables

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from app.runs.events import Usage
-from app.runs.json_bytes import json_bytes
-from app.runs.records import RunRecord, State
+from gatehouse.runs.events import Usage
+from gatehouse.runs.json_bytes import json_bytes
+from gatehouse.runs.records import RunRecord, State
 
 ACCOUNTS = "gh:runs:accounts"  # by run id
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from langchain_core.runnables import RunnableConfig
 from redis.asyncio import Redis
 
-from app.errors import CredentialExpired
-from app.runs.credentials import Holds
-from app.runs.records import RunRecord, load
-from tools.acting import MayNotAct
+from gatehouse.problems.errors import CredentialExpired
+from gatehouse.runs.lifecycle.credentials import Holds
+from gatehouse.runs.records import RunRecord, load
+from gatehouse.tools.acting import MayNotAct
 
 
 class RunMayNotAct(CredentialExpired, MayNotAct):
@@ -22,7 +22,7 @@ Recorded = Callable[[RunRecord, str, bool], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class BeforeActing:
-    """What `tools.registry.build_tools` is handed. The run's record says whose credential it is."""
+    """What `gatehouse.tools.building.build_tools` is handed. The run's record says whose credential it is."""
 
     redis: Redis
     holds: Holds

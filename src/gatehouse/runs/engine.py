@@ -9,21 +9,21 @@ from typing import Any
 
 from langchain_core.utils.uuid import uuid7
 
-from app.auth.principal import Principal
-from app.draining import Drain
-from app.errors import Conflict, NotFound
-from app.limits.admission import Admission, taken
-from app.runs.attempts import lease_key
-from app.runs.conducting import Conductor
-from app.runs.control import STARTING_SECONDS, viewers_key
-from app.runs.events import BEGINNING, Cursor, Record
-from app.runs.execution import Execution
-from app.runs.log import log_key
-from app.runs.reader import LogReader
-from app.runs.records import RunRecord, load, run_key
-from app.runs.tap import Tap
-from app.runs.turns import Multitask, Turns
-from app.runs.viewing import Viewing
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.admission import Admission, taken
+from gatehouse.problems.draining import Drain
+from gatehouse.problems.errors import Conflict, NotFound
+from gatehouse.runs.conversation.turns import Multitask, Turns
+from gatehouse.runs.events import BEGINNING, Cursor, Record
+from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.lifecycle.conducting import Conductor
+from gatehouse.runs.lifecycle.control import STARTING_SECONDS, viewers_key
+from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.log.log import log_key
+from gatehouse.runs.log.reader import LogReader
+from gatehouse.runs.records import RunRecord, load, run_key
+from gatehouse.runs.sources.tap import Tap
+from gatehouse.runs.viewing import Viewing
 
 KNOWN_SECONDS = 5.0
 KNOWN_POLL = 0.1

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from app.errors import BadRequest
-from app.runs.json_bytes import json_bytes
+from gatehouse.problems.errors import BadRequest
+from gatehouse.runs.json_bytes import json_bytes
 
 
 class Cursor(NamedTuple):

@@ -9,9 +9,9 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from app.runs.events import Usage
-from app.runs.observing import CallObserver, ModelUse
-from app.runs.unobserved import Unobserved
+from gatehouse.runs.events import Usage
+from gatehouse.runs.observing import CallObserver, ModelUse
+from gatehouse.runs.unobserved import Unobserved
 
 CHARACTERS_PER_TOKEN = 4
 

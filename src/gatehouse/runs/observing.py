@@ -1,6 +1,6 @@
 """What the engine tells of its runs: once a run, an attempt, a call or a gap, and never once a token.
 
-The engine knows neither metrics nor traces. `app.telemetry.runs` implements these protocols.
+The engine knows neither metrics nor traces. `gatehouse.telemetry.runs` implements these protocols.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 from uuid import UUID
 
-from app.runs.events import Usage
-from app.runs.records import RunRecord
+from gatehouse.runs.events import Usage
+from gatehouse.runs.records import RunRecord
 
 Transport = Literal["sse", "websocket"]
 

@@ -8,11 +8,11 @@ import orjson
 from redis.asyncio import Redis
 from redis.typing import EncodableT, FieldT
 
-from app.auth.principal import Principal
-from app.limits.holds import Hold
-from app.runs import replies
-from app.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
-from app.runs.json_bytes import json_bytes
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.reservations import Hold
+from gatehouse.runs import replies
+from gatehouse.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
+from gatehouse.runs.json_bytes import json_bytes
 
 State = Literal["running"] | Status
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.runs.events import Cursor, Record
+from gatehouse.runs.events import Cursor, Record
 
 
 def text(reply: Any) -> str:
@@ -16,7 +16,7 @@ def fields(reply: Any) -> dict[bytes, bytes]:
 
 
 def records(entries: Any) -> list[Record]:
-    """Return the records in the entries of a run's log (`app.runs.log.packed`)."""
+    """Return the records in the entries of a run's log (`gatehouse.runs.log.log.packed`)."""
     return [record for entry_id, content in entries for record in _unpacked(entry_id, content[b"records"])]
 
 

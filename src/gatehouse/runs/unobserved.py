@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
-from app.runs.observing import CallObserver, ModelUse, Timing, Transport
-from app.runs.records import RunRecord
+from gatehouse.runs.observing import CallObserver, ModelUse, Timing, Transport
+from gatehouse.runs.records import RunRecord
 
 
 class Unobserved:

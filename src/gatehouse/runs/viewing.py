@@ -9,14 +9,14 @@ from dataclasses import replace
 import orjson
 from redis.asyncio import Redis
 
-from app.draining import Restarting
-from app.errors import NotFound
-from app.runs.conducting import Conductor
-from app.runs.events import BEGINNING, Cursor, Gap, Record, record
-from app.runs.feed import Feed
-from app.runs.log import FLUSH_SECONDS, RunLog, reraise_cancellation
-from app.runs.reader import LogReader
-from app.runs.records import RunRecord, load
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import NotFound
+from gatehouse.runs.events import BEGINNING, Cursor, Gap, Record, record
+from gatehouse.runs.lifecycle.conducting import Conductor
+from gatehouse.runs.log.feed import Feed
+from gatehouse.runs.log.log import FLUSH_SECONDS, RunLog, reraise_cancellation
+from gatehouse.runs.log.reader import LogReader
+from gatehouse.runs.records import RunRecord, load
 
 
 class Viewing:

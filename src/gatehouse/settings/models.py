@@ -1,4 +1,4 @@
-"""What decides the chat model. Apart from `chains.models`, which takes seconds to import."""
+"""What decides the chat model. Apart from `gatehouse.models.opening`, which takes seconds to import."""
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 

@@ -66,7 +66,7 @@ class NamedPlan:
     plan: Plan
     user: Allowance
     tenant: Allowance
-    numbers: str  # for app.limits.scripts.ADMIT
+    numbers: str  # for gatehouse.limits.scripts.ADMIT
 
     @classmethod
     def of(cls, name: str, plan: Plan) -> Self:

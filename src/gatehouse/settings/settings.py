@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.limits.plans import Plan, WithoutRedis, parsed_plans
-from app.runs.limits import EngineSettings
-from chains.model_settings import ModelSettings
+from gatehouse.settings.engine import EngineSettings
+from gatehouse.settings.models import ModelSettings
+from gatehouse.settings.plans import Plan, WithoutRedis, parsed_plans
 
 ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     # the server
     environment: Literal["development", "production"] = Field(
         "development", description="production refuses the embedded defaults for identity, database and Redis"
+    )
+    registry: str = Field(
+        "chains.registry:REGISTRY",
+        description="package.module:NAME of what is served: a list of entries, or a function that returns it",
     )
     data_dir: Path = Field(Path(".gatehouse"), description="where the embedded defaults keep their data")
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -73,6 +77,10 @@ class Settings(BaseSettings):
     # where data is kept
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; by default a SQLite file in the data folder"
+    )
+    migrations: str | None = Field(
+        None,
+        description="package of a deployment's own migrations; by default tools.migrations, if it is there",
     )
     database_pool: int = Field(10, gt=0, description="connections that a process keeps to the database")
     redis_url: SecretStr | None = Field(
@@ -189,7 +197,11 @@ class Settings(BaseSettings):
         "", description="what scopes of tokens begin with, as Cognito's gatehouse/: others do not count"
     )
     claim_plan: str = Field("plan", description="claim that becomes the plan")
-    claim_portfolio_id: str = Field("portfolio_id", description="claim that becomes portfolio_id")
+    claims: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        description="further claims that chains and tools are told, separated by commas: portfolio_id, or "
+        "desk=custom:desk where the token calls it otherwise",
+    )
     oidc_client_id: str | None = Field(
         None, description="client id for signing in at the issuer (OpenID Connect); none: not offered"
     )
@@ -262,6 +274,14 @@ class Settings(BaseSettings):
     @classmethod
     def _parse(cls, value: Any) -> Any:
         return parsed_plans(value)
+
+    @field_validator("claims", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = (part.strip().partition("=") for part in value.split(",") if part.strip())
+        return {name.strip(): (claim or name).strip() for name, _, claim in pairs}
 
     @field_validator("allowed_origins", "jwt_algorithms", "claim_scopes", mode="before")
     @classmethod
@@ -353,7 +373,7 @@ class Settings(BaseSettings):
 
     @property
     def chat_model(self) -> ModelSettings:
-        """What `chains.models` needs to open the chat model."""
+        """What `gatehouse.models.opening` needs to open the chat model."""
         return ModelSettings(
             choice=self.model,
             fallback=self.fallback_model,

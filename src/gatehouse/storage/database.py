@@ -1,25 +1,21 @@
-"""The database: how it is opened, its schema brought up to date, and how times are kept in it."""
+"""The database: how it is opened, and how times are kept in it."""
 
 import asyncio
 import sqlite3
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, DateTime, Dialect, MetaData, column, event, inspect, select, table, text
+from sqlalchemy import DateTime, Dialect, MetaData, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
-from app.postgres import BoundedConnection, network_options
+from gatehouse.storage.postgres import BoundedConnection, network_options
 
 # Constraints have names, so that a later migration can alter them on every database
 metadata = MetaData(
@@ -32,8 +28,6 @@ metadata = MetaData(
     }
 )
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-UPGRADE_LOCK = 0x6761_7465  # "gate": the PostgreSQL advisory lock of whoever upgrades the schema
 POOL_SECONDS = 10  # that a caller waits for a connection
 ANSWER_SECONDS = 5  # within which a database must answer to count as reachable
 
@@ -95,41 +89,13 @@ def connect_args(url: URL) -> dict[str, Any]:
     return {"async_creator_fn": BoundedConnection.connect, **network_options(url)}
 
 
-async def upgrade(engine: AsyncEngine) -> None:
-    """Bring the schema to this release's newest revision, as one transaction.
-
-    Several processes may do so at once: one does the work, the others wait and find it done. A schema
-    of a newer release is left as it is, so that a rolled-back release can run this too.
-    """
-    async with engine.begin() as connection:
-        await connection.run_sync(_upgrade)
-
-
-async def why_not_ready(engine: AsyncEngine) -> str | None:
-    """Return why the database cannot be used, None when it can.
-
-    It cannot when it does not answer within 5 s, or when its schema is older than this release. A newer
-    schema is fine: during a rolling update the old release runs on it.
-    """
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS), engine.connect() as connection:
-            revision = await connection.run_sync(_revision)
-    except (SQLAlchemyError, OSError) as error:
-        return _away(error)
-    if _is_behind(revision):
-        return (
-            f"its schema is at revision {revision or 'none'}, not {_revisions()[0]}: run gatehouse db upgrade"
-        )
-    return None
-
-
 async def unreachable(engine: AsyncEngine) -> str | None:
     """Return why the database does not answer within 5 s, None when it does, whatever its schema."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS), engine.connect():
             return None
     except (SQLAlchemyError, OSError) as error:
-        return _away(error)
+        return away(error)
 
 
 async def above_row_security(engine: AsyncEngine) -> bool:
@@ -140,7 +106,8 @@ async def above_row_security(engine: AsyncEngine) -> bool:
         return bool(await connection.scalar(ABOVE_ROW_SECURITY))
 
 
-def _away(error: Exception) -> str:
+def away(error: Exception) -> str:
+    """Return what is said of a database that does not answer."""
     # the error's own text may hold the URL and its password
     return f"GATEHOUSE_DATABASE_URL cannot be reached ({type(error).__name__})"
 
@@ -195,43 +162,3 @@ async def _set_up_sqlite(connection: aiosqlite.Connection) -> None:
     # safe with WAL; a power cut may lose the last commits
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     await connection.execute_fetchall("PRAGMA foreign_keys = ON")
-
-
-def _upgrade(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # sqlite3 itself begins no transaction for DDL
-    elif connection.dialect.name == "postgresql":
-        if isinstance(driver := connection.connection.driver_connection, BoundedConnection):
-            driver.answer_seconds = None  # others may be at it, and a table may be large
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
-    if _is_behind(_revision(connection)):
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
-def _revision(connection: Connection) -> str | None:
-    """Return the revision that the schema is at, None for a database without one."""
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    revision: str | None = connection.scalar(
-        select(column("version_num")).select_from(table("alembic_version"))
-    )
-    return revision
-
-
-def _is_behind(revision: str | None) -> bool:
-    return revision is None or revision in _revisions()[1:]
-
-
-@cache  # /readyz asks each time, and Alembic reads every migration from its file
-def _revisions() -> tuple[str, ...]:
-    """Return this release's revisions, the newest first."""
-    scripts = ScriptDirectory.from_config(_config())
-    return tuple(script.revision for script in scripts.walk_revisions())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    return config

@@ -13,15 +13,15 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import (
+from gatehouse.settings import Settings
+from gatehouse.storage.database import (
     NO_ROW_SECURITY,
     above_row_security,
     open_engine,
     unreachable,
-    why_not_ready,
 )
-from app.limits.script import COMMAND_SECONDS
-from app.settings import Settings
+from gatehouse.storage.schema import schemas_of, why_not_ready
+from gatehouse.storage.script import COMMAND_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +45,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     engine = open_engine(settings.database, settings.database_pool)
     try:
         await waited_for(lambda: reached(engine), settings.start_patience)
-        if reason := await why_not_ready(engine):
+        if reason := await why_not_ready(engine, schemas_of(settings)):
             raise CannotStart(f"database: {reason}")
         if not settings.development and await above_row_security(engine):
             raise CannotStart(f"database: {NO_ROW_SECURITY}")

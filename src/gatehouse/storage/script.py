@@ -9,7 +9,7 @@ from fakeredis import FakeAsyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from app.multiplexed import multiplexed
+from gatehouse.storage.multiplexed import multiplexed
 
 COMMAND_SECONDS = 4.0  # that Redis has for any command
 

@@ -1,8 +1,7 @@
 """Transactions that see the rows of one tenant: row-level security of PostgreSQL, set for each of them.
 
-It is here, and not in `app`, because tools read the database too and import nothing of `app`. The policies
-are made by `app/migrations/versions/0004_row_level_security.py`. SQLite has none: there, as on PostgreSQL,
-every statement names the tenant and the user itself, and the policies are the second lock.
+The policies are made by migrations (`gatehouse.migrations.policies`). SQLite has none: there, as on
+PostgreSQL, every statement names the tenant and the user itself, and the policies are the second lock.
 """
 
 from collections.abc import AsyncIterator
@@ -21,8 +20,13 @@ Setting = Literal["gatehouse.tenant", "gatehouse.api_key", "gatehouse.operator"]
 async def tenant_transaction(engine: AsyncEngine, tenant_id: str) -> AsyncIterator[AsyncConnection]:
     """Yield a connection in a transaction that sees and writes rows of this tenant only."""
     async with engine.begin() as connection:
-        await let_see(connection, "gatehouse.tenant", tenant_id)
+        await see_tenant(connection, tenant_id)
         yield connection
+
+
+async def see_tenant(connection: AsyncConnection, tenant_id: str) -> None:
+    """Give the rest of the transaction sight of the rows of this tenant only, for reading and writing."""
+    await let_see(connection, "gatehouse.tenant", tenant_id)
 
 
 async def let_see(connection: AsyncConnection, setting: Setting, value: str) -> None:

@@ -6,8 +6,8 @@ from uuid import UUID
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
-from app.runs.observing import ModelUse
-from app.telemetry.metrics import OTHER, Metrics
+from gatehouse.runs.observing import ModelUse
+from gatehouse.telemetry.metrics import OTHER, Metrics
 
 CUT_OFF = "cut_off"  # the call had not ended when the attempt did
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from app.telemetry.redaction import redact
+from gatehouse.telemetry.redaction import redact
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -5,8 +5,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from app.background import in_background
-from app.telemetry.metrics import Metrics
+from gatehouse.background import in_background
+from gatehouse.telemetry.metrics import Metrics
 
 EVERY = 0.5  # seconds
 STUCK_AFTER = 30.0

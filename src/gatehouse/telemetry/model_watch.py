@@ -1,12 +1,12 @@
 """What operators are told of a chat model's failures."""
 
-from app.telemetry.metrics import OTHER, Metrics
+from gatehouse.telemetry.metrics import OTHER, Metrics
 
 MOST_CAUSES = 32  # a cause comes from the code, not from callers; this is so if ever one does not
 
 
 class ModelWatch:
-    """Implements `chains.model_calls.ModelWatch` for one model, named as in the settings."""
+    """Implements `gatehouse.models.calls.ModelWatch` for one model, named as in the settings."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:
         self._metrics = metrics

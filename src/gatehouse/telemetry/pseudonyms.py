@@ -9,10 +9,10 @@ import hmac
 from functools import lru_cache
 from typing import Self, TypedDict
 
-from app.auth.dev_secrets import api_key_pepper
-from app.auth.peppers import Peppers
-from app.auth.principal import Principal
-from app.settings import Settings
+from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.dev_secrets import api_key_pepper
+from gatehouse.identity.principal import Principal
+from gatehouse.settings import Settings
 
 PURPOSE = b"gatehouse: users in logs and traces"
 DIGITS = 16

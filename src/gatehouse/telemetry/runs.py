@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from langsmith.run_helpers import tracing_context
 from opentelemetry.trace import StatusCode
 
-from app.middleware.context import logged_with
-from app.runs.observing import CallObserver, Timing, Transport
-from app.runs.records import RunRecord
-from app.telemetry.calls import Calls
-from app.telemetry.metrics import Metrics
-from app.telemetry.pseudonyms import Pseudonyms
-from app.telemetry.tracing import Tracing, current_span, trace_id_of, traceparent
+from gatehouse.runs.observing import CallObserver, Timing, Transport
+from gatehouse.runs.records import RunRecord
+from gatehouse.telemetry.calls import Calls
+from gatehouse.telemetry.metrics import Metrics
+from gatehouse.telemetry.pseudonyms import Pseudonyms
+from gatehouse.telemetry.tracing import Tracing, current_span, trace_id_of, traceparent
+from gatehouse.web.middleware.request_context import logged_with
 
 
 class RunTelemetry:
-    """Implements `app.runs.observing.RunObserver`."""
+    """Implements `gatehouse.runs.observing.RunObserver`."""
 
     def __init__(
         self,

@@ -4,13 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from app.runs.engine import RunEngine
-from app.settings import Settings
-from app.telemetry.loop_lag import LoopWatch
-from app.telemetry.management import management_port
-from app.telemetry.metrics import Metrics
-from app.telemetry.requests import RequestTelemetry
-from app.telemetry.tracing import Tracing
+from gatehouse.runs.engine import RunEngine
+from gatehouse.settings import Settings
+from gatehouse.telemetry.loop_lag import LoopWatch
+from gatehouse.telemetry.management import management_port
+from gatehouse.telemetry.metrics import Metrics
+from gatehouse.telemetry.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +23,6 @@ class Telemetry:
     @classmethod
     def of(cls, settings: Settings) -> "Telemetry":
         return cls(settings, Metrics(), Tracing(settings))
-
-    @property
-    def requests(self) -> RequestTelemetry:
-        """What `app.middleware.RequestContext` is given."""
-        return RequestTelemetry(self.metrics, self.tracing)
 
     @asynccontextmanager
     async def watching(self, runs: RunEngine) -> AsyncIterator[None]:

@@ -1,6 +1,6 @@
 """Where spans go: in batches, from a thread of the SDK's, to a collector that speaks OTLP over HTTP.
 
-Apart from `app.telemetry.tracing`, since the SDK takes a while to import.
+Apart from `gatehouse.telemetry.tracing`, since the SDK takes a while to import.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_VERSION, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from app.settings import Settings
+from gatehouse.settings import Settings
 
 CLOSE_SECONDS = 5.0  # in which the last spans have to be gone; a collector that hangs holds nobody up
 
@@ -22,7 +22,7 @@ def provider_of(settings: Settings) -> TracerProvider:
     """Return what collects spans and sends them. The SDK reads what else OTEL_* variables say."""
     endpoint = settings.otel_endpoint
     url = f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None
-    names = {SERVICE_NAME: settings.otel_service_name, SERVICE_VERSION: version("gatehouse")}
+    names = {SERVICE_NAME: settings.otel_service_name, SERVICE_VERSION: version("gatehouse-server")}
     provider = TracerProvider(resource=Resource.create(names), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(url, timeout=CLOSE_SECONDS)))
     return provider

@@ -24,9 +24,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import Attributes
 from starlette.types import Scope
 
-from app.runs.records import RunRecord
-from app.settings import Settings
-from app.telemetry.redaction import redact
+from gatehouse.runs.records import RunRecord
+from gatehouse.settings import Settings
+from gatehouse.telemetry.redaction import redact
 
 SERVER_ERROR = 500
 PROPAGATOR = TraceContextTextMapPropagator()
@@ -46,10 +46,10 @@ class Tracing:
         if not self._settings.traces:
             yield
             return
-        from app.telemetry.trace_export import closed, provider_of
+        from gatehouse.telemetry.trace_export import closed, provider_of
 
         provider = await asyncio.to_thread(provider_of, self._settings)
-        self.tracer, self.on = provider.get_tracer("gatehouse", version("gatehouse")), True
+        self.tracer, self.on = provider.get_tracer("gatehouse", version("gatehouse-server")), True
         try:
             yield
         finally:

@@ -13,8 +13,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from app.settings import Settings
-from app.telemetry.management import management_port
+from gatehouse.settings import Settings
+from gatehouse.telemetry.management import management_port
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client reads it in each worker, when it is imported
 WRITER = re.compile(r".*_(\d+)\.db")

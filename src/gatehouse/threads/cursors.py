@@ -5,7 +5,7 @@ import binascii
 import re
 from datetime import UTC, datetime, timedelta
 
-from app.errors import BadRequest
+from gatehouse.problems.errors import BadRequest
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREAD = re.compile(r"t([0-9]{1,17})-([0-9a-f-]{36})")

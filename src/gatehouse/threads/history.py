@@ -8,11 +8,11 @@ from langchain_core.messages.utils import count_tokens_approximately
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.runs.events import Event, ToolEnd, ToolStart
-from app.runs.history import HistoryAway
-from app.runs.records import RunRecord, State
-from app.threads.models import MessageStatus, ToolCall
-from app.threads.store import Answer, ThreadStore
+from gatehouse.runs.conversation.history import HistoryAway
+from gatehouse.runs.events import Event, ToolEnd, ToolStart
+from gatehouse.runs.records import RunRecord, State
+from gatehouse.threads.models import MessageStatus, ToolCall
+from gatehouse.threads.store import Answer, ThreadStore
 
 CHARACTERS_PER_TOKEN = 4  # by count_tokens_approximately
 STATUS: Mapping[State, MessageStatus] = {"completed": "complete", "cancelled": "partial", "failed": "failed"}

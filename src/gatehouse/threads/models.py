@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.runs.events import Usage
+from gatehouse.runs.events import Usage
 
 THREAD_ID = "0198c0de-0000-7000-8000-000000000001"
 MOMENT = "2026-11-21T09:30:00Z"
@@ -35,7 +35,7 @@ class ToolCall(Shown):
 
     tool: str = Field(examples=["list_holdings"])
     call_id: str = Field(examples=["call_1"])
-    input: dict[str, Any] = Field(examples=[{"portfolio_id": "acme-alice-1"}])
+    input: dict[str, Any] = Field(examples=[{"city": "Paris"}])
     output: str | None = Field(None, description="null when the run ended before the tool did")
     is_error: bool = Field(False, description="true when the tool could not do it")
 

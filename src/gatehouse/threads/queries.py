@@ -20,10 +20,10 @@ from sqlalchemy import (
     update,
 )
 
-from app.auth.principal import Principal
-from app.errors import NotFound
-from app.threads.cursors import read_message_cursor, read_thread_cursor
-from app.threads.tables import messages, threads
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import NotFound
+from gatehouse.threads.cursors import read_message_cursor, read_thread_cursor
+from gatehouse.threads.tables import messages, threads
 
 # in one spelling only: the id is also the name of a lock elsewhere
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -9,15 +9,15 @@ from langchain_core.utils.uuid import uuid7
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.auth.principal import Principal
-from app.errors import Conflict, NotFound
-from app.runs.events import Usage
-from app.threads import queries
-from app.threads.cursors import message_cursor, thread_cursor
-from app.threads.models import Message, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
-from app.threads.tables import messages, threads
-from app.threads.titles import title_of
-from tools.tenancy import tenant_transaction
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import Conflict, NotFound
+from gatehouse.runs.events import Usage
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.threads import queries
+from gatehouse.threads.cursors import message_cursor, thread_cursor
+from gatehouse.threads.models import Message, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
+from gatehouse.threads.tables import messages, threads
+from gatehouse.threads.titles import title_of
 
 INSERT_THREAD = insert(threads)
 INSERT_MESSAGE = insert(messages)

@@ -13,7 +13,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from app.database import UtcDateTime, metadata
+from gatehouse.storage.database import UtcDateTime, metadata
 
 threads = Table(
     "threads",
@@ -40,9 +40,9 @@ messages = Table(
     Column("attempt", Integer, nullable=False),  # of the run, whose answer this is
     Column("role", String(8), nullable=False),
     Column("content", Text, nullable=False),
-    Column("tool_calls", JSON, nullable=False),  # a list of app.threads.models.ToolCall
+    Column("tool_calls", JSON, nullable=False),  # a list of gatehouse.threads.models.ToolCall
     Column("status", String(8)),
-    Column("usage", JSON(none_as_null=True)),  # an app.runs.events.Usage
+    Column("usage", JSON(none_as_null=True)),  # an gatehouse.runs.events.Usage
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("thread_id", "position"),
     UniqueConstraint("run_id", "role"),

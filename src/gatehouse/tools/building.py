@@ -1,48 +1,37 @@
-"""The agent's tools: the one list. To give the agent a tool, write its file and add its line here."""
+"""The tools of an entry: built, guarded when they act, and readable for the model when they fail."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from langchain_core.tools import BaseTool
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.acting import BeforeActing, guarded, nobody_acts
-from tools.calculate_roi import calculate_roi
-from tools.calculator import calculator
-from tools.compare_investments import compare_investments
-from tools.get_portfolio_performance import get_portfolio_performance
-from tools.list_holdings import list_holdings
-from tools.portfolio.store import PortfolioStore
+from gatehouse.tools.acting import BeforeActing, guarded, nobody_acts
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
-    """Where tools read data."""
+class Resources:
+    """What a tool's factory is handed: the server's database, in which tools have tables of their own."""
 
-    portfolio: PortfolioStore
+    database: AsyncEngine
 
 
-Entry = BaseTool | Callable[[Stores], BaseTool]  # a tool that needs nothing, or a factory of one that does
-
-TOOLS: tuple[Entry, ...] = (
-    calculate_roi,
-    calculator,
-    get_portfolio_performance,
-    list_holdings,
-    compare_investments,
-)
+ToolEntry = (
+    BaseTool | Callable[[Resources], BaseTool]
+)  # a tool that needs nothing, or a factory of one that does
 
 MOST_ERRORS = 5  # faulty arguments that a model is told of at once
 
 
 class BadTool(Exception):
-    """An entry that the agent cannot be given; the message names it and says what is wrong."""
+    """A tool that an entry cannot be given; the message names it and says what is wrong."""
 
 
 def build_tools(
-    stores: Stores, entries: Sequence[Entry] = TOOLS, before_acting: BeforeActing = nobody_acts
+    entries: Sequence[ToolEntry], resources: Resources, before_acting: BeforeActing = nobody_acts
 ) -> list[BaseTool]:
-    """Return the tools of all entries, in order; those that act await `before_acting` before each call.
+    """Return the tools, in order; those that act await `before_acting` before each call.
 
     A tool's ToolException and bad arguments become a message that the model can go on from, unless the
     tool handles them in its own way. Raises BadTool for a failing factory, a name that is there twice,
@@ -50,25 +39,25 @@ def build_tools(
     """
     tools: dict[str, BaseTool] = {}
     for entry in entries:
-        tool = _built(entry, stores)
+        tool = _built(entry, resources)
         if tool.name in tools:
-            raise BadTool(f"{tool.name}: this name is in the registry twice")
+            raise BadTool(f"tool {tool.name}: this name is there twice")
         if not tool.description.strip():
-            raise BadTool(f"{tool.name}: the description is missing")
+            raise BadTool(f"tool {tool.name}: the description is missing")
         tools[tool.name] = _with_readable_failures(guarded(tool, before_acting))
     return list(tools.values())
 
 
-def _built(entry: Entry, stores: Stores) -> BaseTool:
+def _built(entry: ToolEntry, resources: Resources) -> BaseTool:
     if isinstance(entry, BaseTool):
         return entry
     name = getattr(entry, "__name__", repr(entry))
     try:
-        tool = entry(stores)
+        tool = entry(resources)
     except Exception as error:
-        raise BadTool(f"{name}: its factory failed: {error}") from error
+        raise BadTool(f"tool {name}: its factory failed: {type(error).__name__}: {error}") from error
     if not isinstance(tool, BaseTool):
-        raise BadTool(f"{name}: its factory returned {type(tool).__name__}, not a tool")
+        raise BadTool(f"tool {name}: its factory returned {type(tool).__name__}, not a tool")
     return tool
 
 

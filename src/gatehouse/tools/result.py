@@ -14,11 +14,6 @@ def as_json(**fields: Any) -> str:
     return json.dumps(_plain(fields), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def percent_change(start: Decimal, end: Decimal) -> Decimal:
-    """Return the change from `start` (not zero) to `end` in percent of `start`."""
-    return (end - start) / start * 100
-
-
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}

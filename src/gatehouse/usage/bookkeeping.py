@@ -1,7 +1,8 @@
 """Enters ended runs in the books, behind the runs' backs.
 
-The end of a run leaves its account in Redis, in the same step (app.runs.attempts). From there it goes into
-the database, and only then leaves Redis: whatever dies in between, every run is entered, and once.
+The end of a run leaves its account in Redis, in the same step (gatehouse.runs.lifecycle.attempts). From there
+it goes into the database, and only then leaves Redis: whatever dies in between, every run is entered, and
+once.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.background import in_background
-from app.runs.accounts import ACCOUNTS, parsed_account
-from app.usage.store import UsageStore
+from gatehouse.background import in_background
+from gatehouse.runs.accounts import ACCOUNTS, parsed_account
+from gatehouse.usage.store import UsageStore
 
 log = structlog.get_logger(__name__)
 

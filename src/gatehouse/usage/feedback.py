@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.auth.principal import Principal
-from app.errors import NotFound
-from app.threads.store import storable
-from app.threads.tables import messages, threads
-from app.usage.feedback_table import feedback
-from tools.tenancy import tenant_transaction
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import NotFound
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.threads.store import storable
+from gatehouse.threads.tables import messages, threads
+from gatehouse.usage.feedback_table import feedback
 
 Score = Literal["up", "down"]
 

@@ -2,8 +2,8 @@
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, String, Table, Text
 
-from app.database import UtcDateTime, metadata
-from app.threads.tables import threads
+from gatehouse.storage.database import UtcDateTime, metadata
+from gatehouse.threads.tables import threads
 
 feedback = Table(
     "feedback",

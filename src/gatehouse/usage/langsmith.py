@@ -11,8 +11,8 @@ from langsmith.schemas import Feedback
 from langsmith.utils import LangSmithError, get_tracer_project
 from pydantic import ValidationError
 
-from app.errors import Unavailable
-from app.settings import Settings
+from gatehouse.problems.errors import Unavailable
+from gatehouse.settings import Settings
 
 log = structlog.get_logger(__name__)
 

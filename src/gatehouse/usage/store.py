@@ -10,11 +10,11 @@ from sqlalchemy import Insert, Select, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth.principal import Principal
-from app.runs.accounts import Account
-from app.runs.events import Usage
-from app.usage.tables import usage
-from tools.tenancy import tenant_transaction
+from gatehouse.identity.principal import Principal
+from gatehouse.runs.accounts import Account
+from gatehouse.runs.events import Usage
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.usage.tables import usage
 
 NAME_LENGTH = 255
 COUNTS = ("input_tokens", "output_tokens", "total_tokens")

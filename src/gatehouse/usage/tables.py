@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Column, Date, Index, String, Table
 
-from app.database import UtcDateTime, metadata
+from gatehouse.storage.database import UtcDateTime, metadata
 
 usage = Table(
     "usage",

@@ -6,13 +6,13 @@ from typing import Annotated, Any, cast
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from app.auth.cookie import SECURE_NAME
-from app.auth.principal import Principal
-from app.auth.public import PUBLIC
-from app.errors import InsufficientScope
+from gatehouse.auth.browser.cookie import SECURE_NAME
+from gatehouse.identity.principal import Principal
+from gatehouse.identity.public import PUBLIC
+from gatehouse.problems.errors import InsufficientScope
 
 # Any one of them will do. FastAPI's own classes for them would be called for each request, and check nothing:
-# app.auth.authenticate did that before.
+# gatehouse.web.middleware.authenticate did that before.
 SCHEMES = {
     "token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
     "api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -21,7 +21,7 @@ SCHEMES = {
 
 
 async def current_principal(connection: HTTPConnection) -> Principal:
-    """Return who sent the request, as app.auth.authenticate found it."""
+    """Return who sent the request, as gatehouse.web.middleware.authenticate found it."""
     return cast("Principal", connection.state.principal)
 
 

@@ -6,10 +6,10 @@ import fastapi_offline
 from fastapi import FastAPI, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
-from app.auth.dependencies import CurrentPrincipal
-from app.auth.offered import offered
-from app.errors import NotFound
-from app.lifespan import services_of
+from gatehouse.problems.errors import NotFound
+from gatehouse.services import services_of
+from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.middleware.offered import offered
 
 ASSETS = Path(fastapi_offline.__file__).parent / "static"
 FILES = frozenset({"swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"})

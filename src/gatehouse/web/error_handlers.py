@@ -10,8 +10,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
-from app.auth.dependencies import document_credentials
-from app.errors import (
+from gatehouse.limits.refusal import LIMITED
+from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
     Forbidden,
@@ -23,13 +23,14 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.limits.refusal import LIMITED
-from app.middleware.context import problem_response
+from gatehouse.web.dependencies import document_credentials
+from gatehouse.web.middleware.request_context import problem_response
 
 log = structlog.get_logger(__name__)
 
 
-# app.auth.authenticate and app.middleware.BodyLimit answer these before any route is asked
+# gatehouse.web.middleware.authenticate and gatehouse.web.middleware.BodyLimit answer these before any route
+# is asked
 SURROUNDING: tuple[type[ApiError], ...] = (
     BadRequest,
     Unauthenticated,

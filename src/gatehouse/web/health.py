@@ -6,10 +6,11 @@ from typing import Any
 from fastapi import APIRouter, Request
 from redis.exceptions import RedisError
 
-from app.database import ANSWER_SECONDS, why_not_ready
-from app.draining import Restarting
-from app.errors import Unavailable
-from app.lifespan import services_of
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import Unavailable
+from gatehouse.services import services_of
+from gatehouse.storage.database import ANSWER_SECONDS
+from gatehouse.storage.schema import schemas_of, why_not_ready
 
 router = APIRouter(tags=["health"])
 
@@ -29,7 +30,7 @@ async def readyz(request: Request) -> dict[str, Any]:
     services = services_of(request)
     if services.runs.drain.leaving:
         raise Restarting
-    if await why_not_ready(services.engine):
+    if await why_not_ready(services.engine, schemas_of(services.settings)):
         raise Unavailable("The database cannot be used.")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):

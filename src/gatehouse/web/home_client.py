@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, Response
 
-from app.errors import NotFound
-from app.lifespan import services_of
+from gatehouse.problems.errors import NotFound
+from gatehouse.services import services_of
 
 BUILD = Path(__file__).parents[2] / "frontend" / "dist"  # of a checkout; an image sets GATEHOUSE_FRONTEND_DIR
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, cast
 from opentelemetry.trace import Span
 from starlette.types import Scope
 
-from app.auth.principal import Principal
-from app.errors import ApiError, Refused
-from app.limits.refusal import LimitReached, policy_name
-from app.telemetry.metrics import OTHER, Metrics
-from app.telemetry.tracing import Tracing, answered, trace_id_of
-from app.usage.audit_entry import Entry, entry_of, once_a_minute
+from gatehouse.audit.entry import Entry, entry_of, once_a_minute
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.refusal import LimitReached, policy_name
+from gatehouse.problems.errors import ApiError, Refused
+from gatehouse.telemetry.metrics import OTHER, Metrics
+from gatehouse.telemetry.tracing import Tracing, answered, trace_id_of
 
 if TYPE_CHECKING:
-    from app.lifespan import Services
+    from gatehouse.services import Services
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "WEBSOCKET"})
 
 
 class RequestTelemetry:
-    """Implements `app.middleware.RequestWatch`."""
+    """Implements `gatehouse.web.middleware.RequestWatch`."""
 
     def __init__(self, metrics: Metrics, tracing: Tracing) -> None:
         self._metrics = metrics
@@ -34,7 +34,7 @@ class RequestTelemetry:
 
 
 class SeenRequest:
-    """Implements `app.middleware.SeenRequest`."""
+    """Implements `gatehouse.web.middleware.SeenRequest`."""
 
     def __init__(self, metrics: Metrics, scope: Scope, span: Span) -> None:
         self._metrics = metrics

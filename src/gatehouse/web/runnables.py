@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, Field
 
-from app.auth.dependencies import CurrentPrincipal
-from app.errors import Unauthenticated
-from app.lifespan import services_of
-from chains.registry import Entry
+from gatehouse.problems.errors import Unauthenticated
+from gatehouse.registry.entry import Entry
+from gatehouse.services import services_of
+from gatehouse.web.dependencies import CurrentPrincipal
 
 Output = Literal["text", "message", "data"]
 
@@ -24,6 +24,7 @@ class UsableRunnable(BaseModel):
         description="the field of its input that takes what a person says; null when there is no single one",
         examples=["input"],
     )
+    example: str = Field(description="a question for it; empty when its entry names none")
     output: Output = Field(
         description="text; a message, as of an agent that uses tools; or data of a schema",
         examples=["message"],
@@ -36,6 +37,7 @@ class UsableRunnable(BaseModel):
             path=entry.path,
             description=entry.description,
             input_field=entry.spoken_field,
+            example=entry.example,
             output=output_of(entry.output_type),
         )
 

@@ -1,7 +1,7 @@
 """Whether new runs are taken at all."""
 
-from app.lifespan import Services
-from app.model_problems import ModelUnavailable
+from gatehouse.problems.models import ModelUnavailable
+from gatehouse.services import Services
 
 
 def refuse_without_a_model(services: Services) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from app.errors import ApiError
+from gatehouse.problems.errors import ApiError
 
 Result = TypeVar("Result")
 

@@ -7,10 +7,10 @@ import orjson
 import structlog
 from sse_starlette import EventSourceResponse
 
-from app.draining import Restarting
-from app.errors import ApiError
-from app.problems import STORE_IS_AWAY
-from app.runs.events import Record
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import ApiError
+from gatehouse.runs.events import Record
+from gatehouse.web.error_handlers import STORE_IS_AWAY
 
 log = structlog.get_logger(__name__)
 

@@ -6,10 +6,10 @@ from contextlib import aclosing
 
 import structlog
 
-from app.auth.principal import Principal
-from app.errors import CredentialExpired
-from app.runs.credentials import CHECK_EVERY, Holds
-from app.runs.events import Record
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import CredentialExpired
+from gatehouse.runs.events import Record
+from gatehouse.runs.lifecycle.credentials import CHECK_EVERY, Holds
 
 log = structlog.get_logger(__name__)
 

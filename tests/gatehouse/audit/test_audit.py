@@ -12,14 +12,14 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from app.errors import BadRequest
-from app.usage import audit as audit_module
-from app.usage.audit import AuditTrail
-from app.usage.audit_entry import Entry, once_a_minute
-from app.usage.audit_purge import purge
-from app.usage.audit_reading import Wanted, audit_page
-from app.usage.audit_table import audit_log
-from tools.tenancy import tenant_transaction
+from gatehouse.audit import trail as audit_module
+from gatehouse.audit.entry import Entry, once_a_minute
+from gatehouse.audit.purge import purge
+from gatehouse.audit.reading import Wanted, audit_page
+from gatehouse.audit.table import audit_log
+from gatehouse.audit.trail import AuditTrail
+from gatehouse.problems.errors import BadRequest
+from gatehouse.storage.tenancy import tenant_transaction
 
 NOW = datetime.now(UTC)
 
@@ -201,7 +201,7 @@ class TestPurge:
     async def test_deletes_what_is_older_than_its_days_of_every_tenant(
         self, engine: AsyncEngine, audit: AuditTrail, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.usage.audit_purge.AT_ONCE", 2)
+        monkeypatch.setattr("gatehouse.audit.purge.AT_ONCE", 2)
         for tenant in ("acme", "beta", None):
             for days in (1, 364, 366, 400):
                 await audit.write(aged(days, tenant))

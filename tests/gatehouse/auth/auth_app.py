@@ -8,20 +8,23 @@ from fastapi import Depends, FastAPI, WebSocket
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth import credential_routes, key_routes, oidc_routes, signin
-from app.auth.authenticate import Authenticate
-from app.auth.authenticator import Authenticator
-from app.auth.dependencies import CurrentPrincipal, requires
-from app.draining import Drain
-from app.limits.holds import Holds
-from app.limits.limits import Limits, limits_of
-from app.middleware.body_limit import BodyLimit
-from app.middleware.context import RequestContext
-from app.middleware.security_headers import SecurityHeaders
-from app.problems import add_error_handlers
-from app.settings import Settings
-from app.telemetry.pseudonyms import Pseudonyms
-from app.usage.audit import AuditTrail
+from gatehouse.audit.trail import AuditTrail
+from gatehouse.auth.authenticator import Authenticator
+from gatehouse.limits.limits import Limits, limits_of
+from gatehouse.limits.reservations import Holds
+from gatehouse.problems.draining import Drain
+from gatehouse.settings import Settings
+from gatehouse.telemetry.pseudonyms import Pseudonyms
+from gatehouse.web.auth import credentials as credential_routes
+from gatehouse.web.auth import keys as key_routes
+from gatehouse.web.auth import oidc as oidc_routes
+from gatehouse.web.auth import signin
+from gatehouse.web.dependencies import CurrentPrincipal, requires
+from gatehouse.web.error_handlers import add_error_handlers
+from gatehouse.web.middleware.authenticate import Authenticate
+from gatehouse.web.middleware.body_limit import BodyLimit
+from gatehouse.web.middleware.request_context import RequestContext
+from gatehouse.web.middleware.security_headers import SecurityHeaders
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.settings import Settings
+from gatehouse.settings import Settings
 
 PEPPER = "pepper that is not kept in the database"
 PARTNER = "https://partner.example"  # an origin that is allowed

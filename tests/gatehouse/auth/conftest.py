@@ -16,12 +16,12 @@ from redis.asyncio import Redis
 from signed_tokens import AUDIENCE, ISSUER, SECRET
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth.api_keys import ApiKeys, CreatedKey
-from app.auth.authenticator import Authenticator, open_authenticator
-from app.auth.peppers import Peppers
-from app.database import open_engine
-from app.settings import Settings
 from bench.processes import redis_executable
+from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.api_keys.store import ApiKeys, CreatedKey
+from gatehouse.auth.authenticator import Authenticator, open_authenticator
+from gatehouse.settings import Settings
+from gatehouse.storage.database import open_engine
 
 
 @pytest.fixture(scope="session")

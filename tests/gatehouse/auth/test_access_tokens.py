@@ -8,12 +8,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt import encode
 from signed_tokens import AUDIENCE, DROP, ISSUER, SECRET, good_claims, token
 
-from app.auth.access_tokens import AccessTokens
-from app.auth.jwt import JwtVerifier
-from app.auth.keys import KeySet, VerificationKey, keys_from_secret
-from app.auth.principal import Principal
-from app.auth.token_keys import GivenKeys
-from app.errors import InvalidCredential
+from gatehouse.auth.tokens.access import AccessTokens
+from gatehouse.auth.tokens.issuer_keys import GivenKeys
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.auth.tokens.keys import KeySet, VerificationKey, keys_from_secret
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential
 
 
 class Counting(JwtVerifier):
@@ -64,7 +64,7 @@ class TestRemembered:
         text = token(exp=int(time.time()) + 60)
         await tokens.verify(text)
         now = time.time()
-        monkeypatch.setattr("app.auth.access_tokens.time.time", lambda: now + 61)
+        monkeypatch.setattr("gatehouse.auth.tokens.access.time.time", lambda: now + 61)
         await tokens.verify(text)  # within the leeway, but no longer by memory
         assert verifier.verified == 2
 

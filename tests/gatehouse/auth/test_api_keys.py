@@ -9,14 +9,14 @@ from auth_settings import PEPPER, MakeSettings
 from sqlalchemy import event, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth import api_keys as module
-from app.auth import recent
-from app.auth.api_keys import ApiKeys
-from app.auth.key_format import KeyText
-from app.auth.peppers import Peppers
-from app.auth.principal import Principal
-from app.auth.tables import api_keys
-from app.errors import InvalidCredential, NotFound
+from gatehouse.auth.api_keys import store as module
+from gatehouse.auth.api_keys.format import KeyText
+from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.api_keys.store import ApiKeys
+from gatehouse.auth.api_keys.tables import api_keys
+from gatehouse.identity import recent
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential, NotFound
 
 ALICE = {"tenant_id": "acme", "user_id": "alice"}
 

@@ -10,11 +10,11 @@ from redis.asyncio import Redis
 from signed_tokens import token
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth import recent
-from app.auth.api_keys import ApiKeys, CreatedKey
-from app.auth.authenticator import open_authenticator
-from app.auth.configuration import BadConfiguration
-from app.auth.public import PUBLIC
+from gatehouse.auth.api_keys.store import ApiKeys, CreatedKey
+from gatehouse.auth.authenticator import open_authenticator
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.identity import recent
+from gatehouse.identity.public import PUBLIC
 
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 JSON = {"content-type": "application/json"}

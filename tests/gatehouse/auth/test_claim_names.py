@@ -6,11 +6,11 @@ import pytest
 from auth_settings import MakeSettings
 from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, good_claims, signed
 
-from app.auth.claim_names import ClaimName, claim_names
-from app.auth.configuration import BadConfiguration
-from app.auth.jwt import JwtVerifier
-from app.auth.principal import Principal
-from app.errors import InvalidCredential
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.claim_names import ClaimName, claim_names
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential
 
 Settings = dict[str, Any]
 

@@ -8,8 +8,8 @@ from httpx import AsyncClient
 from redis.asyncio import Redis
 from signed_tokens import token
 
-from app.auth.api_keys import CreatedKey
-from app.auth.authenticator import Authenticator
+from gatehouse.auth.api_keys.store import CreatedKey
+from gatehouse.auth.authenticator import Authenticator
 
 STREAM = "/api/chat/stream"
 

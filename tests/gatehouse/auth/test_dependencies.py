@@ -1,6 +1,6 @@
-from app.auth.public import PUBLIC
-from app.main import create_app
-from app.settings import Settings
+from gatehouse.identity.public import PUBLIC
+from gatehouse.main import create_app
+from gatehouse.settings import Settings
 
 
 class TestOpenApi:

@@ -7,8 +7,8 @@ import pytest
 from auth_settings import MakeSettings
 from signed_tokens import SECRET
 
-from app.auth.configuration import BadConfiguration
-from app.auth.dev_secrets import api_key_pepper, jwt_secret
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.dev_secrets import api_key_pepper, jwt_secret
 
 PRODUCTION = {
     "environment": "production",

@@ -11,13 +11,13 @@ from auth_settings import MakeSettings
 from publisher import KEY, Publisher, document, hang_up, keys, publishing, text
 from signed_tokens import good_claims
 
-from app.auth import remote_issuer
-from app.auth.access_tokens import access_tokens
-from app.auth.configuration import BadConfiguration
-from app.auth.discovery import PATH
-from app.auth.issuer_http import IssuerHttp, IssuerUnreachable, client_options
-from app.auth.remote_issuer import RemoteIssuer
-from app.auth.token_keys import open_issuer
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.issuer import remote as remote_issuer
+from gatehouse.auth.issuer.discovery import PATH
+from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable, client_options
+from gatehouse.auth.issuer.remote import RemoteIssuer
+from gatehouse.auth.tokens.access import access_tokens
+from gatehouse.auth.tokens.issuer_keys import open_issuer
 
 
 @pytest.fixture

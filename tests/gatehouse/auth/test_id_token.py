@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signed_tokens import DROP, ISSUER
 
-from app.auth.id_token import LOGOUT_EVENT, ClientTokens, LogoutToken
-from app.auth.keys import KeySet, VerificationKey
-from app.auth.token_keys import GivenKeys
-from app.errors import InvalidCredential
+from gatehouse.auth.oidc.id_token import LOGOUT_EVENT, ClientTokens, LogoutToken
+from gatehouse.auth.tokens.issuer_keys import GivenKeys
+from gatehouse.auth.tokens.keys import KeySet, VerificationKey
+from gatehouse.problems.errors import InvalidCredential
 
 CLIENT = "web"
 NONCE = "the nonce of this sign-in"

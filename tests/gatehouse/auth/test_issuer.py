@@ -3,9 +3,9 @@ import pytest
 from auth_settings import MakeSettings
 from signed_tokens import AUDIENCE, ISSUER, SECRET
 
-from app.auth.issuer import issue_token
-from app.auth.jwt import JwtVerifier
-from app.errors import InvalidCredential
+from gatehouse.auth.tokens.issuing import issue_token
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.problems.errors import InvalidCredential
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from app.auth.configuration import BadConfiguration
-from app.auth.jwk_set import keys_from_jwks
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.jwk_set import keys_from_jwks
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 RSA_JWK = RSAAlgorithm.to_jwk(RSA_KEY.public_key(), as_dict=True)

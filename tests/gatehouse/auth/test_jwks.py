@@ -27,13 +27,14 @@ from publisher import (
 )
 from signed_tokens import AUDIENCE, ISSUER, good_claims
 
-from app.auth import issuer_http, jwks
-from app.auth.access_tokens import AccessTokens
-from app.auth.issuer_http import IssuerHttp, IssuerUnreachable, client_options
-from app.auth.jwks import Freshness, IssuerKeys
-from app.auth.jwt import JwtVerifier
-from app.auth.remote_issuer import RemoteIssuer
-from app.errors import InvalidCredential, Unavailable
+from gatehouse.auth.issuer import http as issuer_http
+from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable, client_options
+from gatehouse.auth.issuer.remote import RemoteIssuer
+from gatehouse.auth.tokens import jwks
+from gatehouse.auth.tokens.access import AccessTokens
+from gatehouse.auth.tokens.jwks import Freshness, IssuerKeys
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.problems.errors import InvalidCredential, Unavailable
 
 LONG = Freshness(max_age=3600, stale=3600, cooldown=3600)
 NO_COOLDOWN = Freshness(max_age=3600, stale=3600, cooldown=0.001)

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, encode, good_claims, signed, token, with_raw
 
-from app.auth.configuration import BadConfiguration
-from app.auth.jwt import JwtVerifier
-from app.auth.keys import KeySet, keys_from_secret, verification_key
-from app.auth.principal import Principal
-from app.errors import InvalidCredential
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.auth.tokens.keys import KeySet, keys_from_secret, verification_key
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 OTHER_RSA_KEY = rsa.generate_private_key(65537, 2048)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.auth.key_format import BASE62, KeyText
+from gatehouse.auth.api_keys.format import BASE62, KeyText
 
 KEY = KeyText("dev", "k3yIdOf16Letters", "aSecretOf32CharactersIsLongEnoug")
 

@@ -9,9 +9,9 @@ from auth_app import Served
 from httpx import ASGITransport, AsyncClient, Response
 from redis.asyncio import Redis
 
-from app.auth import key_routes
-from app.auth.api_keys import ApiKeys
-from app.auth.authenticator import Authenticator
+from gatehouse.auth.api_keys.store import ApiKeys
+from gatehouse.auth.authenticator import Authenticator
+from gatehouse.web.auth import keys as key_routes
 
 SCOPES = ("keys:admin", "runnable:chat", "runnable:agent")
 

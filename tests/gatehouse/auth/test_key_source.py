@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from signed_tokens import AUDIENCE, ISSUER, SECRET, good_claims, token
 
-from app.auth.configuration import BadConfiguration
-from app.auth.jwt import JwtVerifier
-from app.auth.key_source import load_keys
-from app.errors import InvalidCredential
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.auth.tokens.key_source import load_keys
+from gatehouse.problems.errors import InvalidCredential
 
 RSA_KEY = rsa.generate_private_key(65537, 2048)
 EC_KEY = ec.generate_private_key(ec.SECP256R1())

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth import key_upkeep
-from app.auth.api_keys import ApiKeys
-from app.auth.tables import api_keys
-from app.errors import InvalidCredential
+from gatehouse.auth.api_keys import upkeep as key_upkeep
+from gatehouse.auth.api_keys.store import ApiKeys
+from gatehouse.auth.api_keys.tables import api_keys
+from gatehouse.problems.errors import InvalidCredential
 
 ALICE = {"tenant_id": "acme", "user_id": "alice"}
 BOB = {"tenant_id": "beta", "user_id": "bob"}

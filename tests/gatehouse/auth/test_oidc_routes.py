@@ -17,13 +17,13 @@ from publisher import KEY, Answer, Flood, Publisher, document, hang_up, keys, pu
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth import oidc_client
-from app.auth.authenticator import open_authenticator
-from app.auth.configuration import BadConfiguration
-from app.auth.discovery import PATH
-from app.auth.id_token import LOGOUT_EVENT
-from app.auth.oidc import check_oidc
-from app.auth.token_keys import open_issuer
+from gatehouse.auth.authenticator import open_authenticator
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.issuer.discovery import PATH
+from gatehouse.auth.oidc import client as oidc_client
+from gatehouse.auth.oidc.id_token import LOGOUT_EVENT
+from gatehouse.auth.oidc.oidc import check_oidc
+from gatehouse.auth.tokens.issuer_keys import open_issuer
 
 Start = Callable[..., Awaitable[AsyncClient]]
 WITH_OIDC = {

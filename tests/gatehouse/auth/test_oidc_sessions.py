@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from app.auth.id_token import IdToken, LogoutToken
-from app.auth.logins import Login, Logins
-from app.auth.oidc_sessions import OidcSessions
-from app.auth.principal import Principal
-from app.auth.sessions import Sessions
-from app.errors import InvalidCredential
+from gatehouse.auth.browser.sessions import Sessions
+from gatehouse.auth.oidc.id_token import IdToken, LogoutToken
+from gatehouse.auth.oidc.logins import Login, Logins
+from gatehouse.auth.oidc.sessions import OidcSessions
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "oidc:1")
 LOGIN = Login("verifier", "nonce", "https://gatehouse.example/auth/callback", "/docs")

@@ -1,7 +1,7 @@
 import pytest
 from starlette.requests import HTTPConnection
 
-from app.auth.origin import is_own_page
+from gatehouse.auth.browser.origin import is_own_page
 
 
 def connection(scheme: str, host: str, origin: str) -> HTTPConnection:

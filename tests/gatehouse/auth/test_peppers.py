@@ -1,8 +1,8 @@
 import pytest
 
-from app.auth.configuration import BadConfiguration
-from app.auth.key_format import KeyText
-from app.auth.peppers import Peppers
+from gatehouse.auth.api_keys.format import KeyText
+from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.configuration import BadConfiguration
 
 ONE, TWO = (
     "first pepper of more than thirty-two bytes",

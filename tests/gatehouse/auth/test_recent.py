@@ -1,7 +1,7 @@
 import pytest
 
-from app.auth import recent
-from app.auth.recent import Recent
+from gatehouse.identity import recent
+from gatehouse.identity.recent import Recent
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from app.auth import revoked_tokens as module
-from app.auth.revoked_tokens import LIST, RevokedTokens
+from gatehouse.auth.tokens import revoked as module
+from gatehouse.auth.tokens.revoked import LIST, RevokedTokens
 
 DAY = 86_400.0
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from app.auth.principal import Principal
-from app.auth.sessions import Sessions
-from app.errors import InvalidCredential
+from gatehouse.auth.browser.sessions import Sessions
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential
 
 ALICE = Principal(
     tenant_id="acme",
@@ -115,7 +115,7 @@ class TestMemory:
     async def test_of_a_session_that_ended_elsewhere_fades(
         self, redis: Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.auth.sessions.REMEMBERED_SECONDS", 0.2)
+        monkeypatch.setattr("gatehouse.auth.browser.sessions.REMEMBERED_SECONDS", 0.2)
         here, elsewhere = Sessions(redis, lifetime=3600), Sessions(redis, lifetime=3600)
         opened = await here.open(ALICE)
         assert await here.find(opened.token) is not None

@@ -14,9 +14,9 @@ from redis.asyncio import Redis
 from signed_tokens import token
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth.api_keys import ApiKeys, CreatedKey
-from app.auth.authenticator import open_authenticator
-from app.settings import Settings
+from gatehouse.auth.api_keys.store import ApiKeys, CreatedKey
+from gatehouse.auth.authenticator import open_authenticator
+from gatehouse.settings import Settings
 
 LINK = "a-start-link-that-is-long-enough"
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}

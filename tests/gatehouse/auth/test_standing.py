@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from app.auth.api_keys import CreatedKey
-from app.auth.authenticator import Authenticator
-from app.auth.principal import Principal
+from gatehouse.auth.api_keys.store import CreatedKey
+from gatehouse.auth.authenticator import Authenticator
+from gatehouse.identity.principal import Principal
 
 TOKEN = Principal("acme", "alice", "Alice", frozenset(), "jwt", "t1")
 

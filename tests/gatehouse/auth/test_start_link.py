@@ -4,8 +4,8 @@ import time
 import pytest
 from redis.asyncio import Redis
 
-from app.auth import start_link
-from app.auth.start_link import LIFETIME, StartLink
+from gatehouse.auth.browser import start_link
+from gatehouse.auth.browser.start_link import LIFETIME, StartLink
 
 TOKEN = "a-start-link-of-some-length"
 

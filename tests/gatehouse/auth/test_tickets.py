@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from app.auth.principal import Principal
-from app.auth.tickets import LIFETIME, Tickets
+from gatehouse.auth.browser.tickets import LIFETIME, Tickets
+from gatehouse.identity.principal import Principal
 
 ALICE = Principal(
     "acme", "alice", "Alice", frozenset({"runnable:chat"}), "session", "s1", 4e9, opened_with="api_key:k1"

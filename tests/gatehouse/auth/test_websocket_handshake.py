@@ -16,9 +16,9 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from app.auth.api_keys import CreatedKey
-from app.auth.authenticator import Authenticator
-from app.auth.credentials import SUBPROTOCOL
+from gatehouse.auth.api_keys.store import CreatedKey
+from gatehouse.auth.authenticator import Authenticator
+from gatehouse.auth.credentials import SUBPROTOCOL
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 
-from chains import agent
-from chains.callbacks import Accumulator, Progress, ProgressTracker, StreamingWriter
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel, ScriptedFailure
-from chains.text_handler import TextHandler, text_of
+from gatehouse.callbacks.handlers import Accumulator, Progress, ProgressTracker, StreamingWriter
+from gatehouse.callbacks.text import TextHandler, text_of
+from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.sources import streaming_agent as agent
 
 MODEL = ScriptedChatModel()
 EXAMPLE = Path(__file__).parents[2] / "examples/python/callbacks.py"

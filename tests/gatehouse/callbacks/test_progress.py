@@ -1,6 +1,6 @@
 """What the progress of an answer counts and times."""
 
-from chains.progress import Progress
+from gatehouse.callbacks.progress import Progress
 
 
 class Clock:

@@ -12,8 +12,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import GenerationChunk, LLMResult
 from langchain_core.runnables import RunnableConfig
 
-from chains.scripted import ScriptedChatModel, ScriptedFailure
-from chains.token_queue import TokenQueue
+from gatehouse.callbacks.token_queue import TokenQueue
+from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 
 MODEL = ScriptedChatModel()
 

@@ -11,7 +11,7 @@ from cli_results import Run
 from migrated_databases import migrated_copy
 from typer.testing import CliRunner, Result
 
-from app.cli import gatehouse
+from gatehouse.cli import gatehouse
 
 OURS = ("GATEHOUSE_", "OPENAI_", "AZURE_", "LANGSMITH_")
 

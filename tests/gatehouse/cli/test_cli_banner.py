@@ -4,8 +4,8 @@ import shlex
 
 import pytest
 
-from app.cli.banner import Banner, curl, print_banner, url_of
-from app.cli.demo_keys import DemoKey
+from gatehouse.cli.banner import Banner, curl, print_banner, url_of
+from gatehouse.cli.demo_keys import DemoKey
 from tools.portfolio.demo_data import DEMO_CUSTOMERS
 
 ALICE, *_, BOB, _ = DEMO_CUSTOMERS

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from cli_results import Run, data_of, failure_of
 
-from app.auth.principal import Principal
-from app.cli.stores import open_api_keys
-from app.settings import Settings
+from gatehouse.cli.stores import open_api_keys
+from gatehouse.identity.principal import Principal
+from gatehouse.settings import Settings
 
 
 def principal_of(key: str) -> Principal:

@@ -13,8 +13,8 @@ from cli_results import Run, data_of
 from cryptography.hazmat.primitives.asymmetric import ec
 from live_server import LiveServer, free_port
 
-from chains.registry import Entry
-from tools.registry import build_tools
+from gatehouse.registry.entry import Entry
+from gatehouse.tools.building import build_tools
 
 PUBLIC_KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
 JWK = {**jwt.algorithms.ECAlgorithm.to_jwk(PUBLIC_KEY, as_dict=True), "kid": "one"}
@@ -108,8 +108,8 @@ class TestDatabase:
     def test_with_a_superuser_is_doubtful(
         self, run: Run, postgres_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.cli.stores.why_not_ready", lambda _: ready(), raising=False)
-        monkeypatch.setattr("app.database.why_not_ready", lambda _: ready())
+        monkeypatch.setattr("gatehouse.cli.stores.why_not_ready", lambda _: ready(), raising=False)
+        monkeypatch.setattr("gatehouse.storage.database.why_not_ready", lambda _: ready())
         monkeypatch.setenv("GATEHOUSE_DATABASE_URL", postgres_url)
         state, detail = found(run, "database")
         assert (state, "superuser" in detail) == ("warning", True)
@@ -131,7 +131,7 @@ class TestRedis:
         self, run: Run, redis_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("GATEHOUSE_REDIS_URL", redis_url)
-        monkeypatch.setattr("app.cli.checks.OLDEST_REDIS", (99, 0))
+        monkeypatch.setattr("gatehouse.cli.checks.OLDEST_REDIS", (99, 0))
         state, detail = found(run, "Redis")
         assert (state, "6.2 or newer" in detail) == ("failed", True)
 
@@ -255,12 +255,12 @@ class TestChatModel:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
             monkeypatch.setenv("GATEHOUSE_MODEL", "openai")
-            monkeypatch.setattr("app.cli.checks.MODEL_SECONDS", 1)
+            monkeypatch.setattr("gatehouse.cli.checks.MODEL_SECONDS", 1)
             state, detail = found(run, "chat model")
         assert (state, "did not answer within 1 s" in detail) == ("failed", True)
 
     def test_one_that_fails_is_told(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("app.cli.checks.QUESTION", "[fail no such deployment]")
+        monkeypatch.setattr("gatehouse.cli.checks.QUESTION", "[fail no such deployment]")
         state, detail = found(run, "chat model")
         assert (state, "ScriptedFailure: no such deployment" in detail) == ("failed", True)
 
@@ -281,20 +281,20 @@ class TestRunnables:
             raise RuntimeError("no such prompt")
 
         broken = Entry("/broken", fail, "Does not build.")  # type: ignore[arg-type]
-        monkeypatch.setattr("chains.registry.REGISTRY", (broken,))
+        monkeypatch.setattr("gatehouse.registry.entry.REGISTRY", (broken,))
         state, detail = found(run, "runnables")
         assert state == "failed"
-        assert detail == "chains/registry.py: /broken: its factory failed: no such prompt"
+        assert detail == "src/gatehouse/registry/entry.py: /broken: its factory failed: no such prompt"
 
     def test_so_is_a_failing_tool(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         def broken_tool(_stores: object) -> None:
             raise RuntimeError("no such table")
 
         _, *others = build_tools.__defaults__ or ()
-        monkeypatch.setattr("tools.registry.build_tools.__defaults__", ((broken_tool,), *others))
+        monkeypatch.setattr("gatehouse.tools.building.build_tools.__defaults__", ((broken_tool,), *others))
         state, detail = found(run, "runnables")
         assert state == "failed"
-        assert detail == "tools/registry.py: broken_tool: its factory failed: no such table"
+        assert detail == "src/gatehouse/tools/building.py: broken_tool: its factory failed: no such table"
 
 
 class TestPort:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cli.env_example import env_example
-from app.cli.environment import load_settings, variable
-from app.cli.failure import Failed
-from app.settings import Settings
+from gatehouse.cli.env_example import env_example
+from gatehouse.cli.environment import load_settings, variable
+from gatehouse.cli.failure import Failed
+from gatehouse.settings import Settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -48,7 +48,7 @@ class TestLoadSettings:
 
 class TestEnvExample:
     def test_file_agrees_with_the_settings(self) -> None:
-        """Write it anew with `.venv/bin/python -m app.cli.env_example > .env.example`."""
+        """Write it anew with `.venv/bin/python -m gatehouse.cli.env_example > .env.example`."""
         assert (ROOT / ".env.example").read_text() == env_example()
 
     @pytest.mark.parametrize("name", Settings.model_fields)

@@ -16,7 +16,7 @@ try:
 finally:
     print("imported:", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
-COMMAND = "from app.cli import main; main()"
+COMMAND = "from gatehouse.cli import main; main()"
 
 
 def imported_by(code: str, *arguments: str, folder: Path, **environment: str) -> set[str]:
@@ -34,7 +34,9 @@ def imported_by(code: str, *arguments: str, folder: Path, **environment: str) ->
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
-@pytest.mark.parametrize("module", ["app.settings", "app.cli", "chains.model_settings"])
+@pytest.mark.parametrize(
+    "module", ["gatehouse.settings.settings", "gatehouse.cli", "gatehouse.settings.models"]
+)
 def test_a_module(module: str, tmp_path: Path) -> None:
     found = imported_by(f"import {module}", folder=tmp_path)
     assert module.partition(".")[0] in found
@@ -49,7 +51,7 @@ def test_help(tmp_path: Path) -> None:
 
 def test_the_supervisor_of_workers(tmp_path: Path) -> None:
     """It imports nothing of what the workers serve: a broken chain, or a leak, is theirs."""
-    supervised = "from app.workers import Workers; Workers.run = lambda self: None; Workers.failed = False"
+    supervised = "from gatehouse.process.workers import Workers; Workers.run = lambda self: None; Workers.failed = False"
     redis = {"GATEHOUSE_REDIS_URL": "redis://127.0.0.1:1", "GATEHOUSE_MODEL": "scripted"}
     workers = ("serve", "--port", "0", "--workers", "2")
     found = imported_by(f"{supervised}\n{COMMAND}", *workers, folder=tmp_path, **redis)
@@ -77,4 +79,7 @@ def test_the_database_and_the_keys(tmp_path: Path) -> None:
 
 
 def test_a_chain_loads_no_provider_that_is_not_chosen(tmp_path: Path) -> None:
-    assert not imported_by("import chains.models", folder=tmp_path) & {"langchain_openai", "openai"}
+    assert not imported_by("import gatehouse.models.opening", folder=tmp_path) & {
+        "langchain_openai",
+        "openai",
+    }

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from cli_results import Run, data_of, failure_of, misuse_of
 
-from app.auth.principal import Principal
-from app.cli.stores import open_api_keys, open_database
-from app.errors import InvalidCredential
-from app.settings import Settings
-from app.usage.audit_reading import Wanted, audit_page
+from gatehouse.audit.reading import Wanted, audit_page
+from gatehouse.cli.stores import open_api_keys, open_database
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential
+from gatehouse.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("migrated")
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 import typer
 
-from app.cli import parsing
+from gatehouse.cli import parsing
 
 
 class TestDuration:

@@ -24,8 +24,8 @@ from live_server import (
     server_environment,
 )
 
-from app.endings import StartFailed
-from app.listening import listen
+from gatehouse.process.endings import StartFailed
+from gatehouse.process.listening import listen
 
 ROOT = Path(__file__).parents[3]
 LONG = "[delay 0.1] [tokens 20]"

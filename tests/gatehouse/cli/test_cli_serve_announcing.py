@@ -13,13 +13,13 @@ import pytest
 from cli_results import Run, failure_of
 from live_server import LiveServer
 
-from app import server as app_server
-from app.cli.serve import model_at
-from app.cli.stores import open_api_keys
-from app.endings import CutOff
-from app.listening import listen
-from app.server import OneWorker, run_one
-from app.settings import Settings
+from gatehouse.cli.serve import model_at
+from gatehouse.cli.stores import open_api_keys
+from gatehouse.process import server as app_server
+from gatehouse.process.endings import CutOff
+from gatehouse.process.listening import listen
+from gatehouse.process.server import OneWorker, run_one
+from gatehouse.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("migrated")
 
@@ -37,9 +37,11 @@ def announce_one(settings: Settings, _listener: object, announce: Callable[[Any]
 
 @pytest.fixture(autouse=True)
 def nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.server.run_one", announce_one)
-    monkeypatch.setattr("app.workers.run_many", lambda _settings, _workers, _listener, announce: announce())
-    monkeypatch.setattr("app.cli.serve.model_at", lambda _url: "a model")
+    monkeypatch.setattr("gatehouse.process.server.run_one", announce_one)
+    monkeypatch.setattr(
+        "gatehouse.process.workers.run_many", lambda _settings, _workers, _listener, announce: announce()
+    )
+    monkeypatch.setattr("gatehouse.cli.serve.model_at", lambda _url: "a model")
 
 
 class NotReady(http.server.BaseHTTPRequestHandler):
@@ -115,7 +117,7 @@ class TestCutOff:
         def end(*_arguments: object) -> None:
             raise CutOff
 
-        monkeypatch.setattr("app.server.run_one", end)
+        monkeypatch.setattr("gatehouse.process.server.run_one", end)
         assert failure_of(run("serve", "--port", "0")) == "stopped before open streams had ended"
 
     @pytest.mark.parametrize("started", [True, False])

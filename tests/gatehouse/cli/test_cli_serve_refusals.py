@@ -7,8 +7,8 @@ import pytest
 from cli_results import Run, failure_of
 from live_server import free_port
 
-import app.main
-from chains.registry import Entry
+import gatehouse.main
+from gatehouse.registry.entry import Entry
 
 PRODUCTION = {
     "GATEHOUSE_ENVIRONMENT": "production",
@@ -85,10 +85,13 @@ def test_registry_that_cannot_be_served(run: Run, monkeypatch: pytest.MonkeyPatc
     def fail(_parts: object) -> None:
         raise RuntimeError("no such prompt")
 
-    monkeypatch.setattr(app.main, "REGISTRY", [Entry("/broken", fail, "")])  # type: ignore[arg-type]
-    assert failure_of(run("serve")) == "chains/registry.py: /broken: the description is missing"
-    monkeypatch.setattr(app.main, "REGISTRY", [Entry("/broken", fail, "Does not build.")])  # type: ignore[arg-type]
-    assert failure_of(run("serve")) == "chains/registry.py: /broken: its factory failed: no such prompt"
+    monkeypatch.setattr(gatehouse.main, "REGISTRY", [Entry("/broken", fail, "")])  # type: ignore[arg-type]
+    assert failure_of(run("serve")) == "src/gatehouse/registry/entry.py: /broken: the description is missing"
+    monkeypatch.setattr(gatehouse.main, "REGISTRY", [Entry("/broken", fail, "Does not build.")])  # type: ignore[arg-type]
+    assert (
+        failure_of(run("serve"))
+        == "src/gatehouse/registry/entry.py: /broken: its factory failed: no such prompt"
+    )
 
 
 @pytest.mark.usefixtures("migrated")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cli_results import Run, data_of, failure_of, misuse_of
 
-from app.auth.jwt import JwtVerifier
-from app.auth.principal import Principal
-from app.settings import Settings
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.identity.principal import Principal
+from gatehouse.settings import Settings
 
 OF_ALICE = ("token", "--user", "alice", "--tenant", "acme")
 

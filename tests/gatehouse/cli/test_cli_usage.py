@@ -9,7 +9,7 @@ from cli_results import Run, failure_of, misuse_of
 from gatehouse_processes import GATEHOUSE
 from typer.main import get_command
 
-from app.cli import gatehouse
+from gatehouse.cli import gatehouse
 
 COMMANDS = (
     ("serve",),
@@ -28,7 +28,7 @@ COMMANDS = (
 HEAVY = {"langchain", "langserve", "sqlalchemy", "fastapi", "pydantic_settings", "xllamacpp", "rich"}
 IMPORTED = """
 import sys
-from app.cli import main
+from gatehouse.cli import main
 sys.argv = ["gatehouse", "--help"]
 try:
     main()
@@ -83,7 +83,7 @@ class TestUnforeseenError:
         def load_settings(**_options: object) -> None:
             raise RuntimeError("of postgresql://user:hunter2@db/gatehouse\nand more")
 
-        monkeypatch.setattr("app.cli.routes.load_settings", load_settings)
+        monkeypatch.setattr("gatehouse.cli.routes.load_settings", load_settings)
 
     def test_is_one_line_without_secrets(self, run: Run) -> None:
         assert failure_of(run("routes")) == (

@@ -14,7 +14,7 @@ from langserve import RemoteRunnable
 from live_app import LiveApp, Remote, Serve, bearer, serving
 from probe_runnables import Endless, probes
 
-from app.telemetry.logs import configure_logging
+from gatehouse.telemetry.logs import configure_logging
 
 # What LangServe 0.3.3, which is in maintenance, uses of pydantic
 LANGSERVE_WARNINGS = ("ignore:Accessing the 'model_fields' attribute on the instance is deprecated",)

@@ -16,12 +16,12 @@ from langserve import RemoteRunnable
 from migrated_databases import migrated_copy
 from starlette.types import ASGIApp
 
-from app.auth.issuer import issue_token
-from app.lifespan import Services
-from app.listening import options
-from app.main import create_app
-from app.settings import Settings
-from chains.registry import Entry
+from gatehouse.auth.tokens.issuing import issue_token
+from gatehouse.lifespan import Services
+from gatehouse.main import create_app
+from gatehouse.process.listening import options
+from gatehouse.registry.entry import Entry
+from gatehouse.settings import Settings
 
 # tests ask more at once than a person does; those of the limits say what they are
 AMPLE = {"default": {"requests_per_minute": 100_000, "burst": 100_000, "concurrent_runs": 10_000}}

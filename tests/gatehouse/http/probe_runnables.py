@@ -13,9 +13,9 @@ from langchain_core.runnables import RunnableConfig, RunnableGenerator, Runnable
 from langchain_core.tools import BaseTool, InjectedToolArg, tool
 from pydantic import BaseModel
 
-from chains import agent
-from chains.registry import REGISTRY, Entry, Parts
-from tools.caller import caller_of
+from gatehouse.identity.caller import caller_of
+from gatehouse.registry.entry import REGISTRY, Entry, Parts
+from gatehouse.runs.sources import streaming_agent as agent
 
 SECRET = "sk-live-51H8QmnoSecretOfTheBank"
 

@@ -14,9 +14,9 @@ from live_app import LiveApp, Serve, bearer
 from probe_runnables import SECRET, numbered
 from sse_frames import Frame, frames_in, frames_of
 
-from app.runs.events import Cursor, Record
-from app.serving import sse
-from app.threads.store import ThreadStore
+from gatehouse.runs.events import Cursor, Record
+from gatehouse.threads.store import ThreadStore
+from gatehouse.wires import sse
 
 STARTS = ("/api/chat", "/api/chat/stream", "/api/stream")
 STREAMS = ("/api/chat/stream", "/api/stream")

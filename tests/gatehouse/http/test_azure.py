@@ -26,7 +26,7 @@ from provider_server import (
 )
 from sse_frames import Frame, frames_in
 
-from chains.registry import REGISTRY
+from gatehouse.registry.entry import REGISTRY
 
 QUESTION = {"query": "hello?", "runnable": "chat"}
 TIMES: dict[str, Any] = {

@@ -12,9 +12,9 @@ from live_app import LiveApp, Serve, bearer
 from probe_runnables import Conversation
 from pydantic import BaseModel
 
-from app.errors import InvalidInput
-from app.serving.bodies import MAX_DEPTH, check_input, walk
-from chains.registry import Entry
+from gatehouse.problems.errors import InvalidInput
+from gatehouse.registry.entry import Entry
+from gatehouse.wires.langserve.bodies import MAX_DEPTH, check_input, walk
 
 JSON = {"content-type": "application/json"}
 ONE = ("invoke", "stream", "stream_events", "stream_log")

@@ -7,7 +7,7 @@ import pytest
 from live_app import LiveApp, Serve
 from redis.exceptions import ConnectionError as RedisGone
 
-from app.serving import health
+from gatehouse.web import health
 
 
 def test_both_want_no_credential(shared: LiveApp) -> None:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from app.draining import Restarting
-from app.errors import NotFound
-from app.runs.events import Cursor, Record, Token, record
-from app.serving import sse
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import NotFound
+from gatehouse.runs.events import Cursor, Record, Token, record
+from gatehouse.wires import sse
 
 FIRST = record(Cursor(1, 1), Token("a"))
 

@@ -5,10 +5,10 @@ from typing import Any, cast
 
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from app.errors import DeadlineExceeded
-from app.runs.tap import Tap
-from app.serving.context import Call
-from app.serving.langserve import encoded
+from gatehouse.problems.errors import DeadlineExceeded
+from gatehouse.runs.sources.tap import Tap
+from gatehouse.wires.langserve.config import Call
+from gatehouse.wires.langserve.routes import encoded
 
 
 def call_with(tap: Tap) -> Call:

@@ -14,9 +14,9 @@ from websocket_server import serving
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from app.limits.holds import Holds
-from app.limits.limiter import Limiter
-from app.limits.script import Script
+from gatehouse.limits.limiter import Limiter
+from gatehouse.limits.reservations import Holds
+from gatehouse.storage.script import Script
 
 SLOW = {"requests_per_minute": 1, "tenant_requests_per_minute": 1}  # what is spent stays spent in a test
 FOR_EVER = {"input": "[delay 0.05] [tokens 2000]"}
@@ -280,7 +280,7 @@ class TestWithoutRedis:
             async def __call__(self, *_args: object, **_options: object) -> None:
                 raise ConnectionError("Redis is away")
 
-        monkeypatch.setattr("app.limits.limiter.Script", Gone)
+        monkeypatch.setattr("gatehouse.limits.limiter.Script", Gone)
 
     def test_nobody_is_served_by_default(self, serve: Any, broken: None) -> None:
         live: LiveApp = serve("/chat")

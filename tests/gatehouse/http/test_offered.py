@@ -8,11 +8,11 @@ import pytest
 from live_app import LiveApp, bearer, serving
 from websockets.sync.client import connect
 
-from app.auth.offered import is_offered
-from app.lifespan import check_lists
-from app.settings import Settings
-from app.stores import CannotStart
-from chains.registry import REGISTRY
+from gatehouse.lifespan import check_lists
+from gatehouse.registry.entry import REGISTRY
+from gatehouse.settings import Settings
+from gatehouse.storage.opening import CannotStart
+from gatehouse.web.middleware.offered import is_offered
 
 LISTS = {"acme": ["chat"], "beta": ["*"]}
 ENDPOINTS = [

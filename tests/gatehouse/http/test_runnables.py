@@ -6,8 +6,8 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 from live_app import LiveApp, bearer
 
-from app.serving.runnables import output_of
 from chains.summarize import Summary
+from gatehouse.web.runnables import output_of
 
 
 def listed(live: LiveApp, *scopes: str) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.auth.principal import Principal
-from app.errors import CredentialExpired
-from app.runs.events import Cursor, Record, Token, record
-from app.serving import sse, viewer_credential
-from app.serving.viewer_credential import ViewerCredential, while_held
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import CredentialExpired
+from gatehouse.runs.events import Cursor, Record, Token, record
+from gatehouse.wires import sse, viewer_credential
+from gatehouse.wires.viewer_credential import ViewerCredential, while_held
 
 ALICE = Principal("acme", "alice", "Alice", frozenset(), "api_key", "k1")
 

@@ -13,12 +13,14 @@ from starlette.websockets import WebSocket, WebSocketState
 from websocket_server import ALICE, Client, Json, always, serving
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
-from app.auth.principal import Principal
-from app.draining import Drain
-from app.serving import commands, websocket, websocket_viewers
-from app.serving.frames import RunFrames
-from app.serving.websocket import Socket
-from app.settings import Settings
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.draining import Drain
+from gatehouse.settings import Settings
+from gatehouse.wires.websocket import commands
+from gatehouse.wires.websocket import routes as websocket
+from gatehouse.wires.websocket import viewers as websocket_viewers
+from gatehouse.wires.websocket.frames import RunFrames
+from gatehouse.wires.websocket.routes import Socket
 
 
 def tokens(frames: list[Json]) -> str:
@@ -533,7 +535,7 @@ class Revocable:
 class TestCredential:
     @pytest.fixture(autouse=True)
     def _often(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for module in ("app.serving.viewer_credential", "app.serving.websocket"):
+        for module in ("gatehouse.wires.viewer_credential", "gatehouse.wires.websocket.routes"):
             monkeypatch.setattr(f"{module}.CHECK_EVERY", 0.02)
 
     async def test_that_expires_is_told_by_the_run_and_then_by_the_socket(self) -> None:
@@ -558,7 +560,7 @@ class TestCredential:
     async def test_that_ended_starts_nothing_more_while_a_run_ends(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.serving.websocket.LAST_FRAMES_SECONDS", 1.0)
+        monkeypatch.setattr("gatehouse.wires.websocket.routes.LAST_FRAMES_SECONDS", 1.0)
         holds = Revocable()
         async with serving(holds=holds) as server, server.client() as client:
             await started(client, "wait")

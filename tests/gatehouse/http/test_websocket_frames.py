@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from websocket_server import Json, serving
 
-from app.runs.events import Cursor, Error, Event, Gap, Restart, Token, record
-from app.serving.commands import TokenBucket
-from app.serving.frames import Frames, LangChainFrames, RunFrames
+from gatehouse.runs.events import Cursor, Error, Event, Gap, Restart, Token, record
+from gatehouse.wires.websocket.commands import TokenBucket
+from gatehouse.wires.websocket.frames import Frames, LangChainFrames, RunFrames
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "websocket.md"
 

@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketState
 
-from app.serving.websocket_writer import Leave, Writer
+from gatehouse.wires.websocket.writer import Leave, Writer
 
 Send = Callable[[Message], Awaitable[None]]
 

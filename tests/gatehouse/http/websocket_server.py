@@ -20,21 +20,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from app.auth.principal import Principal
-from app.errors import NotFound
-from app.limits.limits import limits_of
-from app.middleware.context import RequestContext
-from app.problems import add_error_handlers
-from app.runs.credentials import Holds
-from app.runs.engine import RunEngine
-from app.runs.events import Event
-from app.runs.limits import EngineSettings
-from app.runs.records import RunRecord
-from app.runs.tending import open_runs
-from app.serving.websocket import router
-from app.settings import Settings
-from chains.registry import Entry
-from chains.steps import Step, ToolCalled, ToolReturned
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.limits import limits_of
+from gatehouse.problems.errors import NotFound
+from gatehouse.registry.entry import Entry
+from gatehouse.runs.engine import RunEngine
+from gatehouse.runs.events import Event
+from gatehouse.runs.lifecycle.credentials import Holds
+from gatehouse.runs.lifecycle.tending import open_runs
+from gatehouse.runs.records import RunRecord
+from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned
+from gatehouse.settings import Settings
+from gatehouse.settings.engine import EngineSettings
+from gatehouse.web.error_handlers import add_error_handlers
+from gatehouse.web.middleware.request_context import RequestContext
+from gatehouse.wires.websocket.routes import router
 
 Json = dict[str, Any]
 
@@ -105,7 +105,7 @@ class Assistant(Runnable[Json, AIMessageChunk]):
 
 
 class SignedIn:
-    """Stands where app.auth.authenticate does: the principal is whom `x-user` names."""
+    """Stands where gatehouse.web.middleware.authenticate does: the principal is whom `x-user` names."""
 
     def __init__(self, app: ASGIApp, principals: dict[str, Principal]) -> None:
         self.app = app

@@ -5,14 +5,14 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from app.auth.principal import Principal
-from app.limits.admission import Admission
-from app.limits.holds import Hold, Holds
-from app.limits.limiter import Limiter
-from app.limits.plans import DEFAULT, Plan, Plans
-from app.limits.refusal import LimitReached
-from app.limits.scripts import SETTLE
-from app.limits.standing import Standing
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.admission import Admission
+from gatehouse.limits.limiter import Limiter
+from gatehouse.limits.refusal import LimitReached
+from gatehouse.limits.reservations import Hold, Holds
+from gatehouse.limits.scripts import SETTLE
+from gatehouse.limits.standing import Standing
+from gatehouse.settings.plans import DEFAULT, Plan, Plans
 
 
 def caller(user: str = "alice", tenant: str = "acme", plan: str | None = None) -> Principal:

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from limited_callers import ALICE, ANNA, BOB, Process, caller
 from redis.asyncio import Redis
 
-from app.errors import InvalidInput
-from app.limits import rate
-from app.limits.keys import counted
-from app.limits.plans import NamedPlan, Plan
+from gatehouse.limits import rate
+from gatehouse.limits.keys import counted
+from gatehouse.problems.errors import InvalidInput
+from gatehouse.settings.plans import NamedPlan, Plan
 
 Make = Callable[..., Process]
 SLOW = {"requests_per_minute": 1, "tenant_requests_per_minute": 1}  # what is spent stays spent in a test

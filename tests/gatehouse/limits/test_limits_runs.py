@@ -7,8 +7,8 @@ import pytest
 from limited_callers import ALICE, ANNA, BOB, Process
 from redis.asyncio import Redis
 
-from app.limits.keys import counted
-from app.limits.refusal import LimitReached
+from gatehouse.limits.keys import counted
+from gatehouse.limits.refusal import LimitReached
 
 Make = Callable[..., Process]
 

@@ -11,14 +11,14 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 from structlog.typing import EventDict
 
-from app.errors import Unavailable
-from app.limits.holds import Holds
-from app.limits.limiter import Limiter
-from app.limits.plans import REMEMBERED_NAMES, Plan, Plans
-from app.limits.refusal import LimitReached
-from app.limits.script import Script
-from app.limits.signins import SignIns, key_of
-from app.settings import Settings
+from gatehouse.limits.limiter import Limiter
+from gatehouse.limits.refusal import LimitReached
+from gatehouse.limits.reservations import Holds
+from gatehouse.limits.signins import SignIns, key_of
+from gatehouse.problems.errors import Unavailable
+from gatehouse.settings import Settings
+from gatehouse.settings.plans import REMEMBERED_NAMES, Plan, Plans
+from gatehouse.storage.script import Script
 
 Make = Callable[..., Process]
 

@@ -7,7 +7,7 @@ import httpx
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.middleware.context import request_id_of
+from gatehouse.web.middleware.request_context import request_id_of
 
 
 async def fine(scope: Scope, receive: Receive, send: Send) -> None:

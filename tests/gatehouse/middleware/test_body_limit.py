@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from app.middleware.body_limit import BodyLimit
-from app.middleware.context import RequestContext
+from gatehouse.web.middleware.body_limit import BodyLimit
+from gatehouse.web.middleware.request_context import RequestContext
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:

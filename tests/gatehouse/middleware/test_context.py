@@ -7,8 +7,8 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from app.errors import NotFound
-from app.middleware.context import RequestContext, send_problem
+from gatehouse.problems.errors import NotFound
+from gatehouse.web.middleware.request_context import RequestContext, send_problem
 
 
 async def broken_within(scope: Scope, receive: Receive, send: Send) -> None:

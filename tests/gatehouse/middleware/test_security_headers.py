@@ -5,8 +5,8 @@ from asgi_calls import client_of, fine
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from app.middleware.context import RequestContext
-from app.middleware.security_headers import PLAYGROUND_CSP, STRICT_CSP, SecurityHeaders
+from gatehouse.web.middleware.request_context import RequestContext
+from gatehouse.web.middleware.security_headers import PLAYGROUND_CSP, STRICT_CSP, SecurityHeaders
 
 
 class TestSecurityHeaders:

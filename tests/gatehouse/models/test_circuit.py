@@ -1,6 +1,6 @@
 """When a circuit lets calls through."""
 
-from chains.circuit import Circuit
+from gatehouse.models.circuit import Circuit
 
 
 class Steps:

@@ -14,11 +14,11 @@ from langchain_core.tools import BaseTool, tool
 from provider_server import Told
 from pydantic import BaseModel
 
-from chains import model_calls, summarize
-from chains.circuit import Circuit
-from chains.guarded_model import GuardedChatModel
-from chains.model_calls import Candidate, Patience
-from chains.model_errors import (
+from chains import summarize
+from gatehouse.models import calls as model_calls
+from gatehouse.models.calls import Candidate, Patience
+from gatehouse.models.circuit import Circuit
+from gatehouse.models.errors import (
     ContentFiltered,
     ModelBusy,
     ModelCircuitOpen,
@@ -28,8 +28,9 @@ from chains.model_errors import (
     ModelTimedOut,
     ModelUnreachable,
 )
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel, ScriptedFailure
+from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
+from gatehouse.registry.entry import Parts
 
 DOWN, BUSY = ModelUnreachable("?"), ModelBusy("?")
 

@@ -10,9 +10,9 @@ import openai
 import pytest
 from langchain_core import exceptions as langchain
 
-from chains import model_errors
-from chains.model_errors import ModelFailed
-from chains.model_failures import failure_of, retry_after_of, status_of
+from gatehouse.models import errors as model_errors
+from gatehouse.models.errors import ModelFailed
+from gatehouse.models.failures import failure_of, retry_after_of, status_of
 
 REQUEST = httpx2.Request("POST", "https://models.example/v1")
 Kind = type[ModelFailed]

@@ -8,9 +8,9 @@ import pytest
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
-from chains.model_settings import ModelSettings
-from chains.models import ChatModel, ModelUnavailable, open_chat_model
-from chains.scripted import ScriptedChatModel
+from gatehouse.models.opening import ChatModel, ModelUnavailable, open_chat_model
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.settings.models import ModelSettings
 
 KEY = SecretStr("sk-a-key-that-must-not-show")
 AZURE: dict[str, Any] = {
@@ -77,7 +77,7 @@ class TestChoice:
             yield model
             closed.append(True)
 
-        monkeypatch.setattr("chains.embedded.opening.open_embedded_chat", open_scripted)
+        monkeypatch.setattr("gatehouse.models.embedded.opening.open_embedded_chat", open_scripted)
         async with open_chat_model(ModelSettings(choice=choice)) as found:
             assert found.model.first is model
             assert "very small" in found.label
@@ -186,7 +186,7 @@ class TestFallback:
         async def open_scripted() -> Any:
             yield ScriptedChatModel()
 
-        monkeypatch.setattr("chains.embedded.opening.open_embedded_chat", open_scripted)
+        monkeypatch.setattr("gatehouse.models.embedded.opening.open_embedded_chat", open_scripted)
         found = await opened(choice="scripted", fallback="embedded", silence=5)
         assert [candidate.patience.silence for candidate in found.model.candidates] == [5, None]
 

@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
-from chains.scripted import BURST, ScriptedChatModel, ScriptedFailure
-from chains.scripted_cues import BadCue
+from gatehouse.models.scripted.chat import BURST, ScriptedChatModel, ScriptedFailure
+from gatehouse.models.scripted.cues import BadCue
 
 Streamed = list[AIMessageChunk]
 

@@ -12,13 +12,13 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableConfig
 
-from app.runs.events import Usage
-from app.runs.metering import UsageMeter
-from chains.circuit import Circuit
-from chains.guarded_model import GuardedChatModel
-from chains.model_calls import Candidate
-from chains.scripted import ScriptedChatModel
-from chains.unkept import can_be_unkept, unkept
+from gatehouse.models.calls import Candidate
+from gatehouse.models.circuit import Circuit
+from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.models.unkept import can_be_unkept, unkept
+from gatehouse.runs.events import Usage
+from gatehouse.runs.metering import UsageMeter
 
 
 class Told(ScriptedChatModel):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.errors import RunFailed
-from app.model_problems import problem_of
-from chains import model_errors
-from chains.model_errors import ModelFailed
+from gatehouse.models import errors as model_errors
+from gatehouse.models.errors import ModelFailed
+from gatehouse.problems.errors import RunFailed
+from gatehouse.problems.models import problem_of
 
 FAILURES = [
     (model_errors.ModelUnreachable, 503, "model-unavailable", "5"),

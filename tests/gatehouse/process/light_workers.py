@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.draining import Drain
-from app.settings import Settings
+from gatehouse.problems.draining import Drain
+from gatehouse.settings import Settings
 
 
 async def slow(scope: Scope, receive: Receive, send: Send) -> None:

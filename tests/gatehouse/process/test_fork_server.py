@@ -14,9 +14,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are f
 # what the one import left, and then each way in which an id, a key or a pause comes about, in forked processes
 SIBLINGS = """
 import gc, json, os, random, secrets, sys, uuid
-import app.preloaded
+import gatehouse.process.preloaded
 threads = len(os.listdir("/proc/self/task"))
-print(json.dumps({"threads": threads, "frozen": gc.get_freeze_count(), "app": "app.main" in sys.modules}))
+print(json.dumps({"threads": threads, "frozen": gc.get_freeze_count(), "app": "gatehouse.main" in sys.modules}))
 
 from langchain_core.utils.uuid import uuid7
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
@@ -36,8 +36,8 @@ for _ in range(3):
 """
 PROBE = """
 import os, signal, sys
-preloaded = "app.main" in sys.modules  # before anything here has imported it
-from app.fork_server import begin
+preloaded = "gatehouse.main" in sys.modules  # before anything here has imported it
+from gatehouse.process.fork_server import begin
 
 def tell(environment):
     held_back = signal.pthread_sigmask(signal.SIG_BLOCK, [])
@@ -48,7 +48,7 @@ def tell(environment):
 STARTER = """
 import os, sys
 sys.path.append(".")
-from app.fork_server import process_context
+from gatehouse.process.fork_server import process_context
 import fork_probe
 if __name__ == "__main__":
     process_context()

@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from app import protocol
-from app.protocol import MAX_HEAD, BoundedHead
+from gatehouse.process import protocol
+from gatehouse.process.protocol import MAX_HEAD, BoundedHead
 
 ROOM = MAX_HEAD - 1000
 

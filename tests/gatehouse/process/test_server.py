@@ -14,18 +14,18 @@ import uvicorn
 from sqlalchemy.exc import ArgumentError
 from starlette.types import Receive, Scope, Send
 
-from app.auth.configuration import BadConfiguration
-from app.draining import Drain
-from app.endings import StartFailed
-from app.lifespan import Services
-from app.listening import listen, options
-from app.server import OneWorker
-from app.settings import Settings
-from app.startup import Contained, reason
-from app.stores import CannotStart
-from chains.models import ModelUnavailable
-from chains.registry import BadRegistry
-from tools.registry import BadTool
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.lifespan import Services
+from gatehouse.models.opening import ModelUnavailable
+from gatehouse.problems.draining import Drain
+from gatehouse.process.endings import StartFailed
+from gatehouse.process.listening import listen, options
+from gatehouse.process.server import OneWorker
+from gatehouse.process.startup import Contained, reason
+from gatehouse.registry.entry import BadRegistry
+from gatehouse.settings import Settings
+from gatehouse.storage.opening import CannotStart
+from gatehouse.tools.building import BadTool
 
 
 class Runs:
@@ -172,8 +172,8 @@ class TestReason:
         ("error", "line"),
         [
             (CannotStart("database: its schema is old"), "database: its schema is old"),
-            (BadRegistry("/chat: twice"), "chains/registry.py: /chat: twice"),
-            (BadTool("calculator: twice"), "tools/registry.py: calculator: twice"),
+            (BadRegistry("/chat: twice"), "src/gatehouse/registry/entry.py: /chat: twice"),
+            (BadTool("calculator: twice"), "src/gatehouse/tools/building.py: calculator: twice"),
             (ModelUnavailable("run\n  pip install"), "chat model: run pip install"),
             (BadConfiguration("GATEHOUSE_JWT_SECRET …"), "authentication: GATEHOUSE_JWT_SECRET …"),
             (ArgumentError("hunter2"), "database: GATEHOUSE_DATABASE_URL cannot be used (ArgumentError)"),

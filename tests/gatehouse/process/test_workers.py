@@ -16,13 +16,13 @@ import pytest
 import uvicorn
 from structlog.testing import capture_logs
 
-from app import worker, workers
-from app.endings import StartFailed
-from app.listening import listen
-from app.settings import Settings
-from app.workers import Workers, draining_server, run_many
-from chains.embedded.server import SHARED, LlamaServer, run_llama_server
-from chains.registry import BadRegistry
+from gatehouse.models.embedded.server import SHARED, LlamaServer, run_llama_server
+from gatehouse.process import worker, workers
+from gatehouse.process.endings import StartFailed
+from gatehouse.process.listening import listen
+from gatehouse.process.workers import Workers, draining_server, run_many
+from gatehouse.registry.entry import BadRegistry
+from gatehouse.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +198,7 @@ class TestRunMany:
     def test_says_that_the_embedded_model_is_missing(
         self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, models: dict[str, str]
     ) -> None:
-        monkeypatch.setattr("chains.embedded.server.find_spec", lambda _name: None)
+        monkeypatch.setattr("gatehouse.models.embedded.server.find_spec", lambda _name: None)
         with pytest.raises(StartFailed, match="chat model: .*make run installs it"):
             run_many(Settings(_env_file=None, **models), 2, listener, lambda: None)  # type: ignore[arg-type]
 
@@ -227,16 +227,16 @@ class TestWorker:
         with capture_logs() as logs, pytest.raises(SystemExit) as exited:
             worker.application()
         assert exited.value.code == uvicorn.config.STARTUP_FAILURE
-        assert logs[0]["reason"] == "chains/registry.py: /chat: twice"
+        assert logs[0]["reason"] == "src/gatehouse/registry/entry.py: /chat: twice"
 
     def test_whose_application_cannot_be_imported_is_not_started_again(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(sys.modules, "app.worker", None)
+        monkeypatch.setitem(sys.modules, "gatehouse.process.worker", None)
         with capture_logs() as logs, pytest.raises(SystemExit) as exited:
             draining_server(uvicorn.Config("light_workers:served"))
         assert exited.value.code == uvicorn.config.STARTUP_FAILURE
-        assert "app.worker" in logs[0]["reason"]
+        assert "gatehouse.process.worker" in logs[0]["reason"]
         assert "workers.py:" in logs[0]["at"]
 
     def test_serves_the_application(self, monkeypatch: pytest.MonkeyPatch) -> None:

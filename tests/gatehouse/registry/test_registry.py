@@ -9,9 +9,9 @@ from langchain_core.messages import AIMessageChunk, AnyMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import BaseModel, ValidationError
 
-from chains.agent import StreamingAgent
-from chains.registry import REGISTRY, RESERVED, BadRegistry, Entry, Parts, TextInput, build, check
-from chains.scripted import ScriptedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.registry.entry import REGISTRY, RESERVED, BadRegistry, Entry, Parts, TextInput, build, check
+from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 PARTS = Parts(ScriptedChatModel(), [])
 

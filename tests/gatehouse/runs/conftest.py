@@ -65,7 +65,7 @@ def logs() -> Iterator[list[EventDict]]:
 
 @pytest.fixture(autouse=True)
 def _join_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.runs.execution.JOIN_SECONDS", 0.3)
+    monkeypatch.setattr("gatehouse.runs.lifecycle.execution.JOIN_SECONDS", 0.3)
 
 
 @pytest.fixture

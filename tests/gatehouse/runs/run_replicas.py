@@ -19,15 +19,15 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
-from app.auth.principal import Principal
-from app.errors import ApiError
-from app.runs.attempts import lease_key
-from app.runs.engine import RunEngine, Started
-from app.runs.events import Event
-from app.runs.limits import EngineSettings
-from app.runs.records import RunRecord
-from app.runs.tending import Tending, open_runs
 from bench.processes import redis_executable
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import ApiError
+from gatehouse.runs.engine import RunEngine, Started
+from gatehouse.runs.events import Event
+from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.lifecycle.tending import Tending, open_runs
+from gatehouse.runs.records import RunRecord
+from gatehouse.settings.engine import EngineSettings
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "token-1", claims={"portfolio_id": "p1"})
 BOB = Principal("beta", "bob", "Bob", frozenset({"runnable:chat"}), "api_key", "key-1")

@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import orjson
 
-from app.runs.engine import RunEngine
-from app.runs.events import BEGINNING, Cursor, Record
+from gatehouse.runs.engine import RunEngine
+from gatehouse.runs.events import BEGINNING, Cursor, Record
 
 PATIENCE = 15.0
 

@@ -12,12 +12,12 @@ from migrated_databases import url_of
 from run_replicas import ALICE, LEASE, Conversations, Replicas, until
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
-from app.runs.checkpoints import open_checkpoints
-from app.runs.events import ToolEnd, ToolStart
-from app.runs.tap import Tap
-from chains import agent
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.checkpoints.opening import open_checkpoints
+from gatehouse.runs.events import ToolEnd, ToolStart
+from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.tap import Tap
 
 
 @pytest.fixture

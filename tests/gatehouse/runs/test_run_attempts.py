@@ -8,11 +8,11 @@ import pytest
 from redis.asyncio import Redis
 from run_replicas import ALICE, until
 
-from app.limits.holds import Settlement
-from app.runs.attempts import ACTIVE, Attempts, Renewed, lease_key
-from app.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
-from app.runs.log import RunLog, log_key, packed
-from app.runs.records import RunRecord, load, run_key
+from gatehouse.limits.reservations import Settlement
+from gatehouse.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
+from gatehouse.runs.lifecycle.attempts import ACTIVE, Attempts, Renewed, lease_key
+from gatehouse.runs.log.log import RunLog, log_key, packed
+from gatehouse.runs.records import RunRecord, load, run_key
 
 RUN = RunRecord(
     id="0198c0de-0000-7000-8000-000000000001",

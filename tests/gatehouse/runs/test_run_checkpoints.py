@@ -10,7 +10,12 @@ from postgres_databases import empty_database, execute
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import URL, make_url
 
-from app.runs.checkpoints import CheckpointsBehind, conninfo_of, open_checkpoints, set_up_checkpoints
+from gatehouse.runs.checkpoints.opening import (
+    CheckpointsBehind,
+    conninfo_of,
+    open_checkpoints,
+    set_up_checkpoints,
+)
 
 
 class Count(TypedDict):

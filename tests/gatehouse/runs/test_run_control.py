@@ -7,9 +7,9 @@ import pytest
 from redis.asyncio import Redis
 from run_replicas import ALICE, BOB
 
-from app.errors import InvalidInput
-from app.runs.control import Control, digest_of, viewers_key
-from app.runs.records import RunRecord, run_key
+from gatehouse.problems.errors import InvalidInput
+from gatehouse.runs.lifecycle.control import Control, digest_of, viewers_key
+from gatehouse.runs.records import RunRecord, run_key
 
 RUN = RunRecord(
     id="run-a",
@@ -52,7 +52,7 @@ class TestThread:
     async def test_is_free_again_when_its_run_was_never_stored(
         self, control: Control, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.control.STARTING_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.control.STARTING_SECONDS", 0.1)
         assert await control.claim_thread(RUN, 30) is None
         await asyncio.sleep(0.15)
         assert await control.claim_thread(B, 30) is None
@@ -67,7 +67,7 @@ class TestThread:
     async def test_passes_over_one_that_waits_no_more(
         self, redis: Redis, control: Control, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.control.WAITING_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.control.WAITING_SECONDS", 0.1)
         assert await control.claim_thread(RUN, 30) is None
         await running(redis, RUN)
         assert await control.claim_thread(B, 30) == "run-a"

@@ -13,17 +13,17 @@ from run_runnables import Told
 from run_viewers import Viewer, assert_dense, last, seen, types
 from structlog.typing import EventDict
 
-from app.auth.principal import Principal
-from app.errors import CredentialExpired
-from app.runs import credentials
-from app.runs.acting import BeforeActing, RunMayNotAct
-from app.runs.credentials import credentials_watched, end_runs_of_ended_credentials
-from app.runs.records import RunRecord
-from app.runs.tap import Tap
-from chains import agent
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel
-from tools.acting import acts, guarded
+from gatehouse.identity.principal import Principal
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.problems.errors import CredentialExpired
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.acting import BeforeActing, RunMayNotAct
+from gatehouse.runs.lifecycle import credentials
+from gatehouse.runs.lifecycle.credentials import credentials_watched, end_runs_of_ended_credentials
+from gatehouse.runs.records import RunRecord
+from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.tap import Tap
+from gatehouse.tools.acting import acts, guarded
 
 
 class Ledger:

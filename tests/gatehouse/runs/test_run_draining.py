@@ -12,13 +12,13 @@ from run_replicas import ALICE, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
-from app.draining import Drain, Restarting
-from app.runs.checkpoints import open_checkpoints
-from app.runs.execution import Tap
-from app.runs.records import load
-from chains import agent
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.problems.draining import Drain, Restarting
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.checkpoints.opening import open_checkpoints
+from gatehouse.runs.lifecycle.execution import Tap
+from gatehouse.runs.records import load
+from gatehouse.runs.sources import streaming_agent as agent
 
 
 class TestStages:
@@ -204,7 +204,7 @@ class TestTools:
     async def test_that_take_too_long_are_cancelled(
         self, office: tuple[Replicas, Desk], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.conducting.CLEAN_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.conducting.CLEAN_SECONDS", 0.1)
         replicas, desk = office
         here = await replicas.open()
         run_id = await self.working(here, desk)

@@ -8,11 +8,11 @@ from run_replicas import ALICE, BOB, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
-from app.errors import NotFound
-from app.runs.attempts import lease_key
-from app.runs.events import BEGINNING, Cursor
-from app.runs.log import log_key
-from app.runs.records import RunRecord, run_key
+from gatehouse.problems.errors import NotFound
+from gatehouse.runs.events import BEGINNING, Cursor
+from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.log.log import log_key
+from gatehouse.runs.records import RunRecord, run_key
 
 WORDS = "".join(f"w{i} " for i in range(20))
 
@@ -160,7 +160,9 @@ class TestViewers:
             await closed.wait()
             await leave(run)
 
-        monkeypatch.setattr("app.runs.control.Control.leave_thread", lambda _, run: leave_slowly(run))
+        monkeypatch.setattr(
+            "gatehouse.runs.lifecycle.control.Control.leave_thread", lambda _, run: leave_slowly(run)
+        )
         run = (await here.start("/words", {"n": 3}, thread_id="t1")).run
         await asyncio.wait_for(tidying.wait(), 5)
         assert run.id in here.engine.local  # it has ended, and is not forgotten yet
@@ -326,7 +328,7 @@ class TestErase:
     async def test_is_not_undone_by_a_process_that_did_not_hear_of_it(
         self, here: Replica, there: Replica, told: Told, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.engine.ERASE_SECONDS", 0.0)
+        monkeypatch.setattr("gatehouse.runs.engine.ERASE_SECONDS", 0.0)
         run = (await here.start("/told", {"input": "secret"})).run
         told.tell(run.id, *"abc")
         await (await Viewer(there.engine, run.id).tokens(3)).leave()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import BadRequest
-from app.runs.events import (
+from gatehouse.problems.errors import BadRequest
+from gatehouse.runs.events import (
     BEGINNING,
     Cursor,
     End,

@@ -5,8 +5,8 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.runs.events import BEGINNING, Cursor, End, Record, Token, record
-from app.runs.feed import Feed
+from gatehouse.runs.events import BEGINNING, Cursor, End, Record, Token, record
+from gatehouse.runs.log.feed import Feed
 
 
 def a_token(sequence: int, attempt: int = 1) -> Record:

@@ -9,14 +9,14 @@ from run_replicas import ALICE, LEASE, Conversations, Replica, until
 from run_runnables import Told
 from run_viewers import Viewer
 
-from app.errors import Conflict
-from app.limits.admission import Admission
-from app.limits.limiter import Limiter
-from app.limits.plans import Plan, Plans
-from app.limits.refusal import LimitReached
-from app.runs.accounts import ACCOUNTS, parsed_account
-from app.runs.events import Usage
-from app.runs.records import load
+from gatehouse.limits.admission import Admission
+from gatehouse.limits.limiter import Limiter
+from gatehouse.limits.refusal import LimitReached
+from gatehouse.problems.errors import Conflict
+from gatehouse.runs.accounts import ACCOUNTS, parsed_account
+from gatehouse.runs.events import Usage
+from gatehouse.runs.records import load
+from gatehouse.settings.plans import Plan, Plans
 
 PLAN = Plan(concurrent_runs=1, tokens_per_day=10_000, tokens_reserved=2000)
 

@@ -14,11 +14,11 @@ from langgraph.graph import START, StateGraph, add_messages
 from migrated_databases import url_of
 from postgres_databases import empty_database
 
-from app.runs.checkpoints import open_checkpoints, set_up_checkpoints
-from app.runs.kept_checkpoints import is_worth_keeping
-from chains import agent
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.checkpoints.kept import is_worth_keeping
+from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
+from gatehouse.runs.sources import streaming_agent as agent
 
 Saver = BaseCheckpointSaver[Any]
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "run-1", "run_id": "run-1"}}

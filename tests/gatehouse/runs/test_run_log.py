@@ -13,9 +13,17 @@ from redis.exceptions import ResponseError
 from run_replicas import stopped, until
 from structlog.typing import EventDict
 
-from app.runs import replies
-from app.runs.events import BEGINNING, Cursor, End, Record, Token, record
-from app.runs.log import ENTRY_RECORDS, MAX_PENDING, LogWriter, RunLog, log_key, packed, reraise_cancellation
+from gatehouse.runs import replies
+from gatehouse.runs.events import BEGINNING, Cursor, End, Record, Token, record
+from gatehouse.runs.log.log import (
+    ENTRY_RECORDS,
+    MAX_PENDING,
+    LogWriter,
+    RunLog,
+    log_key,
+    packed,
+    reraise_cancellation,
+)
 
 RUN = "0198c0de-0000-7000-8000-000000000001"
 OTHER = "0198c0de-0000-7000-8000-000000000002"
@@ -88,7 +96,7 @@ class TestAppend:
     async def test_gathers_what_comes_within_a_moment(
         self, redis: Redis, writing: Writing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.log.FLUSH_SECONDS", 0.5)
+        monkeypatch.setattr("gatehouse.runs.log.log.FLUSH_SECONDS", 0.5)
         writing.add(a_token(1))
         await asyncio.sleep(0.01)
         writing.add(a_token(2))
@@ -98,7 +106,7 @@ class TestAppend:
     async def test_does_not_wait_when_there_are_many(
         self, redis: Redis, writing: Writing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.log.FLUSH_SECONDS", 60)
+        monkeypatch.setattr("gatehouse.runs.log.log.FLUSH_SECONDS", 60)
         writing.add(*tokens(1, 70))
         await until(lambda: written(redis, 70), 2)
 
@@ -306,7 +314,7 @@ def breaks(
     writing: Writing, monkeypatch: pytest.MonkeyPatch, *, after: bool, error: Exception | None = None
 ) -> None:
     """Have the next append fail, before or after Redis has done it."""
-    monkeypatch.setattr("app.runs.log.RETRY_SECONDS", 0.02)
+    monkeypatch.setattr("gatehouse.runs.log.log.RETRY_SECONDS", 0.02)
     append = writing.writer._append
     failed = []
 

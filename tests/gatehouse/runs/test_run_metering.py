@@ -7,8 +7,8 @@ from uuid import uuid4
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from app.runs.events import Usage
-from app.runs.metering import UsageMeter, total
+from gatehouse.runs.events import Usage
+from gatehouse.runs.metering import UsageMeter, total
 
 COUNTS = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
 

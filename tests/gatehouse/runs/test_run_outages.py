@@ -15,10 +15,10 @@ from run_replicas import Conversations, RedisServer, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
-from app.errors import NotFound
-from app.runs.history import HistoryAway
-from app.runs.tending import Tending
 from bench.processes import redis_executable
+from gatehouse.problems.errors import NotFound
+from gatehouse.runs.conversation.history import HistoryAway
+from gatehouse.runs.lifecycle.tending import Tending
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ class TestClose:
     async def test_does_not_wait_for_a_redis_that_is_gone(
         self, shaken: Replicas, lasting_redis: RedisServer, told: Told, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.conducting.CLOSE_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.conducting.CLOSE_SECONDS", 0.3)
         here = await shaken.open()
         run = (await here.start("/told")).run
         told.tell(run.id, "a")
@@ -233,7 +233,7 @@ class TestThreadsAway:
     async def test_are_not_waited_for_without_end(
         self, shaken: Replicas, history: Conversations, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.keeping.KEEP_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.conversation.keeping.KEEP_SECONDS", 0.1)
         here = await shaken.open(lease=30)
         history.failure = HistoryAway()
         run = (await here.start("/words", {"n": 2}, thread_id="t1")).run

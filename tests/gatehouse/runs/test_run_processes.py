@@ -15,8 +15,8 @@ from run_replicas import ALICE, RedisServer, Replicas, until
 from run_runnables import Words
 from run_viewers import Viewer, assembled, assert_dense, last, types
 
-from app.runs.events import Cursor
-from app.runs.log import RunLog
+from gatehouse.runs.events import Cursor
+from gatehouse.runs.log.log import RunLog
 
 HERE = Path(__file__).parent
 COUNT = 150

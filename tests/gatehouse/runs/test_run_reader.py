@@ -10,9 +10,9 @@ from redis.exceptions import ConnectionError as Disconnected
 from run_replicas import stopped, until
 from structlog.typing import EventDict
 
-from app.runs.events import BEGINNING, Cursor, Record, Token, record
-from app.runs.log import log_key, packed
-from app.runs.reader import LogReader
+from gatehouse.runs.events import BEGINNING, Cursor, Record, Token, record
+from gatehouse.runs.log.log import log_key, packed
+from gatehouse.runs.log.reader import LogReader
 
 RUN = "0198c0de-0000-7000-8000-000000000001"
 OWNER = "0198c0de-0000-7000-8000-00000000000a"
@@ -150,7 +150,7 @@ class TestOutage:
     async def test_is_read_over(
         self, redis: Redis, reading: Reading, monkeypatch: pytest.MonkeyPatch, logs: list[EventDict]
     ) -> None:
-        monkeypatch.setattr("app.runs.reader.RETRY_SECONDS", 0.02)
+        monkeypatch.setattr("gatehouse.runs.log.reader.RETRY_SECONDS", 0.02)
         xread = redis.xread
         failed = []
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from run_replicas import ALICE, BOB
 
-from app.auth.principal import Principal
-from app.runs.events import Cursor, Usage
-from app.runs.records import RunRecord, State, load, run_key
+from gatehouse.identity.principal import Principal
+from gatehouse.runs.events import Cursor, Usage
+from gatehouse.runs.records import RunRecord, State, load, run_key
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 plain = st.recursive(

@@ -18,9 +18,9 @@ from run_replicas import SETTINGS, Conversations, Replica, Replicas, stopped, un
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, data, last
 
-from app.runs.attempts import lease_key
-from app.runs.events import BEGINNING, Cursor, Record
-from app.runs.tending import Tending
+from gatehouse.runs.events import BEGINNING, Cursor, Record
+from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.lifecycle.tending import Tending
 
 EXAMPLES = int(os.environ.get("SCHEDULES", "30"))  # a longer hunt: SCHEDULES=1000
 REPLICAS = 3

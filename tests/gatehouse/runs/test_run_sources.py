@@ -9,12 +9,13 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel
 
-from app.runs.events import Event, Usage
-from app.runs.metering import UsageMeter
-from app.runs.sources import Mode, Observed, combined, source
-from chains import agent, chat
-from chains.registry import Parts
-from chains.scripted import ScriptedChatModel, ScriptedFailure
+from chains import chat
+from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.events import Event, Usage
+from gatehouse.runs.metering import UsageMeter
+from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.sources import Mode, Observed, combined, source
 
 MODES: list[Mode] = ["stream", "invoke", "events", "log"]
 OPTIONS: dict[str, dict[str, Any]] = {"events": {"version": "v2"}}

@@ -1,7 +1,7 @@
 """Which tool steps of earlier attempts belong to the answer."""
 
-from app.runs.events import Event, Token, ToolEnd, ToolStart
-from app.runs.steps import still_true
+from gatehouse.runs.conversation.steps import still_true
+from gatehouse.runs.events import Event, Token, ToolEnd, ToolStart
 
 
 def begun(call_id: str) -> ToolStart:

@@ -9,10 +9,10 @@ from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 from structlog.typing import EventDict
 
-from app.draining import Restarting
-from app.errors import RunFailed
-from app.runs.control import Control
-from app.runs.tap import Tap
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import RunFailed
+from gatehouse.runs.lifecycle.control import Control
+from gatehouse.runs.sources.tap import Tap
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 from structlog.typing import EventDict
 
-from app.errors import Conflict
-from app.runs.attempts import ACTIVE, lease_key
-from app.runs.events import Cursor
-from app.runs.log import RunLog
+from gatehouse.problems.errors import Conflict
+from gatehouse.runs.events import Cursor
+from gatehouse.runs.lifecycle.attempts import ACTIVE, lease_key
+from gatehouse.runs.log.log import RunLog
 
 
 @pytest.fixture
@@ -357,7 +357,7 @@ class TestHandover:
     async def test_does_not_wait_for_a_runnable_that_will_not_stop(
         self, replicas: Replicas, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.conducting.CLOSE_SECONDS", 0.2)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.conducting.CLOSE_SECONDS", 0.2)
         cleaned = asyncio.Event()
 
         class Stubborn(Words):

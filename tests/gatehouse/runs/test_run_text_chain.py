@@ -14,14 +14,14 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnablePassthrough
 from langsmith import Client, tracing_context
 
-from app.runs.events import Usage
-from app.runs.metering import UsageMeter
-from app.runs.text_chain import TextChain
-from chains.circuit import Circuit
-from chains.guarded_model import GuardedChatModel
-from chains.model_calls import Candidate
-from chains.scripted import ScriptedChatModel, ScriptedFailure
-from chains.text_parser import TextParser
+from gatehouse.models.calls import Candidate
+from gatehouse.models.circuit import Circuit
+from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
+from gatehouse.runs.events import Usage
+from gatehouse.runs.metering import UsageMeter
+from gatehouse.runs.sources.text_chain import TextChain
+from gatehouse.runs.sources.text_parser import TextParser
 
 PROMPT = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{input}")])
 MODEL = ScriptedChatModel()

@@ -8,8 +8,8 @@ from run_replicas import ALICE, BOB, Conversations, Replica, Replicas
 from run_runnables import Told
 from run_viewers import Viewer, last, seen
 
-from app.errors import Conflict, InvalidInput, NotFound
-from app.runs.engine import Started
+from gatehouse.problems.errors import Conflict, InvalidInput, NotFound
+from gatehouse.runs.engine import Started
 
 
 async def status(replica: Replica, run_id: str) -> str:
@@ -132,7 +132,7 @@ class TestEnqueue:
     async def test_loses_its_place_when_its_process_is_gone(
         self, here: Replica, there: Replica, told: Told, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.runs.control.WAITING_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.control.WAITING_SECONDS", 0.3)
         first = (await here.start("/told", thread_id="t1")).run
         dead = replace(first, id="0198c0de-0000-7000-8000-000000000000")
         assert await there.engine.control.claim_thread(dead, 30) == first.id
@@ -223,7 +223,7 @@ class TestIdempotencyKey:
         history: Conversations,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("app.runs.engine.KNOWN_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.runs.engine.KNOWN_SECONDS", 0.3)
         history.slowness = 2.0
         first = asyncio.create_task(here.start("/told", thread_id="t1", idempotency=("k", b"body")))
         await asyncio.sleep(0.05)

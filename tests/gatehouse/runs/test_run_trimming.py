@@ -7,8 +7,8 @@ from run_replicas import ALICE, LEASE, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
-from app.runs.events import BEGINNING, Cursor
-from app.runs.log import RunLog
+from gatehouse.runs.events import BEGINNING, Cursor
+from gatehouse.runs.log.log import RunLog
 
 
 @pytest.fixture

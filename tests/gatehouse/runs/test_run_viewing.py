@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.runs.events import Cursor, Record, Token, record
-from app.runs.feed import Feed
-from app.runs.viewing import Viewing
+from gatehouse.runs.events import Cursor, Record, Token, record
+from gatehouse.runs.log.feed import Feed
+from gatehouse.runs.viewing import Viewing
 
 
 class Log:

@@ -14,9 +14,9 @@ from sqlalchemy import Column, Integer, MetaData, Table, event, insert, inspect,
 from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import database
-from app.auth.tables import api_keys
-from app.database import UtcDateTime, above_row_security, open_engine, upgrade, why_not_ready
+from gatehouse.auth.api_keys.tables import api_keys
+from gatehouse.storage import database
+from gatehouse.storage.database import UtcDateTime, above_row_security, open_engine, upgrade, why_not_ready
 from tools.portfolio.tables import prices
 
 moments = Table("moments", MetaData(), Column("id", Integer, primary_key=True), Column("at", UtcDateTime))

@@ -13,9 +13,9 @@ from postgres_databases import empty_database
 from sqlalchemy import Connection, MetaData, inspect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import database
-from app.database import open_engine, upgrade, why_not_ready
-from app.migrations.target import TARGET
+from gatehouse.migrations.target import TARGET
+from gatehouse.storage import database
+from gatehouse.storage.database import open_engine, upgrade, why_not_ready
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

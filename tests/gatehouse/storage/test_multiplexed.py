@@ -11,10 +11,10 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
-from app.multiplexed import multiplexed
-from app.settings import Settings
-from app.stores import redis_of
 from bench.processes import Server, redis_ready, redis_server
+from gatehouse.settings import Settings
+from gatehouse.storage.multiplexed import multiplexed
+from gatehouse.storage.opening import redis_of
 
 SECONDS = 5.0
 SHORT = 0.5
@@ -171,7 +171,7 @@ class TestFrozenRedis:
     async def test_is_asked_over_a_new_connection_when_it_stays_silent(
         self, server: Server, client: Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.multiplexed.SILENCE", SHORT)
+        monkeypatch.setattr("gatehouse.storage.multiplexed.SILENCE", SHORT)
         shared = multiplexed(client)
         first = await shared.call(SECONDS, "CLIENT", "ID")
         server.send(signal.SIGSTOP)

@@ -13,10 +13,10 @@ import pytest
 from certificates import Certificates, loopback_certificates
 from redis.exceptions import RedisError
 
-from app.multiplexed import multiplexed
-from app.settings import Settings
-from app.stores import CannotStart, Unreachable, open_database, open_redis, waited_for
 from bench.processes import NotStarted, Server, redis_ready, redis_server
+from gatehouse.settings import Settings
+from gatehouse.storage.multiplexed import multiplexed
+from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
 
 PASSWORD = "hunter2secret"
 
@@ -137,7 +137,7 @@ class TestFrozenRedis:
     async def test_is_waited_for_no_longer_than_a_call_may_take(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("app.stores.COMMAND_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.storage.opening.COMMAND_SECONDS", 0.3)
         server = redis_server(tmp_path)
         server.start()
         await redis_ready(server)

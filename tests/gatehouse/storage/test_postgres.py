@@ -11,9 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
-from app.database import open_engine, unreachable, upgrade
-from app.postgres import BoundedConnection, network_options
-from app.runs.checkpoints import open_checkpoints, set_up_checkpoints
+from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
+from gatehouse.storage.database import open_engine, unreachable, upgrade
+from gatehouse.storage.postgres import BoundedConnection, network_options
 
 pytestmark = pytest.mark.skipif(postgres_programs() is None, reason="no PostgreSQL on this machine")
 
@@ -61,9 +61,9 @@ class TestAnswers:
         self, server: Postgres, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(BoundedConnection, "answer_seconds", 0.5)
-        monkeypatch.setattr("app.database._revision", lambda _connection: None)
+        monkeypatch.setattr("gatehouse.storage.database._revision", lambda _connection: None)
         monkeypatch.setattr(
-            "app.database.command.upgrade",
+            "gatehouse.storage.database.command.upgrade",
             lambda config, _to: config.attributes["connection"].exec_driver_sql("SELECT pg_sleep(1)"),
         )
         engine = open_engine(server.url)

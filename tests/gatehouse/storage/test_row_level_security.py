@@ -12,27 +12,27 @@ from sqlalchemy import Table, delete, func, insert, make_url, select, text, upda
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth.api_keys import ApiKeys
-from app.auth.peppers import Peppers
-from app.auth.principal import Principal
-from app.auth.tables import api_keys
-from app.database import open_engine
-from app.errors import InvalidCredential
-from app.migrations.target import TARGET
-from app.runs.accounts import Account
-from app.threads.store import ThreadStore
-from app.threads.tables import messages, threads
-from app.usage.audit import AuditTrail
-from app.usage.audit_entry import Entry
-from app.usage.audit_table import audit_log
-from app.usage.feedback import FeedbackStore, Judged
-from app.usage.feedback_table import feedback
-from app.usage.store import UsageStore
-from app.usage.tables import usage
-from tools.caller import Caller
+from gatehouse.audit.entry import Entry
+from gatehouse.audit.table import audit_log
+from gatehouse.audit.trail import AuditTrail
+from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.api_keys.store import ApiKeys
+from gatehouse.auth.api_keys.tables import api_keys
+from gatehouse.identity.caller import Caller
+from gatehouse.identity.principal import Principal
+from gatehouse.migrations.target import TARGET
+from gatehouse.problems.errors import InvalidCredential
+from gatehouse.runs.accounts import Account
+from gatehouse.storage.database import open_engine
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.threads.store import ThreadStore
+from gatehouse.threads.tables import messages, threads
+from gatehouse.usage.feedback import FeedbackStore, Judged
+from gatehouse.usage.feedback_table import feedback
+from gatehouse.usage.store import UsageStore
+from gatehouse.usage.tables import usage
 from tools.portfolio.store import PortfolioStore
 from tools.portfolio.tables import accounts, holdings
-from tools.tenancy import tenant_transaction
 
 READER = "gatehouse_reader"  # a role that owns nothing, with every right on every table
 TENANT_TABLES = [

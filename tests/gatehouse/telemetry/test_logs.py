@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import structlog
 
-from app.auth.issuer import issue_token
-from app.telemetry.logs import configure_logging
-from app.telemetry.redaction import REDACTED
+from gatehouse.auth.tokens.issuing import issue_token
+from gatehouse.telemetry.logs import configure_logging
+from gatehouse.telemetry.redaction import REDACTED
 
 SECRET = "hunter2-of-the-bank"
 API_KEY = "gh_dev_0123456789abcdef_ZXhhbXBsZXNlY3JldA1a2b3c4d"

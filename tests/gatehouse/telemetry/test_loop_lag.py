@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from app.telemetry import loop_lag
-from app.telemetry.loop_lag import LoopWatch
-from app.telemetry.metrics import Metrics
+from gatehouse.telemetry import loop_lag
+from gatehouse.telemetry.loop_lag import LoopWatch
+from gatehouse.telemetry.metrics import Metrics
 
 
 @pytest.fixture(autouse=True)

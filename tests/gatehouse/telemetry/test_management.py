@@ -9,8 +9,8 @@ import pytest
 from live_server import free_port
 from prometheus_client import CollectorRegistry, Counter
 
-from app.telemetry import management
-from app.telemetry.management import CannotListen, management_port
+from gatehouse.telemetry import management
+from gatehouse.telemetry.management import CannotListen, management_port
 
 
 @contextlib.contextmanager

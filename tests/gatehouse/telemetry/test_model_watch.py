@@ -1,7 +1,7 @@
 """What is told of a model's failures."""
 
-from app.telemetry.metrics import Metrics
-from app.telemetry.model_watch import MOST_CAUSES, ModelWatch
+from gatehouse.telemetry.metrics import Metrics
+from gatehouse.telemetry.model_watch import MOST_CAUSES, ModelWatch
 
 
 def test_counts_failures_by_cause() -> None:

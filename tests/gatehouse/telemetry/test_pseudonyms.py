@@ -1,8 +1,8 @@
 """What logs call a user."""
 
-from app.auth.principal import Principal
-from app.settings import Settings
-from app.telemetry.pseudonyms import Pseudonyms
+from gatehouse.identity.principal import Principal
+from gatehouse.settings import Settings
+from gatehouse.telemetry.pseudonyms import Pseudonyms
 
 
 def principal(tenant: str, user: str) -> Principal:

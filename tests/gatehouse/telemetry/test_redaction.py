@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from app.auth.issuer import issue_token
-from app.telemetry.redaction import REDACTED, redact
+from gatehouse.auth.tokens.issuing import issue_token
+from gatehouse.telemetry.redaction import REDACTED, redact
 
 API_KEY = "gh_dev_0123456789abcdef_ZXhhbXBsZXNlY3JldA1a2b3c4d"
 JWT = issue_token("s" * 32, "gatehouse", "gatehouse", "alice", "acme")

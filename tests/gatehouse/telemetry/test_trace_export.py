@@ -7,8 +7,8 @@ import time
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
-from app.telemetry import trace_export
-from app.telemetry.trace_export import closed
+from gatehouse.telemetry import trace_export
+from gatehouse.telemetry.trace_export import closed
 
 
 class SlowProvider(TracerProvider):

@@ -7,9 +7,9 @@ from postgres_databases import superuser_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 from thread_callers import principal
 
-from app.auth.principal import Principal
-from app.database import open_engine
-from app.threads.store import ThreadStore
+from gatehouse.identity.principal import Principal
+from gatehouse.storage.database import open_engine
+from gatehouse.threads.store import ThreadStore
 
 
 @pytest.fixture

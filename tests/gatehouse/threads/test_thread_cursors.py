@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.errors import BadRequest
-from app.threads.cursors import (
+from gatehouse.problems.errors import BadRequest
+from gatehouse.threads.cursors import (
     message_cursor,
     read_message_cursor,
     read_thread_cursor,

@@ -9,14 +9,14 @@ from langchain_core.utils.uuid import uuid7
 from sqlalchemy.exc import OperationalError
 from thread_callers import principal
 
-from app.auth.principal import Principal
-from app.errors import Conflict, NotFound
-from app.runs.events import AgentAction, Event, Restart, Start, ToolEnd, ToolStart, Usage
-from app.runs.history import History, HistoryAway
-from app.runs.records import RunRecord, State
-from app.threads.history import ThreadHistory, said, tool_calls
-from app.threads.models import Message, ToolCall
-from app.threads.store import ThreadStore
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import Conflict, NotFound
+from gatehouse.runs.conversation.history import History, HistoryAway
+from gatehouse.runs.events import AgentAction, Event, Restart, Start, ToolEnd, ToolStart, Usage
+from gatehouse.runs.records import RunRecord, State
+from gatehouse.threads.history import ThreadHistory, said, tool_calls
+from gatehouse.threads.models import Message, ToolCall
+from gatehouse.threads.store import ThreadStore
 
 BUDGET = 200
 

@@ -11,12 +11,12 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from thread_server import Parts, application, client_of, open_parts, open_running_parts
 
-from app.auth.principal import Principal
-from app.errors import NotFound
-from app.runs.events import Usage
-from app.threads.models import ToolCall
-from app.threads.store import Answer, ThreadStore
-from app.threads.tables import threads
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import NotFound
+from gatehouse.runs.events import Usage
+from gatehouse.threads.models import ToolCall
+from gatehouse.threads.store import Answer, ThreadStore
+from gatehouse.threads.tables import threads
 
 NOBODYS = "0198c0de-0000-7000-8000-000000000009"
 

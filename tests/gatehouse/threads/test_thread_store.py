@@ -7,12 +7,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from thread_callers import principal
 
-from app.auth.principal import Principal
-from app.errors import BadRequest, Conflict, NotFound
-from app.runs.events import Usage
-from app.threads.models import Message, Thread, ToolCall
-from app.threads.store import Answer, ThreadStore
-from app.threads.tables import messages, threads
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import BadRequest, Conflict, NotFound
+from gatehouse.runs.events import Usage
+from gatehouse.threads.models import Message, Thread, ToolCall
+from gatehouse.threads.store import Answer, ThreadStore
+from gatehouse.threads.tables import messages, threads
 
 NOBODYS = "0198c0de-0000-7000-8000-000000000009"
 BAD_IDS = [

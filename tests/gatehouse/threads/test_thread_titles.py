@@ -1,6 +1,6 @@
 import pytest
 
-from app.threads.titles import title_of
+from gatehouse.threads.titles import title_of
 
 
 class TestTitleOf:

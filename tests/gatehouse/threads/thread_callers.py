@@ -1,6 +1,6 @@
 """Callers for the tests of threads."""
 
-from app.auth.principal import Principal
+from gatehouse.identity.principal import Principal
 
 
 def principal(tenant_id: str, user_id: str) -> Principal:

@@ -14,17 +14,17 @@ from langgraph.checkpoint.memory import InMemorySaver
 from starlette.types import ASGIApp, Receive, Scope, Send
 from thread_callers import principal
 
-from app.auth.principal import Principal
-from app.middleware.context import RequestContext
-from app.problems import add_error_handlers
-from app.runs.conducting import Conductor
-from app.runs.engine import RunEngine
-from app.runs.limits import EngineSettings
-from app.runs.tending import open_runs
-from app.settings import Settings
-from app.threads.history import ThreadHistory
-from app.threads.routes import router
-from app.threads.store import ThreadStore
+from gatehouse.identity.principal import Principal
+from gatehouse.runs.engine import RunEngine
+from gatehouse.runs.lifecycle.conducting import Conductor
+from gatehouse.runs.lifecycle.tending import open_runs
+from gatehouse.settings import Settings
+from gatehouse.settings.engine import EngineSettings
+from gatehouse.threads.history import ThreadHistory
+from gatehouse.threads.store import ThreadStore
+from gatehouse.web.error_handlers import add_error_handlers
+from gatehouse.web.middleware.request_context import RequestContext
+from gatehouse.web.resources.threads import router
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Parts:
 
 
 class SignedIn:
-    """Lets the header `x-caller: TENANT/USER` say who is calling; app.auth has tests of its own."""
+    """Lets the header `x-caller: TENANT/USER` say who is calling; gatehouse.auth has tests of its own."""
 
     def __init__(self, app: ASGIApp, services: Parts) -> None:
         self.app = app

@@ -11,9 +11,9 @@ from langchain_core.tools import InjectedToolCallId, StructuredTool, tool
 from scripted_model import ScriptedModel, calls
 from tool_calls import call
 
-from tools.acting import MARK, MayNotAct, acts, guarded, nobody_acts
+from gatehouse.tools.acting import MARK, MayNotAct, acts, guarded, nobody_acts
+from gatehouse.tools.building import Stores, build_tools
 from tools.portfolio.store import PortfolioStore
-from tools.registry import Stores, build_tools
 
 CALLER: RunnableConfig = {"configurable": {"tenant_id": "acme", "user_id": "alice", "run_id": "r1"}}
 

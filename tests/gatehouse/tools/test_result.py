@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from tools.result import as_json, percent_change
+from gatehouse.tools.result import as_json, percent_change
 
 
 class TestAsJson:

@@ -3,8 +3,8 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException, tool
 from pydantic import BaseModel, Field
 from tool_calls import refusal
 
+from gatehouse.tools.building import TOOLS, BadTool, Stores, build_tools
 from tools.portfolio.store import PortfolioStore
-from tools.registry import TOOLS, BadTool, Stores, build_tools
 
 
 @tool

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import open_engine
+from gatehouse.storage.database import open_engine
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import asyncio
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth.principal import Principal
-from app.errors import NotFound
-from app.threads.store import ThreadStore
-from app.usage.feedback import FeedbackStore, Judged
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import NotFound
+from gatehouse.threads.store import ThreadStore
+from gatehouse.usage.feedback import FeedbackStore, Judged
 
 ALICE = Principal("acme", "alice", "Alice", frozenset("*"), "jwt", "acme-alice")
 RUN = "0198c0de-0000-7000-8000-000000000003"

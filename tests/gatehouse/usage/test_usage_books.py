@@ -10,14 +10,14 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
-from app.auth.principal import Principal
-from app.errors import InvalidInput
-from app.runs.accounts import ACCOUNTS, Account, account_of, parsed_account
-from app.runs.events import Usage
-from app.runs.records import RunRecord
-from app.usage.bookkeeping import Bookkeeper, bookkeeping
-from app.usage.routes import MOST_DAYS, checked_range
-from app.usage.store import UsageStore
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidInput
+from gatehouse.runs.accounts import ACCOUNTS, Account, account_of, parsed_account
+from gatehouse.runs.events import Usage
+from gatehouse.runs.records import RunRecord
+from gatehouse.usage.bookkeeping import Bookkeeper, bookkeeping
+from gatehouse.usage.store import UsageStore
+from gatehouse.web.resources.usage import MOST_DAYS, checked_range
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "1")
 BOB = Principal("beta", "bob", "Bob", frozenset({"*"}), "jwt", "2")

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.caller import Caller
+from gatehouse.identity.caller import Caller
 from tools.portfolio.demo_data import DEMO_CUSTOMERS, DEMO_INSTRUMENTS, DemoInstrument
 from tools.portfolio.seed import random_walk, seed, weekdays
 from tools.portfolio.store import PortfolioStore

@@ -7,7 +7,7 @@ from langchain_core.tools import ToolException
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tools.caller import Caller
+from gatehouse.identity.caller import Caller
 from tools.portfolio.questions import portfolio_of
 from tools.portfolio.store import Instrument, PortfolioStore, price_sources, spread
 from tools.portfolio.tables import accounts, holdings, prices

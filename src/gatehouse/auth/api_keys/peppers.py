@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from app.auth.configuration import BadConfiguration
-from app.auth.key_format import KeyText
+from gatehouse.auth.api_keys.format import KeyText
+from gatehouse.auth.configuration import BadConfiguration
 
 PEPPER_BYTES = 32
 VERSION = r"\d{1,9}:"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Row
 
-from app.auth.principal import Principal
+from gatehouse.identity.principal import Principal
 
 KeyRow = Row[*tuple[Any, ...]]
 

@@ -12,18 +12,18 @@ import structlog
 from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from app.auth.dev_secrets import api_key_pepper
-from app.auth.identifiers import identifier
-from app.auth.key_format import ID, KeyEnvironment, KeyText
-from app.auth.key_record import ApiKey, KeyRow, api_key_of
-from app.auth.key_upkeep import KeyUpkeep
-from app.auth.peppers import Peppers
-from app.auth.principal import Principal
-from app.auth.recent import Recent
-from app.auth.tables import api_keys
-from app.errors import InvalidCredential, NotFound
-from app.settings import Settings
-from tools.tenancy import let_see, tenant_transaction
+from gatehouse.auth.api_keys.format import ID, KeyEnvironment, KeyText
+from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.api_keys.record import ApiKey, KeyRow, api_key_of
+from gatehouse.auth.api_keys.tables import api_keys
+from gatehouse.auth.api_keys.upkeep import KeyUpkeep
+from gatehouse.auth.dev_secrets import api_key_pepper
+from gatehouse.identity.identifiers import identifier
+from gatehouse.identity.principal import Principal
+from gatehouse.identity.recent import Recent
+from gatehouse.problems.errors import InvalidCredential, NotFound
+from gatehouse.settings import Settings
+from gatehouse.storage.tenancy import let_see, tenant_transaction
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, String, Table
 
-from app.database import UtcDateTime, metadata
+from gatehouse.storage.database import UtcDateTime, metadata
 
 api_keys = Table(
     "api_keys",

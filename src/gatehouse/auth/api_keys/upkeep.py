@@ -15,10 +15,10 @@ from sqlalchemy import BindParameter, bindparam, func, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.auth.key_record import ApiKey
-from app.auth.tables import api_keys
-from app.background import in_background
-from tools.tenancy import tenant_transaction
+from gatehouse.auth.api_keys.record import ApiKey
+from gatehouse.auth.api_keys.tables import api_keys
+from gatehouse.background import in_background
+from gatehouse.storage.tenancy import tenant_transaction
 
 log = structlog.get_logger(__name__)
 

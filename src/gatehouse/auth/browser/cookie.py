@@ -5,7 +5,7 @@ import re
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from app.settings import Settings
+from gatehouse.settings import Settings
 
 # A browser takes a __Host- cookie only over https, for this host alone and the whole of it
 HOST_PREFIX = "__Host-"

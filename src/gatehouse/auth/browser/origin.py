@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from starlette.requests import HTTPConnection
 
-from app.errors import Forbidden, UnsupportedMediaType
+from gatehouse.problems.errors import Forbidden, UnsupportedMediaType
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # A plain HTML form posts here. Signing somebody out needs no body, and the origin is checked all the same.

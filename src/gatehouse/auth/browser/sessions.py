@@ -10,9 +10,9 @@ from time import monotonic
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
-from app.auth.principal import CredentialKind, Principal
-from app.auth.recent import Recent
-from app.errors import InvalidCredential
+from gatehouse.identity.principal import CredentialKind, Principal
+from gatehouse.identity.recent import Recent
+from gatehouse.problems.errors import InvalidCredential
 
 TOKEN_BYTES = 32
 MAX_TOKEN = 64  # characters; ours have 43

@@ -5,7 +5,7 @@ import time
 
 from redis.asyncio import Redis
 
-from app.auth.principal import ALL_SCOPES, Principal
+from gatehouse.identity.principal import ALL_SCOPES, Principal
 
 LIFETIME = 3600  # seconds
 # Longer than any server runs: a worker that is started again registers the link again, and must find
@@ -13,7 +13,7 @@ LIFETIME = 3600  # seconds
 REMEMBERED = 30 * 86_400
 USED = b"used"
 
-# Whom the link signs in: the first of the demo customers, so that every tool has something to show
+# Whom the link signs in: the first of the users that get an API key in development
 OPERATOR = Principal(
     tenant_id="acme",
     user_id="alice",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
-from app.auth.principal import Principal
+from gatehouse.identity.principal import Principal
 
 PARAMETER = "ticket"  # of the query
 LIFETIME = 30  # seconds

@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from time import monotonic
 
-from app.auth.configuration import BadConfiguration
-from app.auth.discovery import IssuerMetadata, discover
-from app.auth.issuer_http import IssuerHttp, IssuerUnreachable
-from app.auth.jwk_set import keys_from_jwks
-from app.auth.keys import KeySet
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.issuer.discovery import IssuerMetadata, discover
+from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable
+from gatehouse.auth.tokens.jwk_set import keys_from_jwks
+from gatehouse.auth.tokens.keys import KeySet
 
 METADATA_SECONDS = 3600
 FAILURE_SECONDS = 3  # for which a failure is told again, instead of asking an issuer that is down

@@ -11,10 +11,10 @@ from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from pydantic import SecretStr
 
-from app.auth.discovery import IssuerMetadata
-from app.auth.issuer_http import SECONDS, IssuerUnreachable, client_options
-from app.auth.logins import Login
-from app.errors import InvalidCredential
+from gatehouse.auth.issuer.discovery import IssuerMetadata
+from gatehouse.auth.issuer.http import SECONDS, IssuerUnreachable, client_options
+from gatehouse.auth.oidc.logins import Login
+from gatehouse.problems.errors import InvalidCredential
 
 log = structlog.get_logger(__name__)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.auth.claim_names import ClaimName
-from app.auth.claims import identifier_in
-from app.auth.signed_token import BadToken, Expected, date, signed_claims, verified
-from app.auth.token_keys import TokenKeys, with_keys
+from gatehouse.auth.tokens.claim_names import ClaimName
+from gatehouse.auth.tokens.claims import identifier_in
+from gatehouse.auth.tokens.issuer_keys import TokenKeys, with_keys
+from gatehouse.auth.tokens.signed import BadToken, Expected, date, signed_claims, verified
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 SUBJECT, SESSION, TOKEN_ID = ClaimName(("sub",)), ClaimName(("sid",)), ClaimName(("jti",))

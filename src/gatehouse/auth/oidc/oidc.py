@@ -7,21 +7,21 @@ import structlog
 from redis.asyncio import Redis
 from starlette.requests import HTTPConnection
 
-from app.auth.claim_names import ClaimNames, claim_names
-from app.auth.claims import fingerprint, named_principal
-from app.auth.configuration import BadConfiguration
-from app.auth.id_token import ClientTokens, IdToken
-from app.auth.issuer_http import IssuerUnreachable
-from app.auth.logins import Login, Logins, random_text
-from app.auth.oidc_client import OidcClient
-from app.auth.oidc_sessions import OidcSessions
-from app.auth.principal import Principal
-from app.auth.remote_issuer import RemoteIssuer
-from app.auth.sessions import OpenedSession, Sessions
-from app.auth.signed_token import verified
-from app.auth.token_keys import Issuer
-from app.errors import InvalidCredential, Unavailable
-from app.settings import Settings
+from gatehouse.auth.browser.sessions import OpenedSession, Sessions
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.issuer.http import IssuerUnreachable
+from gatehouse.auth.issuer.remote import RemoteIssuer
+from gatehouse.auth.oidc.client import OidcClient
+from gatehouse.auth.oidc.id_token import ClientTokens, IdToken
+from gatehouse.auth.oidc.logins import Login, Logins, random_text
+from gatehouse.auth.oidc.sessions import OidcSessions
+from gatehouse.auth.tokens.claim_names import ClaimNames, claim_names
+from gatehouse.auth.tokens.claims import fingerprint, named_principal
+from gatehouse.auth.tokens.issuer_keys import Issuer
+from gatehouse.auth.tokens.signed import verified
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential, Unavailable
+from gatehouse.settings import Settings
 
 log = structlog.get_logger(__name__)
 

@@ -7,10 +7,10 @@ from time import time
 
 from redis.asyncio import Redis
 
-from app.auth.id_token import IdToken, LogoutToken
-from app.auth.principal import Principal
-from app.auth.sessions import OpenedSession, Sessions
-from app.errors import InvalidCredential
+from gatehouse.auth.browser.sessions import OpenedSession, Sessions
+from gatehouse.auth.oidc.id_token import IdToken, LogoutToken
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidCredential
 
 # For which a sign-out is remembered: it may overtake the sign-in whose session it ends
 OVERTAKEN_SECONDS = 900

@@ -4,12 +4,12 @@ import hashlib
 import time
 from collections import OrderedDict
 
-from app.auth.jwt import JwtVerifier
-from app.auth.key_source import load_keys
-from app.auth.keys import KeySet
-from app.auth.principal import Principal
-from app.auth.token_keys import GivenKeys, Issuer, TokenKeys, with_keys
-from app.settings import Settings
+from gatehouse.auth.tokens.issuer_keys import GivenKeys, Issuer, TokenKeys, with_keys
+from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.auth.tokens.key_source import load_keys
+from gatehouse.auth.tokens.keys import KeySet
+from gatehouse.identity.principal import Principal
+from gatehouse.settings import Settings
 
 REMEMBERED = 10_000  # tokens; about 1 kB each
 

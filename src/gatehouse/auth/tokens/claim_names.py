@@ -1,13 +1,14 @@
 """Which claim of a token becomes what of a principal, as the settings name them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-from app.auth.configuration import BadConfiguration
-from app.auth.identifiers import identifier
-from app.auth.signed_token import BadToken
-from app.settings import Settings
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.signed import BadToken
+from gatehouse.identity.identifiers import identifier
+from gatehouse.identity.principal import why_no_claim
+from gatehouse.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,11 @@ class ClaimName:
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """The claims of a principal. `fixed_tenant` is every token's tenant, whatever the token says."""
+    """The claims of a principal.
+
+    `further` are those that chains and tools are told beside, by the name that they get in `configurable`;
+    `fixed_tenant` is every token's tenant, whatever the token says.
+    """
 
     audience: ClaimName = ClaimName(("aud",))
     user_id: ClaimName = ClaimName(("sub",))
@@ -53,7 +58,7 @@ class ClaimNames:
     name: ClaimName = ClaimName(("name",))
     scopes: tuple[ClaimName, ...] = (ClaimName(("scope",)), ClaimName(("scopes",)))
     plan: ClaimName = ClaimName(("plan",))
-    portfolio_id: ClaimName = ClaimName(("portfolio_id",))
+    further: Mapping[str, ClaimName] = field(default_factory=dict)
     fixed_tenant: str | None = None
     scope_prefix: str = ""
 
@@ -73,10 +78,16 @@ def claim_names(settings: Settings) -> ClaimNames:
         name=_name(settings, "claim_name"),
         scopes=tuple(_parse("claim_scopes", text) for text in settings.claim_scopes),
         plan=_name(settings, "claim_plan"),
-        portfolio_id=_name(settings, "claim_portfolio_id"),
+        further={name: _further(name, claim) for name, claim in settings.claims.items()},
         fixed_tenant=_tenant(settings.tenant_id),
         scope_prefix=settings.scope_prefix,
     )
+
+
+def _further(name: str, claim: str) -> ClaimName:
+    if fault := why_no_claim(name):
+        raise BadConfiguration(f"GATEHOUSE_CLAIMS: {fault}.")
+    return _parse("claims", claim)
 
 
 def _name(settings: Settings, setting: str) -> ClaimName:

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from app.auth.claim_names import ClaimName, ClaimNames
-from app.auth.identifiers import MAX_LENGTH, identifier
-from app.auth.principal import Principal
-from app.auth.signed_token import BadToken, date
+from gatehouse.auth.tokens.claim_names import ClaimName, ClaimNames
+from gatehouse.auth.tokens.signed import BadToken, date
+from gatehouse.identity.identifiers import MAX_LENGTH, identifier
+from gatehouse.identity.principal import Principal
 
 # What only an ID token has (OpenID Connect Core sections 2 and 3.3.2.11), or a logout token (`events`).
 # They say something to the client of the issuer, and are no permission to call anybody. Keycloak before 25
@@ -44,7 +44,6 @@ def named_principal(
 ) -> Principal:
     """Return whom the claims name; `grants` are further scopes. Raises BadToken."""
     identifier_in(claims, ClaimName(("sub",)))  # also where another claim names the user
-    portfolio_id = _optional(claims, names.portfolio_id)
     return Principal(
         tenant_id=names.fixed_tenant or identifier_in(claims, names.tenant_id),
         user_id=identifier_in(claims, names.user_id),
@@ -54,7 +53,11 @@ def named_principal(
         credential_id=credential_id,
         expires_at=expires_at,
         plan=_optional(claims, names.plan),
-        claims={} if portfolio_id is None else {"portfolio_id": portfolio_id},
+        claims={
+            name: identifier_in(claims, claim)
+            for name, claim in names.further.items()
+            if claim.value(claims) is not None
+        },
     )
 
 

@@ -8,15 +8,15 @@ from typing import Protocol, TypeVar
 
 import httpx2
 
-from app.auth.configuration import BadConfiguration
-from app.auth.issuer_http import IssuerHttp, IssuerUnreachable, client_options
-from app.auth.jwks import Freshness, IssuerKeys
-from app.auth.key_source import check_sources, load_keys
-from app.auth.keys import KeySet, VerificationKey
-from app.auth.remote_issuer import RemoteIssuer
-from app.auth.signed_token import UnknownKey
-from app.background import in_background
-from app.settings import Settings
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable, client_options
+from gatehouse.auth.issuer.remote import RemoteIssuer
+from gatehouse.auth.tokens.jwks import Freshness, IssuerKeys
+from gatehouse.auth.tokens.key_source import check_sources, load_keys
+from gatehouse.auth.tokens.keys import KeySet, VerificationKey
+from gatehouse.auth.tokens.signed import UnknownKey
+from gatehouse.background import in_background
+from gatehouse.settings import Settings
 
 Result = TypeVar("Result")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from jwt import PyJWK, PyJWTError
 
-from app.auth.configuration import BadConfiguration
-from app.auth.keys import KeySet, VerificationKey, verification_key
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.keys import KeySet, VerificationKey, verification_key
 
 ALGORITHMS = {("RSA", None): "RS256", ("EC", "P-256"): "ES256", ("OKP", "Ed25519"): "EdDSA"}
 PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})

@@ -11,10 +11,10 @@ from time import monotonic
 
 import structlog
 
-from app.auth.issuer_http import SECONDS, IssuerUnreachable
-from app.auth.keys import KeySet, VerificationKey
-from app.auth.remote_issuer import FetchedKeys
-from app.errors import Unavailable
+from gatehouse.auth.issuer.http import SECONDS, IssuerUnreachable
+from gatehouse.auth.issuer.remote import FetchedKeys
+from gatehouse.auth.tokens.keys import KeySet, VerificationKey
+from gatehouse.problems.errors import Unavailable
 
 log = structlog.get_logger(__name__)
 

@@ -2,13 +2,13 @@
 
 from typing import Self
 
-from app.auth.claim_names import ClaimNames, claim_names
-from app.auth.claims import principal_of
-from app.auth.configuration import BadConfiguration
-from app.auth.key_source import load_keys
-from app.auth.principal import Principal
-from app.auth.signed_token import Expected, Finds, signed_claims, verified
-from app.settings import Settings
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.claim_names import ClaimNames, claim_names
+from gatehouse.auth.tokens.claims import principal_of
+from gatehouse.auth.tokens.key_source import load_keys
+from gatehouse.auth.tokens.signed import Expected, Finds, signed_claims, verified
+from gatehouse.identity.principal import Principal
+from gatehouse.settings import Settings
 
 TYPES = frozenset({"jwt", "at+jwt"})  # RFC 9068 section 2.1
 REQUIRED = ("iss", "sub", "exp", "iat")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from app.auth.configuration import BadConfiguration
-from app.auth.dev_secrets import jwt_secret
-from app.auth.jwk_set import keys_from_jwks
-from app.auth.keys import HMAC_BYTES, KeySet, keys_from_pem, keys_from_secret
-from app.settings import Settings
+from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.dev_secrets import jwt_secret
+from gatehouse.auth.tokens.jwk_set import keys_from_jwks
+from gatehouse.auth.tokens.keys import HMAC_BYTES, KeySet, keys_from_pem, keys_from_secret
+from gatehouse.settings import Settings
 
 SOURCES = ("jwt_secret", "jwt_public_key_file", "jwks_file", "jwks_url")
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from jwt import InvalidKeyError
 from jwt.algorithms import HMACAlgorithm
 
-from app.auth.configuration import BadConfiguration
+from gatehouse.auth.configuration import BadConfiguration
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from redis.typing import EncodableT, FieldT
 
-from app.auth.identifiers import identifier
-from app.background import in_background
+from gatehouse.background import in_background
+from gatehouse.identity.identifiers import identifier
 
 log = structlog.get_logger(__name__)
 

@@ -7,8 +7,8 @@ from typing import Any, Protocol, TypeVar
 import jwt
 import structlog
 
-from app.auth.keys import VerificationKey
-from app.errors import ApiError, InvalidCredential
+from gatehouse.auth.tokens.keys import VerificationKey
+from gatehouse.problems.errors import ApiError, InvalidCredential
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.chat import questions
+from gatehouse.cli.chat import questions
 
 
 def chat(
@@ -41,7 +41,7 @@ def chat(
     """Ask a Gatehouse server and read the answer as it comes.
 
     Ctrl-C stops the run and keeps what came; a second one leaves at once. A lost connection is joined again.
-    GATEHOUSE_API_KEY says who you are; a development server on this machine takes the demo's alice.
+    GATEHOUSE_API_KEY says who you are; a development server on this machine takes alice's key.
 
     Exit codes: 0 answered, 1 the run failed, 2 not understood, 3 not allowed, 4 over a limit, 5 the server
     is not there, 130 stopped by Ctrl-C.
@@ -52,9 +52,9 @@ def chat(
         question = questions.checked(question)
     elif not sys.stdin.isatty():
         question = questions.piped_question()
-    from app.cli.chat.conversation import Conversation
-    from app.cli.chat.server import server_of
-    from app.cli.chat.views import views
+    from gatehouse.cli.chat.conversation import Conversation
+    from gatehouse.cli.chat.server import server_of
+    from gatehouse.cli.chat.views import views
 
     about = {name: value for name, value in (("runnable", runnable), ("thread_id", thread)) if value}
     new_view = views(prefix, no_color=no_color, as_json=as_json, quiet=quiet)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.cli.chat.following import Event
-from app.cli.chat.view import View
+from gatehouse.cli.chat.following import Event
+from gatehouse.cli.chat.view import View
 
 VOID = "Begun anew by another server: the text above is void."
 REPLACED = "Events were missed: the text above is void, this is all of it."

@@ -6,13 +6,13 @@ from contextlib import aclosing
 
 import httpx2
 
-from app.background import in_background
-from app.cli.chat.answer import Answer
-from app.cli.chat.exits import Stopped, Unreachable, failure_of
-from app.cli.chat.following import Lost, NotConnected, NotGatehouse, Reconnecting, Refused, Run
-from app.cli.chat.server import Server
-from app.cli.chat.view import View
-from app.cli.failure import Failed
+from gatehouse.background import in_background
+from gatehouse.cli.chat.answer import Answer
+from gatehouse.cli.chat.exits import Stopped, Unreachable, failure_of
+from gatehouse.cli.chat.following import Lost, NotConnected, NotGatehouse, Reconnecting, Refused, Run
+from gatehouse.cli.chat.server import Server
+from gatehouse.cli.chat.view import View
+from gatehouse.cli.failure import Failed
 
 REFRESH_SECONDS = 1 / 15
 END_SECONDS = 10  # in which a run that was asked to stop tells its end

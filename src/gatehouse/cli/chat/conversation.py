@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 
 import typer
 
-from app.cli.chat.answer import Answer
-from app.cli.chat.asking import ask
-from app.cli.chat.exits import Stopped
-from app.cli.chat.server import Server
-from app.cli.chat.view import View
-from app.cli.failure import Failed
+from gatehouse.cli.chat.answer import Answer
+from gatehouse.cli.chat.asking import ask
+from gatehouse.cli.chat.exits import Stopped
+from gatehouse.cli.chat.server import Server
+from gatehouse.cli.chat.view import View
+from gatehouse.cli.failure import Failed
 
 NOBODY_READS = 141  # as shells say it of a program that SIGPIPE ended
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.cli.failure import Failed
+from gatehouse.cli.failure import Failed
 
 NOT_ALLOWED = {401, 403}
 OVER_A_LIMIT = 429

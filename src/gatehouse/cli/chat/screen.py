@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from app.cli.chat.lines import filled, fitting, harmless, shortened
-from app.cli.chat.view import View
-from chains.progress import Progress
+from gatehouse.callbacks.progress import Progress
+from gatehouse.cli.chat.lines import filled, fitting, harmless, shortened
+from gatehouse.cli.chat.view import View
 
 if TYPE_CHECKING:
-    from app.cli.chat.answer import Answer
+    from gatehouse.cli.chat.answer import Answer
 
 LEAST_WIDTH = 4
 LONGEST_TOOL_LINE = 200  # characters looked at

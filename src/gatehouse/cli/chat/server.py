@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import typer
 
-from app.cli.chat.exits import Forbidden
-from app.cli.failure import Failed
+from gatehouse.cli.chat.exits import Forbidden
+from gatehouse.cli.failure import Failed
 
 if TYPE_CHECKING:
     import httpx2
 
-    from app.settings import Settings
+    from gatehouse.settings import Settings
 
 KEY_PREFIX = "gh_"  # what else is given is a token of the issuer
 LONGEST_KEY = 8192  # characters
@@ -52,7 +52,7 @@ def server_of(url: str | None, key_file: Path | None) -> Server:
     Raises Failed, or Forbidden without a credential.
     """
     address = checked_url(url) if url else own_url()
-    return Server(address, given_key(key_file) or demo_key(address))
+    return Server(address, given_key(key_file) or development_key(address))
 
 
 def checked_url(text: str) -> str:
@@ -69,8 +69,8 @@ def checked_url(text: str) -> str:
 
 def own_url() -> str:
     """Raises Failed where the settings cannot be read."""
-    from app.cli.banner import url_of
-    from app.cli.environment import load_settings
+    from gatehouse.cli.banner import url_of
+    from gatehouse.cli.environment import load_settings
 
     settings = load_settings()
     return url_of(settings.host, settings.port)
@@ -94,24 +94,24 @@ def given_key(file: Path | None) -> str | None:
     return key
 
 
-def demo_key(url: str) -> str:
-    """Return the key of the demo's alice, for a development server of this folder. Raises Forbidden.
+def development_key(url: str) -> str:
+    """Return the key of alice, for a development server of this folder. Raises Forbidden.
 
     It is never sent to another machine.
     """
-    if on_this_machine(url) and (key := kept_demo_key()):
+    if on_this_machine(url) and (key := kept_key()):
         return key
     raise Forbidden("who are you? Set GATEHOUSE_API_KEY, or name a file that holds your key: --api-key-file")
 
 
-def kept_demo_key() -> str | None:
-    from app.cli.environment import load_settings
+def kept_key() -> str | None:
+    from gatehouse.cli.environment import load_settings
 
     settings: Settings = load_settings()
     if not settings.development:
         return None
     try:
-        kept = json.loads((settings.data_dir / "demo-keys.json").read_text())
+        kept = json.loads((settings.data_dir / "development-keys.json").read_text())
     except (OSError, ValueError):
         return None
     key = kept.get("alice") if isinstance(kept, dict) else None

@@ -5,8 +5,8 @@ import sys
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from app.cli.chat.answer import Answer
-    from app.cli.chat.following import Event
+    from gatehouse.cli.chat.answer import Answer
+    from gatehouse.cli.chat.following import Event
 
 
 class View:

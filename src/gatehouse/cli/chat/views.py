@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from app.cli.chat.view import JsonLines, Piped, Quiet, View
+from gatehouse.cli.chat.view import JsonLines, Piped, Quiet, View
 
 
 def views(prefix: str, *, no_color: bool, as_json: bool, quiet: bool) -> Callable[[], View]:
@@ -17,7 +17,7 @@ def views(prefix: str, *, no_color: bool, as_json: bool, quiet: bool) -> Callabl
         return lambda: Piped(prefix)
     from rich.console import Console
 
-    from app.cli.chat.screen import Screen
+    from gatehouse.cli.chat.screen import Screen
 
     # None leaves it to NO_COLOR
     console = Console(no_color=no_color or None, highlight=False, markup=False, emoji=False)

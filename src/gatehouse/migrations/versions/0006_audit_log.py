@@ -1,9 +1,9 @@
 """The audit log: rows are added, read, and deleted when they are old; nobody changes them.
 
 Triggers see to it on both databases: an UPDATE fails, and so does the DELETE of a row of the last 30 days
-and TRUNCATE, for the owner of the table too. What is older the purge may delete (`app/usage/audit_purge.py`).
-On PostgreSQL a tenant's rows are seen by that tenant; those of nobody are added, and seen by who bypasses
-row-level security; the purge sees old rows alone.
+and TRUNCATE, for the owner of the table too. What is older the purge may delete
+(`src/gatehouse/audit/purge.py`). On PostgreSQL a tenant's rows are seen by that tenant; those of nobody are
+added, and seen by who bypasses row-level security; the purge sees old rows alone.
 
 Revision ID: 0006
 """

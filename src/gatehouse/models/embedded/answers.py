@@ -9,11 +9,11 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatResult
 from openai.types import CreateEmbeddingResponse
 
-from chains.embedded.meaning import Vector
-from chains.embedded.planning import Choose, Read
-from chains.embedded.prompts import choosing, readable
-from chains.embedded.recent import Recent
-from chains.embedded.responding import Compose, Question
+from gatehouse.models.embedded.meaning import Vector
+from gatehouse.models.embedded.planning import Choose, Read
+from gatehouse.models.embedded.prompts import choosing, readable
+from gatehouse.models.embedded.recent import Recent
+from gatehouse.models.embedded.responding import Compose, Question
 
 Answer = tuple[Any, UsageMetadata | None]
 

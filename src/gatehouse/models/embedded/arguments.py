@@ -11,12 +11,12 @@ from itertools import islice, product
 from types import MappingProxyType
 from typing import Any
 
-from chains.embedded.sharing_out import ways_to_share_out
-from chains.embedded.text.change import end_of_name
-from chains.embedded.text.durations import days_of
-from chains.embedded.text.numbers import COUNTED
-from chains.embedded.tool_schema import Kind, Parameter, Tool, words_of
-from chains.embedded.values import Quantity, Values
+from gatehouse.models.embedded.sharing_out import ways_to_share_out
+from gatehouse.models.embedded.text.change import end_of_name
+from gatehouse.models.embedded.text.durations import days_of
+from gatehouse.models.embedded.text.numbers import COUNTED
+from gatehouse.models.embedded.tool_schema import Kind, Parameter, Tool, words_of
+from gatehouse.models.embedded.values import Quantity, Values
 
 MOST_OPTIONS = 24  # ways to share out values that the model is asked to choose from
 CUE_WORDS = 3  # before a number: in `a final value of 500` the third names the parameter

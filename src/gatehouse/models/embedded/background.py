@@ -1,7 +1,8 @@
 """The vectors of the everyday messages and tools, read once with the model and kept in a file.
 
 Reading them takes 2 s on two idle cores, and far longer on busy ones: too long for a first request.
-`python -m chains.embedded.background` writes the file anew after a change to `examples` or to the model.
+`python -m gatehouse.models.embedded.background` writes the file anew after a change to `examples` or to the
+model.
 """
 
 import asyncio
@@ -13,8 +14,8 @@ from pathlib import Path
 
 from openai import AsyncOpenAI
 
-from chains.embedded.meaning import BACKGROUND, BACKGROUND_TOOLS, Meaning, Vector
-from chains.embedded.server import MODEL_FILE, run_llama_server
+from gatehouse.models.embedded.meaning import BACKGROUND, BACKGROUND_TOOLS, Meaning, Vector
+from gatehouse.models.embedded.server import MODEL_FILE, run_llama_server
 
 FILE = Path(__file__).with_name("background.vectors")
 PROMPTS = (*BACKGROUND, *(prompt for tool in BACKGROUND_TOOLS for prompt in tool))
@@ -41,7 +42,7 @@ def _read(content: bytes) -> list[Sequence[float]]:
     head, _, body = content.partition(b"\n")
     facts = json.loads(head)
     if facts["made_from"] != _made_from():
-        raise StaleBackground(f"{FILE} does not fit: run python -m chains.embedded.background")
+        raise StaleBackground(f"{FILE} does not fit: run python -m gatehouse.models.embedded.background")
     vectors = struct.iter_unpack(f"<{facts['size']}e", body)
     return list(vectors)
 

@@ -21,15 +21,15 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr
 
-from chains.embedded.answers import Answer, Answers, written
-from chains.embedded.background import background_meaning
-from chains.embedded.forms import bounded_form
-from chains.embedded.meaning import Meaning
-from chains.embedded.planning import Call, Read
-from chains.embedded.prompts import readable
-from chains.embedded.responding import Question, Response, Say, Talk, respond
-from chains.embedded.tool_schema import Tool
-from chains.embedded.turn import Turn
+from gatehouse.models.embedded.answers import Answer, Answers, written
+from gatehouse.models.embedded.background import background_meaning
+from gatehouse.models.embedded.forms import bounded_form
+from gatehouse.models.embedded.meaning import Meaning
+from gatehouse.models.embedded.planning import Call, Read
+from gatehouse.models.embedded.prompts import readable
+from gatehouse.models.embedded.responding import Question, Response, Say, Talk, respond
+from gatehouse.models.embedded.tool_schema import Tool
+from gatehouse.models.embedded.turn import Turn
 
 WORD = re.compile(r"\s*\S+\s*")
 

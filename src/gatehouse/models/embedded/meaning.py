@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from operator import mul
 
-from chains.embedded.examples import CONVERSATION, REQUESTS, TOOLS
-from chains.embedded.tool_schema import Tool
+from gatehouse.models.embedded.examples import CONVERSATION, REQUESTS, TOOLS
+from gatehouse.models.embedded.tool_schema import Tool
 
 LONGEST = 600  # characters: what is read must fit into one batch of the model
 NEAREST = 3  # examples of each kind that a message is compared with

@@ -8,8 +8,8 @@ from functools import partial
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 from pydantic import SecretStr
 
-from chains.embedded.chat import EmbeddedChat
-from chains.embedded.server import MODEL_NAME, MOST_TOKENS, run_llama_server
+from gatehouse.models.embedded.chat import EmbeddedChat
+from gatehouse.models.embedded.server import MODEL_NAME, MOST_TOKENS, run_llama_server
 
 
 @asynccontextmanager

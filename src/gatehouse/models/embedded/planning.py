@@ -8,12 +8,12 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chains.embedded.arguments import Arguments, fill
-from chains.embedded.clauses import requests_in
-from chains.embedded.meaning import Meaning, Vector, tool_prompts, wants
-from chains.embedded.relevance import Fit, ranked, wants_a_tool
-from chains.embedded.tool_schema import Parameter, Tool
-from chains.embedded.values import Values
+from gatehouse.models.embedded.arguments import Arguments, fill
+from gatehouse.models.embedded.clauses import requests_in
+from gatehouse.models.embedded.meaning import Meaning, Vector, tool_prompts, wants
+from gatehouse.models.embedded.relevance import Fit, ranked, wants_a_tool
+from gatehouse.models.embedded.tool_schema import Parameter, Tool
+from gatehouse.models.embedded.values import Values
 
 LONGEST = 4_000  # characters of a message that are looked at; of a longer one its start and its end
 MOST_REQUESTS = 4  # in one message: the last ones count

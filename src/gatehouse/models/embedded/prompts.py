@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.utils import count_tokens_approximately, trim_messages
 
-from chains.embedded.examples import ARGUMENTS
-from chains.embedded.planning import Choose
-from chains.embedded.quoting import quoted
+from gatehouse.models.embedded.examples import ARGUMENTS
+from gatehouse.models.embedded.planning import Choose
+from gatehouse.models.embedded.quoting import quoted
 
 MOST_TOKENS = 5_500  # by a count of four characters each, which is up to a third too low: fits 8,192
 

@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from chains.embedded.arguments import Filling
-from chains.embedded.meaning import Meaning, Vector, tool_prompts, wants
-from chains.embedded.text.wording import (
+from gatehouse.models.embedded.arguments import Filling
+from gatehouse.models.embedded.meaning import Meaning, Vector, tool_prompts, wants
+from gatehouse.models.embedded.text.wording import (
     asks_in_general,
     asks_what_there_is,
     is_personal,
@@ -19,7 +19,7 @@ from chains.embedded.text.wording import (
     reads_the_callers_own,
     stems_in,
 )
-from chains.embedded.tool_schema import Tool
+from gatehouse.models.embedded.tool_schema import Tool
 
 PER_VALUE = 0.05  # for each value of the request that the tool takes
 PER_WORD = 0.04  # for each word shared with this tool alone; one shared with n tools counts 1/n of it

@@ -7,11 +7,11 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chains.embedded.meaning import Meaning
-from chains.embedded.planning import Call, Choose, Lack, Read, Step, plan
-from chains.embedded.quoting import quoted
-from chains.embedded.tool_schema import Tool
-from chains.embedded.turn import Turn, question_back
+from gatehouse.models.embedded.meaning import Meaning
+from gatehouse.models.embedded.planning import Call, Choose, Lack, Read, Step, plan
+from gatehouse.models.embedded.quoting import quoted
+from gatehouse.models.embedded.tool_schema import Tool
+from gatehouse.models.embedded.turn import Turn, question_back
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,9 @@ async def run_llama_server() -> AsyncIterator[LlamaServer]:
 
     Loading blocks for 0.3 s and stopping for 0.1 s, both in a thread. Raises CannotStart.
     """
-    if handed_on := os.environ.get(SHARED):  # app.workers: no setting, but how a process tells its own
+    if handed_on := os.environ.get(
+        SHARED
+    ):  # gatehouse.process.workers: no setting, but how a process tells its own
         yield LlamaServer(*handed_on.split(" "))
         return
     key = secrets.token_urlsafe(32)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chains.embedded.server import SHARED, CannotStart, LlamaServer, started
+from gatehouse.models.embedded.server import SHARED, CannotStart, LlamaServer, started
 
 __all__ = ["CannotStart", "shared_llama_server"]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from chains.embedded.text.change import End
-from chains.embedded.tool_schema import Parameter
+from gatehouse.models.embedded.text.change import End
+from gatehouse.models.embedded.tool_schema import Parameter
 
 MOST_VALUES = 6  # for one parameter, the first ones: a message of a thousand numbers means none of them
 MOST_WAYS = 200

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from chains.embedded.text.arithmetic import arithmetic_in
-from chains.embedded.text.change import End, end_named
-from chains.embedded.text.durations import TIME_UNITS
-from chains.embedded.text.numbers import COUNTED, UNITS
+from gatehouse.models.embedded.text.arithmetic import arithmetic_in
+from gatehouse.models.embedded.text.change import End, end_named
+from gatehouse.models.embedded.text.durations import TIME_UNITS
+from gatehouse.models.embedded.text.numbers import COUNTED, UNITS
 
 Kind = Literal["enum", "number", "boolean", "arithmetic", "pattern", "text", "name", "list", "other"]
 

@@ -6,8 +6,8 @@ from typing import Self
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from chains.embedded.planning import Call, Lack
-from chains.embedded.tool_schema import Parameter
+from gatehouse.models.embedded.planning import Call, Lack
+from gatehouse.models.embedded.tool_schema import Parameter
 
 ASKING_BACK = "Which values should I use?"  # ends every question back, so that it is known in a history
 

@@ -5,11 +5,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
 
-from chains.embedded.text.arithmetic import arithmetic_in
-from chains.embedded.text.change import End, ends_of
-from chains.embedded.text.durations import TIME_UNITS, Duration, durations_in
-from chains.embedded.text.names import lower_case_names_in, names_in
-from chains.embedded.text.numbers import COUNTED, Number, digits_for_words, numbers_in
+from gatehouse.models.embedded.text.arithmetic import arithmetic_in
+from gatehouse.models.embedded.text.change import End, ends_of
+from gatehouse.models.embedded.text.durations import TIME_UNITS, Duration, durations_in
+from gatehouse.models.embedded.text.names import lower_case_names_in, names_in
+from gatehouse.models.embedded.text.numbers import COUNTED, Number, digits_for_words, numbers_in
 
 NEAR = 80  # characters before a number that may tell what it is
 

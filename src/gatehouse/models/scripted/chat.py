@@ -37,8 +37,8 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import BaseModel
 
-from chains.scripted_cues import Script, ToolCue, Words, cues_in, words_of
-from chains.scripted_data import data_for
+from gatehouse.models.scripted.cues import Script, ToolCue, Words, cues_in, words_of
+from gatehouse.models.scripted.data import data_for
 
 BURST = 32  # tokens without a delay after which other tasks of the event loop get their turn
 

@@ -14,8 +14,8 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 
-from app.postgres import BoundedConnection, network_options
-from app.runs.kept_checkpoints import PostgresCheckpoints, SqliteCheckpoints
+from gatehouse.runs.checkpoints.kept import PostgresCheckpoints, SqliteCheckpoints
+from gatehouse.storage.postgres import BoundedConnection, network_options
 
 POOL_SIZE = 5
 POOL_SECONDS = 10.0  # that a caller waits for a connection

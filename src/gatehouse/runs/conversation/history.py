@@ -1,11 +1,11 @@
-"""Where a thread's messages are kept, as the engine uses it. `app.threads.history` is one."""
+"""Where a thread's messages are kept, as the engine uses it. `gatehouse.threads.history` is one."""
 
 from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
-from app.runs.events import Event
-from app.runs.records import RunRecord
+from gatehouse.runs.events import Event
+from gatehouse.runs.records import RunRecord
 
 
 class HistoryAway(Exception):

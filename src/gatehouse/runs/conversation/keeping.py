@@ -7,11 +7,11 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.runs.execution import Execution
-from app.runs.history import History, HistoryAway
-from app.runs.log import RETRY_SECONDS, RunLog
-from app.runs.records import RunRecord
-from app.runs.steps import all_steps
+from gatehouse.runs.conversation.history import History, HistoryAway
+from gatehouse.runs.conversation.steps import all_steps
+from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.log.log import RETRY_SECONDS, RunLog
+from gatehouse.runs.records import RunRecord
 
 log = structlog.get_logger(__name__)
 

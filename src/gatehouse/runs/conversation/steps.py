@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import orjson
 
-from app.runs.events import BEGINNING, Event, Record, ToolEnd, ToolStart
-from app.runs.log import RunLog
-from app.runs.records import RunRecord
+from gatehouse.runs.events import BEGINNING, Event, Record, ToolEnd, ToolStart
+from gatehouse.runs.log.log import RunLog
+from gatehouse.runs.records import RunRecord
 
 Step = ToolStart | ToolEnd
 

@@ -5,9 +5,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from app.errors import Conflict
-from app.runs.control import Control
-from app.runs.records import RunRecord
+from gatehouse.problems.errors import Conflict
+from gatehouse.runs.lifecycle.control import Control
+from gatehouse.runs.records import RunRecord
 
 POLL = 0.1  # seconds
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from app.limits.holds import Settlement
-from app.limits.script import COMMAND_SECONDS, Script
-from app.limits.scripts import SETTLE
-from app.runs import replies
-from app.runs.accounts import ACCOUNTS, account_of
-from app.runs.control import thread_keys
-from app.runs.events import Cursor, Record
-from app.runs.log import log_key, packed
-from app.runs.records import RunRecord, run_key
+from gatehouse.limits.reservations import Settlement
+from gatehouse.limits.scripts import SETTLE
+from gatehouse.runs import replies
+from gatehouse.runs.accounts import ACCOUNTS, account_of
+from gatehouse.runs.events import Cursor, Record
+from gatehouse.runs.lifecycle.control import thread_keys
+from gatehouse.runs.log.log import log_key, packed
+from gatehouse.runs.records import RunRecord, run_key
+from gatehouse.storage.script import COMMAND_SECONDS, Script
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 

@@ -12,25 +12,25 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.draining import Restarting
-from app.errors import ApiError, RunFailed
-from app.limits.holds import Holds, Settlement
-from app.model_problems import problem_of
-from app.runs.attempts import NO_HOLD, Attempts
-from app.runs.control import Control
-from app.runs.events import Record, Restart, Status
-from app.runs.execution import Execution, Halted, Limits
-from app.runs.history import History
-from app.runs.keeping import keep_answer
-from app.runs.limits import EngineSettings
-from app.runs.log import RETRY_SECONDS, LogWriter
-from app.runs.observing import RunObserver
-from app.runs.outcome import last_records, outcome, timing
-from app.runs.records import RunRecord, load
-from app.runs.tap import Tap
-from app.runs.unobserved import Unobserved
-from chains.model_errors import ModelFailed
-from chains.steps import is_stepwise
+from gatehouse.limits.reservations import Holds, Settlement
+from gatehouse.models.errors import ModelFailed
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import ApiError, RunFailed
+from gatehouse.problems.models import problem_of
+from gatehouse.runs.conversation.history import History
+from gatehouse.runs.conversation.keeping import keep_answer
+from gatehouse.runs.events import Record, Restart, Status
+from gatehouse.runs.lifecycle.attempts import NO_HOLD, Attempts
+from gatehouse.runs.lifecycle.control import Control
+from gatehouse.runs.lifecycle.execution import Execution, Halted, Limits
+from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
+from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
+from gatehouse.runs.observing import RunObserver
+from gatehouse.runs.records import RunRecord, load
+from gatehouse.runs.sources.steps import is_stepwise
+from gatehouse.runs.sources.tap import Tap
+from gatehouse.runs.unobserved import Unobserved
+from gatehouse.settings.engine import EngineSettings
 
 log = structlog.get_logger(__name__)
 
@@ -150,7 +150,7 @@ class Conductor:
             return "cancelled", None
         except ApiError as error:
             return "failed", error
-        except ModelFailed as failure:  # chains.model_calls has logged what it was
+        except ModelFailed as failure:  # gatehouse.models.calls has logged what it was
             return "failed", problem_of(failure)
         except Exception:
             log.exception("run failed", run_id=execution.run.id, runnable=execution.run.runnable)

@@ -6,10 +6,10 @@ from math import ceil
 
 from redis.asyncio import Redis
 
-from app.auth.principal import Principal
-from app.errors import InvalidInput
-from app.runs import replies
-from app.runs.records import RunRecord, run_key
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidInput
+from gatehouse.runs import replies
+from gatehouse.runs.records import RunRecord, run_key
 
 IDEMPOTENCY_SECONDS = 86_400
 WAITING_SECONDS = 3.0

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from app.auth.principal import Principal
-from app.background import in_background
-from app.runs.engine import RunEngine
-from app.runs.execution import Execution
+from gatehouse.background import in_background
+from gatehouse.identity.principal import Principal
+from gatehouse.runs.engine import RunEngine
+from gatehouse.runs.lifecycle.execution import Execution
 
 log = structlog.get_logger(__name__)
 

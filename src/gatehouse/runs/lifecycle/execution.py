@@ -11,9 +11,9 @@ from uuid import UUID
 import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from app.draining import Restarting
-from app.errors import CredentialExpired, DeadlineExceeded
-from app.runs.events import (
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
+from gatehouse.runs.events import (
     BEGINNING,
     Cursor,
     Event,
@@ -24,12 +24,12 @@ from app.runs.events import (
     ToolStart,
     record,
 )
-from app.runs.feed import Feed
-from app.runs.log import LogWriter
-from app.runs.metering import UsageMeter
-from app.runs.records import RunRecord
-from app.runs.sources import source
-from app.runs.tap import Tap
+from gatehouse.runs.log.feed import Feed
+from gatehouse.runs.log.log import LogWriter
+from gatehouse.runs.metering import UsageMeter
+from gatehouse.runs.records import RunRecord
+from gatehouse.runs.sources.sources import source
+from gatehouse.runs.sources.tap import Tap
 
 log = structlog.get_logger(__name__)
 

@@ -4,12 +4,12 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from app.errors import ApiError
-from app.runs.events import Complete, End, Error, Event, Record, Status
-from app.runs.execution import Execution
-from app.runs.metering import total
-from app.runs.observing import Timing
-from app.runs.records import RunRecord
+from gatehouse.problems.errors import ApiError
+from gatehouse.runs.events import Complete, End, Error, Event, Record, Status
+from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.metering import total
+from gatehouse.runs.observing import Timing
+from gatehouse.runs.records import RunRecord
 
 
 def outcome(execution: Execution, status: Status, failure: ApiError | None) -> RunRecord:

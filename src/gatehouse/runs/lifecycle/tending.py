@@ -12,16 +12,16 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.background import in_background
-from app.runs.conducting import Conductor
-from app.runs.engine import RunEngine
-from app.runs.events import Cursor
-from app.runs.execution import Execution
-from app.runs.history import History
-from app.runs.limits import EngineSettings
-from app.runs.log import reraise_cancellation
-from app.runs.observing import RunObserver
-from app.runs.records import load
+from gatehouse.background import in_background
+from gatehouse.runs.conversation.history import History
+from gatehouse.runs.engine import RunEngine
+from gatehouse.runs.events import Cursor
+from gatehouse.runs.lifecycle.conducting import Conductor
+from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.log.log import reraise_cancellation
+from gatehouse.runs.observing import RunObserver
+from gatehouse.runs.records import load
+from gatehouse.settings.engine import EngineSettings
 
 log = structlog.get_logger(__name__)
 

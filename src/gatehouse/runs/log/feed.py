@@ -3,7 +3,7 @@
 import asyncio
 from bisect import bisect_right
 
-from app.runs.events import BEGINNING, Cursor, Record
+from gatehouse.runs.events import BEGINNING, Cursor, Record
 
 
 class Feed:

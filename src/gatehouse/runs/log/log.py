@@ -14,9 +14,9 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app.limits.script import COMMAND_SECONDS, Script
-from app.runs import replies
-from app.runs.events import Cursor, Record
+from gatehouse.runs import replies
+from gatehouse.runs.events import Cursor, Record
+from gatehouse.storage.script import COMMAND_SECONDS, Script
 
 log = structlog.get_logger(__name__)
 

@@ -10,10 +10,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from redis.typing import KeyT, StreamIdT
 
-from app.runs import replies
-from app.runs.events import BEGINNING
-from app.runs.feed import Feed
-from app.runs.log import RETRY_SECONDS, RunLog, log_key, reraise_cancellation
+from gatehouse.runs import replies
+from gatehouse.runs.events import BEGINNING
+from gatehouse.runs.log.feed import Feed
+from gatehouse.runs.log.log import RETRY_SECONDS, RunLog, log_key, reraise_cancellation
 
 log = structlog.get_logger(__name__)
 

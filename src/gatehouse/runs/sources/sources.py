@@ -10,9 +10,9 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from pydantic import BaseModel
 
-from app.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart
-from app.runs.text_chain import TextChain
-from chains.steps import Step, ToolCalled, is_stepwise
+from gatehouse.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart
+from gatehouse.runs.sources.steps import Step, ToolCalled, is_stepwise
+from gatehouse.runs.sources.text_chain import TextChain
 
 SHOWN_OUTPUT = 100  # characters of a tool's result in `content`; `output` has the whole
 

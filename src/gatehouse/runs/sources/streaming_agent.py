@@ -1,10 +1,9 @@
 """A tool-calling agent that streams its answer token by token."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import structlog
-from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ToolCallRequest
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun
 from langchain_core.messages import (
@@ -19,33 +18,10 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Command
 
-from chains.steps import Step, ToolCalled, ToolReturned
-from tools.acting import MayNotAct
-
-if TYPE_CHECKING:
-    from chains.registry import Parts
+from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned
+from gatehouse.tools.acting import MayNotAct
 
 log = structlog.get_logger(__name__)
-
-SYSTEM_PROMPT = (
-    "You are the investment assistant of a bank. Use the tools for every figure about the caller's "
-    "portfolio, for prices and for arithmetic; never invent a number. When a tool reports an error, say "
-    "what is missing. Answer in a few sentences."
-)
-
-
-def build(parts: "Parts") -> "StreamingAgent":
-    """Return the agent over the given model and tools."""
-    return StreamingAgent(
-        create_agent(
-            parts.model,
-            list(parts.tools),
-            system_prompt=SYSTEM_PROMPT,
-            middleware=[ContainToolFailures()],
-            checkpointer=parts.checkpointer,
-            name="agent",
-        )
-    )
 
 
 class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):

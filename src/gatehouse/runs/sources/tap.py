@@ -5,8 +5,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-from app.errors import ApiError, RunFailed
-from app.runs.sources import Mode
+from gatehouse.problems.errors import ApiError, RunFailed
+from gatehouse.runs.sources.sources import Mode
 
 SIZE = 10_000
 

@@ -12,10 +12,10 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableSequence
 
-from app.runs.metering import UsageMeter
-from chains.guarded_model import GuardedChatModel
-from chains.text_parser import TextParser, text_of
-from chains.unkept import can_be_unkept, unkept
+from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.unkept import can_be_unkept, unkept
+from gatehouse.runs.metering import UsageMeter
+from gatehouse.runs.sources.text_parser import TextParser, text_of
 
 
 @dataclass(frozen=True, slots=True)

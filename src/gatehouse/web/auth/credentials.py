@@ -5,13 +5,19 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.auth import tickets
-from app.auth.authenticator import lookup
-from app.auth.dependencies import CurrentPrincipal
-from app.auth.key_routes import ADMIN
-from app.errors import InsufficientScope, InvalidInput, Unauthenticated, Unavailable, UnsupportedMediaType
-from app.lifespan import services_of
-from app.usage.audit_entry import entry_of
+from gatehouse.audit.entry import entry_of
+from gatehouse.auth.authenticator import lookup
+from gatehouse.auth.browser import tickets
+from gatehouse.problems.errors import (
+    InsufficientScope,
+    InvalidInput,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from gatehouse.services import services_of
+from gatehouse.web.auth.keys import ADMIN
+from gatehouse.web.dependencies import CurrentPrincipal
 
 PROBLEMS = {
     **Unauthenticated.schema(),

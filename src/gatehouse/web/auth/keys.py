@@ -8,13 +8,13 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.auth.api_keys import CreatedKey, Within
-from app.auth.authenticator import lookup
-from app.auth.dependencies import CurrentPrincipal, requires
-from app.auth.identifiers import identifier
-from app.auth.key_record import ApiKey
-from app.auth.principal import Principal
-from app.errors import (
+from gatehouse.audit.entry import Action, entry_of
+from gatehouse.auth.api_keys.record import ApiKey
+from gatehouse.auth.api_keys.store import CreatedKey, Within
+from gatehouse.auth.authenticator import lookup
+from gatehouse.identity.identifiers import identifier
+from gatehouse.identity.principal import Principal, why_no_claim
+from gatehouse.problems.errors import (
     Conflict,
     InsufficientScope,
     InvalidInput,
@@ -23,8 +23,8 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.lifespan import services_of
-from app.usage.audit_entry import Action, entry_of
+from gatehouse.services import services_of
+from gatehouse.web.dependencies import CurrentPrincipal, requires
 
 ADMIN = "keys:admin"
 MOST_KEYS = 1000  # that work, of one tenant
@@ -46,12 +46,22 @@ class NewKey(BaseModel):
     expires_in: float | None = Field(
         None, gt=0, le=TEN_YEARS, description="seconds; without it the key works until it is revoked"
     )
-    portfolio_id: Identifier | None = Field(None, description="what tools are told")
+    claims: dict[str, Identifier] = Field(
+        {}, max_length=20, description="what tools are told", examples=[{"desk": "fx"}]
+    )
 
-    @field_validator("user_id", "name", "portfolio_id")
+    @field_validator("user_id", "name")
     @classmethod
-    def _printable(cls, value: str | None) -> str | None:
+    def _printable(cls, value: str) -> str:
         return identifier(value) if value else value
+
+    @field_validator("claims")
+    @classmethod
+    def _usable(cls, claims: dict[str, str]) -> dict[str, str]:
+        for name in claims:
+            if fault := why_no_claim(name):
+                raise ValueError(fault)
+        return {name: identifier(value) for name, value in claims.items()}
 
 
 class Overlap(BaseModel):
@@ -70,7 +80,7 @@ class KeyInfo(BaseModel):
     name: str
     scopes: list[str]
     plan: str | None
-    portfolio_id: str | None
+    claims: dict[str, Any]
     state: Literal["works", "expired", "revoked"]
     created_at: datetime
     expires_at: datetime | None
@@ -123,7 +133,7 @@ async def create_key(request: Request, principal: CurrentPrincipal, new: NewKey)
             scopes=new.scopes,
             expires_at=datetime.now(UTC) + timedelta(seconds=new.expires_in) if new.expires_in else None,
             plan=principal.plan,
-            claims={"portfolio_id": new.portfolio_id} if new.portfolio_id else {},
+            claims=new.claims,
             within=audited(request, principal, "key.create"),
         )
     return NewKeyInfo.of_created(created)
@@ -207,4 +217,4 @@ def fields_of(key: ApiKey) -> dict[str, Any]:
         "last_used_at",
     )
     fields = {name: getattr(key, name) for name in names}
-    return {**fields, "scopes": sorted(key.scopes), "portfolio_id": key.claims.get("portfolio_id")}
+    return {**fields, "scopes": sorted(key.scopes), "claims": key.claims}

@@ -5,15 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.auth.authenticator import lookup
-from app.auth.cookie import cookie_name, cookies_named, set_cookie
-from app.auth.destination import safe_destination
-from app.auth.logins import LIFETIME, MAX_LENGTH, random_text
-from app.auth.oidc import Answer, Oidc
-from app.auth.origin import media_type
-from app.auth.signin import FORM, NO_STORE, address_of, end_sessions, html, note_signin, with_session
-from app.auth.signin_page import signin_page
-from app.errors import (
+from gatehouse.auth.authenticator import lookup
+from gatehouse.auth.browser.cookie import cookie_name, cookies_named, set_cookie
+from gatehouse.auth.browser.destination import safe_destination
+from gatehouse.auth.browser.origin import media_type
+from gatehouse.auth.oidc.logins import LIFETIME, MAX_LENGTH, random_text
+from gatehouse.auth.oidc.oidc import Answer, Oidc
+from gatehouse.limits.refusal import LimitReached
+from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
     InvalidCredential,
@@ -21,9 +20,18 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.lifespan import services_of
-from app.limits.refusal import LimitReached
-from app.middleware.context import seen
+from gatehouse.services import services_of
+from gatehouse.web.auth.signin import (
+    FORM,
+    NO_STORE,
+    address_of,
+    end_sessions,
+    html,
+    note_signin,
+    with_session,
+)
+from gatehouse.web.auth.signin_page import signin_page
+from gatehouse.web.middleware.request_context import seen
 
 NOT_OFFERED = "This server does not sign in at an issuer."
 NO_LOGOUT = "Send a logout_token of the issuer that was not used before."

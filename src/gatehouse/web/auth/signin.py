@@ -7,19 +7,19 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from app.auth.authenticator import lookup
-from app.auth.cookie import clear_cookie, cookie_name, cookies_named, set_cookie
-from app.auth.dependencies import CurrentPrincipal
-from app.auth.destination import HOME, safe_destination
-from app.auth.origin import CROSS_SITE, is_own_page, media_type
-from app.auth.principal import Principal
-from app.auth.sessions import OpenedSession, session_id
-from app.auth.signin_page import leaving_page, signin_page
-from app.errors import Forbidden, InvalidCredential, InvalidInput, UnsupportedMediaType
-from app.lifespan import services_of
-from app.limits.refusal import LIMITED, LimitReached
-from app.middleware.context import seen
-from app.usage.audit_entry import Outcome, entry_of
+from gatehouse.audit.entry import Outcome, entry_of
+from gatehouse.auth.authenticator import lookup
+from gatehouse.auth.browser.cookie import clear_cookie, cookie_name, cookies_named, set_cookie
+from gatehouse.auth.browser.destination import HOME, safe_destination
+from gatehouse.auth.browser.origin import CROSS_SITE, is_own_page, media_type
+from gatehouse.auth.browser.sessions import OpenedSession, session_id
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.refusal import LIMITED, LimitReached
+from gatehouse.problems.errors import Forbidden, InvalidCredential, InvalidInput, UnsupportedMediaType
+from gatehouse.services import services_of
+from gatehouse.web.auth.signin_page import leaving_page, signin_page
+from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.middleware.request_context import seen
 
 STATIC = Path(__file__).parent / "static"
 NO_STORE = {"cache-control": "no-store"}

@@ -6,15 +6,15 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth.credentials import without_ticket, without_tokens
-from app.auth.destination import signin_for
-from app.auth.principal import Principal
-from app.auth.public import PUBLIC
-from app.errors import ApiError, InvalidCredential, Unauthenticated
-from app.middleware.context import logged_with, seen, send_problem
+from gatehouse.auth.browser.destination import signin_for
+from gatehouse.auth.credentials import without_ticket, without_tokens
+from gatehouse.identity.principal import Principal
+from gatehouse.identity.public import PUBLIC
+from gatehouse.problems.errors import ApiError, InvalidCredential, Unauthenticated
+from gatehouse.web.middleware.request_context import logged_with, seen, send_problem
 
 if TYPE_CHECKING:
-    from app.lifespan import Services
+    from gatehouse.services import Services
 
 
 class Authenticate:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.auth.principal import Principal
-from app.errors import ApiError
-from app.limits.admission import Admission
-from app.limits.streams import OpenStreams
-from app.middleware.context import send_problem
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.admission import Admission
+from gatehouse.limits.streams import OpenStreams
+from gatehouse.problems.errors import ApiError
+from gatehouse.web.middleware.request_context import send_problem
 
 if TYPE_CHECKING:
-    from app.lifespan import Services
+    from gatehouse.services import Services
 
 ENDPOINTS = ("invoke", "batch", "stream", "stream_log", "stream_events")
 STREAMS = ("/stream", "/stream_log", "/stream_events")

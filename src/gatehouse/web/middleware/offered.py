@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth.principal import Principal
-from app.errors import NotFound
-from app.middleware.context import send_problem
-from app.settings import Settings
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import NotFound
+from gatehouse.settings import Settings
+from gatehouse.web.middleware.request_context import send_problem
 
 Served = TypeVar("Served")
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
-from app.errors import PROBLEM_JSON, ApiError
+from gatehouse.problems.errors import PROBLEM_JSON, ApiError
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ class SeenRequest(Protocol):
 
 
 class RequestWatch(Protocol):
-    """Sees every request. `app.telemetry.requests` implements it."""
+    """Sees every request. `gatehouse.web.request_telemetry` implements it."""
 
     def request(self, scope: Scope) -> AbstractContextManager[SeenRequest]:
         """Surround a request."""

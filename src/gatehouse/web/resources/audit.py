@@ -6,12 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AfterValidator, AwareDatetime
 
-from app.auth.dependencies import CurrentPrincipal, requires
-from app.auth.identifiers import identifier
-from app.errors import BadRequest, InsufficientScope, InvalidInput, Unauthenticated
-from app.lifespan import services_of
-from app.usage.audit_entry import Action
-from app.usage.audit_reading import AuditPage, Wanted, audit_page
+from gatehouse.audit.entry import Action
+from gatehouse.audit.reading import AuditPage, Wanted, audit_page
+from gatehouse.identity.identifiers import identifier
+from gatehouse.problems.errors import BadRequest, InsufficientScope, InvalidInput, Unauthenticated
+from gatehouse.services import services_of
+from gatehouse.web.dependencies import CurrentPrincipal, requires
 
 READ = "audit:read"
 

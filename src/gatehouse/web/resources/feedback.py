@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.auth.dependencies import CurrentPrincipal
-from app.auth.principal import Principal
-from app.errors import InvalidInput, NotFound, Unauthenticated
-from app.lifespan import Services, services_of
-from app.usage.feedback import Feedback, FeedbackStore, Judged, Score
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import InvalidInput, NotFound, Unauthenticated
+from gatehouse.services import Services, services_of
+from gatehouse.usage.feedback import Feedback, FeedbackStore, Judged, Score
+from gatehouse.web.dependencies import CurrentPrincipal
 
 router = APIRouter(
     prefix="/api/feedback",

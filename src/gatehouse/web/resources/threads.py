@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.auth.dependencies import CurrentPrincipal
-from app.auth.offered import offered
-from app.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
-from app.lifespan import services_of
-from app.threads.models import MessagePage, Thread, ThreadPage
+from gatehouse.problems.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
+from gatehouse.services import services_of
+from gatehouse.threads.models import MessagePage, Thread, ThreadPage
+from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.middleware.offered import offered
 
 router = APIRouter(prefix="/api/threads", tags=["threads"], responses=Unauthenticated.schema())
 

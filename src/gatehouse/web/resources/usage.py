@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.auth.dependencies import CurrentPrincipal
-from app.auth.principal import CredentialKind
-from app.errors import InsufficientScope, InvalidInput, Unauthenticated
-from app.lifespan import services_of
-from app.usage.store import UsageOfDay
+from gatehouse.identity.principal import CredentialKind
+from gatehouse.problems.errors import InsufficientScope, InvalidInput, Unauthenticated
+from gatehouse.services import services_of
+from gatehouse.usage.store import UsageOfDay
+from gatehouse.web.dependencies import CurrentPrincipal
 
 MOST_DAYS = 92
 USUAL_DAYS = 30

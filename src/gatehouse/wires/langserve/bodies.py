@@ -12,9 +12,9 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from app.auth.origin import media_type
-from app.errors import BadRequest, InvalidInput, UnsupportedMediaType
-from chains.registry import Entry
+from gatehouse.auth.browser.origin import media_type
+from gatehouse.problems.errors import BadRequest, InvalidInput, UnsupportedMediaType
+from gatehouse.registry.entry import Entry
 
 MAX_DEPTH = 64
 Filter = list[str] | None

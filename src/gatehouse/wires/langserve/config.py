@@ -7,12 +7,12 @@ from typing import Any
 from fastapi import Request
 from langchain_core.utils.uuid import uuid7
 
-from app.auth.principal import Principal
-from app.errors import BadRequest
-from app.lifespan import Services, services_of
-from app.limits.admission import Admission
-from app.runs.tap import Tap
-from app.serving.door import refuse_without_a_model
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.admission import Admission
+from gatehouse.problems.errors import BadRequest
+from gatehouse.runs.sources.tap import Tap
+from gatehouse.services import Services, services_of
+from gatehouse.wires.door import refuse_without_a_model
 
 CALL = "__call"  # a key that starts with __ is never copied into traces
 

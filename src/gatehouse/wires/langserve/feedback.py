@@ -12,13 +12,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.auth.dependencies import CurrentPrincipal, requires
-from app.errors import InsufficientScope, InvalidInput, NotFound, Unauthenticated, Unavailable
-from app.lifespan import services_of
-from app.settings import Settings
-from app.usage.feedback_routes import judged
-from app.usage.langsmith import LangSmith
-from chains.registry import Entry
+from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound, Unauthenticated, Unavailable
+from gatehouse.registry.entry import Entry
+from gatehouse.services import services_of
+from gatehouse.settings import Settings
+from gatehouse.usage.langsmith import LangSmith
+from gatehouse.web.dependencies import CurrentPrincipal, requires
+from gatehouse.web.resources.feedback import judged
 
 MOST_CHARACTERS = 4000
 

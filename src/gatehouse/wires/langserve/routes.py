@@ -14,8 +14,7 @@ from sse_starlette.event import ensure_bytes
 from starlette.routing import Match
 from starlette.types import Message, Scope
 
-from app.auth.dependencies import requires
-from app.errors import (
+from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
     Conflict,
@@ -29,16 +28,17 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from app.lifespan import services_of
-from app.model_problems import ModelMisconfigured
-from app.problems import STORE_IS_AWAY
-from app.serving.bodies import normalised
-from app.serving.context import Call, rebuild_config
-from app.serving.leaving import while_connected
-from app.serving.served import ServedRunnable
-from app.serving.sse import EventStream
-from app.settings import Settings
-from chains.registry import Entry
+from gatehouse.problems.models import ModelMisconfigured
+from gatehouse.registry.entry import Entry
+from gatehouse.services import services_of
+from gatehouse.settings import Settings
+from gatehouse.web.dependencies import requires
+from gatehouse.web.error_handlers import STORE_IS_AWAY
+from gatehouse.wires.langserve.bodies import normalised
+from gatehouse.wires.langserve.config import Call, rebuild_config
+from gatehouse.wires.langserve.served import ServedRunnable
+from gatehouse.wires.leaving import while_connected
+from gatehouse.wires.sse import EventStream
 
 log = structlog.get_logger(__name__)
 

@@ -7,10 +7,10 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.utils.uuid import uuid7
 
-from app.errors import RunFailed
-from app.runs.tap import Tap
-from app.serving.context import CALL, Call
-from chains.registry import Entry
+from gatehouse.problems.errors import RunFailed
+from gatehouse.registry.entry import Entry
+from gatehouse.runs.sources.tap import Tap
+from gatehouse.wires.langserve.config import CALL, Call
 
 
 class ServedRunnable(Runnable[Any, Any]):

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from app.runs.events import Usage
-from app.runs.records import RunRecord, State
-from app.runs.turns import Multitask
+from gatehouse.runs.conversation.turns import Multitask
+from gatehouse.runs.events import Usage
+from gatehouse.runs.records import RunRecord, State
 
 # a length makes pydantic refuse what is no Unicode: lone surrogates, which JSON can hold and UTF-8 cannot
 Name = Annotated[str, StringConstraints(max_length=200)]

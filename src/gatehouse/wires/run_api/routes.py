@@ -7,11 +7,10 @@ import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import ValidationError
 
-from app.auth.dependencies import CurrentPrincipal
-from app.auth.offered import offered
-from app.auth.origin import media_type
-from app.auth.principal import Principal
-from app.errors import (
+from gatehouse.auth.browser.origin import media_type
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.admission import Admission
+from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
     Conflict,
@@ -23,18 +22,19 @@ from app.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from app.lifespan import Services, services_of
-from app.limits.admission import Admission
-from app.model_problems import ModelMisconfigured, ModelTimeout
-from app.runs.engine import Started
-from app.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
-from app.runs.records import RunRecord
-from app.serving import sse
-from app.serving.api_models import ChatRequest, ChatResponse, EventSourceParameters, RunState
-from app.serving.door import refuse_without_a_model
-from app.serving.leaving import while_connected
-from app.serving.viewer_credential import ViewerCredential, while_held
-from chains.registry import Entry
+from gatehouse.problems.models import ModelMisconfigured, ModelTimeout
+from gatehouse.registry.entry import Entry
+from gatehouse.runs.engine import Started
+from gatehouse.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
+from gatehouse.runs.records import RunRecord
+from gatehouse.services import Services, services_of
+from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.middleware.offered import offered
+from gatehouse.wires import sse
+from gatehouse.wires.door import refuse_without_a_model
+from gatehouse.wires.leaving import while_connected
+from gatehouse.wires.run_api.models import ChatRequest, ChatResponse, EventSourceParameters, RunState
+from gatehouse.wires.viewer_credential import ViewerCredential, while_held
 
 IdempotencyKey = Annotated[
     str | None,

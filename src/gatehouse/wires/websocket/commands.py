@@ -7,9 +7,15 @@ from typing import Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from app.errors import ApiError, BadRequest, InvalidInput, PayloadTooLarge, UnsupportedMediaType
-from app.runs.turns import Multitask
-from app.serving.api_models import ChatRequest
+from gatehouse.problems.errors import (
+    ApiError,
+    BadRequest,
+    InvalidInput,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+)
+from gatehouse.runs.conversation.turns import Multitask
+from gatehouse.wires.run_api.models import ChatRequest
 
 MAX_FRAME_BYTES = 64 * 1024
 FRAME_BURST = 20

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import orjson
 
-from app.errors import ApiError, BadRequest
-from app.runs.events import Record
+from gatehouse.problems.errors import ApiError, BadRequest
+from gatehouse.runs.events import Record
 
 ASSISTANT = "Assistant"
 PONG = '{"type":"pong"}'

@@ -7,16 +7,16 @@ from typing import NoReturn
 
 from fastapi import APIRouter, WebSocket
 
-from app.auth.principal import Principal
-from app.errors import ApiError, CredentialExpired
-from app.lifespan import services_of
-from app.middleware.context import send_problem
-from app.runs.credentials import CHECK_EVERY
-from app.serving.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
-from app.serving.frames import PONG, Vocabulary, vocabulary_of
-from app.serving.viewer_credential import ViewerCredential
-from app.serving.websocket_viewers import Viewers
-from app.serving.websocket_writer import SERVICE_RESTART, Leave, Writer
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import ApiError, CredentialExpired
+from gatehouse.runs.lifecycle.credentials import CHECK_EVERY
+from gatehouse.services import services_of
+from gatehouse.web.middleware.request_context import send_problem
+from gatehouse.wires.viewer_credential import ViewerCredential
+from gatehouse.wires.websocket.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
+from gatehouse.wires.websocket.frames import PONG, Vocabulary, vocabulary_of
+from gatehouse.wires.websocket.viewers import Viewers
+from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
 
 SUBPROTOCOL = "gatehouse"
 MAX_BAD_FRAMES = 10

@@ -5,16 +5,16 @@ import time
 from contextlib import aclosing
 from typing import Any
 
-from app.auth.principal import Principal
-from app.draining import Restarting
-from app.errors import ApiError, Conflict
-from app.lifespan import Services
-from app.limits.admission import Admission
-from app.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
-from app.serving import api
-from app.serving.commands import Cancel, Message, Resume
-from app.serving.frames import Frames, Vocabulary
-from app.serving.websocket_writer import SERVICE_RESTART, Leave, Writer
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.admission import Admission
+from gatehouse.problems.draining import Restarting
+from gatehouse.problems.errors import ApiError, Conflict
+from gatehouse.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
+from gatehouse.services import Services
+from gatehouse.wires.run_api import routes as api
+from gatehouse.wires.websocket.commands import Cancel, Message, Resume
+from gatehouse.wires.websocket.frames import Frames, Vocabulary
+from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
 
 MAX_FOLLOWED = 8
 BURST = 64  # records after which a run that has many ready lets others have the event loop

@@ -9,10 +9,10 @@ import structlog
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
-from app.errors import ApiError, Unavailable
-from app.middleware.context import request_id_of, seen
-from app.problems import STORE_IS_AWAY
-from app.serving.frames import error_frame
+from gatehouse.problems.errors import ApiError, Unavailable
+from gatehouse.web.error_handlers import STORE_IS_AWAY
+from gatehouse.web.middleware.request_context import request_id_of, seen
+from gatehouse.wires.websocket.frames import error_frame
 
 log = structlog.get_logger(__name__)
 

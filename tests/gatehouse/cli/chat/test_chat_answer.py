@@ -7,11 +7,11 @@ import threading
 import pytest
 from rich.console import Console
 
-from app.cli.chat.answer import REPLACED, VOID, Answer
-from app.cli.chat.following import Event
-from app.cli.chat.screen import Screen
-from app.cli.chat.view import JsonLines, Piped, Quiet, View
-from app.cli.chat.views import views
+from gatehouse.cli.chat.answer import REPLACED, VOID, Answer
+from gatehouse.cli.chat.following import Event
+from gatehouse.cli.chat.screen import Screen
+from gatehouse.cli.chat.view import JsonLines, Piped, Quiet, View
+from gatehouse.cli.chat.views import views
 
 
 def event(type: str, content: str = "", **more: object) -> Event:

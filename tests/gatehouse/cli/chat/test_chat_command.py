@@ -16,8 +16,8 @@ from chat_processes import chat_command, of_alice
 from cli_results import Run, misuse_of
 from live_server import LiveServer, free_port, running_server
 
-from app.cli.chat.questions import LONGEST_QUESTION
-from app.errors import Problem
+from gatehouse.cli.chat.questions import LONGEST_QUESTION
+from gatehouse.problems.errors import Problem
 
 
 class Welcome(BaseHTTPRequestHandler):
@@ -152,7 +152,7 @@ class TestExitCode:
                 runs.append(event.data["run_id"])  # type: ignore[attr-defined]
 
         runs: list[str] = []
-        monkeypatch.setattr("app.cli.chat.view.Piped.received", lambda _view, event: stop_it(event))
+        monkeypatch.setattr("gatehouse.cli.chat.view.Piped.received", lambda _view, event: stop_it(event))
         result = alice("[delay 0.02] [tokens 5000]")
         assert result.exit_code == 130
         assert result.stdout.startswith("t1 t2")

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from event_servers import RUN, EventServer, frame, problem, start, stream, tokens
 
-from app.cli.chat import following
-from app.cli.chat.following import Event, Lost, NotConnected, NotGatehouse, Reconnecting, Refused, Run
+from gatehouse.cli.chat import following
+from gatehouse.cli.chat.following import Event, Lost, NotConnected, NotGatehouse, Reconnecting, Refused, Run
 
 END = frame("1-4", "end", status="completed")
 

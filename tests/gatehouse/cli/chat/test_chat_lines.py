@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from app.cli.chat.lines import filled, fitting, harmless, shortened
+from gatehouse.cli.chat.lines import filled, fitting, harmless, shortened
 
 TEXTS = st.text(st.sampled_from(list("ab  .債券のé🙂\u0301")), max_size=60)
 

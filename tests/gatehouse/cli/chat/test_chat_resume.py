@@ -13,7 +13,7 @@ from chat_processes import chat_command, chat_terminal, of_alice
 from gatehouse_processes import GATEHOUSE, ServerProcess, started
 from live_server import LiveServer, running_server, server_environment, wait_until_ready
 
-from app.cli.chat.answer import VOID
+from gatehouse.cli.chat.answer import VOID
 
 QUESTION = "[delay 0.05] [tokens 90]"
 ANSWER = [f"t{number}" for number in range(1, 91)]

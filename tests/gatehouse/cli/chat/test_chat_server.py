@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from app.cli.chat.exits import Forbidden
-from app.cli.chat.server import Server, checked_url, on_this_machine, server_of
-from app.cli.failure import Failed
+from gatehouse.cli.chat.exits import Forbidden
+from gatehouse.cli.chat.server import Server, checked_url, on_this_machine, server_of
+from gatehouse.cli.failure import Failed
 
 LOCAL = "http://127.0.0.1:8000"
 

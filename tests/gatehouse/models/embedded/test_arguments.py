@@ -6,9 +6,9 @@ import pytest
 from langchain_core.tools import tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from chains.embedded.arguments import fill
-from chains.embedded.tool_schema import Tool
-from chains.embedded.values import Values
+from gatehouse.models.embedded.arguments import fill
+from gatehouse.models.embedded.tool_schema import Tool
+from gatehouse.models.embedded.values import Values
 
 
 def bound(function: Any) -> Tool:

@@ -10,9 +10,9 @@ from bench.tool_calling.__main__ import done_with
 from bench.tool_calling.judge import judged
 from bench.tool_calling.sets import sets
 from chains import summarize
-from chains.embedded.chat import EmbeddedChat
-from chains.embedded.opening import open_embedded_chat
-from chains.registry import Parts
+from gatehouse.models.embedded.chat import EmbeddedChat
+from gatehouse.models.embedded.opening import open_embedded_chat
+from gatehouse.registry.entry import Parts
 
 SHIPPED = sets()[0]
 PROMPTS = [prompt for prompt in SHIPPED.prompts if prompt.prompt][::4]

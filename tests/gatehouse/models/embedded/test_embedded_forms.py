@@ -7,7 +7,7 @@ import pytest
 from openai.lib._pydantic import to_strict_json_schema
 from pydantic import BaseModel, Field
 
-from chains.embedded.forms import bounded, bounded_form
+from gatehouse.models.embedded.forms import bounded, bounded_form
 
 
 class Colour(Enum):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chains.embedded.text.change import end_named, ends_of
-from chains.embedded.text.numbers import numbers_in
+from gatehouse.models.embedded.text.change import end_named, ends_of
+from gatehouse.models.embedded.text.numbers import numbers_in
 
 
 def ends(text: str) -> list[str | None]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chains.embedded.text.durations import days_of, durations_in
+from gatehouse.models.embedded.text.durations import days_of, durations_in
 
 
 @pytest.mark.parametrize(

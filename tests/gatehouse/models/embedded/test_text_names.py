@@ -2,7 +2,7 @@
 
 import pytest
 
-from chains.embedded.text.names import lower_case_names_in, names_in
+from gatehouse.models.embedded.text.names import lower_case_names_in, names_in
 
 
 @pytest.mark.parametrize(

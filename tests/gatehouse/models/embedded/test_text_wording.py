@@ -2,7 +2,7 @@
 
 import pytest
 
-from chains.embedded.text.wording import asks_in_general, asks_what_there_is, lists_things, stems_in
+from gatehouse.models.embedded.text.wording import asks_in_general, asks_what_there_is, lists_things, stems_in
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from chains.embedded.text.numbers import digits_for_words
+from gatehouse.models.embedded.text.numbers import digits_for_words
 
 LONGEST = 200  # characters of a run: bounds the nesting that the parser sees
 

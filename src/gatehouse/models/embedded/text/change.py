@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Literal
 
-from chains.embedded.text.numbers import Number, numbers_in
+from gatehouse.models.embedded.text.numbers import Number, numbers_in
 
 End = Literal["start", "end"]
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from chains.embedded.text.numbers import digits_for_words
+from gatehouse.models.embedded.text.numbers import digits_for_words
 
 DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 360}  # 12 months are a year here
 LETTERS = {"d": "day", "w": "week", "wk": "week", "mo": "month", "m": "month", "y": "year", "yr": "year"}

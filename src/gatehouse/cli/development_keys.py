@@ -1,4 +1,4 @@
-"""The API keys of the demo's users. The database has hashes only, so development keeps the keys in a file."""
+"""The API keys of a development server's users, kept in the data folder: the database has hashes only."""
 
 import asyncio
 import json
@@ -8,26 +8,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.auth.api_keys import ApiKeys
-from app.auth.principal import ALL_SCOPES
-from app.cli.failure import Failed
-from app.errors import InvalidCredential
-from tools.portfolio.demo_data import DEMO_CUSTOMERS, DemoCustomer
+from gatehouse.auth.api_keys.store import ApiKeys
+from gatehouse.cli.failure import Failed
+from gatehouse.identity.principal import ALL_SCOPES
+from gatehouse.problems.errors import InvalidCredential
 
-FILE = "demo-keys.json"
-USERS = ("alice", "bob")  # of two tenants
+FILE = "development-keys.json"
 
 
 @dataclass(frozen=True, slots=True)
-class DemoKey:
+class User:
+    """Somebody to try a development server as."""
+
+    tenant_id: str
+    user_id: str
+    name: str
+
+
+USERS = (User("acme", "alice", "Alice Martin"), User("beta", "bob", "Bob Rossi"))  # of two tenants
+
+
+@dataclass(frozen=True, slots=True)
+class DevelopmentKey:
     """A key that works, and whom it stands for."""
 
-    customer: DemoCustomer
+    user: User
     key: str = field(repr=False)
 
 
-async def demo_keys(api_keys: ApiKeys, data_dir: Path) -> tuple[DemoKey, ...]:
-    """Return a key for each of the demo's users: the one that is kept, or else a new one, kept from now on.
+async def development_keys(api_keys: ApiKeys, data_dir: Path) -> tuple[DevelopmentKey, ...]:
+    """Return a key for each of the users: the one that is kept, or else a new one, kept from now on.
 
     A kept key that was revoked, or is of another database, is replaced. The file is readable by its owner
     only. Raises Failed when the folder cannot keep it.
@@ -35,45 +45,37 @@ async def demo_keys(api_keys: ApiKeys, data_dir: Path) -> tuple[DemoKey, ...]:
     try:
         return await kept_or_made(api_keys, data_dir / FILE)
     except OSError as error:
-        raise Failed(f"data folder: {data_dir} cannot keep the demo's keys ({error.strerror})") from None
+        raise Failed(f"data folder: {data_dir} cannot keep the API keys ({error.strerror})") from None
 
 
-async def kept_or_made(api_keys: ApiKeys, file: Path) -> tuple[DemoKey, ...]:
+async def kept_or_made(api_keys: ApiKeys, file: Path) -> tuple[DevelopmentKey, ...]:
     """Raises OSError."""
     kept = await asyncio.to_thread(read, file)
     keys = tuple(
-        [
-            DemoKey(customer, await working_key(api_keys, customer, kept.get(customer.user_id)))
-            for customer in DEMO_CUSTOMERS
-            if customer.user_id in USERS
-        ]
+        [DevelopmentKey(user, await working_key(api_keys, user, kept.get(user.user_id))) for user in USERS]
     )
-    texts = {key.customer.user_id: key.key for key in keys}
+    texts = {key.user.user_id: key.key for key in keys}
     if texts != kept:
         await asyncio.to_thread(write, file, texts)
     return keys
 
 
-async def working_key(api_keys: ApiKeys, customer: DemoCustomer, kept: str | None) -> str:
-    """Return `kept` when it is a key of this customer that works, else a new one."""
-    if kept is not None and await is_of(api_keys, customer, kept):
+async def working_key(api_keys: ApiKeys, user: User, kept: str | None) -> str:
+    """Return `kept` when it is a key of this user that works, else a new one."""
+    if kept is not None and await is_of(api_keys, user, kept):
         return kept
     created = await api_keys.create(
-        tenant_id=customer.tenant_id,
-        user_id=customer.user_id,
-        name=customer.name,
-        scopes=[ALL_SCOPES],
-        claims={"portfolio_id": customer.portfolio_id},
+        tenant_id=user.tenant_id, user_id=user.user_id, name=user.name, scopes=[ALL_SCOPES]
     )
     return created.key
 
 
-async def is_of(api_keys: ApiKeys, customer: DemoCustomer, key: str) -> bool:
+async def is_of(api_keys: ApiKeys, user: User, key: str) -> bool:
     try:
         principal = await api_keys.verify(key)
     except InvalidCredential:
         return False
-    return (principal.tenant_id, principal.user_id) == (customer.tenant_id, customer.user_id)
+    return (principal.tenant_id, principal.user_id) == (user.tenant_id, user.user_id)
 
 
 def read(file: Path) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The deployment: what is put together from the package, the chains and the tools."""

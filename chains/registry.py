@@ -1,0 +1,30 @@
+"""What is served: the one list. To serve a chain, write its file and add its line here."""
+
+from langchain_core.messages import AIMessageChunk
+
+from chains import agent, chat, summarize
+from gatehouse import Entry
+from tools.calculate_roi import calculate_roi
+from tools.calculator import calculator
+from tools.compare_investments import compare_investments
+from tools.get_portfolio_performance import get_portfolio_performance
+from tools.list_holdings import list_holdings
+
+REGISTRY = [
+    Entry("/chat", chat.build, "Answers questions about banking and investing."),
+    Entry(
+        "/summarize",
+        summarize.build,
+        "Summarises a text into a title, a summary and key points.",
+        input_type=summarize.Request,
+        output_type=summarize.Summary,
+    ),
+    Entry(
+        "/agent",
+        agent.build,
+        "An investment assistant that calls tools on the caller's own portfolio.",
+        tools=(calculate_roi, calculator, get_portfolio_performance, list_holdings, compare_investments),
+        output_type=AIMessageChunk,
+        example="How is my portfolio doing?",
+    ),
+]
