@@ -13,7 +13,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
-	@$(BIN)/gatehouse demo seed --quiet
+	@$(BIN)/python -m tools.portfolio.seed
 	@exec $(BIN)/gatehouse serve
 
 test: export PYTHONDONTWRITEBYTECODE :=# each of its processes would compile everything anew

@@ -22,8 +22,13 @@ from sqlalchemy import make_url
 
 from gatehouse.auth.tokens.issuing import issue_token
 from gatehouse.cli.database import brought_up_to_date
-from gatehouse.cli.demo import seed_and_make_keys
+from gatehouse.cli.development_keys import development_keys
+from gatehouse.cli.stores import open_api_keys
 from gatehouse.settings import Settings
+from gatehouse.storage.opening import open_database
+from tools.portfolio.seed import seed
+
+ROOT = Path(__file__).parents[1]
 
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 START_LINK = "the-sign-in-link-of-a-throwaway-server"
@@ -151,6 +156,8 @@ def server_environment(folder: Path, **more: str) -> dict[str, str]:
     return {
         **inherited,
         **coverage,
+        "PYTHONPATH": str(ROOT),  # where the demonstration is
+        "GATEHOUSE_MIGRATIONS": "tools.migrations",
         "GATEHOUSE_DATA_DIR": str(folder / "data"),
         "GATEHOUSE_MODEL": "scripted",
         "GATEHOUSE_JWT_SECRET": SECRET,
@@ -182,8 +189,11 @@ def prepare(variables: Mapping[str, str]) -> dict[str, str]:
 
     async def migrate_and_seed() -> dict[str, str]:
         await brought_up_to_date(settings)
-        _, keys = await seed_and_make_keys(settings)
-        return {key.customer.user_id: key.key for key in keys}
+        async with open_database(settings) as engine:
+            await seed(engine)
+        async with open_api_keys(settings) as api_keys:
+            keys = await development_keys(api_keys, settings.data_dir)
+        return {key.user.user_id: key.key for key in keys}
 
     with ThreadPoolExecutor(1) as elsewhere:  # the caller may have an event loop of its own
         return elsewhere.submit(asyncio.run, migrate_and_seed()).result()

@@ -8,8 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
-from gatehouse.storage.database import open_engine, upgrade
+from gatehouse.settings import Settings
+from gatehouse.storage.database import open_engine
+from gatehouse.storage.schema import Schema, schemas_of, upgrade
 from tools.portfolio.seed import seed
+
+SCHEMAS: tuple[Schema, ...] = schemas_of(Settings(_env_file=None, migrations="tools.migrations"))
 
 
 def url_of(file: Path) -> str:
@@ -34,7 +38,7 @@ def made_once(*, seeded: bool) -> Path:
 async def migrate(url: str, *, seeded: bool = False) -> None:
     """Bring a database up to date."""
     engine = open_engine(url)
-    await upgrade(engine)
+    await upgrade(engine, SCHEMAS)
     if seeded:
         await seed(engine)
     await engine.dispose()

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 
 from gatehouse.migrations.target import TARGET
 from gatehouse.storage.database import open_engine
+from tools.portfolio.tables import metadata as portfolio
 
 OWNER = "gatehouse_test"  # of the databases
 PASSWORD = "of-roles-on-a-throwaway-server"
@@ -81,7 +82,7 @@ def superuser_url(server_url: str, url: str) -> str:
 
 async def delete_rows(server_url: str, url: str) -> None:
     """Delete every row of a migrated database, those too that nobody may delete."""
-    tables = [table.name for metadata in TARGET for table in metadata.sorted_tables]
+    tables = [table.name for metadata in (TARGET, portfolio) for table in metadata.sorted_tables]
     await execute(
         superuser_url(server_url, url),
         f"SET session_replication_role = replica; {'; '.join(f'DELETE FROM {name}' for name in tables)}; "

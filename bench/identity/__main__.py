@@ -17,11 +17,13 @@ from bench.identity.report import markdown
 from bench.identity.targets import ASYMMETRIC, SYMMETRIC, api_key_headers, issuer, session_headers
 from bench.machine import machine
 from bench.processes import AMPLE, redis_ready, redis_server
+from chains.registry import REGISTRY
 from gatehouse.lifespan import Services, open_services, tune_garbage_collection
 from gatehouse.main import create_app
-from gatehouse.registry.entry import REGISTRY, check
+from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
-from gatehouse.storage.database import open_engine, upgrade
+from gatehouse.storage.database import open_engine
+from gatehouse.storage.schema import upgrade
 from gatehouse.telemetry.logs import configure_logging
 from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.web.middleware.authenticate import Authenticate
@@ -97,7 +99,7 @@ async def opened(
     engine = open_engine(settings.database)
     await upgrade(engine)
     await engine.dispose()
-    async with open_services(settings, check(REGISTRY), Telemetry.of(settings)) as services:
+    async with open_services(settings, load_registry(REGISTRY), Telemetry.of(settings)) as services:
         tune_garbage_collection()
         yield services, settings, signer.token()
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 from debian_postgres import gatehouse_database
 
-from gatehouse.storage.database import above_row_security, open_engine, upgrade, why_not_ready
+from gatehouse.storage.database import above_row_security, open_engine
+from gatehouse.storage.schema import upgrade, why_not_ready
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ from websockets.sync.client import connect
 
 from gatehouse.identity.public import PUBLIC
 from gatehouse.main import create_app
-from gatehouse.registry.entry import BadRegistry, Entry
+from gatehouse.registry.checked import BadRegistry
+from gatehouse.registry.entry import Entry
 from gatehouse.settings import Settings
 
 ORIGIN = "https://app.example"

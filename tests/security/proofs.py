@@ -6,8 +6,8 @@ A proof is `file::name`, a class or a test of this tree. `test_proofs.py` fails 
 from collections.abc import Mapping
 
 MATRIX = "tests/security/test_route_matrix.py"
-AUTH = "tests/app/auth"
-SERVING = "tests/app/serving"
+AUTH = "tests/gatehouse/auth"
+SERVING = "tests/gatehouse/http"
 
 REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     "1 default deny": (
@@ -49,9 +49,9 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "tests/security/test_tickets_and_revocation.py::TestTicket",
     ),
     "7 long streams": (
-        "tests/app/runs/test_run_credentials.py::TestExpiry",
-        "tests/app/runs/test_run_credentials.py::TestRevocation",
-        "tests/app/runs/test_run_credentials.py::TestToolsThatAct",
+        "tests/gatehouse/runs/test_run_credentials.py::TestExpiry",
+        "tests/gatehouse/runs/test_run_credentials.py::TestRevocation",
+        "tests/gatehouse/runs/test_run_credentials.py::TestToolsThatAct",
         f"{SERVING}/test_websocket.py::TestCredential",
         f"{SERVING}/test_viewer_credential.py::TestWhileHeld",
     ),
@@ -60,10 +60,10 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         "tests/tools/test_tools_in_agent.py::TestIdentity",
     ),
     "9 rows": (
-        "tests/app/test_row_level_security.py::TestPolicies",
-        "tests/app/usage/test_audit.py::TestAppendOnly",
-        "tests/app/threads/test_thread_store.py::TestStrangers",
-        "tests/app/threads/test_thread_routes.py::TestStrangers",
+        "tests/gatehouse/storage/test_row_level_security.py::TestPolicies",
+        "tests/gatehouse/audit/test_audit.py::TestAppendOnly",
+        "tests/gatehouse/threads/test_thread_store.py::TestStrangers",
+        "tests/gatehouse/threads/test_thread_routes.py::TestStrangers",
     ),
     "10 scopes": (
         f"{SERVING}/test_audit_routes.py::TestReading",
@@ -74,9 +74,9 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
     ),
     "11 human messages only": (f"{SERVING}/test_bodies.py::TestMessages",),
     "12 sizes and times": (
-        "tests/app/middleware/test_body_limit.py::TestBodyLimit",
-        "tests/app/test_protocol.py::TestSize",
-        "tests/app/test_protocol.py::TestTime",
+        "tests/gatehouse/middleware/test_body_limit.py::TestBodyLimit",
+        "tests/gatehouse/process/test_protocol.py::TestSize",
+        "tests/gatehouse/process/test_protocol.py::TestTime",
         f"{SERVING}/test_bodies.py::TestSize",
         f"{SERVING}/test_langserve_streams.py::TestSlowReader",
         f"{SERVING}/test_limited.py::TestStreams",
@@ -86,21 +86,21 @@ REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
         f"{SERVING}/test_limited.py::TestRuns",
         f"{SERVING}/test_limited.py::TestSignIns",
         f"{SERVING}/test_limited.py::TestWithoutRedis",
-        "tests/app/limits/test_limits_processes.py::test_requests_are_counted_exactly",
-        "tests/app/limits/test_limits_processes.py::test_runs_are_counted_exactly",
-        "tests/app/limits/test_limits_processes.py::test_tokens_are_counted_exactly",
-        "tests/app/limits/test_limits_processes.py::test_killed_process_frees_what_it_held_within_its_lease",
+        "tests/gatehouse/limits/test_limits_processes.py::test_requests_are_counted_exactly",
+        "tests/gatehouse/limits/test_limits_processes.py::test_runs_are_counted_exactly",
+        "tests/gatehouse/limits/test_limits_processes.py::test_tokens_are_counted_exactly",
+        "tests/gatehouse/limits/test_limits_processes.py::test_killed_process_frees_what_it_held_within_its_lease",
     ),
     "14 nothing secret is shown": (
-        "tests/app/telemetry/test_redaction.py::TestRedact",
-        "tests/app/telemetry/test_logs.py::TestOurOwn",
+        "tests/gatehouse/telemetry/test_redaction.py::TestRedact",
+        "tests/gatehouse/telemetry/test_logs.py::TestOurOwn",
         f"{SERVING}/test_traces.py::TestSpans",
         f"{SERVING}/test_metrics.py::TestRequests",
         f"{SERVING}/test_langserve_errors.py::TestWholeAnswers",
-        "tests/chains/test_agent.py::TestToolFailures",
+        "tests/gatehouse/runs/test_run_streaming_agent.py::TestToolFailures",
     ),
     "15 headers": (
-        "tests/app/middleware/test_security_headers.py::TestSecurityHeaders",
+        "tests/gatehouse/middleware/test_security_headers.py::TestSecurityHeaders",
         f"{SERVING}/test_cors.py::TestDefault",
     ),
 }
@@ -133,7 +133,7 @@ CASES: Mapping[str, tuple[str, ...]] = {
         "tests/security/test_cross_talk.py::test_no_answer_tool_result_or_thread_crosses",
     ),
     "thread, run, ticket of another user": (
-        "tests/app/threads/test_thread_routes.py::TestStrangers",
+        "tests/gatehouse/threads/test_thread_routes.py::TestStrangers",
         f"{SERVING}/test_api.py::TestRunState",
         "tests/security/test_tickets_and_revocation.py::TestTicket",
     ),
@@ -155,12 +155,12 @@ CASES: Mapping[str, tuple[str, ...]] = {
         "tests/security/test_openapi.py::test_no_request_gets_an_undocumented_answer",
     ),
     "body over the limit; batch of 5,000; N+1 streams": (
-        "tests/app/middleware/test_body_limit.py::TestBodyLimit",
+        "tests/gatehouse/middleware/test_body_limit.py::TestBodyLimit",
         f"{SERVING}/test_bodies.py::TestSize",
         f"{SERVING}/test_limited.py::TestStreams",
     ),
     "a tool raises with a secret in its text": (
         f"{SERVING}/test_langserve_errors.py::TestAgentThatContainsItsTools",
-        "tests/chains/test_agent.py::TestToolFailures",
+        "tests/gatehouse/runs/test_run_streaming_agent.py::TestToolFailures",
     ),
 }

@@ -9,8 +9,9 @@ from langchain_core.tools import BaseTool
 from migrated_databases import migrated_copy, url_of
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from chains.registry import REGISTRY
 from gatehouse.storage.database import open_engine
-from gatehouse.tools.building import Stores, build_tools
+from gatehouse.tools.building import Resources, build_tools
 from tools.portfolio.store import PortfolioStore
 
 
@@ -36,9 +37,10 @@ def store(engine: AsyncEngine) -> PortfolioStore:
 
 
 @pytest.fixture
-def tools(store: PortfolioStore) -> dict[str, BaseTool]:
-    """The registry's tools over the demo data, by name."""
-    return {tool.name: tool for tool in build_tools(Stores(store))}
+def tools(engine: AsyncEngine) -> dict[str, BaseTool]:
+    """The agent's tools over the demo data, by name."""
+    [agent] = [entry for entry in REGISTRY if entry.name == "agent"]
+    return {tool.name: tool for tool in build_tools(agent.tools, Resources(engine))}
 
 
 @pytest.fixture

@@ -89,8 +89,8 @@ class TestIssuer:
         assert (principal.tenant_id, principal.user_id) == ("acme", "alice")
         assert principal.scopes == scopes
 
-    def test_s_name_plan_and_portfolio_have_their_claims_too(self, verify: Any) -> None:
-        names = {"claim_name": "who.called", "claim_plan": "urn:plan", "claim_portfolio_id": "app.portfolio"}
+    def test_s_name_plan_and_further_ones_have_their_claims_too(self, verify: Any) -> None:
+        names = {"claim_name": "who.called", "claim_plan": "urn:plan", "claims": "portfolio_id=app.portfolio"}
         principal = verify(
             names, **{"who": {"called": "Al"}, "urn:plan": "pro", "app": {"portfolio": "p-1"}, "plan": "no"}
         )

@@ -10,7 +10,9 @@ from gatehouse.problems.errors import InvalidCredential
 
 @pytest.fixture
 def verifier(make_settings: MakeSettings) -> JwtVerifier:
-    return JwtVerifier.from_settings(make_settings(jwt_secret=SECRET, issuer=ISSUER, audience=AUDIENCE))
+    return JwtVerifier.from_settings(
+        make_settings(jwt_secret=SECRET, issuer=ISSUER, audience=AUDIENCE, claims="portfolio_id")
+    )
 
 
 class TestIssueToken:

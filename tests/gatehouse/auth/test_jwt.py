@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, encode, good_claims, signed, token, with_raw
 
 from gatehouse.auth.configuration import BadConfiguration
+from gatehouse.auth.tokens.claim_names import ClaimName, ClaimNames
 from gatehouse.auth.tokens.jwt import JwtVerifier
 from gatehouse.auth.tokens.keys import KeySet, keys_from_secret, verification_key
 from gatehouse.identity.principal import Principal
@@ -33,7 +34,10 @@ def public(*keys: tuple[Any, str | None]) -> KeySet:
     return KeySet(tuple(verification_key(key.public_key(), kid, "the test") for key, kid in keys))
 
 
-VERIFIER = verifier_of(keys_from_secret(SECRET, ("HS256",)))
+VERIFIER = verifier_of(
+    keys_from_secret(SECRET, ("HS256",)),
+    names=ClaimNames(further={"portfolio_id": ClaimName(("portfolio_id",))}),
+)
 
 
 def refused(text: str, verifier: JwtVerifier = VERIFIER) -> bool:

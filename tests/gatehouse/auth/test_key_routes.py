@@ -76,7 +76,9 @@ class TestScope:
 
 class TestCreate:
     async def test_shows_a_key_that_works_once(self, admin: AsyncClient, api_keys: ApiKeys) -> None:
-        key = await made(admin, name="Laptop", scopes=["runnable:chat"], portfolio_id="acme-alice-1")
+        key = await made(
+            admin, name="Laptop", scopes=["runnable:chat"], claims={"portfolio_id": "acme-alice-1"}
+        )
         principal = await api_keys.verify(key["key"])
         assert (principal.tenant_id, principal.user_id, principal.name) == ("acme", "alice", "Laptop")
         assert principal.scopes == {"runnable:chat"}
@@ -119,7 +121,7 @@ class TestCreate:
             {"user_id": "a", "expires_in": 0},
             {"user_id": "a", "expires_in": -1},
             {"user_id": "a", "expires_in": 1e300},
-            {"user_id": "a", "expires_in": True, "portfolio_id": "a\x00"},
+            {"user_id": "a", "expires_in": True, "claims": {"desk": "a\x00"}},
             {"user_id": "a", "name": "\ud800"},
         ],
     )

@@ -17,14 +17,15 @@ from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 
+from chains import agent
 from gatehouse.callbacks.handlers import Accumulator, Progress, ProgressTracker, StreamingWriter
 from gatehouse.callbacks.text import TextHandler, text_of
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 MODEL = ScriptedChatModel()
-EXAMPLE = Path(__file__).parents[2] / "examples/python/callbacks.py"
+EXAMPLE = Path(__file__).parents[3] / "examples/python/callbacks.py"
 
 
 def heard_by(*handlers: BaseCallbackHandler) -> RunnableConfig:
@@ -194,7 +195,7 @@ class TestAccumulator:
 
     async def test_of_an_agent_the_text_is_the_final_answer(self) -> None:
         kept = Accumulator()
-        served = agent.build(Parts(MODEL, [double]))
+        served = StreamingAgent(agent.build(Parts(MODEL, [double])))
         question = '[say let me see][tool double {"number": 4}][say it is eight]'
         async for _ in served.astream({"input": question}, heard_by(kept)):
             pass

@@ -5,16 +5,16 @@ import shlex
 import pytest
 
 from gatehouse.cli.banner import Banner, curl, print_banner, url_of
-from gatehouse.cli.demo_keys import DemoKey
-from tools.portfolio.demo_data import DEMO_CUSTOMERS
+from gatehouse.cli.development_keys import USERS, DevelopmentKey
 
-ALICE, *_, BOB, _ = DEMO_CUSTOMERS
+QUESTION = ("agent", "How's my portfolio doing?")
 KEY = "gh_dev_0123456789abcdef_0123456789abcdefghijklmnopqrstuvwxyzAB"
 BANNER = Banner(
     "http://127.0.0.1:8000",
     "l" * 43,
     "A model [bold]with[/] brackets",
-    [DemoKey(ALICE, KEY), DemoKey(BOB, KEY)],
+    [DevelopmentKey(user, KEY) for user in USERS],
+    *QUESTION,
 )
 
 
@@ -45,7 +45,7 @@ def test_what_is_to_be_copied_stands_on_one_line(capsys: pytest.CaptureFixture[s
     assert f"http://127.0.0.1:8000/signin?link={'l' * 43}" in lines
     assert f"alice of acme: {KEY}" in lines
     assert f"bob of beta:   {KEY}" in lines
-    assert curl("http://127.0.0.1:8000", KEY) in lines
+    assert curl("http://127.0.0.1:8000", KEY, *QUESTION) in lines
 
 
 def test_model_is_named_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -54,6 +54,6 @@ def test_model_is_named_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_command_is_one_that_a_shell_takes() -> None:
-    words = shlex.split(curl("http://127.0.0.1:8000", KEY))
+    words = shlex.split(curl("http://127.0.0.1:8000", KEY, *QUESTION))
     assert words[:3] == ["curl", "-N", "http://127.0.0.1:8000/api/chat/stream"]
     assert f"x-api-key: {KEY}" in words

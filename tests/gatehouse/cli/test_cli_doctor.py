@@ -13,9 +13,6 @@ from cli_results import Run, data_of
 from cryptography.hazmat.primitives.asymmetric import ec
 from live_server import LiveServer, free_port
 
-from gatehouse.registry.entry import Entry
-from gatehouse.tools.building import build_tools
-
 PUBLIC_KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
 JWK = {**jwt.algorithms.ECAlgorithm.to_jwk(PUBLIC_KEY, as_dict=True), "kid": "one"}
 PARTS = ["settings", "data folder", "database", "Redis", "identity", "chat model", "runnables", "port"]
@@ -108,8 +105,8 @@ class TestDatabase:
     def test_with_a_superuser_is_doubtful(
         self, run: Run, postgres_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gatehouse.cli.stores.why_not_ready", lambda _: ready(), raising=False)
-        monkeypatch.setattr("gatehouse.storage.database.why_not_ready", lambda _: ready())
+        monkeypatch.setattr("gatehouse.cli.stores.why_not_ready", lambda *_: ready(), raising=False)
+        monkeypatch.setattr("gatehouse.storage.schema.why_not_ready", lambda *_: ready())
         monkeypatch.setenv("GATEHOUSE_DATABASE_URL", postgres_url)
         state, detail = found(run, "database")
         assert (state, "superuser" in detail) == ("warning", True)
@@ -277,24 +274,18 @@ class TestChatModel:
 
 class TestRunnables:
     def test_a_failing_factory_is_named(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(_parts: object) -> None:
-            raise RuntimeError("no such prompt")
-
-        broken = Entry("/broken", fail, "Does not build.")  # type: ignore[arg-type]
-        monkeypatch.setattr("gatehouse.registry.entry.REGISTRY", (broken,))
+        monkeypatch.setenv("GATEHOUSE_REGISTRY", "broken_registries:UNBUILT")
         state, detail = found(run, "runnables")
         assert state == "failed"
-        assert detail == "src/gatehouse/registry/entry.py: /broken: its factory failed: no such prompt"
+        cause = "its factory failed: RuntimeError: no such prompt"
+        assert detail == f"broken_registries:UNBUILT: /broken: {cause}"
 
     def test_so_is_a_failing_tool(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken_tool(_stores: object) -> None:
-            raise RuntimeError("no such table")
-
-        _, *others = build_tools.__defaults__ or ()
-        monkeypatch.setattr("gatehouse.tools.building.build_tools.__defaults__", ((broken_tool,), *others))
+        monkeypatch.setenv("GATEHOUSE_REGISTRY", "broken_registries:UNEQUIPPED")
         state, detail = found(run, "runnables")
         assert state == "failed"
-        assert detail == "src/gatehouse/tools/building.py: broken_tool: its factory failed: no such table"
+        cause = "its factory failed: RuntimeError: no such table"
+        assert detail == f"broken_registries:UNEQUIPPED: /broken: tool broken_tool: {cause}"
 
 
 class TestPort:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from cli_results import Run, data_of, failure_of
 
+from chains.registry import REGISTRY
 from gatehouse.identity.public import PUBLIC
-from gatehouse.registry.entry import REGISTRY, Entry
 
 
 @pytest.fixture
@@ -53,5 +53,5 @@ def test_nothing_is_opened_for_it(run: Run, home: Path, monkeypatch: pytest.Monk
 
 
 def test_a_registry_that_cannot_be_served_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gatehouse.main.REGISTRY", [Entry("no-slash", lambda _: None, "Nothing.")])  # type: ignore[arg-type,return-value]
-    assert failure_of(run("routes")).startswith("registry: 'no-slash'")
+    monkeypatch.setenv("GATEHOUSE_REGISTRY", "broken_registries:NO_SLASH")
+    assert failure_of(run("routes")).startswith("registry: broken_registries:NO_SLASH: 'no-slash'")

@@ -13,7 +13,8 @@ import pytest
 from cli_results import Run, failure_of
 from live_server import LiveServer
 
-from gatehouse.cli.serve import model_at
+from chains.registry import REGISTRY
+from gatehouse.cli.serve import model_at, question_of, served_at
 from gatehouse.cli.stores import open_api_keys
 from gatehouse.process import server as app_server
 from gatehouse.process.endings import CutOff
@@ -30,7 +31,12 @@ def announce_one(settings: Settings, _listener: object, announce: Callable[[Any]
     async def up() -> None:
         async with open_api_keys(settings) as api_keys:
             model = SimpleNamespace(label="a model")
-            await announce(SimpleNamespace(authenticator=SimpleNamespace(api_keys=api_keys), model=model))
+            entries = {entry.name: entry for entry in REGISTRY}
+            await announce(
+                SimpleNamespace(
+                    authenticator=SimpleNamespace(api_keys=api_keys), model=model, entries=entries
+                )
+            )
 
     asyncio.run(up())
 
@@ -42,6 +48,9 @@ def nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
         "gatehouse.process.workers.run_many", lambda _settings, _workers, _listener, announce: announce()
     )
     monkeypatch.setattr("gatehouse.cli.serve.model_at", lambda _url: "a model")
+    monkeypatch.setattr(
+        "gatehouse.cli.serve.served_at", lambda _url, _key: [{"name": "agent", "example": "Hi?"}]
+    )
 
 
 class NotReady(http.server.BaseHTTPRequestHandler):
@@ -108,8 +117,23 @@ class TestAnnouncing:
         assert (result.exit_code, result.output) == (0, "")
 
 
-def test_the_workers_say_which_model_answers(server: LiveServer) -> None:
+def test_the_workers_say_which_model_answers_and_what_they_serve(server: LiveServer) -> None:
     assert model_at(server.url).startswith("scripted")
+    served = {item["name"]: item["example"] for item in served_at(server.url, server.keys["alice"])}
+    assert served == {entry.name: entry.example for entry in REGISTRY}
+
+
+@pytest.mark.parametrize(
+    ("served", "asked"),
+    [
+        ([("chat", ""), ("agent", "How?"), ("other", "What?")], ("agent", "How?")),
+        ([("chat", ""), ("other", "")], ("chat", "Hello!")),
+    ],
+)
+def test_asks_the_first_runnable_with_an_example(
+    served: list[tuple[str, str]], asked: tuple[str, str]
+) -> None:
+    assert question_of(served) == asked
 
 
 class TestCutOff:

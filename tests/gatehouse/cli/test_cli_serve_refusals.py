@@ -7,9 +7,6 @@ import pytest
 from cli_results import Run, failure_of
 from live_server import free_port
 
-import gatehouse.main
-from gatehouse.registry.entry import Entry
-
 PRODUCTION = {
     "GATEHOUSE_ENVIRONMENT": "production",
     "GATEHOUSE_DATABASE_URL": "sqlite+aiosqlite:///gatehouse.db",
@@ -81,20 +78,19 @@ def test_start_link_in_production(run: Run, monkeypatch: pytest.MonkeyPatch, red
 
 
 @pytest.mark.usefixtures("migrated")
-def test_registry_that_cannot_be_served(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(_parts: object) -> None:
-        raise RuntimeError("no such prompt")
-
-    monkeypatch.setattr(gatehouse.main, "REGISTRY", [Entry("/broken", fail, "")])  # type: ignore[arg-type]
-    assert failure_of(run("serve")) == "src/gatehouse/registry/entry.py: /broken: the description is missing"
-    monkeypatch.setattr(gatehouse.main, "REGISTRY", [Entry("/broken", fail, "Does not build.")])  # type: ignore[arg-type]
-    assert (
-        failure_of(run("serve"))
-        == "src/gatehouse/registry/entry.py: /broken: its factory failed: no such prompt"
-    )
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("UNDESCRIBED", "/broken: the description is missing"),
+        ("UNBUILT", "/broken: its factory failed: RuntimeError: no such prompt"),
+    ],
+)
+def test_registry_that_cannot_be_served(run: Run, name: str, cause: str) -> None:
+    registry = f"broken_registries:{name}"
+    assert failure_of(run("serve", registry)) == f"registry: {registry}: {cause}"
 
 
 @pytest.mark.usefixtures("migrated")
-def test_demo_keys_that_cannot_be_kept(run: Run, home: Path) -> None:
-    (home / "data" / "demo-keys.json").mkdir()
-    assert failure_of(run("serve")) == "data folder: data cannot keep the demo's keys (Is a directory)"
+def test_keys_that_cannot_be_kept(run: Run, home: Path) -> None:
+    (home / "data" / "development-keys.json").mkdir()
+    assert failure_of(run("serve")) == "data folder: data cannot keep the API keys (Is a directory)"

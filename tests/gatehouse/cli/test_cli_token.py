@@ -19,7 +19,8 @@ def verify(token: str) -> Principal:
 
 
 class TestToken:
-    def test_is_one_that_the_server_accepts(self, run: Run) -> None:
+    def test_is_one_that_the_server_accepts(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GATEHOUSE_CLAIMS", "portfolio_id")
         options = ("--name", "Alice", "--scope", "runnable:chat", "--claim", "portfolio_id=acme-alice-1")
         principal = verify(run(*OF_ALICE, *options).stdout.strip())
         assert (principal.tenant_id, principal.user_id, principal.name) == ("acme", "alice", "Alice")

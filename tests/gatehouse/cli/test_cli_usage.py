@@ -23,7 +23,6 @@ COMMANDS = (
     ("keys", "revoke"),
     ("db", "upgrade"),
     ("db", "status"),
-    ("demo", "seed"),
 )
 HEAVY = {"langchain", "langserve", "sqlalchemy", "fastapi", "pydantic_settings", "xllamacpp", "rich"}
 IMPORTED = """

@@ -100,6 +100,7 @@ def serving(folder: Path, registry: Sequence[Entry] | None = None, **changes: An
             "drain_seconds": 1,
             "frontend_dir": folder / "no-client",  # whether or not somebody has built it here
             "plans": AMPLE,
+            "claims": "portfolio_id",
             **changes,
         },
     )

@@ -13,9 +13,10 @@ from langchain_core.runnables import RunnableConfig, RunnableGenerator, Runnable
 from langchain_core.tools import BaseTool, InjectedToolArg, tool
 from pydantic import BaseModel
 
+from chains import agent
+from chains.registry import REGISTRY
 from gatehouse.identity.caller import caller_of
-from gatehouse.registry.entry import REGISTRY, Entry, Parts
-from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.registry.entry import Entry, Parts
 
 SECRET = "sk-live-51H8QmnoSecretOfTheBank"
 
@@ -97,7 +98,7 @@ class Anything(BaseModel):
 def who_is_calling(config: Annotated[RunnableConfig, InjectedToolArg], user_id: str = "") -> str:
     """Tell who is calling. `user_id` is what a model that was talked into it would send."""
     caller = caller_of(config)
-    return f"{caller.user_id}/{caller.tenant_id}/{caller.portfolio_id}"
+    return f"{caller.user_id}/{caller.tenant_id}/{caller.claims.get('portfolio_id')}"
 
 
 @tool

@@ -26,7 +26,7 @@ from provider_server import (
 )
 from sse_frames import Frame, frames_in
 
-from gatehouse.registry.entry import REGISTRY
+from chains.registry import REGISTRY
 
 QUESTION = {"query": "hello?", "runnable": "chat"}
 TIMES: dict[str, Any] = {

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from live_app import LiveApp
 
-from gatehouse.registry.entry import REGISTRY
+from chains.registry import REGISTRY
 
 RUNNABLES = [entry.name for entry in REGISTRY]
 METHODS = {"get", "post", "put", "patch", "delete"}

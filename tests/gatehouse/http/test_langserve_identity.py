@@ -15,6 +15,7 @@ FORGED = {
     "scopes": ["admin"],
     "user_name": "M",
     "portfolio_id": "p-9",
+    "claims": {"portfolio_id": "p-9"},
 }
 FORGERIES: dict[str, Any] = {
     "configurable": {"configurable": {**FORGED, "__call": "x", "__pregel_x": 1}},
@@ -23,7 +24,10 @@ FORGERIES: dict[str, Any] = {
     "metadata and tags": {"metadata": FORGED, "tags": ["admin"], "run_id": "x", "run_name": "x"},
     "limits": {"recursion_limit": 10**9, "max_concurrency": -1, "configurable": {"recursion_limit": 10**9}},
 }
-REAL = {"user_id": "alice", "tenant_id": "acme", "user_name": "Alice", "scopes": ["*"], "portfolio_id": "p-1"}
+REAL = {
+    "user_id": "alice", "tenant_id": "acme", "user_name": "Alice", "scopes": ["*"],
+    "portfolio_id": "p-1", "claims": {"portfolio_id": "p-1"},
+}  # fmt: skip
 SERVERS_OWN = {"thread_id", "run_id", "attempt", "recursion_limit"}
 ENDPOINTS = ("invoke", "batch", "stream", "stream_events", "stream_log")
 

@@ -8,8 +8,9 @@ import pytest
 from live_app import LiveApp, bearer, serving
 from websockets.sync.client import connect
 
+from chains.registry import REGISTRY
 from gatehouse.lifespan import check_lists
-from gatehouse.registry.entry import REGISTRY
+from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart
 from gatehouse.web.middleware.offered import is_offered
@@ -117,4 +118,4 @@ class TestLists:
     def test_that_name_what_is_not_served_stop_the_start(self) -> None:
         settings = Settings(_env_file=None, tenant_runnables={"acme": ["chat", "chta"]})
         with pytest.raises(CannotStart, match="GATEHOUSE_TENANT_RUNNABLES.*chta$"):
-            check_lists(settings, REGISTRY)
+            check_lists(settings, load_registry(REGISTRY))

@@ -13,7 +13,7 @@ from live_app import LiveApp, bearer, serving
 from otlp_receiver import Collector, collecting
 from websockets.sync.client import connect
 
-from gatehouse.registry.entry import REGISTRY
+from chains.registry import REGISTRY
 
 SECRET = "sk-live-51H8QmnoSecretOfTheBank"
 PARENT_TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -19,7 +19,7 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 class TestBodyLimit:
-    """Over real HTTP: tests/app/serving/test_bodies.py."""
+    """Over real HTTP: tests/gatehouse/http/test_bodies.py."""
 
     @pytest.mark.parametrize("size", [0, 1, 9, 10])
     async def test_a_body_up_to_the_limit_passes(self, size: int) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -22,10 +23,10 @@ from gatehouse.process.endings import StartFailed
 from gatehouse.process.listening import listen, options
 from gatehouse.process.server import OneWorker
 from gatehouse.process.startup import Contained, reason
-from gatehouse.registry.entry import BadRegistry
+from gatehouse.registry.checked import BadRegistry
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart
-from gatehouse.tools.building import BadTool
+from gatehouse.storage.schema import NoMigrations
 
 
 class Runs:
@@ -172,8 +173,8 @@ class TestReason:
         ("error", "line"),
         [
             (CannotStart("database: its schema is old"), "database: its schema is old"),
-            (BadRegistry("/chat: twice"), "src/gatehouse/registry/entry.py: /chat: twice"),
-            (BadTool("calculator: twice"), "src/gatehouse/tools/building.py: calculator: twice"),
+            (BadRegistry("/chat: twice"), "registry: /chat: twice"),
+            (NoMigrations("GATEHOUSE_MIGRATIONS: no"), "database: GATEHOUSE_MIGRATIONS: no"),
             (ModelUnavailable("run\n  pip install"), "chat model: run pip install"),
             (BadConfiguration("GATEHOUSE_JWT_SECRET …"), "authentication: GATEHOUSE_JWT_SECRET …"),
             (ArgumentError("hunter2"), "database: GATEHOUSE_DATABASE_URL cannot be used (ArgumentError)"),
@@ -198,7 +199,7 @@ class TestStart:
         with pytest.raises(StartFailed, match="Redis: gone"):
             await served.server.serve([listener])
         assert served.announced == []
-        assert caplog.records == []
+        assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
     async def test_on_a_port_that_was_taken_meanwhile_closes_what_was_opened(
         self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch

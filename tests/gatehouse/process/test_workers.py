@@ -21,7 +21,7 @@ from gatehouse.process import worker, workers
 from gatehouse.process.endings import StartFailed
 from gatehouse.process.listening import listen
 from gatehouse.process.workers import Workers, draining_server, run_many
-from gatehouse.registry.entry import BadRegistry
+from gatehouse.registry.checked import BadRegistry
 from gatehouse.settings import Settings
 
 
@@ -227,7 +227,7 @@ class TestWorker:
         with capture_logs() as logs, pytest.raises(SystemExit) as exited:
             worker.application()
         assert exited.value.code == uvicorn.config.STARTUP_FAILURE
-        assert logs[0]["reason"] == "src/gatehouse/registry/entry.py: /chat: twice"
+        assert logs[0]["reason"] == "registry: /chat: twice"
 
     def test_whose_application_cannot_be_imported_is_not_started_again(
         self, monkeypatch: pytest.MonkeyPatch

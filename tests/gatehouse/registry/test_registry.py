@@ -1,5 +1,6 @@
 """The list of what is served: what is refused at start, by the entry's name, and what is built of it."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -7,17 +8,39 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessageChunk, AnyMessage
 from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel, ValidationError
 
+from chains.registry import REGISTRY
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.registry.entry import REGISTRY, RESERVED, BadRegistry, Entry, Parts, TextInput, build, check
+from gatehouse.registry.checked import RESERVED, BadRegistry, build, checked
+from gatehouse.registry.entry import Entry, Parts, TextInput
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.tools.building import Resources
 
-PARTS = Parts(ScriptedChatModel(), [])
+MODEL = ScriptedChatModel()
+NOWHERE = Resources(None)  # type: ignore[arg-type]  # no database is asked
+
+
+def served(*entries: Entry) -> Mapping[str, Runnable[Any, Any]]:
+    """Return what is built of these entries."""
+    return build(checked("mine:LIST", entries), MODEL, NOWHERE).runnables
 
 
 def echo(_parts: Parts) -> Runnable[Any, Any]:
     return RunnableLambda(lambda request: request["input"])
+
+
+@tool
+def spell(word: str) -> str:
+    """Spell a word."""
+    return "-".join(word)
+
+
+@tool
+def count(word: str) -> int:
+    """Count the letters of a word."""
+    return len(word)
 
 
 def entry(path: str = "/mine", description: str = "Mine.", **fields: Any) -> Entry:
@@ -25,13 +48,9 @@ def entry(path: str = "/mine", description: str = "Mine.", **fields: Any) -> Ent
 
 
 class TestCheck:
-    def test_what_is_served_by_default_is_fine(self) -> None:
-        assert check(REGISTRY) == REGISTRY
-        assert [item.path for item in REGISTRY] == ["/chat", "/summarize", "/agent"]
-
     @pytest.mark.parametrize("path", ["/a", "/my-chain", "/my_chain2", "/2"])
     def test_a_path_is_a_slash_and_a_segment(self, path: str) -> None:
-        assert check([entry(path)])[0].path == path
+        assert checked("mine:LIST", [entry(path)]).entries[0].path == path
 
     @pytest.mark.parametrize(
         "path",
@@ -55,65 +74,85 @@ class TestCheck:
     )
     def test_another_is_refused(self, path: str) -> None:
         with pytest.raises(BadRegistry) as refused:
-            check([entry(path)])
+            checked("mine:LIST", [entry(path)])
         assert repr(path) in str(refused.value)
 
     @pytest.mark.parametrize("name", sorted(RESERVED - {"openapi.json"}))
     def test_a_path_of_gatehouse_itself_is_refused(self, name: str) -> None:
-        with pytest.raises(BadRegistry, match=f"^/{name}: Gatehouse itself"):
-            check([entry(f"/{name}")])
+        with pytest.raises(BadRegistry, match=f"^mine:LIST: /{name}: Gatehouse itself"):
+            checked("mine:LIST", [entry(f"/{name}")])
 
     def test_none_of_them_would_be_free_otherwise(self) -> None:
         with pytest.raises(BadRegistry, match="openapi"):
-            check([entry("/openapi.json")])
+            checked("mine:LIST", [entry("/openapi.json")])
 
     def test_a_path_that_is_there_twice_is_refused(self) -> None:
-        with pytest.raises(BadRegistry, match=r"^/mine: .*twice"):
-            check([entry(), entry("/other"), entry()])
+        with pytest.raises(BadRegistry, match=r"^mine:LIST: /mine: .*twice"):
+            checked("mine:LIST", [entry(), entry("/other"), entry()])
 
     @pytest.mark.parametrize("description", ["", " ", "\n\t"])
     def test_a_missing_description_is_refused(self, description: str) -> None:
-        with pytest.raises(BadRegistry, match=r"^/mine: the description is missing"):
-            check([entry(description=description)])
+        with pytest.raises(BadRegistry, match=r"^mine:LIST: /mine: the description is missing"):
+            checked("mine:LIST", [entry(description=description)])
 
 
 class TestBuild:
     def test_factories_are_handed_the_parts(self) -> None:
-        seen = []
+        seen: list[Parts] = []
 
         def factory(parts: Parts) -> Runnable[Any, Any]:
             seen.append(parts)
             return echo(parts)
 
-        runnables = build([entry(factory=factory), entry("/other")], PARTS)
-        assert seen == [PARTS]
+        runnables = served(entry(factory=factory), entry("/other"))
+        assert seen == [Parts(MODEL, [])]
         assert list(runnables) == ["/mine", "/other"]
         assert runnables["/mine"].invoke({"input": "hello"}) == "hello"
+
+    def test_each_gets_the_tools_of_its_entry(self) -> None:
+        seen: list[list[str]] = []
+
+        def factory(parts: Parts) -> Runnable[Any, Any]:
+            seen.append([tool.name for tool in parts.tools])
+            return echo(parts)
+
+        entries = [entry("/a", factory=factory, tools=[spell]), entry("/b", factory=factory, tools=[count])]
+        built = build(checked("mine:LIST", entries), MODEL, NOWHERE)
+        assert seen == [["spell"], ["count"]]
+        assert built.tools == ("spell", "count")
+
+    def test_a_tool_that_fails_is_named_with_its_entry(self) -> None:
+        def weather(_resources: Resources) -> BaseTool:
+            raise LookupError("no weather station")
+
+        with pytest.raises(BadRegistry, match=r"^mine:LIST: /mine: tool weather: .*no weather station"):
+            served(entry(tools=[weather]))
 
     def test_a_factory_that_fails_is_named(self) -> None:
         def factory(_parts: Parts) -> Runnable[Any, Any]:
             raise KeyError("PROMPT_FILE")
 
-        with pytest.raises(BadRegistry, match=r"^/mine: its factory failed: 'PROMPT_FILE'") as refused:
-            build([entry("/fine"), entry(factory=factory)], PARTS)
-        assert isinstance(refused.value.__cause__, KeyError)
+        with pytest.raises(
+            BadRegistry, match=r"^mine:LIST: /mine: its factory failed: KeyError: 'PROMPT_FILE'"
+        ):
+            served(entry("/fine"), entry(factory=factory))
 
     def test_a_factory_that_returns_something_else_is_named(self) -> None:
-        with pytest.raises(BadRegistry, match=r"^/mine: its factory returned str, not a Runnable"):
-            build([entry(factory=lambda _parts: "a chain")], PARTS)
+        with pytest.raises(BadRegistry, match=r"^mine:LIST: /mine: its factory returned str, not a Runnable"):
+            served(entry(factory=lambda _parts: "a chain"))
 
     async def test_a_bare_agent_graph_streams_tokens(self) -> None:
         def factory(parts: Parts) -> Any:
             return create_agent(parts.model, [], name="bare")
 
-        runnable = build([entry(factory=factory)], PARTS)["/mine"]
+        runnable = served(entry(factory=factory))["/mine"]
         assert isinstance(runnable, StreamingAgent)
         chunks = [chunk async for chunk in runnable.astream({"input": "[tokens 3]"})]
         assert [chunk.content for chunk in chunks if chunk.content] == ["t1", " t2", " t3"]
         assert all(isinstance(chunk, AIMessageChunk) for chunk in chunks)
 
-    def test_every_entry_of_the_registry_can_be_built(self) -> None:
-        assert list(build(REGISTRY, PARTS)) == ["/chat", "/summarize", "/agent"]
+    def test_every_entry_of_the_demonstration_can_be_built(self) -> None:
+        assert list(served(*REGISTRY)) == [item.path for item in REGISTRY]
 
 
 class TestScope:

@@ -12,11 +12,12 @@ from migrated_databases import url_of
 from run_replicas import ALICE, LEASE, Conversations, Replicas, until
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
+from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.events import ToolEnd, ToolStart
-from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
 
 
@@ -70,7 +71,9 @@ def office(replicas: Replicas, desk: Desk, checkpoints: BaseCheckpointSaver[str]
         return "thought"
 
     replicas.checkpoints = checkpoints
-    replicas.runnables = {"/agent": agent.build(Parts(ScriptedChatModel(), [look_up, think], checkpoints))}
+    replicas.runnables = {
+        "/agent": StreamingAgent(agent.build(Parts(ScriptedChatModel(), [look_up, think], checkpoints)))
+    }
     return replicas
 
 

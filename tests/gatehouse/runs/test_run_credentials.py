@@ -13,6 +13,7 @@ from run_runnables import Told
 from run_viewers import Viewer, assert_dense, last, seen, types
 from structlog.typing import EventDict
 
+from chains import agent
 from gatehouse.identity.principal import Principal
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.problems.errors import CredentialExpired
@@ -21,7 +22,7 @@ from gatehouse.runs.acting import BeforeActing, RunMayNotAct
 from gatehouse.runs.lifecycle import credentials
 from gatehouse.runs.lifecycle.credentials import credentials_watched, end_runs_of_ended_credentials
 from gatehouse.runs.records import RunRecord
-from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.tools.acting import acts, guarded
 
@@ -187,7 +188,7 @@ class Bank:
 def bank(redis: Redis, ledger: Ledger, replicas: Replicas) -> Bank:
     bank = Bank(redis, ledger)
     parts = Parts(ScriptedChatModel(), bank.tools(), replicas.checkpoints)
-    replicas.runnables = {**replicas.runnables, "/agent": agent.build(parts)}
+    replicas.runnables = {**replicas.runnables, "/agent": StreamingAgent(agent.build(parts))}
     return bank
 
 

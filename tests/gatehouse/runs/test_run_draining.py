@@ -12,13 +12,14 @@ from run_replicas import ALICE, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
+from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.lifecycle.execution import Tap
 from gatehouse.runs.records import load
-from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 
 class TestStages:
@@ -172,7 +173,9 @@ async def office(replicas: Replicas, tmp_path: Path) -> AsyncIterator[tuple[Repl
 
     async with open_checkpoints(url_of(tmp_path / "gatehouse.db")) as saver:
         replicas.checkpoints = saver
-        replicas.runnables = {"/agent": agent.build(Parts(ScriptedChatModel(), [transfer], saver))}
+        replicas.runnables = {
+            "/agent": StreamingAgent(agent.build(Parts(ScriptedChatModel(), [transfer], saver)))
+        }
         yield replicas, desk
         await replicas.close()
 

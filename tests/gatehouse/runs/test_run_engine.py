@@ -177,7 +177,7 @@ class TestRunnable:
         await until(lambda: told.configs)
         [config] = told.configs
         assert config["configurable"] == {
-            "portfolio_id": "p1", "user_id": "alice", "tenant_id": "acme", "user_name": "Alice", "scopes": ["*"],
+            "portfolio_id": "p1", "claims": {"portfolio_id": "p1"}, "user_id": "alice", "tenant_id": "acme", "user_name": "Alice", "scopes": ["*"],
             "thread_id": "t1", "run_id": run.id, "attempt": 1,
         }  # fmt: skip
         assert str(config["run_id"]) == run.id

@@ -14,11 +14,12 @@ from langgraph.graph import START, StateGraph, add_messages
 from migrated_databases import url_of
 from postgres_databases import empty_database
 
+from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.kept import is_worth_keeping
 from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
-from gatehouse.runs.sources import streaming_agent as agent
+from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 Saver = BaseCheckpointSaver[Any]
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "run-1", "run_id": "run-1"}}
@@ -45,7 +46,7 @@ def calls() -> list[str]:
     return []
 
 
-def agent_of(saver: Saver, calls: list[str], *, slow: bool = False) -> agent.StreamingAgent:
+def agent_of(saver: Saver, calls: list[str], *, slow: bool = False) -> StreamingAgent:
     """Return an agent with a tool that notes its calls, and one that never returns if it is `slow`."""
 
     @tool
@@ -63,7 +64,7 @@ def agent_of(saver: Saver, calls: list[str], *, slow: bool = False) -> agent.Str
         return "thought"
 
     tools: list[BaseTool] = [look_up, think]
-    return agent.build(Parts(ScriptedChatModel(), tools, saver))
+    return StreamingAgent(agent.build(Parts(ScriptedChatModel(), tools, saver)))
 
 
 async def answer(

@@ -9,13 +9,13 @@ from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel
 
-from chains import chat
+from chains import agent, chat
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.events import Event, Usage
 from gatehouse.runs.metering import UsageMeter
-from gatehouse.runs.sources import streaming_agent as agent
 from gatehouse.runs.sources.sources import Mode, Observed, combined, source
+from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 MODES: list[Mode] = ["stream", "invoke", "events", "log"]
 OPTIONS: dict[str, dict[str, Any]] = {"events": {"version": "v2"}}
@@ -40,7 +40,7 @@ def a_chain() -> Runnable[Any, Any]:
 
 
 def an_agent(*tools: BaseTool) -> Runnable[Any, Any]:
-    return agent.build(Parts(ScriptedChatModel(), tools or [add, broken]))
+    return StreamingAgent(agent.build(Parts(ScriptedChatModel(), tools or [add, broken])))
 
 
 async def followed(

@@ -15,9 +15,9 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.auth.api_keys.tables import api_keys
-from gatehouse.storage import database
-from gatehouse.storage.database import UtcDateTime, above_row_security, open_engine, upgrade, why_not_ready
-from tools.portfolio.tables import prices
+from gatehouse.storage import database, schema
+from gatehouse.storage.database import UtcDateTime, above_row_security, open_engine
+from gatehouse.storage.schema import upgrade, why_not_ready
 
 moments = Table("moments", MetaData(), Column("id", Integer, primary_key=True), Column("at", UtcDateTime))
 
@@ -78,10 +78,12 @@ class TestOpenEngine:
                 await connection.invalidate()
 
     async def test_enforces_foreign_keys(self, migrated: AsyncEngine) -> None:
-        orphan = {"symbol": "NONE", "day": datetime(2026, 1, 1, tzinfo=UTC).date(), "close": 1}
+        async with migrated.begin() as connection:
+            await connection.exec_driver_sql("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
+            await connection.exec_driver_sql("CREATE TABLE child (id INTEGER REFERENCES parent)")
         with pytest.raises(IntegrityError):
             async with migrated.begin() as connection:
-                await connection.execute(prices.insert(), orphan)
+                await connection.exec_driver_sql("INSERT INTO child VALUES (1)")
 
     async def test_readers_do_not_wait_for_a_writer_of_another_process(self, migrated: AsyncEngine) -> None:
         other = open_engine(migrated.url.render_as_string(hide_password=False))
@@ -190,15 +192,11 @@ class TestUtcDateTime:
 class TestUpgrade:
     async def test_creates_the_tables(self, migrated: AsyncEngine) -> None:
         assert await table_names(migrated) == [
-            "accounts",
             "alembic_version",
             "api_keys",
             "audit_log",
             "feedback",
-            "holdings",
-            "instruments",
             "messages",
-            "prices",
             "threads",
             "usage",
         ]
@@ -224,11 +222,11 @@ class TestUpgrade:
             assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
     async def test_that_fails_leaves_nothing_behind(self, engine: AsyncEngine) -> None:
-        def fail_at_holdings(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
-            if "CREATE TABLE holdings" in statement:
+        def fail_at_feedback(_conn: object, _cursor: object, statement: str, *_rest: object) -> None:
+            if "CREATE TABLE feedback" in statement:
                 raise RuntimeError("disk full")
 
-        event.listen(engine.sync_engine, "before_cursor_execute", fail_at_holdings)
+        event.listen(engine.sync_engine, "before_cursor_execute", fail_at_feedback)
         with pytest.raises(RuntimeError, match="disk full"):
             await upgrade(engine)
         assert await table_names(engine) == []
@@ -238,7 +236,7 @@ class TestWhyNotReady:
     async def test_an_empty_database_needs_the_upgrade(
         self, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(database, "_revisions", lambda: ("0002", "0001"))
+        monkeypatch.setattr(schema, "_revisions", lambda _: ("0002", "0001"))
         assert await why_not_ready(engine) == (
             "its schema is at revision none, not 0002: run gatehouse db upgrade"
         )
@@ -248,7 +246,7 @@ class TestWhyNotReady:
     ) -> None:
         async with migrated.begin() as connection:
             await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-        monkeypatch.setattr(database, "_revisions", lambda: ("0002", "0001"))
+        monkeypatch.setattr(schema, "_revisions", lambda _: ("0002", "0001"))
         assert await why_not_ready(migrated) == (
             "its schema is at revision 0001, not 0002: run gatehouse db upgrade"
         )

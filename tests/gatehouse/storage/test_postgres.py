@@ -12,8 +12,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
-from gatehouse.storage.database import open_engine, unreachable, upgrade
+from gatehouse.storage.database import open_engine, unreachable
 from gatehouse.storage.postgres import BoundedConnection, network_options
+from gatehouse.storage.schema import upgrade
 
 pytestmark = pytest.mark.skipif(postgres_programs() is None, reason="no PostgreSQL on this machine")
 
@@ -61,9 +62,9 @@ class TestAnswers:
         self, server: Postgres, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(BoundedConnection, "answer_seconds", 0.5)
-        monkeypatch.setattr("gatehouse.storage.database._revision", lambda _connection: None)
+        monkeypatch.setattr("gatehouse.storage.schema._revision", lambda _connection, _schema: None)
         monkeypatch.setattr(
-            "gatehouse.storage.database.command.upgrade",
+            "gatehouse.storage.schema.command.upgrade",
             lambda config, _to: config.attributes["connection"].exec_driver_sql("SELECT pg_sleep(1)"),
         )
         engine = open_engine(server.url)

@@ -33,10 +33,14 @@ from gatehouse.usage.store import UsageStore
 from gatehouse.usage.tables import usage
 from tools.portfolio.store import PortfolioStore
 from tools.portfolio.tables import accounts, holdings
+from tools.portfolio.tables import metadata as portfolio
 
 READER = "gatehouse_reader"  # a role that owns nothing, with every right on every table
 TENANT_TABLES = [
-    table for metadata in TARGET for table in metadata.sorted_tables if "tenant_id" in table.columns
+    table
+    for metadata in (TARGET, portfolio)
+    for table in metadata.sorted_tables
+    if "tenant_id" in table.columns
 ]
 CHANGING = (api_keys, threads, messages, usage, accounts, holdings, feedback)
 FILLED = (*CHANGING, audit_log)  # whose rows nobody changes, of whatever tenant

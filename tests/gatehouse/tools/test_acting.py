@@ -12,10 +12,11 @@ from scripted_model import ScriptedModel, calls
 from tool_calls import call
 
 from gatehouse.tools.acting import MARK, MayNotAct, acts, guarded, nobody_acts
-from gatehouse.tools.building import Stores, build_tools
-from tools.portfolio.store import PortfolioStore
+from gatehouse.tools.building import Resources, build_tools
 
 CALLER: RunnableConfig = {"configurable": {"tenant_id": "acme", "user_id": "alice", "run_id": "r1"}}
+
+NOWHERE = Resources(None)  # type: ignore[arg-type]  # no database is asked
 
 
 class Guard:
@@ -125,18 +126,16 @@ class TestInAnAgent:
 
 
 class TestTheRegistry:
-    async def test_refuses_where_nothing_can_tell(
-        self, transfer: StructuredTool, store: PortfolioStore, done: list[Any]
-    ) -> None:
-        [built] = build_tools(Stores(portfolio=store), [transfer])
+    async def test_refuses_where_nothing_can_tell(self, transfer: StructuredTool, done: list[Any]) -> None:
+        [built] = build_tools([transfer], NOWHERE)
         with pytest.raises(MayNotAct):
             await call(built, CALLER, amount=1)
         assert done == []
 
     async def test_guards_what_is_marked(
-        self, transfer: StructuredTool, store: PortfolioStore, guard: Guard, done: list[Any]
+        self, transfer: StructuredTool, guard: Guard, done: list[Any]
     ) -> None:
-        [built] = build_tools(Stores(portfolio=store), [transfer], before_acting=guard)
+        [built] = build_tools([transfer], NOWHERE, before_acting=guard)
         await asyncio.gather(*(call(built, CALLER, amount=amount) for amount in range(3)))
         assert len(guard.asked) == len(done) == 3
 

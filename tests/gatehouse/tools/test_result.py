@@ -3,7 +3,7 @@ from decimal import Decimal
 
 import pytest
 
-from gatehouse.tools.result import as_json, percent_change
+from gatehouse.tools.result import as_json
 
 
 class TestAsJson:
@@ -24,9 +24,3 @@ class TestAsJson:
     def test_refuses_what_json_cannot_say(self) -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):
             as_json(a=float("nan"))
-
-
-class TestPercentChange:
-    def test_is_relative_to_the_start(self) -> None:
-        assert percent_change(Decimal(80), Decimal(100)) == 25
-        assert percent_change(Decimal(100), Decimal(80)) == -20

@@ -52,11 +52,11 @@ class TestPortfolios:
     ) -> None:
         await open_account(engine, "acme", "alice", "acme-alice-2", "KO")
         assert len(await store.portfolios(ALICE)) == 2
-        named = Caller("acme", "alice", portfolio_id="acme-alice-2")
+        named = Caller("acme", "alice", claims={"portfolio_id": "acme-alice-2"})
         assert [p.portfolio_id for p in await store.portfolios(named)] == ["acme-alice-2"]
 
     async def test_of_others_are_not_found_by_naming_them(self, store: PortfolioStore) -> None:
-        assert await store.portfolios(Caller("beta", "bob", portfolio_id="acme-alice-1")) == ()
+        assert await store.portfolios(Caller("beta", "bob", claims={"portfolio_id": "acme-alice-1"})) == ()
 
 
 class TestPortfolioOf:
@@ -65,7 +65,7 @@ class TestPortfolioOf:
 
     async def test_none_is_refused(self, store: PortfolioStore) -> None:
         with pytest.raises(ToolException, match="has no portfolio"):
-            await portfolio_of(store, Caller("beta", "bob", portfolio_id="acme-alice-1"))
+            await portfolio_of(store, Caller("beta", "bob", claims={"portfolio_id": "acme-alice-1"}))
 
     async def test_several_are_refused_by_name(self, store: PortfolioStore, engine: AsyncEngine) -> None:
         await open_account(engine, "acme", "alice", "acme-alice-2", "KO")
@@ -99,7 +99,7 @@ class TestHoldings:
         self, store: PortfolioStore, engine: AsyncEngine
     ) -> None:
         await open_account(engine, "acme", "alice", "acme-alice-2", "KO")
-        named = Caller("acme", "alice", portfolio_id="acme-alice-2")
+        named = Caller("acme", "alice", claims={"portfolio_id": "acme-alice-2"})
         assert await store.holdings(named, "acme-alice-1") == ()
         assert [h.instrument.symbol for h in await store.holdings(named, "acme-alice-2")] == ["KO"]
 

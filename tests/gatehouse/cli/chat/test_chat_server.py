@@ -14,9 +14,9 @@ LOCAL = "http://127.0.0.1:8000"
 
 
 @pytest.fixture
-def demo_keys(home: Path) -> Path:
+def development_keys(home: Path) -> Path:
     """The keys that a development server of this folder keeps."""
-    file = home / "data" / "demo-keys.json"
+    file = home / "data" / "development-keys.json"
     file.parent.mkdir()
     file.write_text(json.dumps({"alice": "gh_dev_alice", "bob": "gh_dev_bob"}))
     return file
@@ -90,17 +90,17 @@ class TestKey:
             assert len({"x-api-key", "authorization"} & set(client.headers)) == 1
 
 
-class TestDemoKey:
-    def test_is_taken_on_this_machine(self, demo_keys: Path) -> None:
+class TestDevelopmentKey:
+    def test_is_taken_on_this_machine(self, development_keys: Path) -> None:
         assert server_of(LOCAL, None).key == "gh_dev_alice"
 
-    def test_is_sent_nowhere_else(self, demo_keys: Path) -> None:
+    def test_is_sent_nowhere_else(self, development_keys: Path) -> None:
         with pytest.raises(Forbidden, match="who are you"):
             server_of("https://host.test", None)
 
     @pytest.mark.parametrize("kept", ["[]", "{", "{}", '{"alice": 1}'])
-    def test_that_is_none(self, demo_keys: Path, kept: str) -> None:
-        demo_keys.write_text(kept)
+    def test_that_is_none(self, development_keys: Path, kept: str) -> None:
+        development_keys.write_text(kept)
         with pytest.raises(Forbidden):
             server_of(LOCAL, None)
 
@@ -108,7 +108,7 @@ class TestDemoKey:
         with pytest.raises(Forbidden):
             server_of(LOCAL, None)
 
-    def test_is_for_development(self, demo_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_for_development(self, development_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in {
             "ENVIRONMENT": "production",
             "DATABASE_URL": "sqlite+aiosqlite:///gatehouse.db",

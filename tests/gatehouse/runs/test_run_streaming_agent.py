@@ -10,9 +10,9 @@ from langchain_core.tools import BaseTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from structlog.testing import capture_logs
 
+from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.sources import streaming_agent as agent
 from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, is_stepwise
 from gatehouse.runs.sources.streaming_agent import StreamingAgent, messages_of, text_chunk, tool_steps
 
@@ -55,7 +55,7 @@ def counted() -> Counted:
 
 @pytest.fixture
 def assistant(counted: Counted) -> StreamingAgent:
-    return agent.build(Parts(ScriptedChatModel(), counted.tools()))
+    return StreamingAgent(agent.build(Parts(ScriptedChatModel(), counted.tools())))
 
 
 def config_of(run_id: str = "run-1", attempt: int = 1) -> RunnableConfig:
@@ -146,7 +146,9 @@ class TestToolFailures:
 
     async def test_what_a_tool_itself_says_is_told(self, counted: Counted) -> None:
         tools = [tool.model_copy(update={"handle_tool_error": True}) for tool in counted.tools()]
-        steps = await steps_of(agent.build(Parts(ScriptedChatModel(), tools)), "[tool refuse {}]")
+        steps = await steps_of(
+            StreamingAgent(agent.build(Parts(ScriptedChatModel(), tools))), "[tool refuse {}]"
+        )
         returned = tool_steps_of(steps)[-1]
         assert returned == ToolReturned("refuse", returned.call_id, "There is no portfolio.", is_error=True)
 
@@ -160,7 +162,9 @@ class TestToolFailures:
             await asyncio.sleep(60)
             return ""
 
-        run = asyncio.create_task(steps_of(agent.build(Parts(ScriptedChatModel(), [wait])), "[tool wait {}]"))
+        run = asyncio.create_task(
+            steps_of(StreamingAgent(agent.build(Parts(ScriptedChatModel(), [wait]))), "[tool wait {}]")
+        )
         await began.wait()
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -170,7 +174,7 @@ class TestToolFailures:
 class TestCheckpoints:
     @pytest.fixture
     def kept(self, counted: Counted) -> StreamingAgent:
-        return agent.build(Parts(ScriptedChatModel(), counted.tools(), InMemorySaver()))
+        return StreamingAgent(agent.build(Parts(ScriptedChatModel(), counted.tools(), InMemorySaver())))
 
     async def test_a_second_attempt_does_not_call_a_finished_tool_again(
         self, kept: StreamingAgent, counted: Counted
