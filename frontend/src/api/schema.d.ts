@@ -708,6 +708,10 @@ export interface components {
          * @description What is known of a key. The key itself is kept by nobody but its owner.
          */
         KeyInfo: {
+            /** Claims */
+            claims: {
+                [key: string]: unknown;
+            };
             /**
              * Created At
              * Format: date-time
@@ -723,8 +727,6 @@ export interface components {
             name: string;
             /** Plan */
             plan: string | null;
-            /** Portfolio Id */
-            portfolio_id: string | null;
             /** Revoked At */
             revoked_at: string | null;
             /** Scopes */
@@ -866,6 +868,17 @@ export interface components {
          */
         NewKey: {
             /**
+             * Claims
+             * @description what tools are told
+             * @default {}
+             * @example {
+             *       "desk": "fx"
+             *     }
+             */
+            claims: {
+                [key: string]: string;
+            };
+            /**
              * Expires In
              * @description seconds; without it the key works until it is revoked
              */
@@ -876,11 +889,6 @@ export interface components {
              * @example Alice's laptop
              */
             name: string;
-            /**
-             * Portfolio Id
-             * @description what tools are told
-             */
-            portfolio_id?: string | null;
             /**
              * Scopes
              * @default []
@@ -901,6 +909,10 @@ export interface components {
          * @description A new key. `key` is its text: shown now, and never again.
          */
         NewKeyInfo: {
+            /** Claims */
+            claims: {
+                [key: string]: unknown;
+            };
             /**
              * Created At
              * Format: date-time
@@ -918,8 +930,6 @@ export interface components {
             name: string;
             /** Plan */
             plan: string | null;
-            /** Portfolio Id */
-            portfolio_id: string | null;
             /** Revoked At */
             revoked_at: string | null;
             /** Scopes */
@@ -1150,7 +1160,7 @@ export interface components {
             /**
              * Input
              * @example {
-             *       "portfolio_id": "acme-alice-1"
+             *       "city": "Paris"
              *     }
              */
             input: {
@@ -1180,6 +1190,11 @@ export interface components {
         UsableRunnable: {
             /** Description */
             description: string;
+            /**
+             * Example
+             * @description a question for it; empty when its entry names none
+             */
+            example: string;
             /**
              * Input Field
              * @description the field of its input that takes what a person says; null when there is no single one

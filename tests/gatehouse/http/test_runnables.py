@@ -25,7 +25,9 @@ def test_lists_what_the_registry_serves_in_its_order(shared: LiveApp) -> None:
         "description": "Answers questions about banking and investing.",
         "input_field": "input",
         "output": "text",
+        "example": "",
     }
+    assert items["agent"]["example"] == "How is my portfolio doing?"
 
 
 def test_lists_only_what_the_caller_may_use(shared: LiveApp) -> None:
