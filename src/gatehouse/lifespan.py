@@ -20,8 +20,8 @@ from gatehouse.models.opening import open_chat_model
 from gatehouse.registry.checked import Registry, build
 from gatehouse.runs.acting import BeforeActing
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
-from gatehouse.runs.lifecycle.credentials import credentials_watched
-from gatehouse.runs.lifecycle.tending import open_runs
+from gatehouse.runs.credentials import credentials_watched
+from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services, State
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart, open_database, open_redis

@@ -6,11 +6,11 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from gatehouse.lifespan import lifespan_for
-from gatehouse.registry.checked import Registry
+from gatehouse.registry.checked import Registry, refuse_taken
 from gatehouse.registry.loading import RegistrySource, load_registry
 from gatehouse.settings import Settings
 from gatehouse.telemetry.telemetry import Telemetry
-from gatehouse.web import docs, health, home, home_client, runnables
+from gatehouse.web import docs, health, home, home_client, public, runnables
 from gatehouse.web.auth import credentials as credential_routes
 from gatehouse.web.auth import keys as key_routes
 from gatehouse.web.auth import oidc as oidc_routes
@@ -25,9 +25,32 @@ from gatehouse.web.middleware.security_headers import SecurityHeaders
 from gatehouse.web.request_telemetry import RequestTelemetry
 from gatehouse.web.resources import audit, feedback, threads, usage
 from gatehouse.wires.langserve.feedback import add_feedback_routes
+from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
+from gatehouse.wires.run_api import paths as api_paths
 from gatehouse.wires.run_api import routes as api
+from gatehouse.wires.websocket import paths as websocket_paths
 from gatehouse.wires.websocket import routes as websocket
+
+# Our own, whatever is served. Routes are tried in this order, LangServe's after the first
+ROUTERS = (
+    api.router,
+    health.router,
+    signin.router,
+    oidc_routes.router,
+    home.router,
+    home_client.router,
+    runnables.router,
+    threads.router,
+    feedback.router,
+    usage.router,
+    audit.router,
+    key_routes.router,
+    credential_routes.router,
+    websocket.router,
+    docs.router,
+)
+PATHS = public.PATHS | api_paths.PATHS | websocket_paths.PATHS
 
 
 def create_app(settings: Settings | None = None, registry: RegistrySource | None = None) -> FastAPI:
@@ -37,6 +60,7 @@ def create_app(settings: Settings | None = None, registry: RegistrySource | None
     """
     settings = settings or Settings()
     served = load_registry(settings.registry if registry is None else registry)
+    refuse_taken(served, own_segments())
     telemetry = Telemetry.of(settings)
     app = FastAPI(
         title="Gatehouse",
@@ -47,35 +71,28 @@ def create_app(settings: Settings | None = None, registry: RegistrySource | None
         docs_url=None,  # gatehouse.web.docs: FastAPI's own page loads its assets from a CDN
         redoc_url=None,
     )
-    add_error_handlers(app)
-    # routes are tried in this order: what is asked most comes first
-    app.include_router(api.router)
+    add_error_handlers(app, PATHS.public)
+    first, *others = ROUTERS  # what is asked most is tried first
+    app.include_router(first)
     add_langserve_routes(app, served.entries)
-    app.include_router(health.router)
-    app.include_router(signin.router)
-    app.include_router(oidc_routes.router)
-    app.include_router(home.router)
-    app.include_router(home_client.router)
-    app.include_router(runnables.router)
-    app.include_router(threads.router)
-    app.include_router(feedback.router)
-    app.include_router(usage.router)
-    app.include_router(audit.router)
-    app.include_router(key_routes.router)
-    app.include_router(credential_routes.router)
-    app.include_router(websocket.router)
-    docs.add_docs(app)
+    for router in others:
+        app.include_router(router)
     add_feedback_routes(app, settings, served.entries)
     surround(app, settings, served, telemetry)
     return app
+
+
+def own_segments() -> frozenset[str]:
+    """Return what the paths of our own routes begin with: no entry can be served there."""
+    return frozenset(str(route.path).split("/")[1] for router in ROUTERS for route in router.routes)  # type: ignore[attr-defined]  # every route of ours has one
 
 
 def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Telemetry) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout=settings.body_timeout)
     app.add_middleware(HideWhatIsNotOffered, settings=settings, names=frozenset(registry.by_name))
-    app.add_middleware(Limit, paths=[entry.path for entry in registry.entries])
-    app.add_middleware(Authenticate)
+    app.add_middleware(Limit, paths=PATHS | paths_of(registry.entries))
+    app.add_middleware(Authenticate, public=PATHS.public)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.allowed_origins,

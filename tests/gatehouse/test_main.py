@@ -12,8 +12,7 @@ from starlette.routing import WebSocketRoute
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from gatehouse.identity.public import PUBLIC
-from gatehouse.main import create_app
+from gatehouse.main import PATHS, create_app
 from gatehouse.registry.checked import BadRegistry
 from gatehouse.registry.entry import Entry
 from gatehouse.settings import Settings
@@ -60,7 +59,7 @@ class TestDefaultDeny:
         self, nobody: httpx.Client, method: str, path: str
     ) -> None:
         response = nobody.request(method, filled(path), content=b"{")
-        if (method, path) in PUBLIC:
+        if (method, path) in PATHS.public:
             assert response.status_code != 401 or path == "/auth/session"
         else:
             assert response.status_code == 401

@@ -7,10 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID, uuid4, uuid5
 
-from starlette.requests import HTTPConnection
-from starlette.types import Scope
-
-from gatehouse.identity.principal import Principal
 from gatehouse.telemetry.redaction import redact
 
 Action = Literal[
@@ -67,32 +63,6 @@ class Entry:
                 name: bounded(value) if isinstance(value, str) else value for name, value in details.items()
             },
         }
-
-
-def entry_of(
-    connection: HTTPConnection | Scope,
-    action: Action,
-    outcome: Outcome,
-    principal: Principal | None,
-    subject: str = "",
-    *,
-    id: str | None = None,  # noqa: A002  # the column's name
-    **details: str | int | None,
-) -> Entry:
-    """Return what a request did, or was refused. `id` is given to a row that stands for several."""
-    scope = connection.scope if isinstance(connection, HTTPConnection) else connection
-    client = scope.get("client")
-    return Entry(
-        action,
-        outcome,
-        tenant_id=principal.tenant_id if principal else None,
-        user_id=principal.user_id if principal else None,
-        subject=subject,
-        request_id=scope["state"].get("request_id", ""),
-        address=client[0] if client else "",
-        details={**details, "signed_in_with": principal.credential} if principal else details,
-        id=id or str(uuid4()),
-    )
 
 
 def once_a_minute(*same: str | None) -> str:

@@ -17,9 +17,9 @@ from sqlalchemy.engine import make_url
 from gatehouse.auth.api_keys.peppers import Peppers
 from gatehouse.auth.configuration import BadConfiguration
 from gatehouse.auth.dev_secrets import api_key_pepper
-from gatehouse.auth.issuer.http import IssuerUnreachable, client_options
 from gatehouse.auth.oidc.oidc import check_oidc
 from gatehouse.auth.tokens.claim_names import claim_names
+from gatehouse.auth.tokens.issuer_http import IssuerUnreachable, client_options
 from gatehouse.auth.tokens.issuer_keys import remote_issuer
 from gatehouse.auth.tokens.key_source import check_sources, load_keys
 from gatehouse.auth.tokens.keys import KeySet

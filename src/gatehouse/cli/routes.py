@@ -53,13 +53,13 @@ def described(app: "FastAPI", registry: "Registry") -> Iterator[tuple[str, str, 
 
 
 def need(route: "RouteContext", registry: "Registry") -> str:
-    from gatehouse.identity.public import PUBLIC as EVERYBODY
+    from gatehouse.main import PATHS
 
     for entry in registry.entries:
         if str(route.path).startswith(f"{entry.path}/"):
             return entry.required_scope
     methods: Any = route.methods or ()
     pattern = route.path_regex
-    if any(method in methods and pattern.fullmatch(path) for method, path in EVERYBODY):
+    if any(method in methods and pattern.fullmatch(path) for method, path in PATHS.public):
         return PUBLIC
     return SIGNED_IN

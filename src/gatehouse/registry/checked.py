@@ -1,7 +1,7 @@
 """The list of what is served, checked and built: each fault is told at start, with the entry's name."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,6 @@ from gatehouse.tools.acting import BeforeActing, nobody_acts
 from gatehouse.tools.building import BadTool, Resources, build_tools
 
 PATH = re.compile(r"/[a-z0-9][a-z0-9_-]*")
-RESERVED = frozenset({
-    "api", "assets", "auth", "docs", "livez", "metrics", "openapi.json", "readyz", "signin", "threads",
-    "transports", "ws",
-})  # fmt: skip
 
 
 class BadRegistry(Exception):
@@ -36,6 +32,13 @@ class Registry:
     @property
     def by_name(self) -> dict[str, Entry]:
         return {entry.name: entry for entry in self.entries}
+
+
+def refuse_taken(registry: Registry, taken: Collection[str]) -> None:
+    """Raise BadRegistry for an entry whose name is the first segment of another route's path."""
+    for entry in registry.entries:
+        if entry.name in taken:
+            raise BadRegistry(f"{registry.name}: {entry.path}: Gatehouse itself answers under this path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,6 @@ def fault_of(entry: object, seen: set[str]) -> str | None:
         return f"{entry!r:.80} is {type(entry).__name__}, not an Entry"
     if not PATH.fullmatch(entry.path):
         return f"{entry.path!r}: a path is a slash and one segment of a-z, 0-9, - and _"
-    if entry.name in RESERVED:
-        return f"{entry.path}: Gatehouse itself answers under this path"
     if entry.path in seen:
         return f"{entry.path}: this path is in the registry twice"
     if not entry.description.strip():

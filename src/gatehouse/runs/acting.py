@@ -7,7 +7,7 @@ from langchain_core.runnables import RunnableConfig
 from redis.asyncio import Redis
 
 from gatehouse.problems.errors import CredentialExpired
-from gatehouse.runs.lifecycle.credentials import Holds
+from gatehouse.runs.credentials import Holds
 from gatehouse.runs.records import RunRecord, load
 from gatehouse.tools.acting import MayNotAct
 

@@ -13,12 +13,12 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission, taken
 from gatehouse.problems.draining import Drain
 from gatehouse.problems.errors import Conflict, NotFound
-from gatehouse.runs.conversation.turns import Multitask, Turns
 from gatehouse.runs.events import BEGINNING, Cursor, Record
 from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.lifecycle.conducting import Conductor
 from gatehouse.runs.lifecycle.control import STARTING_SECONDS, viewers_key
 from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.lifecycle.turns import Multitask, Turns
 from gatehouse.runs.log.log import log_key
 from gatehouse.runs.log.reader import LogReader
 from gatehouse.runs.records import RunRecord, load, run_key

@@ -9,10 +9,10 @@ from opentelemetry.trace import StatusCode
 from gatehouse.runs.observing import CallObserver, Timing, Transport
 from gatehouse.runs.records import RunRecord
 from gatehouse.telemetry.calls import Calls
+from gatehouse.telemetry.logs import logged_with
 from gatehouse.telemetry.metrics import Metrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.tracing import Tracing, current_span, trace_id_of, traceparent
-from gatehouse.web.middleware.request_context import logged_with
 
 
 class RunTelemetry:

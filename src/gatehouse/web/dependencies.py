@@ -1,6 +1,6 @@
 """Who is calling, as endpoints declare it, and as the API's documentation tells it."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
@@ -8,8 +8,9 @@ from starlette.requests import HTTPConnection
 
 from gatehouse.auth.browser.cookie import SECURE_NAME
 from gatehouse.identity.principal import Principal
-from gatehouse.identity.public import PUBLIC
 from gatehouse.problems.errors import InsufficientScope
+from gatehouse.web.paths import Operation
+from gatehouse.web.request_state import state_of
 
 # Any one of them will do. FastAPI's own classes for them would be called for each request, and check nothing:
 # gatehouse.web.middleware.authenticate did that before.
@@ -20,9 +21,14 @@ SCHEMES = {
 }
 
 
-async def current_principal(connection: HTTPConnection) -> Principal:
+def principal_of(connection: HTTPConnection) -> Principal:
     """Return who sent the request, as gatehouse.web.middleware.authenticate found it."""
-    return cast("Principal", connection.state.principal)
+    return cast("Principal", state_of(connection).principal)
+
+
+async def current_principal(connection: HTTPConnection) -> Principal:
+    """Return who sent the request: a dependency, which FastAPI calls in a thread unless it is async."""
+    return principal_of(connection)
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
@@ -32,16 +38,19 @@ def requires(scope: str) -> Callable[[HTTPConnection], Coroutine[None, None, Non
     """Return a dependency that raises InsufficientScope for a principal without `scope`."""
 
     async def check(connection: HTTPConnection) -> None:
-        if not (await current_principal(connection)).may(scope):
+        if not principal_of(connection).may(scope):
             raise InsufficientScope(scope)
 
     return check
 
 
-def document_credentials(document: dict[str, Any]) -> None:
-    """Say in the OpenAPI document which credentials there are, so that its "Authorize" works."""
+def document_credentials(document: dict[str, Any], public: Collection[Operation]) -> None:
+    """Say in the OpenAPI document which credentials there are, so that its "Authorize" works.
+
+    The `public` operations need none.
+    """
     document.setdefault("components", {})["securitySchemes"] = SCHEMES
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            if (method.upper(), path) not in PUBLIC:
+            if (method.upper(), path) not in public:
                 operation["security"] = [{scheme: []} for scheme in SCHEMES]

@@ -1,13 +1,11 @@
 """The one place that turns errors into responses."""
 
+from collections.abc import Collection
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from redis.exceptions import RedisError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from gatehouse.limits.refusal import LIMITED
@@ -23,8 +21,10 @@ from gatehouse.problems.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.web.dependencies import document_credentials
-from gatehouse.web.middleware.request_context import problem_response
+from gatehouse.web.paths import Operation
+from gatehouse.web.sending import problem_response
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +42,6 @@ SURROUNDING: tuple[type[ApiError], ...] = (
 )
 
 
-# Redis, or the database: gone, or with so many waiting for it that none was free in time
-STORE_IS_AWAY: tuple[type[Exception], ...] = (RedisError, OperationalError, InterfaceError, PoolTimeout)
-
-
 class HttpProblem(ApiError):
     """An HTTPException of the framework (no such route, wrong method) as a problem."""
 
@@ -56,7 +52,7 @@ class HttpProblem(ApiError):
         self.status = error.status_code  # type: ignore[misc]  # known only here, not by the class
 
 
-def add_error_handlers(app: FastAPI) -> None:
+def add_error_handlers(app: FastAPI, public: Collection[Operation]) -> None:
     """Make every error that a route raises an application/problem+json response."""
 
     @app.exception_handler(ApiError)
@@ -83,10 +79,10 @@ def add_error_handlers(app: FastAPI) -> None:
     for kind in STORE_IS_AWAY:
         app.add_exception_handler(kind, away)
 
-    document_problems(app)
+    document_problems(app, public)
 
 
-def document_problems(app: FastAPI) -> None:
+def document_problems(app: FastAPI, public: Collection[Operation]) -> None:
     """Say in the OpenAPI document what errors look like."""
     generate = app.openapi
 
@@ -99,7 +95,7 @@ def document_problems(app: FastAPI) -> None:
             for path in document["paths"].values():
                 for operation in path.values():
                     document_validation(operation["responses"])
-        document_credentials(document)
+        document_credentials(document, public)
         for path in document["paths"].values():
             for operation in path.values():
                 document_surroundings(operation["responses"])

@@ -5,10 +5,10 @@ from html import escape
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from gatehouse.registry.offered import offered
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal
 from gatehouse.web.home_client import page_of
-from gatehouse.web.middleware.offered import offered
 
 PAGE = """<!doctype html>
 <html lang="en">

@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from opentelemetry.trace import Span
 from starlette.types import Scope
 
-from gatehouse.audit.entry import Entry, entry_of, once_a_minute
+from gatehouse.audit.entry import Entry, once_a_minute
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.refusal import LimitReached, policy_name
 from gatehouse.problems.errors import ApiError, Refused
 from gatehouse.telemetry.metrics import OTHER, Metrics
 from gatehouse.telemetry.tracing import Tracing, answered, trace_id_of
+from gatehouse.web.audited import entry_of
+from gatehouse.web.request_state import state_of
 
 if TYPE_CHECKING:
     from gatehouse.services import Services
@@ -63,7 +65,7 @@ class SeenRequest:
 
     @property
     def _principal(self) -> Principal | None:
-        return cast("Principal | None", self._scope["state"].get("principal"))
+        return state_of(self._scope).principal
 
     def _limit_hit(self, limit: str) -> Entry:
         whose = self._principal

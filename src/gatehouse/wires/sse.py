@@ -9,8 +9,8 @@ from sse_starlette import EventSourceResponse
 
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError
+from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.runs.events import Record
-from gatehouse.web.error_handlers import STORE_IS_AWAY
 
 log = structlog.get_logger(__name__)
 

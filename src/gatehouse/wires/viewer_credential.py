@@ -8,8 +8,8 @@ import structlog
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import CredentialExpired
+from gatehouse.runs.credentials import CHECK_EVERY, Holds
 from gatehouse.runs.events import Record
-from gatehouse.runs.lifecycle.credentials import CHECK_EVERY, Holds
 
 log = structlog.get_logger(__name__)
 

@@ -12,6 +12,7 @@ from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.limits.limits import Limits, limits_of
 from gatehouse.limits.reservations import Holds
+from gatehouse.main import PATHS
 from gatehouse.problems.draining import Drain
 from gatehouse.settings import Settings
 from gatehouse.telemetry.pseudonyms import Pseudonyms
@@ -65,14 +66,14 @@ class Served:
 def serve(settings: Settings, authenticator: Authenticator) -> Served:
     app = FastAPI()
     reached: list[str] = []
-    add_error_handlers(app)
+    add_error_handlers(app, PATHS.public)
     app.include_router(signin.router)
     app.include_router(oidc_routes.router)
     app.include_router(key_routes.router)
     app.include_router(credential_routes.router)
     add_endpoints(app, reached)
     app.add_middleware(BodyLimit, max_bytes=100_000, timeout=5)
-    app.add_middleware(Authenticate)
+    app.add_middleware(Authenticate, public=PATHS.public)
     app.add_middleware(
         CORSMiddleware, allow_origins=settings.allowed_origins, allow_methods=["GET"], allow_credentials=True
     )

@@ -14,7 +14,7 @@ from gatehouse.auth.api_keys.store import ApiKeys, CreatedKey
 from gatehouse.auth.authenticator import open_authenticator
 from gatehouse.auth.configuration import BadConfiguration
 from gatehouse.identity import recent
-from gatehouse.identity.public import PUBLIC
+from gatehouse.main import PATHS
 
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
 JSON = {"content-type": "application/json"}
@@ -55,7 +55,7 @@ class TestWithoutCredential:
         assert is_refused(response, served)
         assert response.headers["www-authenticate"] == "Bearer"
 
-    @pytest.mark.parametrize(("method", "path"), sorted(PUBLIC))
+    @pytest.mark.parametrize(("method", "path"), sorted(PATHS.public))
     async def test_may_call_what_is_public(
         self, client: AsyncClient, served: Served, method: str, path: str
     ) -> None:

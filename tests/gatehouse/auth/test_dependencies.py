@@ -1,5 +1,4 @@
-from gatehouse.identity.public import PUBLIC
-from gatehouse.main import create_app
+from gatehouse.main import PATHS, create_app
 from gatehouse.settings import Settings
 
 
@@ -13,7 +12,7 @@ class TestOpenApi:
                     assert operation["security"] == [{"token": []}, {"api_key": []}, {"session": []}]
                 else:
                     open_to_all.add((method.upper(), path))
-        assert open_to_all <= PUBLIC
+        assert open_to_all <= PATHS.public
         assert ("POST", "/chat/stream") not in open_to_all
         assert ("GET", "/livez") in open_to_all
         assert document["components"]["securitySchemes"] == {

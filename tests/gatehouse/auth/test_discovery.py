@@ -12,12 +12,12 @@ from publisher import KEY, Publisher, document, hang_up, keys, publishing, text
 from signed_tokens import good_claims
 
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.issuer import remote as remote_issuer
-from gatehouse.auth.issuer.discovery import PATH
-from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable, client_options
-from gatehouse.auth.issuer.remote import RemoteIssuer
+from gatehouse.auth.tokens import remote_issuer
 from gatehouse.auth.tokens.access import access_tokens
+from gatehouse.auth.tokens.discovery import PATH
+from gatehouse.auth.tokens.issuer_http import IssuerHttp, IssuerUnreachable, client_options
 from gatehouse.auth.tokens.issuer_keys import open_issuer
+from gatehouse.auth.tokens.remote_issuer import RemoteIssuer
 
 
 @pytest.fixture

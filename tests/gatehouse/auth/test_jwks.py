@@ -27,13 +27,12 @@ from publisher import (
 )
 from signed_tokens import AUDIENCE, ISSUER, good_claims
 
-from gatehouse.auth.issuer import http as issuer_http
-from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable, client_options
-from gatehouse.auth.issuer.remote import RemoteIssuer
-from gatehouse.auth.tokens import jwks
+from gatehouse.auth.tokens import issuer_http, jwks
 from gatehouse.auth.tokens.access import AccessTokens
+from gatehouse.auth.tokens.issuer_http import IssuerHttp, IssuerUnreachable, client_options
 from gatehouse.auth.tokens.jwks import Freshness, IssuerKeys
 from gatehouse.auth.tokens.jwt import JwtVerifier
+from gatehouse.auth.tokens.remote_issuer import RemoteIssuer
 from gatehouse.problems.errors import InvalidCredential, Unavailable
 
 LONG = Freshness(max_age=3600, stale=3600, cooldown=3600)

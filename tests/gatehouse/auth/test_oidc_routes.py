@@ -19,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.auth.authenticator import open_authenticator
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.issuer.discovery import PATH
 from gatehouse.auth.oidc import client as oidc_client
 from gatehouse.auth.oidc.id_token import LOGOUT_EVENT
 from gatehouse.auth.oidc.oidc import check_oidc
+from gatehouse.auth.tokens.discovery import PATH
 from gatehouse.auth.tokens.issuer_keys import open_issuer
 
 Start = Callable[..., Awaitable[AsyncClient]]

@@ -6,7 +6,7 @@ import pytest
 from cli_results import Run, data_of, failure_of
 
 from chains.registry import REGISTRY
-from gatehouse.identity.public import PUBLIC
+from gatehouse.main import PATHS
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_the_rest_needs_a_credential(routes: dict[tuple[str, str], str]) -> None
 
 def test_public_is_what_needs_none(routes: dict[tuple[str, str], str]) -> None:
     public = {route for route, needs in routes.items() if needs == "public"}
-    pages = {(method, path) for method, path in PUBLIC if not path.startswith("/signin.")}
+    pages = {(method, path) for method, path in PATHS.public if not path.startswith("/signin.")}
     assert public == pages | {("GET", "/signin.{kind}")}
 
 

@@ -7,13 +7,13 @@ from redis.exceptions import TimeoutError as RedisTimeout
 
 from gatehouse.problems.errors import DeadlineExceeded
 from gatehouse.runs.sources.tap import Tap
-from gatehouse.wires.langserve.config import Call
+from gatehouse.wires.langserve.config import Call, Posted
 from gatehouse.wires.langserve.routes import encoded
 
 
-def call_with(tap: Tap) -> Call:
+def posted_with(tap: Tap) -> Posted:
     nobody = cast("Any", None)
-    return Call(nobody, nobody, None, 0, nobody, tap)
+    return Posted([], None, call=Call(nobody, nobody, None, 0, nobody, tap))
 
 
 async def frames_of(tap: Tap, failure: Exception | None = None) -> AsyncGenerator[dict[str, str], None]:
@@ -35,7 +35,7 @@ def tap_of(*chunks: str) -> Tap:
 
 async def test_that_are_ready_leave_together() -> None:
     tap = tap_of("1", "2", "3")
-    sent = [some async for some in encoded(frames_of(tap), call_with(tap))]
+    sent = [some async for some in encoded(frames_of(tap), posted_with(tap))]
     assert sent == [
         b"event: data\r\ndata: 1\r\n\r\nevent: data\r\ndata: 2\r\n\r\nevent: data\r\ndata: 3\r\n\r\n",
         b"event: end\r\n\r\n",
@@ -44,7 +44,7 @@ async def test_that_are_ready_leave_together() -> None:
 
 async def test_before_an_error_are_not_lost() -> None:
     tap = tap_of("1")
-    sent = [some async for some in encoded(frames_of(tap, DeadlineExceeded()), call_with(tap))]
+    sent = [some async for some in encoded(frames_of(tap, DeadlineExceeded()), posted_with(tap))]
     assert sent[0] == b"event: data\r\ndata: 1\r\n\r\n"
     assert sent[1].startswith(b'event: error\r\ndata: {"status_code": 504')
     assert len(sent) == 2
@@ -52,7 +52,7 @@ async def test_before_an_error_are_not_lost() -> None:
 
 async def test_whose_rest_cannot_be_serialised_end_with_an_error_that_tells_nothing() -> None:
     tap = tap_of("1")
-    sent = [some async for some in encoded(frames_of(tap, TypeError("secret")), call_with(tap))]
+    sent = [some async for some in encoded(frames_of(tap, TypeError("secret")), posted_with(tap))]
     assert b'"status_code": 500' in sent[-1]
     assert b"secret" not in b"".join(sent)
 
@@ -60,6 +60,6 @@ async def test_whose_rest_cannot_be_serialised_end_with_an_error_that_tells_noth
 async def test_of_a_run_whose_store_goes_away_end_with_an_error() -> None:
     tap = tap_of("1")
     sent = [
-        some async for some in encoded(frames_of(tap, RedisTimeout("reading from redis")), call_with(tap))
+        some async for some in encoded(frames_of(tap, RedisTimeout("reading from redis")), posted_with(tap))
     ]
     assert sent[-1].startswith(b'event: error\r\ndata: {"status_code": 503')

@@ -11,9 +11,9 @@ from websockets.sync.client import connect
 from chains.registry import REGISTRY
 from gatehouse.lifespan import check_lists
 from gatehouse.registry.loading import load_registry
+from gatehouse.registry.offered import is_offered
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart
-from gatehouse.web.middleware.offered import is_offered
 
 LISTS = {"acme": ["chat"], "beta": ["*"]}
 ENDPOINTS = [

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.draining import Drain
 from gatehouse.settings import Settings
+from gatehouse.web.request_state import KEY, RequestState
 from gatehouse.wires.websocket import commands
 from gatehouse.wires.websocket import routes as websocket
 from gatehouse.wires.websocket import viewers as websocket_viewers
@@ -49,7 +50,7 @@ def silent(sent: list[Message]) -> WebSocket:
     authenticator = SimpleNamespace(standing=SimpleNamespace(holds=always))
     runs = SimpleNamespace(drain=Drain())
     services = SimpleNamespace(settings=Settings(_env_file=None), runs=runs, authenticator=authenticator)
-    state = {"services": services, "principal": ALICE, "request_id": "1"}
+    state = {"services": services, KEY: RequestState("1", principal=ALICE)}
     socket = WebSocket({"type": "websocket", "state": state}, receive, send)
     socket.client_state = socket.application_state = WebSocketState.CONNECTED
     return socket

@@ -7,6 +7,7 @@ import pytest
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketState
 
+from gatehouse.web.request_state import KEY, RequestState
 from gatehouse.wires.websocket.writer import Leave, Writer
 
 Send = Callable[[Message], Awaitable[None]]
@@ -18,7 +19,7 @@ def writer(send: Send) -> Writer:
     async def receive() -> Message:
         raise NotImplementedError
 
-    websocket = WebSocket({"type": "websocket", "state": {"request_id": "1"}}, receive, send)
+    websocket = WebSocket({"type": "websocket", "state": {KEY: RequestState("1")}}, receive, send)
     websocket.client_state = websocket.application_state = WebSocketState.CONNECTED
     return Writer(websocket)
 

@@ -24,16 +24,17 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.limits import limits_of
 from gatehouse.problems.errors import NotFound
 from gatehouse.registry.entry import Entry
+from gatehouse.runs.credentials import Holds
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Event
-from gatehouse.runs.lifecycle.credentials import Holds
-from gatehouse.runs.lifecycle.tending import open_runs
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned
+from gatehouse.runs.tending import open_runs
 from gatehouse.settings import Settings
 from gatehouse.settings.engine import EngineSettings
 from gatehouse.web.error_handlers import add_error_handlers
 from gatehouse.web.middleware.request_context import RequestContext
+from gatehouse.web.request_state import state_of
 from gatehouse.wires.websocket.routes import router
 
 Json = dict[str, Any]
@@ -114,7 +115,7 @@ class SignedIn:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             name = dict(scope["headers"]).get(b"x-user", b"alice").decode()
-            scope["state"]["principal"] = self.principals[name]
+            state_of(scope).principal = self.principals[name]
         await self.app(scope, receive, send)
 
 
@@ -251,7 +252,7 @@ def application(services: Any, principals: dict[str, Principal]) -> ASGIApp:
         yield {"services": services}
 
     app = FastAPI(lifespan=lifespan)
-    add_error_handlers(app)
+    add_error_handlers(app, ())
     app.include_router(router)
     return RequestContext(SignedIn(app, principals))
 

@@ -7,12 +7,12 @@ import httpx
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatehouse.web.middleware.request_context import request_id_of
+from gatehouse.web.request_state import KEY, RequestState, state_of
 
 
 async def fine(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer with the request's id."""
-    await PlainTextResponse(request_id_of(scope))(scope, receive, send)
+    await PlainTextResponse(state_of(scope).id)(scope, receive, send)
 
 
 async def broken(scope: Scope, receive: Receive, send: Send) -> None:
@@ -24,7 +24,14 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 
 
 def request_scope(**changes: Any) -> Scope:
-    return {"type": "http", "method": "POST", "path": "/x", "headers": [], "state": {}, **changes}
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/x",
+        "headers": [],
+        "state": {KEY: RequestState("r")},
+        **changes,
+    }
 
 
 async def sent_by(app: ASGIApp, scope: Scope, *received: Message) -> list[Message]:

@@ -8,7 +8,9 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from gatehouse.problems.errors import NotFound
-from gatehouse.web.middleware.request_context import RequestContext, send_problem
+from gatehouse.web.middleware.request_context import RequestContext
+from gatehouse.web.request_state import KEY, RequestState
+from gatehouse.web.sending import send_problem
 
 
 async def broken_within(scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +96,7 @@ class TestSendProblem:
             "type": "websocket",
             "path": "/ws",
             "headers": [],
-            "state": {"request_id": "r"},
+            "state": {KEY: RequestState("r")},
             "extensions": {"websocket.http.response": {}},
         }
         sent = await sent_by(refusing, scope)
@@ -103,7 +105,7 @@ class TestSendProblem:
         assert json.loads(sent[1]["body"])["instance"] == "urn:gatehouse:request:r"
 
     async def test_closes_it_with_a_code_elsewhere(self) -> None:
-        scope = {"type": "websocket", "path": "/ws", "headers": [], "state": {"request_id": "r"}}
+        scope = {"type": "websocket", "path": "/ws", "headers": [], "state": {KEY: RequestState("r")}}
         assert await sent_by(refusing, scope) == [
             {"type": "websocket.close", "code": 4404, "reason": "not-found"}
         ]

@@ -25,8 +25,8 @@ from gatehouse.problems.errors import ApiError
 from gatehouse.runs.engine import RunEngine, Started
 from gatehouse.runs.events import Event
 from gatehouse.runs.lifecycle.attempts import lease_key
-from gatehouse.runs.lifecycle.tending import Tending, open_runs
 from gatehouse.runs.records import RunRecord
+from gatehouse.runs.tending import Tending, open_runs
 from gatehouse.settings.engine import EngineSettings
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "token-1", claims={"portfolio_id": "p1"})

@@ -18,9 +18,9 @@ from gatehouse.identity.principal import Principal
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.problems.errors import CredentialExpired
 from gatehouse.registry.entry import Parts
+from gatehouse.runs import credentials
 from gatehouse.runs.acting import BeforeActing, RunMayNotAct
-from gatehouse.runs.lifecycle import credentials
-from gatehouse.runs.lifecycle.credentials import credentials_watched, end_runs_of_ended_credentials
+from gatehouse.runs.credentials import credentials_watched, end_runs_of_ended_credentials
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap

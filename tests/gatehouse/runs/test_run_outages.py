@@ -18,7 +18,7 @@ from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 from bench.processes import redis_executable
 from gatehouse.problems.errors import NotFound
 from gatehouse.runs.conversation.history import HistoryAway
-from gatehouse.runs.lifecycle.tending import Tending
+from gatehouse.runs.tending import Tending
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ class TestThreadsAway:
     async def test_are_not_waited_for_without_end(
         self, shaken: Replicas, history: Conversations, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gatehouse.runs.conversation.keeping.KEEP_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.keeping.KEEP_SECONDS", 0.1)
         here = await shaken.open(lease=30)
         history.failure = HistoryAway()
         run = (await here.start("/words", {"n": 2}, thread_id="t1")).run

@@ -20,7 +20,7 @@ from run_viewers import Viewer, assembled, assert_dense, data, last
 
 from gatehouse.runs.events import BEGINNING, Cursor, Record
 from gatehouse.runs.lifecycle.attempts import lease_key
-from gatehouse.runs.lifecycle.tending import Tending
+from gatehouse.runs.tending import Tending
 
 EXAMPLES = int(os.environ.get("SCHEDULES", "30"))  # a longer hunt: SCHEDULES=1000
 REPLICAS = 3

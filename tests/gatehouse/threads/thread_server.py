@@ -17,13 +17,14 @@ from thread_callers import principal
 from gatehouse.identity.principal import Principal
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.lifecycle.conducting import Conductor
-from gatehouse.runs.lifecycle.tending import open_runs
+from gatehouse.runs.tending import open_runs
 from gatehouse.settings import Settings
 from gatehouse.settings.engine import EngineSettings
 from gatehouse.threads.history import ThreadHistory
 from gatehouse.threads.store import ThreadStore
 from gatehouse.web.error_handlers import add_error_handlers
 from gatehouse.web.middleware.request_context import RequestContext
+from gatehouse.web.request_state import state_of
 from gatehouse.web.resources.threads import router
 
 
@@ -45,8 +46,8 @@ class SignedIn:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         tenant_id, user_id = dict(scope["headers"])[b"x-caller"].decode().split("/")
-        state = scope.setdefault("state", {})
-        state.update(principal=principal(tenant_id, user_id), services=self.services)
+        state_of(scope).principal = principal(tenant_id, user_id)
+        scope["state"]["services"] = self.services
         await self.app(scope, receive, send)
 
 
@@ -81,7 +82,7 @@ async def open_running_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
 
 def application(services: Parts) -> FastAPI:
     app = FastAPI()
-    add_error_handlers(app)
+    add_error_handlers(app, ())
     app.include_router(router)
     app.add_middleware(SignedIn, services=services)
     app.add_middleware(RequestContext)

@@ -11,9 +11,9 @@ from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from pydantic import SecretStr
 
-from gatehouse.auth.issuer.discovery import IssuerMetadata
-from gatehouse.auth.issuer.http import SECONDS, IssuerUnreachable, client_options
 from gatehouse.auth.oidc.logins import Login
+from gatehouse.auth.tokens.discovery import IssuerMetadata
+from gatehouse.auth.tokens.issuer_http import SECONDS, IssuerUnreachable, client_options
 from gatehouse.problems.errors import InvalidCredential
 
 log = structlog.get_logger(__name__)

@@ -9,15 +9,15 @@ from starlette.requests import HTTPConnection
 
 from gatehouse.auth.browser.sessions import OpenedSession, Sessions
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.issuer.http import IssuerUnreachable
-from gatehouse.auth.issuer.remote import RemoteIssuer
 from gatehouse.auth.oidc.client import OidcClient
 from gatehouse.auth.oidc.id_token import ClientTokens, IdToken
 from gatehouse.auth.oidc.logins import Login, Logins, random_text
 from gatehouse.auth.oidc.sessions import OidcSessions
 from gatehouse.auth.tokens.claim_names import ClaimNames, claim_names
 from gatehouse.auth.tokens.claims import fingerprint, named_principal
+from gatehouse.auth.tokens.issuer_http import IssuerUnreachable
 from gatehouse.auth.tokens.issuer_keys import Issuer
+from gatehouse.auth.tokens.remote_issuer import RemoteIssuer
 from gatehouse.auth.tokens.signed import verified
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidCredential, Unavailable

@@ -9,11 +9,11 @@ from typing import Protocol, TypeVar
 import httpx2
 
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable, client_options
-from gatehouse.auth.issuer.remote import RemoteIssuer
+from gatehouse.auth.tokens.issuer_http import IssuerHttp, IssuerUnreachable, client_options
 from gatehouse.auth.tokens.jwks import Freshness, IssuerKeys
 from gatehouse.auth.tokens.key_source import check_sources, load_keys
 from gatehouse.auth.tokens.keys import KeySet, VerificationKey
+from gatehouse.auth.tokens.remote_issuer import RemoteIssuer
 from gatehouse.auth.tokens.signed import UnknownKey
 from gatehouse.background import in_background
 from gatehouse.settings import Settings

@@ -11,9 +11,9 @@ from time import monotonic
 
 import structlog
 
-from gatehouse.auth.issuer.http import SECONDS, IssuerUnreachable
-from gatehouse.auth.issuer.remote import FetchedKeys
+from gatehouse.auth.tokens.issuer_http import SECONDS, IssuerUnreachable
 from gatehouse.auth.tokens.keys import KeySet, VerificationKey
+from gatehouse.auth.tokens.remote_issuer import FetchedKeys
 from gatehouse.problems.errors import Unavailable
 
 log = structlog.get_logger(__name__)

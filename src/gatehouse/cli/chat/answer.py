@@ -1,13 +1,22 @@
 """What a run's events amount to, and the view that is told of it."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from gatehouse.cli.chat.following import Event
-from gatehouse.cli.chat.view import View
 
 VOID = "Begun anew by another server: the text above is void."
 REPLACED = "Events were missed: the text above is void, this is all of it."
+
+
+class Shows(Protocol):
+    """The part of a view that an answer tells of its events."""
+
+    def received(self, event: Event) -> None: ...
+    def say(self, text: str) -> None: ...
+    def void(self, why: str) -> None: ...
+    def tool_started(self, tool: str) -> None: ...
+    def tool_ended(self, output: str, *, failed: bool) -> None: ...
 
 
 @dataclass(slots=True)
@@ -20,7 +29,7 @@ class Answer:
     problem: dict[str, Any] = field(default_factory=dict)
     output_tokens: int = 0
 
-    def take(self, event: Event, view: View) -> None:
+    def take(self, event: Event, view: Shows) -> None:
         """Take the run's next event in, and show it."""
         view.received(event)
         match event.type:
@@ -43,18 +52,18 @@ class Answer:
             case "end":
                 self.status = event.data.get("status")
 
-    def _add(self, text: str, view: View) -> None:
+    def _add(self, text: str, view: Shows) -> None:
         self.text += text
         view.say(text)
 
-    def _replace(self, text: str, why: str, view: View) -> None:
+    def _replace(self, text: str, why: str, view: Shows) -> None:
         """Show `text` in place of what there is: what it goes on from stays."""
         if self.text and (not text or not text.startswith(self.text)):
             self.text = ""
             view.void(why)
         self._add(text[len(self.text) :], view)
 
-    def _complete(self, event: Event, view: View) -> None:
+    def _complete(self, event: Event, view: Shows) -> None:
         self._replace(event.content, REPLACED, view)
         usage = event.data.get("usage")
         if isinstance(usage, dict):

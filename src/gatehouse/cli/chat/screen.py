@@ -1,18 +1,15 @@
 """An answer on a terminal: its text, and a line under it that says how it goes."""
 
 import time
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from gatehouse.callbacks.progress import Progress
+from gatehouse.cli.chat.answer import Answer
 from gatehouse.cli.chat.lines import filled, fitting, harmless, shortened
 from gatehouse.cli.chat.view import View
-
-if TYPE_CHECKING:
-    from gatehouse.cli.chat.answer import Answer
 
 LEAST_WIDTH = 4
 LONGEST_TOOL_LINE = 200  # characters looked at
@@ -91,7 +88,7 @@ class Screen(View):
         """Show that the run was asked to stop."""
         self._state = "stopping"
 
-    def end(self, answer: "Answer") -> None:
+    def end(self, answer: Answer) -> None:
         self._end_line()
         self._live.stop()
         if answer.output_tokens and not self._tools_ran:  # else calls of tools are counted too
@@ -124,7 +121,7 @@ class Screen(View):
         doing = f"running {self._tool}" if self._tool and self._state != "stopping" else self._state
         return [f"{doing} {time.monotonic() - self._began:.0f} s", *self._figures()]
 
-    def _summary(self, answer: "Answer") -> list[str]:
+    def _summary(self, answer: Answer) -> list[str]:
         figures = self._figures()
         if answer.status is None or answer.status == "completed":
             return figures

@@ -2,11 +2,10 @@
 
 import json
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-if TYPE_CHECKING:
-    from gatehouse.cli.chat.answer import Answer
-    from gatehouse.cli.chat.following import Event
+from gatehouse.cli.chat.answer import Answer
+from gatehouse.cli.chat.following import Event
 
 
 class View:
@@ -18,7 +17,7 @@ class View:
     def __exit__(self, *_error: object) -> None:
         """Leave the terminal as it was."""
 
-    def received(self, event: "Event") -> None:
+    def received(self, event: Event) -> None:
         """Show an event as it is."""
 
     def refresh(self) -> None:
@@ -44,7 +43,7 @@ class View:
         """Show that the run was asked to stop."""
         self.note("Stopping …")
 
-    def end(self, answer: "Answer") -> None:
+    def end(self, answer: Answer) -> None:
         """Show that nothing will come any more."""
 
 
@@ -54,7 +53,7 @@ class Quiet(View):
     def note(self, text: str) -> None:
         """Keep it to itself."""
 
-    def end(self, answer: "Answer") -> None:
+    def end(self, answer: Answer) -> None:
         if answer.status != "failed":
             write(answer.text if answer.text.endswith("\n") else f"{answer.text}\n")
 
@@ -62,7 +61,7 @@ class Quiet(View):
 class JsonLines(View):
     """The run's events with their ids, one JSON object a line."""
 
-    def received(self, event: "Event") -> None:
+    def received(self, event: Event) -> None:
         write(f"{json.dumps({'id': event.id, **event.data})}\n")
 
 
@@ -84,7 +83,7 @@ class Piped(View):
         self._end_line()
         write(f"[{why}]\n")
 
-    def end(self, answer: "Answer") -> None:  # noqa: ARG002  # of the other views
+    def end(self, answer: Answer) -> None:  # noqa: ARG002  # of the other views
         self._end_line()
 
     def _end_line(self) -> None:

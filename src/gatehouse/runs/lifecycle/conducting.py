@@ -18,11 +18,11 @@ from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.problems.models import problem_of
 from gatehouse.runs.conversation.history import History
-from gatehouse.runs.conversation.keeping import keep_answer
 from gatehouse.runs.events import Record, Restart, Status
 from gatehouse.runs.lifecycle.attempts import NO_HOLD, Attempts
 from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.lifecycle.execution import Execution, Halted, Limits
+from gatehouse.runs.lifecycle.keeping import keep_answer
 from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
 from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
 from gatehouse.runs.observing import RunObserver

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from gatehouse.audit.entry import entry_of
 from gatehouse.auth.authenticator import lookup
 from gatehouse.auth.browser import tickets
 from gatehouse.problems.errors import (
@@ -16,6 +15,7 @@ from gatehouse.problems.errors import (
     UnsupportedMediaType,
 )
 from gatehouse.services import services_of
+from gatehouse.web.audited import entry_of
 from gatehouse.web.auth.keys import ADMIN
 from gatehouse.web.dependencies import CurrentPrincipal
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gatehouse.audit.entry import Action, entry_of
+from gatehouse.audit.entry import Action
 from gatehouse.auth.api_keys.record import ApiKey
 from gatehouse.auth.api_keys.store import CreatedKey, Within
 from gatehouse.auth.authenticator import lookup
@@ -24,6 +24,7 @@ from gatehouse.problems.errors import (
     UnsupportedMediaType,
 )
 from gatehouse.services import services_of
+from gatehouse.web.audited import entry_of
 from gatehouse.web.dependencies import CurrentPrincipal, requires
 
 ADMIN = "keys:admin"

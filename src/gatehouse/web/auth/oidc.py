@@ -31,7 +31,7 @@ from gatehouse.web.auth.signin import (
     with_session,
 )
 from gatehouse.web.auth.signin_page import signin_page
-from gatehouse.web.middleware.request_context import seen
+from gatehouse.web.request_state import state_of
 
 NOT_OFFERED = "This server does not sign in at an issuer."
 NO_LOGOUT = "Send a logout_token of the issuer that was not used before."
@@ -54,7 +54,7 @@ async def login(request: Request, destination: Annotated[str, Query(alias="next"
         with lookup():
             url = await oidc.begin(request, wanted, browser)
     except (Unavailable, LimitReached) as error:
-        seen(request.scope).problem(error)
+        state_of(request).seen.problem(error)
         return failure(oidc, error, wanted)
     response = RedirectResponse(url, 303, NO_STORE)
     set_cookie(response, browser_cookie(request), browser, LIFETIME)
@@ -77,7 +77,7 @@ async def callback(
         await services_of(request).limits.signins.succeeded(address_of(request))
         await end_sessions(request)
     except InvalidCredential as refusal:
-        seen(request.scope).problem(refusal)
+        state_of(request).seen.problem(refusal)
         note_signin(request, "failed", None, "issuer")
         return failure(oidc, refusal)
     except Unavailable as refusal:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gatehouse.audit.entry import Outcome, entry_of
+from gatehouse.audit.entry import Outcome
 from gatehouse.auth.authenticator import lookup
 from gatehouse.auth.browser.cookie import clear_cookie, cookie_name, cookies_named, set_cookie
 from gatehouse.auth.browser.destination import HOME, safe_destination
@@ -17,9 +17,10 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.refusal import LIMITED, LimitReached
 from gatehouse.problems.errors import Forbidden, InvalidCredential, InvalidInput, UnsupportedMediaType
 from gatehouse.services import services_of
+from gatehouse.web.audited import entry_of
 from gatehouse.web.auth.signin_page import leaving_page, signin_page
 from gatehouse.web.dependencies import CurrentPrincipal
-from gatehouse.web.middleware.request_context import seen
+from gatehouse.web.request_state import state_of
 
 STATIC = Path(__file__).parent / "static"
 NO_STORE = {"cache-control": "no-store"}
@@ -151,12 +152,12 @@ async def sign_in_by_form(request: Request) -> Response:
         opened = await open_session(request, SignIn.model_validate(given))
     except (InvalidCredential, ValidationError) as error:
         if isinstance(error, InvalidCredential):
-            seen(request.scope).problem(error)
+            state_of(request).seen.problem(error)
         message = LINK_REFUSED if given.get("link") else KEY_REFUSED
         page = signin_page(destination, message, issuer=issuer_name(request))
         return html(page, status=InvalidCredential.status)
     except LimitReached as error:
-        seen(request.scope).problem(error)
+        state_of(request).seen.problem(error)
         page = signin_page(destination, error.detail, issuer=issuer_name(request))
         response = html(page, status=error.status)
         response.headers.update(error.headers)

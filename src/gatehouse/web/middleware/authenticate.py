@@ -1,5 +1,6 @@
 """The layer that every request passes: default deny."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -9,9 +10,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gatehouse.auth.browser.destination import signin_for
 from gatehouse.auth.credentials import without_ticket, without_tokens
 from gatehouse.identity.principal import Principal
-from gatehouse.identity.public import PUBLIC
 from gatehouse.problems.errors import ApiError, InvalidCredential, Unauthenticated
-from gatehouse.web.middleware.request_context import logged_with, seen, send_problem
+from gatehouse.telemetry.logs import logged_with
+from gatehouse.web.paths import Operation
+from gatehouse.web.request_state import state_of
+from gatehouse.web.sending import send_problem
 
 if TYPE_CHECKING:
     from gatehouse.services import Services
@@ -24,24 +27,28 @@ class Authenticate:
     leads around it.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, public: Collection[Operation]) -> None:
+        """Nobody has to say who they are for the `public` operations, whose paths hold no parameters."""
         self.app = app
+        self.public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or (
-            scope["type"] == "http" and (scope["method"], scope["path"]) in PUBLIC
+            scope["type"] == "http" and (scope["method"], scope["path"]) in self.public
         ):
             await self.app(scope, receive, send)
             return
         services: Services = scope["state"]["services"]
         try:
-            scope["state"]["principal"] = await self.principal_of(scope, services)
+            principal = await self.principal_of(scope, services)
         except ApiError as error:
             await refuse(error, scope, receive, send)
             return
         if scope["type"] == "websocket":
             scope["subprotocols"] = without_tokens(scope.get("subprotocols", ()))
-        whose = scope["state"]["whose"] = services.pseudonyms.fields(scope["state"]["principal"])
+        state = state_of(scope)
+        whose = services.pseudonyms.fields(principal)
+        state.principal, state.pseudonyms = principal, whose
         with logged_with(**whose):
             await self.app(scope, receive, send)
 
@@ -59,7 +66,7 @@ class Authenticate:
 async def refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
     """Send `error`; a person who opens a page without being signed in goes to the sign-in page instead."""
     if isinstance(error, Unauthenticated | InvalidCredential) and opens_page(scope):
-        seen(scope).problem(error)
+        state_of(scope).seen.problem(error)
         response = RedirectResponse(signin_for(scope), 303, {"cache-control": "no-store"})
         await response(scope, receive, send)
     else:

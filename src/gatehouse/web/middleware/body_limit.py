@@ -6,7 +6,7 @@ import contextlib
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatehouse.problems.errors import PayloadTooLarge, RequestTimeout
-from gatehouse.web.middleware.request_context import send_problem
+from gatehouse.web.sending import send_problem
 
 LINGER_SECONDS = 2
 LENGTH_DIGITS = 18  # of a Content-Length; int() raises for thousands of them

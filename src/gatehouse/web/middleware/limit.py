@@ -1,6 +1,5 @@
 """The layer behind authentication: every request is charged here, or by the code that starts its runs."""
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -10,17 +9,12 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.limits.streams import OpenStreams
 from gatehouse.problems.errors import ApiError
-from gatehouse.web.middleware.request_context import send_problem
+from gatehouse.web.paths import Matching, Operation, Paths
+from gatehouse.web.request_state import state_of
+from gatehouse.web.sending import send_problem
 
 if TYPE_CHECKING:
     from gatehouse.services import Services
-
-ENDPOINTS = ("invoke", "batch", "stream", "stream_log", "stream_events")
-STREAMS = ("/stream", "/stream_log", "/stream_events")
-
-# Of the run API. A request that starts runs is charged with them, when it is known how many they are.
-STARTING = (("POST", "/api/chat"), ("POST", "/api/chat/stream"), ("GET", "/api/chat/stream"),
-            ("POST", "/api/stream"), ("GET", "/api/stream"))  # fmt: skip
 
 
 class Limit:
@@ -28,32 +22,37 @@ class Limit:
 
     A request that starts runs is charged with them in one call, by who starts them; what was not charged
     when its response begins, since the request was faulty, is charged then. All others are charged before
-    their body is read. A path that is not listed is of the latter, whatever it does.
+    their body is read. An operation that is not declared is of the latter, whatever it does.
     """
 
-    def __init__(self, app: ASGIApp, paths: Iterable[str]) -> None:
-        """`paths` are those of the runnables."""
+    def __init__(self, app: ASGIApp, paths: Paths) -> None:
         self.app = app
-        self.starting = frozenset(STARTING) | {
-            ("POST", f"{path}/{endpoint}") for path in paths for endpoint in ENDPOINTS
-        }
+        self.starts = Matching(paths.starts)
+        self.streams = Matching(paths.streams)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        principal: Principal | None = scope.get("state", {}).get("principal")
-        if principal is None:  # nobody's: the lifespan, or a page that anybody may call
+        state = None if scope["type"] == "lifespan" else state_of(scope)
+        if state is None or state.principal is None:  # nobody's: a page that anybody may call
             await self.app(scope, receive, send)
             return
         services: Services = scope["state"]["services"]
-        admission = scope["state"]["admission"] = Admission(services.limits.limiter, principal)
+        admission = state.admission = Admission(services.limits.limiter, state.principal)
+        operation = (scope.get("method", "WEBSOCKET"), scope["path"])
         try:
-            if scope["type"] == "websocket" or (scope["method"], scope["path"]) not in self.starting:
+            if operation not in self.starts:
                 await admission.charge()
-            with stream_of(scope, services.limits.streams, principal):
+            with self.counted(operation, services.limits.streams, state.principal):
                 await self.app(scope, receive, Answering(admission, scope, receive, send))
         except ApiError as error:
             await send_problem(error, scope, receive, Answering(admission, scope, receive, send))
         finally:
             await admission.close()
+
+    def counted(
+        self, operation: Operation, streams: OpenStreams, principal: Principal
+    ) -> AbstractContextManager[None]:
+        """Return the count of a request that opens a stream. Raises LimitReached."""
+        return streams.one_more(principal) if operation in self.streams else nullcontext()
 
 
 class Answering:
@@ -88,10 +87,3 @@ class Answering:
     def add_fields(self, message: Message) -> None:
         if self.admission.standing is not None and message["type"].endswith("response.start"):
             message["headers"] = [*message.get("headers", ()), *self.admission.standing.fields()]
-
-
-def stream_of(scope: Scope, streams: OpenStreams, principal: Principal) -> AbstractContextManager[None]:
-    """Return the count of a request that opens a stream. Raises LimitReached."""
-    if scope["type"] == "websocket" or scope["path"].endswith(STREAMS):
-        return streams.one_more(principal)
-    return nullcontext()

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from gatehouse.problems.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
+from gatehouse.registry.offered import offered
 from gatehouse.services import services_of
 from gatehouse.threads.models import MessagePage, Thread, ThreadPage
 from gatehouse.web.dependencies import CurrentPrincipal
-from gatehouse.web.middleware.offered import offered
 
 router = APIRouter(prefix="/api/threads", tags=["threads"], responses=Unauthenticated.schema())
 

@@ -2,7 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from fastapi import Request
 from langchain_core.utils.uuid import uuid7
@@ -12,7 +13,9 @@ from gatehouse.limits.admission import Admission
 from gatehouse.problems.errors import BadRequest
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.services import Services, services_of
-from gatehouse.wires.door import refuse_without_a_model
+from gatehouse.web.dependencies import principal_of
+from gatehouse.web.request_state import admission_of
+from gatehouse.wires.questions import refuse_without_a_model
 
 CALL = "__call"  # a key that starts with __ is never copied into traces
 
@@ -33,6 +36,26 @@ class Call:
     tap: Tap | None = None
 
 
+@dataclass(slots=True)
+class Posted:
+    """What the route and the config modifier tell each other of one request.
+
+    `thread_ids` are those of the inputs whose config was not made yet. `at_once` is how many runs of a batch
+    go on at a time. `call` and `run_id` are those of the last input.
+    """
+
+    thread_ids: list[str | None]
+    at_once: int | None
+    reserved: bool = False
+    run_id: UUID | None = None
+    call: Call | None = None
+
+
+def posted_of(request: Request) -> Posted:
+    """Return what the route has put aside of a request's body."""
+    return cast("Posted", request.state.posted)
+
+
 async def rebuild_config(_client_config: dict[str, Any], request: Request) -> dict[str, Any]:
     """Return the whole run config for one invocation, made from the principal.
 
@@ -43,20 +66,22 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     ModelUnavailable.
     """
     services = services_of(request)
-    principal: Principal = request.state.principal
-    thread_id = request.state.thread_ids.pop(0)
+    principal, admission = principal_of(request), admission_of(request)
+    posted = posted_of(request)
+    runs = len(posted.thread_ids)
+    thread_id = posted.thread_ids.pop(0)
     if thread_id is not None:
         await services.threads.get(principal, thread_id)
-    run_id = request.state.run_id = uuid7()
+    posted.run_id = uuid7()
     grace = grace_of(request, services.settings.disconnect_grace_max)
     # before LangServe begins a response, whose status could not be 429 any more
     refuse_without_a_model(services)
-    runs, request.state.runs_to_reserve = request.state.runs_to_reserve, 0
-    if runs:
-        await request.state.admission.reserve(runs, request.state.at_once)
-    call = request.state.call = Call(services, principal, thread_id, grace, request.state.admission)
-    configurable = {**principal.configurable(), "thread_id": thread_id, CALL: call}
-    return {"run_id": run_id, "configurable": configurable}
+    if not posted.reserved:
+        posted.reserved = True
+        await admission.reserve(runs, posted.at_once)
+    posted.call = Call(services, principal, thread_id, grace, admission)
+    configurable = {**principal.configurable(), "thread_id": thread_id, CALL: posted.call}
+    return {"run_id": posted.run_id, "configurable": configurable}
 
 
 def grace_of(request: Request, most: float) -> float:

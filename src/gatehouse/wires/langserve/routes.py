@@ -29,13 +29,14 @@ from gatehouse.problems.errors import (
     UnsupportedMediaType,
 )
 from gatehouse.problems.models import ModelMisconfigured
+from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.registry.entry import Entry
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import requires
-from gatehouse.web.error_handlers import STORE_IS_AWAY
 from gatehouse.wires.langserve.bodies import normalised
-from gatehouse.wires.langserve.config import Call, rebuild_config
+from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
+from gatehouse.wires.langserve.paths import STREAMS
 from gatehouse.wires.langserve.served import ServedRunnable
 from gatehouse.wires.leaving import while_connected
 from gatehouse.wires.sse import EventStream
@@ -43,7 +44,6 @@ from gatehouse.wires.sse import EventStream
 log = structlog.get_logger(__name__)
 
 SEPARATOR = EventSourceResponse.DEFAULT_SEPARATOR
-STREAMS = frozenset({"stream", "stream_events", "stream_log"})
 PROBLEMS = {
     **BadRequest.schema(),
     **Unauthenticated.schema(),
@@ -105,39 +105,40 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
             handle = super().get_route_handler()
             endpoint = self.path.rsplit("/", 1)[-1]
 
-            async def tended(original: Request) -> Response:
-                request = original
-                settings = services_of(request).settings
-                if request.method == "POST":
-                    request = await checked(request, entry, endpoint, settings)
-                if endpoint in ("invoke", "batch"):
-                    response = await while_connected(original, handle(request))
-                else:
-                    response = await handle(request)
-                if response.status_code == NotFound.status:  # no such file of the playground
-                    raise NotFound
-                run_id = getattr(request.state, "run_id", None)
-                if run_id and endpoint != "batch":  # a batch has a run for each item
-                    response.headers["x-run-id"] = str(run_id)
-                if isinstance(response, EventSourceResponse):
-                    response.send_timeout = settings.send_timeout
-                    frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
-                    response.body_iterator = encoded(frames, request.state.call)
-                return response
+            async def tended(request: Request) -> Response:
+                return await answered(request, handle, entry, endpoint)
 
             return tended
 
     return LangServeRoute
 
 
+async def answered(request: Request, handle: Handler, entry: Entry, endpoint: str) -> Response:
+    """Return LangServe's response. Raises ApiError."""
+    if request.method != "POST":
+        page = await handle(request)
+        if page.status_code == NotFound.status:  # no such file of the playground
+            raise NotFound
+        return page
+    settings = services_of(request).settings
+    work = handle(await checked(request, entry, endpoint, settings))
+    response = await (while_connected(request, work) if endpoint in ("invoke", "batch") else work)
+    posted = posted_of(request)
+    if posted.run_id and endpoint != "batch":  # a batch has a run for each item
+        response.headers["x-run-id"] = str(posted.run_id)
+    if isinstance(response, EventSourceResponse):
+        response.send_timeout = settings.send_timeout
+        frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
+        response.body_iterator = encoded(frames, posted)
+    return response
+
+
 async def checked(request: Request, entry: Entry, endpoint: str, settings: Settings) -> Request:
     """Return the request as LangServe is to see it. Raises Restarting, and what `normalised` raises."""
     services_of(request).runs.drain.check()  # later, a stream would have begun with a 200
     parsed = await normalised(request, entry, endpoint, settings.max_batch)
-    state = request.state
-    state.thread_ids = parsed.thread_ids
-    state.runs_to_reserve = len(parsed.thread_ids)
-    state.at_once = settings.batch_concurrency if endpoint == "batch" else None
+    at_once = settings.batch_concurrency if endpoint == "batch" else None
+    request.state.posted = Posted(parsed.thread_ids, at_once)
     return with_body(request, parsed.body)
 
 
@@ -156,7 +157,7 @@ class ReaderLeft(Exception):
     """Ends LangServe's generator of frames."""
 
 
-async def encoded(frames: AsyncGenerator[dict[str, str], None], call: Call) -> AsyncIterator[bytes]:
+async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncIterator[bytes]:
     """Yield LangServe's frames, those that are ready together, and end the response after its error frame.
 
     LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
@@ -166,7 +167,7 @@ async def encoded(frames: AsyncGenerator[dict[str, str], None], call: Call) -> A
         async for frame in frames:
             if frame["event"] != "error":
                 ready.append(ensure_bytes(frame, SEPARATOR))
-            if ready and not (call.tap and call.tap.ready):
+            if ready and not (posted.call and posted.call.tap and posted.call.tap.ready):
                 yield b"".join(ready)
                 ready.clear()
     except ApiError as error:

@@ -1,28 +1,12 @@
 """What the run API takes and returns as JSON."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
-from gatehouse.runs.conversation.turns import Multitask
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord, State
-
-# a length makes pydantic refuse what is no Unicode: lone surrogates, which JSON can hold and UTF-8 cannot
-Name = Annotated[str, StringConstraints(max_length=200)]
-
-
-class ChatRequest(BaseModel):
-    """A message to a runnable."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
-    thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
-    runnable: Name | None = Field(
-        None, description="the runnable's name; by default that of the thread, or the first that is served"
-    )
-    multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
+from gatehouse.wires.questions import ChatRequest, Name
 
 
 class ChatResponse(BaseModel):

@@ -5,11 +5,9 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import ValidationError
 
 from gatehouse.auth.browser.origin import media_type
 from gatehouse.identity.principal import Principal
-from gatehouse.limits.admission import Admission
 from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
@@ -23,17 +21,15 @@ from gatehouse.problems.errors import (
     UnsupportedMediaType,
 )
 from gatehouse.problems.models import ModelMisconfigured, ModelTimeout
-from gatehouse.registry.entry import Entry
-from gatehouse.runs.engine import Started
 from gatehouse.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from gatehouse.runs.records import RunRecord
 from gatehouse.services import Services, services_of
 from gatehouse.web.dependencies import CurrentPrincipal
-from gatehouse.web.middleware.offered import offered
+from gatehouse.web.request_state import admission_of
 from gatehouse.wires import sse
-from gatehouse.wires.door import refuse_without_a_model
 from gatehouse.wires.leaving import while_connected
-from gatehouse.wires.run_api.models import ChatRequest, ChatResponse, EventSourceParameters, RunState
+from gatehouse.wires.questions import ChatRequest, start
+from gatehouse.wires.run_api.models import ChatResponse, EventSourceParameters, RunState
 from gatehouse.wires.viewer_credential import ViewerCredential, while_held
 
 IdempotencyKey = Annotated[
@@ -84,7 +80,7 @@ async def chat(
 ) -> ChatResponse:
     """Answer in one piece."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key, request.state.admission)
+    started = await start(services, principal, body, idempotency_key, admission_of(request))
     return await while_connected(request, answer(services, started.run))
 
 
@@ -99,7 +95,7 @@ async def chat_stream(
 ) -> Response:
     """Answer as typed events."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key, request.state.admission)
+    started = await start(services, principal, body, idempotency_key, admission_of(request))
     return view(services, principal, started.run, BEGINNING, sse.typed)
 
 
@@ -109,7 +105,7 @@ async def plain_stream(
 ) -> Response:
     """Answer as plain tokens."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key, request.state.admission)
+    started = await start(services, principal, body, idempotency_key, admission_of(request))
     return view(services, principal, started.run, BEGINNING, sse.plain)
 
 
@@ -172,47 +168,8 @@ async def for_event_source(
     cursor = parse_cursor(last_event_id)
     services = services_of(request)
     key = parameters.idempotency_key
-    started = await start(services, principal, parameters.chat(), key, request.state.admission)
+    started = await start(services, principal, parameters.chat(), key, admission_of(request))
     return view(services, principal, started.run, cursor, frame)
-
-
-def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
-    """Return the entry of this name, or the first. Raises NotFound or InsufficientScope."""
-    entry = next(iter(served.values()), None) if name is None else served.get(name)
-    if entry is None:
-        raise NotFound("There is no such runnable.")
-    if not principal.may(entry.required_scope):
-        raise InsufficientScope(entry.required_scope)
-    return entry
-
-
-async def start(
-    services: Services, principal: Principal, chat: ChatRequest, key: str | None, admission: Admission
-) -> Started:
-    """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError."""
-    name = chat.runnable
-    if name is None and chat.thread_id is not None:
-        name = (await services.threads.get(principal, chat.thread_id)).runnable
-    served = offered(services.settings, principal, services.entries)
-    entry = chosen(served, principal, name)
-    if key is None:  # with one it may be to join a run that has begun
-        refuse_without_a_model(services)
-    try:
-        value = entry.input_for(chat.query)
-    except ValidationError as error:
-        faults = [{"loc": ["query"], "msg": fault["msg"], "type": fault["type"]} for fault in error.errors()]
-        raise InvalidInput(errors=faults) from None
-    return await services.runs.start(
-        principal,
-        entry.path,
-        value,
-        thread_id=chat.thread_id,
-        new_thread=chat.thread_id is None,
-        grace=services.settings.disconnect_grace,
-        multitask=chat.multitask,
-        idempotency=(key, orjson.dumps(chat.model_dump())) if key else None,
-        admission=admission,
-    )
 
 
 def view(

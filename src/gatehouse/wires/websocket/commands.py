@@ -14,8 +14,8 @@ from gatehouse.problems.errors import (
     PayloadTooLarge,
     UnsupportedMediaType,
 )
-from gatehouse.runs.conversation.turns import Multitask
-from gatehouse.wires.run_api.models import ChatRequest
+from gatehouse.runs.lifecycle.turns import Multitask
+from gatehouse.wires.questions import ChatRequest
 
 MAX_FRAME_BYTES = 64 * 1024
 FRAME_BURST = 20

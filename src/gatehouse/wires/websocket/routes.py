@@ -7,11 +7,11 @@ from typing import NoReturn
 
 from fastapi import APIRouter, WebSocket
 
-from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import ApiError, CredentialExpired
-from gatehouse.runs.lifecycle.credentials import CHECK_EVERY
+from gatehouse.runs.credentials import CHECK_EVERY
 from gatehouse.services import services_of
-from gatehouse.web.middleware.request_context import send_problem
+from gatehouse.web.dependencies import principal_of
+from gatehouse.web.sending import send_problem
 from gatehouse.wires.viewer_credential import ViewerCredential
 from gatehouse.wires.websocket.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
 from gatehouse.wires.websocket.frames import PONG, Vocabulary, vocabulary_of
@@ -73,7 +73,7 @@ class Socket:
     def __init__(self, websocket: WebSocket, vocabulary: Vocabulary) -> None:
         services = services_of(websocket)
         self.websocket = websocket
-        self.principal: Principal = websocket.state.principal
+        self.principal = principal_of(websocket)
         self.send_timeout = services.settings.send_timeout
         self.writer = Writer(websocket)
         self.tasks = asyncio.TaskGroup()

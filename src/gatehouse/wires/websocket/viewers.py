@@ -11,7 +11,7 @@ from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError, Conflict
 from gatehouse.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
 from gatehouse.services import Services
-from gatehouse.wires.run_api import routes as api
+from gatehouse.wires.questions import start
 from gatehouse.wires.websocket.commands import Cancel, Message, Resume
 from gatehouse.wires.websocket.frames import Frames, Vocabulary
 from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
@@ -77,7 +77,7 @@ class Viewers:
             key = message.idempotency_key
             admission = Admission(self.services.limits.limiter, self.principal)
             try:
-                started = await api.start(self.services, self.principal, message.chat(), key, admission)
+                started = await start(self.services, self.principal, message.chat(), key, admission)
             finally:
                 await admission.close()
             await self._follow(started.run.id, BEGINNING, self.vocabulary(started.run.id, key))

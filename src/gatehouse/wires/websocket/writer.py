@@ -10,8 +10,8 @@ from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 
 from gatehouse.problems.errors import ApiError, Unavailable
-from gatehouse.web.error_handlers import STORE_IS_AWAY
-from gatehouse.web.middleware.request_context import request_id_of, seen
+from gatehouse.problems.stores import STORE_IS_AWAY
+from gatehouse.web.request_state import state_of
 from gatehouse.wires.websocket.frames import error_frame
 
 log = structlog.get_logger(__name__)
@@ -37,7 +37,7 @@ class Writer:
 
     def __init__(self, websocket: WebSocket) -> None:
         self.websocket = websocket
-        self.request_id = request_id_of(websocket.scope)
+        self.request_id = state_of(websocket).id
         self._sending = asyncio.Lock()
         self._began: float | None = None
 
@@ -61,7 +61,7 @@ class Writer:
 
     async def tell(self, error: ApiError, **about: str | None) -> None:
         """Send an error; `about` names the run or the message that it is about."""
-        seen(self.websocket.scope).problem(error)
+        state_of(self.websocket).seen.problem(error)
         await self.send(error_frame(error, self.request_id, **about))
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable
+from gatehouse.auth.tokens.issuer_http import IssuerHttp, IssuerUnreachable
 
 PATH = "/.well-known/openid-configuration"
 

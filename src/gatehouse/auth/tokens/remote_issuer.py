@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.issuer.discovery import IssuerMetadata, discover
-from gatehouse.auth.issuer.http import IssuerHttp, IssuerUnreachable
+from gatehouse.auth.tokens.discovery import IssuerMetadata, discover
+from gatehouse.auth.tokens.issuer_http import IssuerHttp, IssuerUnreachable
 from gatehouse.auth.tokens.jwk_set import keys_from_jwks
 from gatehouse.auth.tokens.keys import KeySet
 

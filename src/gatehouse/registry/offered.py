@@ -1,0 +1,24 @@
+"""Which runnables a tenant is offered (GATEHOUSE_TENANT_RUNNABLES). What it is not, does not exist for it."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from gatehouse.identity.principal import Principal
+from gatehouse.settings import Settings
+
+Served = TypeVar("Served")
+
+
+def is_offered(settings: Settings, tenant_id: str, name: str) -> bool:
+    """Tell whether a tenant may know of a runnable: one list names it, or there are no lists."""
+    lists = settings.tenant_runnables
+    if not lists:
+        return True
+    names = lists.get(tenant_id, lists.get("*", ()))
+    return name in names or "*" in names
+
+
+def offered(settings: Settings, principal: Principal, served: Mapping[str, Served]) -> dict[str, Served]:
+    """Return those of the served runnables, by name, that the principal's tenant is offered."""
+    tenant_id = principal.tenant_id
+    return {name: entry for name, entry in served.items() if is_offered(settings, tenant_id, name)}

@@ -1,0 +1,81 @@
+"""What a client asks of a runnable, and the run that is started for it, whatever wire it came over."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from gatehouse.identity.principal import Principal
+from gatehouse.limits.admission import Admission
+from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
+from gatehouse.problems.models import ModelUnavailable
+from gatehouse.registry.entry import Entry
+from gatehouse.registry.offered import offered
+from gatehouse.runs.engine import Started
+from gatehouse.runs.lifecycle.turns import Multitask
+from gatehouse.services import Services
+
+# a length makes pydantic refuse what is no Unicode: lone surrogates, which JSON can hold and UTF-8 cannot
+Name = Annotated[str, StringConstraints(max_length=200)]
+
+
+class ChatRequest(BaseModel):
+    """A message to a runnable."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
+    thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
+    runnable: Name | None = Field(
+        None, description="the runnable's name; by default that of the thread, or the first that is served"
+    )
+    multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
+
+
+async def start(
+    services: Services, principal: Principal, chat: ChatRequest, key: str | None, admission: Admission
+) -> Started:
+    """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError."""
+    name = chat.runnable
+    if name is None and chat.thread_id is not None:
+        name = (await services.threads.get(principal, chat.thread_id)).runnable
+    entry = chosen(offered(services.settings, principal, services.entries), principal, name)
+    if key is None:  # with one it may be to join a run that has begun
+        refuse_without_a_model(services)
+    try:
+        value = entry.input_for(chat.query)
+    except ValidationError as error:
+        faults = [{"loc": ["query"], "msg": fault["msg"], "type": fault["type"]} for fault in error.errors()]
+        raise InvalidInput(errors=faults) from None
+    return await services.runs.start(
+        principal,
+        entry.path,
+        value,
+        thread_id=chat.thread_id,
+        new_thread=chat.thread_id is None,
+        grace=services.settings.disconnect_grace,
+        multitask=chat.multitask,
+        idempotency=(key, orjson.dumps(chat.model_dump())) if key else None,
+        admission=admission,
+    )
+
+
+def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
+    """Return the entry of this name, or the first. Raises NotFound or InsufficientScope."""
+    entry = next(iter(served.values()), None) if name is None else served.get(name)
+    if entry is None:
+        raise NotFound("There is no such runnable.")
+    if not principal.may(entry.required_scope):
+        raise InsufficientScope(entry.required_scope)
+    return entry
+
+
+def refuse_without_a_model(services: Services) -> None:
+    """Raise ModelUnavailable while no model may be asked, rather than begin a run that can only fail.
+
+    That is while the circuit is open, of the fallback too if there is one. Any runnable counts as one that
+    needs the model: which of them do, only they know.
+    """
+    if seconds := services.model.model.seconds_to_wait():
+        raise ModelUnavailable(seconds)
