@@ -25,7 +25,7 @@ from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services, State
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart, open_database, open_redis
-from gatehouse.telemetry.model_watch import ModelWatch
+from gatehouse.telemetry.model_watch import ModelMetrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.runs import RunTelemetry
 from gatehouse.telemetry.telemetry import Telemetry
@@ -44,27 +44,23 @@ async def open_services(
     """Open every part and yield them. Raises CannotStart with the name of the part that can't work."""
     metrics = telemetry.metrics
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(telemetry.tracing.going_on())
-        engine = await stack.enter_async_context(open_database(settings))
-        redis = await stack.enter_async_context(open_redis(settings))
-        issuer = await stack.enter_async_context(open_issuer(settings))
+        enter = stack.enter_async_context
+        await enter(telemetry.tracing.going_on())
+        engine = await enter(open_database(settings))
+        redis = await enter(open_redis(settings))
+        issuer = await enter(open_issuer(settings))
         authenticator = await open_authenticator(settings, engine, redis, issuer)
-        await stack.enter_async_context(authenticator.tended())
+        await enter(authenticator.tended())
         check_lists(settings, registry)
-        watch = ModelWatch(metrics, settings.chat_model.name)
-        model = await stack.enter_async_context(open_chat_model(settings.chat_model, watch))
-        checkpoints = await stack.enter_async_context(checkpoints_of(settings))
-        holds = authenticator.standing.holds
+        watch = ModelMetrics(metrics, settings.chat_model.name)
+        model = await enter(open_chat_model(settings.chat_model, watch))
+        checkpoints = await enter(checkpoints_of(settings))
+        credential_valid = authenticator.standing.credential_valid
         audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
-        await stack.enter_async_context(audit.going_on())
-        await stack.enter_async_context(purging(engine, settings.audit_days))
-        built = build(
-            registry,
-            model.model,
-            Resources(engine),
-            checkpoints,
-            BeforeActing(redis, holds, tools_recorded(audit)),
-        )
+        await enter(audit.going_on())
+        await enter(purging(engine, settings.audit_days))
+        before_acting = BeforeActing(redis, credential_valid, tools_recorded(audit))
+        built = build(registry, model.model, Resources(engine), checkpoints, before_acting)
         threads = ThreadStore(engine)
         history = ThreadHistory(threads, settings.history_tokens)
         pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
@@ -73,18 +69,16 @@ async def open_services(
             model=settings.chat_model.name, tools=built.tools,
             langsmith=settings.langsmith_tracing,
         )  # fmt: skip
-        runs = await stack.enter_async_context(
-            open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer)
-        )
-        await stack.enter_async_context(telemetry.watching(runs))
+        runs = await enter(open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer))
+        await enter(telemetry.watching(runs))
         usage = UsageStore(engine)
-        await stack.enter_async_context(bookkeeping(redis, usage, runs.owner))
-        await stack.enter_async_context(credentials_watched(runs, holds))
+        await enter(bookkeeping(redis, usage, runs.owner))
+        await enter(credentials_watched(runs, credential_valid))
         limits = limits_of(
-            redis, runs.conductor.holds, settings.plans, settings.limits_without_redis,
+            redis, runs.conductor.reservations, settings.plans, settings.limits_without_redis,
             settings.signin_failures,
         )  # fmt: skip
-        langsmith = await stack.enter_async_context(open_langsmith(settings))
+        langsmith = await enter(open_langsmith(settings))
         yield Services(
             settings, registry.by_name, engine, redis, authenticator, model, threads, runs, limits, usage,
             audit, pseudonyms, langsmith,

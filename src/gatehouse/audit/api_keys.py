@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatehouse.audit.entry import Action, Entry
+from gatehouse.audit.entry import Action, AuditEntry
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.api_keys.record import ApiKey
 from gatehouse.auth.api_keys.store import Within
@@ -14,7 +14,7 @@ def by_operator(engine: AsyncEngine, action: Action, **details: str) -> Within:
 
     async def write(connection: AsyncConnection, key: ApiKey) -> None:
         about = {"by": "gatehouse keys", "user": key.user_id, "scopes": " ".join(sorted(key.scopes))}
-        entry = Entry(action, "ok", key.tenant_id, subject=key.id, details={**about, **details})
+        entry = AuditEntry(action, "ok", key.tenant_id, subject=key.id, details={**about, **details})
         await audit.write_within(connection, entry)
 
     return write

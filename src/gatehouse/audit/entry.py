@@ -29,7 +29,7 @@ SAME = UUID("8a1f5f0e-9f0b-4a43-9d6e-5d0d9f6c2b11")  # the namespace of rows tha
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """What happened. `tenant_id` is None when nobody knows whose it was, `user_id` also for the operator.
 
     `details` holds a few short values; what looks like a secret is taken out of it.

@@ -1,6 +1,6 @@
 """What is on record of a run's tools that act: written before they do."""
 
-from gatehouse.audit.entry import Entry
+from gatehouse.audit.entry import AuditEntry
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.runs.acting import Recorded
 from gatehouse.runs.records import RunRecord
@@ -10,7 +10,7 @@ def tools_recorded(audit: AuditTrail) -> Recorded:
     """Return what enters each act in the audit log. It raises what the database raises."""
 
     async def recorded(run: RunRecord, tool: str, acts: bool) -> None:
-        entry = Entry(
+        entry = AuditEntry(
             "tool.act",
             "ok" if acts else "refused",
             tenant_id=run.principal.tenant_id,

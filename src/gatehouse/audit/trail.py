@@ -7,14 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import structlog
-from sqlalchemy import Insert
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatehouse.audit.entry import Entry
+from gatehouse.audit.entry import AuditEntry
 from gatehouse.audit.table import audit_log
 from gatehouse.background import in_background
+from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
 
 log = structlog.get_logger(__name__)
@@ -31,16 +30,14 @@ class AuditTrail:
     def __init__(self, engine: AsyncEngine, lost: Callable[[int], None]) -> None:
         self._engine = engine
         self._lost = lost
-        self._waiting: deque[Entry] = deque()
+        self._waiting: deque[AuditEntry] = deque()
         self._ids: set[str] = set()
         self._dropped = 0
         self._flushing = asyncio.Lock()
         # a row that stands for several may be there already, from this process or another
-        dialects: Any = {"postgresql": postgresql, "sqlite": sqlite}
-        insert: Callable[[Any], Any] = dialects[engine.dialect.name].insert
-        self._insert: Insert = insert(audit_log).on_conflict_do_nothing()
+        self._insert = insert_if_new(engine, audit_log)
 
-    def note(self, entry: Entry) -> None:
+    def note(self, entry: AuditEntry) -> None:
         """Have the entry written soon. Never waits; when too many wait it is lost, which is counted."""
         if entry.id in self._ids:
             return
@@ -51,11 +48,11 @@ class AuditTrail:
         self._ids.add(entry.id)
         self._waiting.append(entry)
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: AuditEntry) -> None:
         """Write the entry now. Raises what the database raises."""
         await self._write([entry])
 
-    async def write_within(self, connection: AsyncConnection, entry: Entry) -> None:
+    async def write_within(self, connection: AsyncConnection, entry: AuditEntry) -> None:
         """Write the entry in a transaction of its tenant's: it is there when the rest is, and only then."""
         await connection.execute(self._insert, [entry.row()])
 
@@ -101,7 +98,7 @@ class AuditTrail:
             self._lost(count)
             log.error("entries of the audit log were lost", count=count, error=kind)  # noqa: TRY400  # one line
 
-    async def _write(self, entries: Iterable[Entry]) -> None:
+    async def _write(self, entries: Iterable[AuditEntry]) -> None:
         """Write entries, a transaction for each tenant; twice does no harm."""
         by_tenant: defaultdict[str | None, list[dict[str, Any]]] = defaultdict(list)
         for entry in entries:

@@ -21,7 +21,7 @@ from gatehouse.auth.browser.tickets import Tickets
 from gatehouse.auth.configuration import BadConfiguration
 from gatehouse.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
 from gatehouse.auth.oidc.oidc import Oidc, open_oidc
-from gatehouse.auth.standing import Standing
+from gatehouse.auth.standing import CredentialStanding
 from gatehouse.auth.tokens.access import AccessTokens, access_tokens
 from gatehouse.auth.tokens.issuer_keys import Issuer
 from gatehouse.auth.tokens.revoked import RevokedTokens
@@ -48,9 +48,9 @@ class Authenticator:
     oidc: Oidc | None
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> CredentialStanding:
         """What tells whether a credential that was verified before still holds."""
-        return Standing(self.api_keys, self.sessions, self.revoked)
+        return CredentialStanding(self.api_keys, self.sessions, self.revoked)
 
     @asynccontextmanager
     async def tended(self) -> AsyncIterator[None]:
@@ -113,7 +113,7 @@ class Authenticator:
 
     async def _redeem_ticket(self, presented: Presented, path: str) -> Principal:
         principal = await self.tickets.redeem(presented.text, path)
-        if principal is None or not await self.standing.holds(principal):
+        if principal is None or not await self.standing.credential_valid(principal):
             raise InvalidCredential(principal)
         if presented.cookie is not None and session_id(presented.cookie) != principal.credential_id:
             raise BadRequest(TWO_CREDENTIALS)

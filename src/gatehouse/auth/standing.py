@@ -10,14 +10,14 @@ from gatehouse.identity.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CredentialStanding:
     """Asks where each kind of credential ends: the database, Redis, the list of revoked tokens."""
 
     api_keys: ApiKeys
     sessions: Sessions
     revoked: RevokedTokens
 
-    async def holds(self, principal: Principal) -> bool:
+    async def credential_valid(self, principal: Principal) -> bool:
         """Tell whether the principal's credential is neither expired nor revoked, nor signed out.
 
         A revocation is known within 5 s. Raises SQLAlchemyError, RedisError or OSError when it cannot be
@@ -32,7 +32,7 @@ class Standing:
     async def is_not_revoked(self, principal: Principal) -> bool:
         """Tell whether the principal's API key or token, or that of its session, was not taken back.
 
-        Raises as `holds` does.
+        Raises as `credential_valid` does.
         """
         kind, _, name = (
             principal.opened_with or f"{principal.credential}:{principal.credential_id}"

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import counted
 from gatehouse.limits.limiter import Admitted, Limiter
-from gatehouse.limits.reservations import Hold
+from gatehouse.limits.reservations import Reservation
 from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import Unavailable
 
@@ -18,14 +18,14 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def taken(admission: "Admission | None") -> AsyncIterator[Hold | None]:
+async def taken(admission: "Admission | None") -> AsyncIterator[Reservation | None]:
     """Yield what a run takes of an admission; it goes back when the run does not begin."""
-    hold = await admission.take() if admission is not None else None
+    reservation = await admission.take() if admission is not None else None
     try:
-        yield hold
+        yield reservation
     except BaseException:
-        if admission is not None and hold is not None:
-            admission.give_back(hold)
+        if admission is not None and reservation is not None:
+            admission.give_back(reservation)
         raise
 
 
@@ -35,9 +35,9 @@ class Admission:
     def __init__(self, limiter: Limiter, principal: Principal) -> None:
         self._limiter = limiter
         self._principal = principal
-        self._seats: deque[Hold] = deque()
-        self._begun: list[Hold] = []
-        self._slots: list[Hold] = []
+        self._seats: deque[Reservation] = deque()
+        self._begun: list[Reservation] = []
+        self._slots: list[Reservation] = []
         self._requests = 0
         self.asked = False
         self.standing: Standing | None = None
@@ -56,7 +56,7 @@ class Admission:
         self._seats.extend(admitted.seats)
         self._slots.extend(admitted.slots)
 
-    async def take(self) -> Hold | None:
+    async def take(self) -> Reservation | None:
         """Return what one run holds; None when Redis is away and that is to stop nobody. Raises as above."""
         if not self._seats:
             await self.reserve(1)
@@ -65,23 +65,23 @@ class Admission:
         self._begun.append(self._seats.popleft())
         return self._begun[-1]
 
-    def give_back(self, hold: Hold) -> None:
+    def give_back(self, reservation: Reservation) -> None:
         """Take back what a run took that could not begin."""
-        self._begun.remove(hold)
-        self._seats.append(hold)
+        self._begun.remove(reservation)
+        self._seats.append(reservation)
 
     async def close(self) -> None:
         """Give back what no run has taken, and the slots of a batch, but for those that still serve a run."""
         if not self._seats and not self._slots:
             return
-        keys, holds = counted(self._principal), self._limiter.holds
-        for hold in self._begun:
-            if self._slots and hold.seat in holds:
-                slot = holds.drop(self._slots.pop())
-                holds.keep(keys, Hold(hold.seat, hold.tokens, slot.slot))
+        keys, reservations = counted(self._principal), self._limiter.reservations
+        for reservation in self._begun:
+            if self._slots and reservation.seat in reservations:
+                slot = reservations.drop(self._slots.pop())
+                reservations.keep(keys, Reservation(reservation.seat, reservation.tokens, slot.slot))
         left, self._seats, self._slots = [*self._seats, *self._slots], deque(), []
         try:
-            await holds.release(keys, left)
+            await reservations.release(keys, left)
         except (RedisError, OSError) as error:  # the leases run out by themselves
             log.warning("limits cannot be given back", error=type(error).__name__)
 

@@ -1,10 +1,10 @@
 """Under which keys Redis counts. Ids are hashed, so that no name reaches into a key's syntax."""
 
-import hashlib
 from functools import lru_cache
 from typing import NamedTuple
 
 from gatehouse.identity.principal import Principal
+from gatehouse.storage.digest import digest_of
 
 
 class Keys(NamedTuple):
@@ -41,14 +41,10 @@ def counted(principal: Principal) -> Counted:
 
 def address_key(address: str) -> str:
     """Return under which key an address's failed sign-ins are counted."""
-    return f"gh:limits:{_digest('address', address)}:signin"
+    return f"gh:limits:{digest_of('address', address)[:32]}:signin"
 
 
 @lru_cache(10_000)
 def _keys(*whose: str) -> Keys:
-    prefix = f"gh:limits:{_digest(*whose)}"
+    prefix = f"gh:limits:{digest_of(*whose)[:32]}"
     return Keys(f"{prefix}:rate", f"{prefix}:slots", f"{prefix}:reserved", f"{prefix}:tokens")
-
-
-def _digest(*whose: str) -> str:
-    return hashlib.sha256("\0".join(whose).encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import Counted, counted
 from gatehouse.limits.refusal import Limit, LimitReached, Whose
-from gatehouse.limits.reservations import Hold, Holds
+from gatehouse.limits.reservations import Reservation, Reservations
 from gatehouse.limits.scripts import ADMIT
 from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import InvalidInput, Unavailable
@@ -35,8 +35,8 @@ class Admitted:
         self,
         standing: Standing | None,
         refusal: LimitReached | None,
-        seats: Sequence[Hold] = (),
-        slots: Sequence[Hold] = (),
+        seats: Sequence[Reservation] = (),
+        slots: Sequence[Reservation] = (),
     ) -> None:
         self.standing = standing
         self.refusal = refusal
@@ -47,9 +47,11 @@ class Admitted:
 class Limiter:
     """The limits of every caller, exact over all replicas."""
 
-    def __init__(self, redis: Redis, plans: Plans, holds: Holds, without_redis: WithoutRedis) -> None:
+    def __init__(
+        self, redis: Redis, plans: Plans, reservations: Reservations, without_redis: WithoutRedis
+    ) -> None:
         self.plans = plans
-        self.holds = holds
+        self.reservations = reservations
         self._admit = Script(redis, ADMIT, ANSWER_SECONDS)
         self._without_redis = without_redis
 
@@ -64,16 +66,16 @@ class Limiter:
         """
         plan = self.plans.of(principal.plan)
         check_size(plan, requests)
-        seats, slots = holds_for(runs, at_once, plan.plan.tokens_reserved)
+        seats, slots = reservations_for(runs, at_once, plan.plan.tokens_reserved)
         keys = counted(principal)
-        occupied = [hold.slot for hold in (*seats, *slots) if hold.slot]
+        occupied = [reservation.slot for reservation in (*seats, *slots) if reservation.slot]
         answer = await self._ask(keys, plan, requests, slots=occupied, seats=seats)
         if answer is None:
             return Admitted(None, None)
         refusal = refusal_of(answer)
         if refusal is None:
-            for hold in (*seats, *slots):
-                self.holds.keep(keys, hold)
+            for reservation in (*seats, *slots):
+                self.reservations.keep(keys, reservation)
         else:
             seats, slots = [], []
         return Admitted(standing_of(plan, answer), refusal, seats, slots)
@@ -91,16 +93,17 @@ class Limiter:
         plan: NamedPlan,
         requests: int,
         slots: Sequence[str] = (),
-        seats: Sequence[Hold] = (),
+        seats: Sequence[Reservation] = (),
         look: bool = False,
     ) -> list[int] | None:
         """Return the script's answer; None when Redis is away and that is to stop nobody."""
         runs = bool(slots or seats or look)
-        numbers = f"{requests} {len(slots)} {len(seats)} {self.holds.lease_ms} {int(look)} {plan.numbers}"
+        lease = self.reservations.lease_ms
+        numbers = f"{requests} {len(slots)} {len(seats)} {lease} {int(look)} {plan.numbers}"
         try:
             answer: list[int] = await self._admit(
                 (*keys.rates, *keys.runs) if runs else keys.rates,
-                (numbers, *slots, *(hold.reservation for hold in seats)),
+                (numbers, *slots, *(reservation.member for reservation in seats)),
             )
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             log.warning("limits cannot be counted", error=type(error).__name__, then=self._without_redis)
@@ -120,13 +123,15 @@ def check_size(plan: NamedPlan, requests: int) -> None:
         raise InvalidInput(f"A batch of {requests} is more than your plan takes at once: {most}.")
 
 
-def holds_for(runs: int, at_once: int | None, tokens: int) -> tuple[list[Hold], list[Hold]]:
+def reservations_for(
+    runs: int, at_once: int | None, tokens: int
+) -> tuple[list[Reservation], list[Reservation]]:
     """Return the seats of so many runs, and the slots that they share when they are a batch."""
     names = [uuid7().hex for _ in range(runs)]
     if at_once is None:
-        return [Hold(name, tokens, name) for name in names], []
+        return [Reservation(name, tokens, name) for name in names], []
     shared = [uuid7().hex for _ in range(min(runs, at_once))]
-    return [Hold(name, tokens, "") for name in names], [Hold(name, 0, name) for name in shared]
+    return [Reservation(name, tokens, "") for name in names], [Reservation(name, 0, name) for name in shared]
 
 
 def refusal_of(answer: Sequence[int]) -> LimitReached | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from redis.asyncio import Redis
 
 from gatehouse.limits.limiter import Limiter
-from gatehouse.limits.reservations import Holds
+from gatehouse.limits.reservations import Reservations
 from gatehouse.limits.signins import SignIns
 from gatehouse.limits.streams import OpenStreams
 from gatehouse.settings.plans import Plan, Plans, WithoutRedis
@@ -22,9 +22,13 @@ class Limits:
 
 
 def limits_of(
-    redis: Redis, holds: Holds, plans: Mapping[str, Plan], without_redis: WithoutRedis, failures: int
+    redis: Redis,
+    reservations: Reservations,
+    plans: Mapping[str, Plan],
+    without_redis: WithoutRedis,
+    failures: int,
 ) -> Limits:
     """Return the limits that these plans make; `failures` are the sign-ins that an address may fail."""
     known = Plans(plans)
-    limiter = Limiter(redis, known, holds, without_redis)
+    limiter = Limiter(redis, known, reservations, without_redis)
     return Limits(limiter, OpenStreams(known), SignIns(redis, failures))

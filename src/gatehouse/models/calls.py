@@ -36,7 +36,7 @@ class ModelWatch(Protocol):
         """The first model is left alone from now on, or asked again."""
 
 
-class Unwatched:
+class UnwatchedModel:
     """Tells nobody."""
 
     def failed(self, cause: Cause) -> None: ...
@@ -69,7 +69,7 @@ class Candidate(Generic[Source]):
         return Candidate(self.name, source, self.circuit, self.patience)
 
 
-class Attempts(Generic[Source]):
+class ModelAttempts(Generic[Source]):
     """The attempts of one call: which candidate is asked next, and after which pause."""
 
     def __init__(self, candidates: Sequence[Candidate[Source]], watch: ModelWatch) -> None:

@@ -14,7 +14,7 @@ from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from gatehouse.models.calls import Candidate, ModelWatch, Unwatched
+from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
 from gatehouse.models.errors import ContentFiltered
 from gatehouse.models.guarded_runnable import GuardedRunnable
 from gatehouse.models.streams import answered, answered_in_thread, streamed, streamed_in_thread
@@ -39,7 +39,7 @@ class GuardedChatModel(BaseChatModel):
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
     candidates: tuple[Candidate[Bound], ...] = Field(repr=False, exclude=True)
-    watch: SkipValidation[ModelWatch] = Field(default_factory=Unwatched, repr=False, exclude=True)
+    watch: SkipValidation[ModelWatch] = Field(default_factory=UnwatchedModel, repr=False, exclude=True)
 
     @classmethod
     def of(cls, candidates: Sequence[Candidate[BaseChatModel]], watch: ModelWatch | None = None) -> Self:
@@ -47,7 +47,7 @@ class GuardedChatModel(BaseChatModel):
         first = candidates[0].source
         return cls(
             candidates=tuple(one.asking(Bound(one.source)) for one in candidates),
-            watch=watch or Unwatched(),
+            watch=watch or UnwatchedModel(),
             disable_streaming=first.disable_streaming,
             output_version=first.output_version,
             profile=first.profile,

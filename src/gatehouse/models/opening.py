@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from gatehouse.models.calls import Candidate, ModelWatch, Unwatched
+from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
 from gatehouse.models.circuit import Circuit, nobody
 from gatehouse.models.guarded_model import GuardedChatModel
 from gatehouse.models.providers import ModelUnavailable, Providers
@@ -29,7 +29,7 @@ async def open_chat_model(
 
     The state of its circuits is this process's own: each replica finds out by itself that a provider is down.
     """
-    watch = watch or Unwatched()
+    watch = watch or UnwatchedModel()
     async with AsyncExitStack() as stack:
         providers = Providers(settings, stack)
         provided = [await providers.first()]

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
-from gatehouse.models.calls import Attempts, Candidate, ModelWatch
+from gatehouse.models.calls import Candidate, ModelAttempts, ModelWatch
 from gatehouse.models.silence import Silence
 
 Chunk = TypeVar("Chunk")
@@ -47,7 +47,7 @@ async def streamed(
 
     `look` is called with every chunk: it returns whether the chunk says something, or raises.
     """
-    attempts = Attempts(candidates, watch)
+    attempts = ModelAttempts(candidates, watch)
     while True:
         beginning = Beginning[Chunk](attempts.succeeded)
         silence = Silence(attempts.current.patience.silence, attempts.seconds_left())
@@ -77,7 +77,7 @@ async def answered(
     candidates: Sequence[Candidate[Callable[[], Awaitable[Result]]]], watch: ModelWatch
 ) -> Result:
     """Return the answer of the first candidate that has one. Raises as `streamed` does."""
-    attempts = Attempts(candidates, watch)
+    attempts = ModelAttempts(candidates, watch)
     while True:
         try:
             async with asyncio.timeout(attempts.seconds_left()):
@@ -96,7 +96,7 @@ def streamed_in_thread(
     look: Callable[[Chunk], bool],
 ) -> Iterator[Chunk]:
     """Yield as `streamed` does. How long a silence may be is up to the provider's client: a thread waits."""
-    attempts = Attempts(candidates, watch)
+    attempts = ModelAttempts(candidates, watch)
     while True:
         beginning = Beginning[Chunk](attempts.succeeded)
         try:
@@ -111,7 +111,7 @@ def streamed_in_thread(
 
 def answered_in_thread(candidates: Sequence[Candidate[Callable[[], Result]]], watch: ModelWatch) -> Result:
     """Return as `answered` does. How long the wait may be is up to the provider's client."""
-    attempts = Attempts(candidates, watch)
+    attempts = ModelAttempts(candidates, watch)
     while True:
         try:
             result = attempts.current.source()

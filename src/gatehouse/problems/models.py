@@ -10,7 +10,7 @@ from gatehouse.problems.errors import ApiError, RunFailed
 SOON = 5.0  # seconds, where the provider does not say when to ask again
 
 
-class ModelUnavailable(ApiError):
+class ModelUnavailableProblem(ApiError):
     """The provider is down, or its circuit open."""
 
     status = 503
@@ -22,14 +22,14 @@ class ModelUnavailable(ApiError):
         super().__init__(headers={"retry-after": str(wait)}, retry_after=wait)
 
 
-class ModelRateLimited(ModelUnavailable):
+class ModelRateLimited(ModelUnavailableProblem):
     """The provider lets this server ask no more for now: it is not the caller's own limit."""
 
     kind = "model-rate-limited"
     default_detail = "The model is asked more than it answers at the moment. Try again later."
 
 
-class ModelMisconfigured(ApiError):
+class ModelMisconfiguredProblem(ApiError):
     """The provider does not take the server's key, address, deployment or API version."""
 
     status = 502
@@ -43,28 +43,28 @@ class ModelTimeout(ApiError):
     default_detail = "The model took too long to answer. Try again, or ask for less."
 
 
-class InputTooLong(ApiError):
+class InputTooLongProblem(ApiError):
     status = 422
     kind = "input-too-long"
     default_detail = "The conversation is longer than the model takes. Shorten it, or begin a new thread."
 
 
-class ContentFiltered(ApiError):
+class ContentFilteredProblem(ApiError):
     status = 422
     kind = "content-filtered"
     default_detail = "The model's content filter stopped this. Put it in other words."
 
 
 PROBLEMS: Mapping[type[ModelFailed], type[ApiError]] = {
-    model_errors.ModelMisconfigured: ModelMisconfigured,
+    model_errors.ModelMisconfigured: ModelMisconfiguredProblem,
     model_errors.ModelTimedOut: ModelTimeout,
-    model_errors.InputTooLong: InputTooLong,
-    model_errors.ContentFiltered: ContentFiltered,
+    model_errors.InputTooLong: InputTooLongProblem,
+    model_errors.ContentFiltered: ContentFilteredProblem,
 }
-WAITING: Mapping[type[ModelFailed], type[ModelUnavailable]] = {
-    model_errors.ModelUnreachable: ModelUnavailable,
-    model_errors.ModelServerFailed: ModelUnavailable,
-    model_errors.ModelCircuitOpen: ModelUnavailable,
+WAITING: Mapping[type[ModelFailed], type[ModelUnavailableProblem]] = {
+    model_errors.ModelUnreachable: ModelUnavailableProblem,
+    model_errors.ModelServerFailed: ModelUnavailableProblem,
+    model_errors.ModelCircuitOpen: ModelUnavailableProblem,
     model_errors.ModelBusy: ModelRateLimited,
     model_errors.ModelQuotaUsedUp: ModelRateLimited,
 }

@@ -88,32 +88,25 @@ class RunEngine:
         `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
         first run instead. `admission` is charged for the run (None: it is the server's own, and not limited).
-        Raises Conflict when the thread has a run already and `multitask` is reject, LimitReached, and
-        Restarting when this process is about to end.
+        Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting.
         """
         run_id = run_id or str(uuid7())
         if idempotency is not None:
             first = await self._claim_key(principal, idempotency, run_id, multitask)
             if first != run_id:
-                if admission is not None:
-                    await admission.charge()  # a request, but no second run
-                return Started(await self._known(first), None)
+                return await self._found(first, admission)
         try:
             self.drain.check()
-            async with taken(admission) as hold:
-                now = time.time()
-                run = RunRecord(
+            async with taken(admission) as reservation:
+                run = self._record(
                     id=run_id,
                     principal=principal,
                     runnable=runnable,
                     input=value,
                     thread_id=str(uuid7()) if new_thread else thread_id,
                     opens_thread=new_thread,
-                    created_at=now,
-                    deadline=now + self.settings.deadline,
                     grace=grace,
-                    hold=hold,
-                    trace=self.observer.trace(),
+                    reservation=reservation,
                 )
                 await self._enter_thread(run, multitask)
                 await self.conductor.begin(run, tap)
@@ -124,6 +117,17 @@ class RunEngine:
         if idempotency is not None:
             await self.control.keep_key(principal, idempotency[0])
         return Started(run, tap)
+
+    async def _found(self, run_id: str, admission: Admission | None) -> Started:
+        if admission is not None:
+            await admission.charge()  # a request, but no second run
+        return Started(await self._known(run_id), None)
+
+    def _record(self, **fields: Any) -> RunRecord:
+        """Return the record of a run that begins now."""
+        now = time.time()
+        deadline = now + self.settings.deadline
+        return RunRecord(created_at=now, deadline=deadline, trace=self.observer.trace(), **fields)
 
     async def _claim_key(
         self, principal: Principal, idempotency: tuple[str, bytes], run_id: str, multitask: Multitask

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from redis.typing import EncodableT, FieldT
 
 from gatehouse.identity.principal import Principal
-from gatehouse.limits.reservations import Hold
+from gatehouse.limits.reservations import Reservation
 from gatehouse.runs import replies
 from gatehouse.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
 from gatehouse.runs.json_bytes import json_bytes
@@ -27,7 +27,7 @@ class RunRecord:
 
     `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
     `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
-    models' names; `hold` is what the run holds of its caller's limits (None: nothing). `handovers` is how
+    models' names; `reservation` is what it has of its caller's limits (None: nothing). `handovers` is how
     often its process gave it up in order: those attempts do not count as lost; `trace` is the W3C traceparent
     of the request that started it, empty when nothing is traced.
     """
@@ -49,7 +49,7 @@ class RunRecord:
     models: Mapping[str, Usage] = field(default_factory=dict)
     problem: dict[str, Any] | None = None
     duration_ms: int = 0
-    hold: Hold | None = None
+    reservation: Reservation | None = None
     opens_thread: bool = False
     handovers: int = 0
     trace: str = ""
@@ -88,7 +88,7 @@ class RunRecord:
             "state": self.state,
             "attempt": self.attempt,
             "cancel": self.cancel,
-            "hold": json_bytes(self.hold),
+            "reservation": json_bytes(self.reservation),
             "opens_thread": int(self.opens_thread),
             "trace": self.trace,
             **self.progress(),
@@ -128,7 +128,7 @@ class RunRecord:
             usage=Usage(**orjson.loads(text["usage"])),
             # during a rolling update a run may be of a release that knows none of these three
             models={name: Usage(**usage) for name, usage in orjson.loads(text.get("models", b"{}")).items()},
-            hold=hold_of(orjson.loads(text.get("hold", b"null"))),
+            reservation=reservation_of(orjson.loads(text.get("reservation", b"null"))),
             trace=text.get("trace", b"").decode(),
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
@@ -137,9 +137,9 @@ class RunRecord:
         )
 
 
-def hold_of(fields: dict[str, Any] | None) -> Hold | None:
-    """Return the hold that plain JSON tells of."""
-    return Hold(**fields) if fields else None
+def reservation_of(fields: dict[str, Any] | None) -> Reservation | None:
+    """Return the reservation that plain JSON tells of."""
+    return Reservation(**fields) if fields else None
 
 
 def principal_fields(principal: Principal) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Tending:
                 if time.monotonic() - asked > self.settings.lease / BEATS_PER_LEASE:
                     self._be_unsure()
                 await self._renew(now)
-                await self.engine.conductor.holds.renew()
+                await self.engine.conductor.reservations.renew()
                 await self._note_viewers(now)
                 await self._stop_orphans(now)
                 await self._trim()

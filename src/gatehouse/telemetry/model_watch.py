@@ -5,7 +5,7 @@ from gatehouse.telemetry.metrics import OTHER, Metrics
 MOST_CAUSES = 32  # a cause comes from the code, not from callers; this is so if ever one does not
 
 
-class ModelWatch:
+class ModelMetrics:
     """Implements `gatehouse.models.calls.ModelWatch` for one model, named as in the settings."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:

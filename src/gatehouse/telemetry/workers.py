@@ -31,7 +31,7 @@ def metrics_added_up(settings: Settings) -> Iterator[None]:
         return
     with tempfile.TemporaryDirectory(prefix="gatehouse-metrics-") as folder:
         registry = CollectorRegistry()
-        registry.register(Workers(Path(folder)))
+        registry.register(WorkerMetrics(Path(folder)))
         with management_port(
             settings.management_host, settings.management_port, registry, alive=lambda: True
         ):
@@ -42,7 +42,7 @@ def metrics_added_up(settings: Settings) -> Iterator[None]:
                 del os.environ[FOLDER]
 
 
-class Workers(Collector):
+class WorkerMetrics(Collector):
     """Reads the workers' files. What a dead worker counted is kept; what went on in it is forgotten."""
 
     def __init__(self, folder: Path) -> None:

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Insert, Select, case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.identity.principal import Principal
 from gatehouse.runs.accounts import Account
 from gatehouse.runs.events import Usage
+from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.usage.tables import usage
 
@@ -41,12 +41,7 @@ class UsageStore:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        dialect = engine.dialect.name
-        self._insert: Insert = (
-            postgresql.insert(usage).on_conflict_do_nothing()
-            if dialect == "postgresql"
-            else sqlite.insert(usage).on_conflict_do_nothing()
-        )
+        self._insert = insert_if_new(engine, usage)
 
     async def enter(self, accounts: Sequence[Account]) -> None:
         """Enter these runs; those that are in the books already stay as they are."""

@@ -5,7 +5,7 @@ from uuid import uuid4
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
-from gatehouse.audit.entry import Action, Entry, Outcome
+from gatehouse.audit.entry import Action, AuditEntry, Outcome
 from gatehouse.identity.principal import Principal
 from gatehouse.web.request_state import state_of
 
@@ -19,11 +19,11 @@ def entry_of(
     *,
     id: str | None = None,  # noqa: A002  # the column's name
     **details: str | int | None,
-) -> Entry:
+) -> AuditEntry:
     """Return what a request did, or was refused. `id` is given to a row that stands for several."""
     scope = connection.scope if isinstance(connection, HTTPConnection) else connection
     client = scope.get("client")
-    return Entry(
+    return AuditEntry(
         action,
         outcome,
         tenant_id=principal.tenant_id if principal else None,

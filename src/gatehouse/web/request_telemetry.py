@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.trace import Span
 from starlette.types import Scope
 
-from gatehouse.audit.entry import Entry, once_a_minute
+from gatehouse.audit.entry import AuditEntry, once_a_minute
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.refusal import LimitReached, policy_name
 from gatehouse.problems.errors import ApiError, Refused
@@ -30,12 +30,12 @@ class RequestTelemetry:
         self._tracing = tracing
 
     @contextmanager
-    def request(self, scope: Scope) -> Iterator["SeenRequest"]:
+    def request(self, scope: Scope) -> Iterator["MeteredRequest"]:
         with self._tracing.request(scope) as span:
-            yield SeenRequest(self._metrics, scope, span)
+            yield MeteredRequest(self._metrics, scope, span)
 
 
-class SeenRequest:
+class MeteredRequest:
     """Implements `gatehouse.web.middleware.SeenRequest`."""
 
     def __init__(self, metrics: Metrics, scope: Scope, span: Span) -> None:
@@ -67,19 +67,19 @@ class SeenRequest:
     def _principal(self) -> Principal | None:
         return state_of(self._scope).principal
 
-    def _limit_hit(self, limit: str) -> Entry:
+    def _limit_hit(self, limit: str) -> AuditEntry:
         whose = self._principal
         address = "" if whose else (self._scope.get("client") or ("",))[0]
         same = once_a_minute("limit", limit, address, *named(whose))
         return entry_of(self._scope, "limit.hit", "refused", whose, limit, id=same)
 
-    def _refused(self, error: Refused, principal: Principal) -> Entry:
+    def _refused(self, error: Refused, principal: Principal) -> AuditEntry:
         route = route_of(self._scope)
         same = once_a_minute("refused", error.kind, route, *named(principal))
         details = {"problem": error.kind, "scope": error.extra.get("scope")}
         return entry_of(self._scope, "access.refused", "refused", principal, route, id=same, **details)
 
-    def _note(self, entry: Entry) -> None:
+    def _note(self, entry: AuditEntry) -> None:
         services: Services = self._scope["state"]["services"]
         services.audit.note(entry)
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
-from gatehouse.problems.models import ModelUnavailable
+from gatehouse.problems.models import ModelUnavailableProblem
 from gatehouse.registry.entry import Entry
 from gatehouse.registry.offered import offered
 from gatehouse.runs.engine import Started
@@ -72,10 +72,10 @@ def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) 
 
 
 def refuse_without_a_model(services: Services) -> None:
-    """Raise ModelUnavailable while no model may be asked, rather than begin a run that can only fail.
+    """Raise ModelUnavailableProblem while no model may be asked, rather than begin a run that can only fail.
 
     That is while the circuit is open, of the fallback too if there is one. Any runnable counts as one that
     needs the model: which of them do, only they know.
     """
     if seconds := services.model.model.seconds_to_wait():
-        raise ModelUnavailable(seconds)
+        raise ModelUnavailableProblem(seconds)

@@ -8,7 +8,7 @@ import structlog
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import CredentialExpired
-from gatehouse.runs.credentials import CHECK_EVERY, Holds
+from gatehouse.runs.credentials import CHECK_EVERY, CredentialValid
 from gatehouse.runs.events import Record
 
 log = structlog.get_logger(__name__)
@@ -17,9 +17,9 @@ log = structlog.get_logger(__name__)
 class ViewerCredential:
     """Asks every 10 s whether a viewer's credential still holds."""
 
-    def __init__(self, principal: Principal, holds: Holds) -> None:
+    def __init__(self, principal: Principal, credential_valid: CredentialValid) -> None:
         self._principal = principal
-        self._holds = holds
+        self._credential_valid = credential_valid
         self._asked = time.monotonic()
 
     async def still_holds(self) -> bool:
@@ -28,7 +28,7 @@ class ViewerCredential:
             return True
         self._asked = time.monotonic()
         try:
-            return await self._holds(self._principal)
+            return await self._credential_valid(self._principal)
         except Exception as error:  # the database or Redis is away
             log.warning("credential of a viewer cannot be checked", error=type(error).__name__)
             return True

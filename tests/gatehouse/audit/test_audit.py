@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
 
 from gatehouse.audit import trail as audit_module
-from gatehouse.audit.entry import Entry, once_a_minute
+from gatehouse.audit.entry import AuditEntry, once_a_minute
 from gatehouse.audit.purge import purge
 from gatehouse.audit.reading import Wanted, audit_page
 from gatehouse.audit.table import audit_log
@@ -24,12 +24,12 @@ from gatehouse.storage.tenancy import tenant_transaction
 NOW = datetime.now(UTC)
 
 
-def entry(number: int = 0, tenant: str | None = "acme", user: str = "alice", **changes: Any) -> Entry:
+def entry(number: int = 0, tenant: str | None = "acme", user: str = "alice", **changes: Any) -> AuditEntry:
     at = NOW - timedelta(minutes=number)
-    return Entry("sign-in", "ok", **{"tenant_id": tenant, "user_id": user, "time": at, **changes})
+    return AuditEntry("sign-in", "ok", **{"tenant_id": tenant, "user_id": user, "time": at, **changes})
 
 
-def aged(days: float, tenant: str | None = "acme") -> Entry:
+def aged(days: float, tenant: str | None = "acme") -> AuditEntry:
     return entry(tenant=tenant, time=NOW - timedelta(days=days))
 
 
@@ -113,7 +113,7 @@ class TestWriting:
     async def test_of_nobodys_rows_is_possible_and_no_tenant_reads_them(
         self, engine: AsyncEngine, audit: AuditTrail
     ) -> None:
-        audit.note(Entry("sign-in", "failed", address="203.0.113.9"))
+        audit.note(AuditEntry("sign-in", "failed", address="203.0.113.9"))
         await audit.flush()
         assert await rows(engine) == await rows(engine, "") == []
 
@@ -229,7 +229,7 @@ class TestReading:
         for number in range(7):
             user = "alice" if number % 2 else "ann"
             await audit.write(entry(number, user=user))
-        await audit.write(Entry("key.create", "ok", "acme", "alice", time=NOW - timedelta(hours=1)))
+        await audit.write(AuditEntry("key.create", "ok", "acme", "alice", time=NOW - timedelta(hours=1)))
         await audit.write(entry(tenant="beta", user="bob"))
 
     async def test_is_of_one_tenant_the_newest_first(self, engine: AsyncEngine) -> None:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.limits.limits import Limits, limits_of
-from gatehouse.limits.reservations import Holds
+from gatehouse.limits.reservations import Reservations
 from gatehouse.main import PATHS
 from gatehouse.problems.draining import Drain
 from gatehouse.settings import Settings
@@ -33,7 +33,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 def ample_limits(failures: int = 1000) -> Limits:
     """Return limits that no test here reaches but that of failed sign-ins, over a store of their own."""
     redis = FakeAsyncRedis(server=FakeServer())
-    return limits_of(redis, Holds(redis, 30), {}, "refuse", failures)
+    return limits_of(redis, Reservations(redis, 30), {}, "refuse", failures)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from gatehouse.limits.limiter import Limiter
-from gatehouse.limits.reservations import Holds
+from gatehouse.limits.reservations import Reservations
 from gatehouse.storage.script import Script
 
 SLOW = {"requests_per_minute": 1, "tenant_requests_per_minute": 1}  # what is spent stays spent in a test
@@ -140,7 +140,7 @@ class TestRuns:
                     "input": {"input": "[delay 0.05] [tokens 40]"} if endpoint == "stream_log" else FOR_EVER
                 }
                 running = [asyncio.create_task(client.post(f"/chat/{endpoint}", json=body)) for _ in range(2)]
-                while len(strict.services.limits.limiter.holds._held) < 2:
+                while len(strict.services.limits.limiter.reservations._held) < 2:
                     await asyncio.sleep(0.02)
                 assert is_refused(await client.post(f"/chat/{endpoint}", json=body), "runs")
                 assert is_refused(await client.post("/api/chat", json={"query": "x"}), "runs")
@@ -151,19 +151,21 @@ class TestRuns:
 
         asyncio.run(scenario())
         with strict.client() as client:
-            held = strict.services.limits.limiter.holds._held
+            held = strict.services.limits.limiter.reservations._held
             strict.eventually(lambda: not (held or strict.requests or strict.services.runs.local))
             assert left(client)["runs"] == 2
 
     def test_of_a_batch_share_its_slots_and_are_charged_by_item(
         self, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async def slowly(self: Holds, *args: Any) -> None:  # they are free before the caller can ask again
+        async def slowly(
+            self: Reservations, *args: Any
+        ) -> None:  # they are free before the caller can ask again
             await asyncio.sleep(0.3)
             await release(self, *args)
 
-        release = Holds.release
-        monkeypatch.setattr(Holds, "release", slowly)
+        release = Reservations.release
+        monkeypatch.setattr(Reservations, "release", slowly)
         body = {"inputs": [{"input": "[tokens 3]"}] * 6}
         response = client.post("/chat/batch", json=body)
         assert response.status_code == 200

@@ -47,7 +47,7 @@ def silent(sent: list[Message]) -> WebSocket:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    authenticator = SimpleNamespace(standing=SimpleNamespace(holds=always))
+    authenticator = SimpleNamespace(standing=SimpleNamespace(credential_valid=always))
     runs = SimpleNamespace(drain=Drain())
     services = SimpleNamespace(settings=Settings(_env_file=None), runs=runs, authenticator=authenticator)
     state = {"services": services, KEY: RequestState("1", principal=ALICE)}
@@ -552,7 +552,7 @@ class TestCredential:
 
     async def test_that_is_revoked_closes_the_socket(self) -> None:
         holds = Revocable()
-        async with serving(holds=holds) as server, server.client() as client:
+        async with serving(credential_valid=holds) as server, server.client() as client:
             assert await client.ask({"type": "ping"}) == {"type": "pong"}
             holds.held = False
             assert (await client.receive())["problem"]["type"] == "urn:gatehouse:problem:credential-expired"
@@ -563,7 +563,7 @@ class TestCredential:
     ) -> None:
         monkeypatch.setattr("gatehouse.wires.websocket.routes.LAST_FRAMES_SECONDS", 1.0)
         holds = Revocable()
-        async with serving(holds=holds) as server, server.client() as client:
+        async with serving(credential_valid=holds) as server, server.client() as client:
             await started(client, "wait")
             holds.held = False
             await asyncio.sleep(0.3)
@@ -577,6 +577,6 @@ class TestCredential:
     async def test_that_cannot_be_checked_goes_on(self) -> None:
         holds = Revocable()
         holds.failure = OSError("the database is away")
-        async with serving(holds=holds) as server, server.client() as client:
+        async with serving(credential_valid=holds) as server, server.client() as client:
             await asyncio.sleep(0.2)
             assert await client.ask({"type": "ping"}) == {"type": "pong"}

@@ -24,7 +24,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.limits import limits_of
 from gatehouse.problems.errors import NotFound
 from gatehouse.registry.entry import Entry
-from gatehouse.runs.credentials import Holds
+from gatehouse.runs.credentials import CredentialValid
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Event
 from gatehouse.runs.records import RunRecord
@@ -213,7 +213,7 @@ async def serving(
     redis: FakeServer | None = None,
     script: Script | None = None,
     principals: dict[str, Principal] | None = None,
-    holds: Holds = always,
+    credential_valid: CredentialValid = always,
     **settings: Any,
 ) -> AsyncIterator[Server]:
     """Yield a server on a free port; with another's `redis` it is a second replica."""
@@ -236,9 +236,9 @@ async def serving(
             entries=entries,
             runs=runs,
             threads=threads,
-            authenticator=SimpleNamespace(standing=SimpleNamespace(holds=holds)),
+            authenticator=SimpleNamespace(standing=SimpleNamespace(credential_valid=credential_valid)),
             model=SimpleNamespace(model=SimpleNamespace(seconds_to_wait=lambda: 0.0)),
-            limits=limits_of(store, runs.conductor.holds, given.plans, "refuse", 10),
+            limits=limits_of(store, runs.conductor.reservations, given.plans, "refuse", 10),
         )
         app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
         async with listening(app) as (port, tasks):

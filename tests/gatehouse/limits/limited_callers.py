@@ -9,7 +9,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.refusal import LimitReached
-from gatehouse.limits.reservations import Hold, Holds
+from gatehouse.limits.reservations import Reservation, Reservations
 from gatehouse.limits.scripts import SETTLE
 from gatehouse.limits.standing import Standing
 from gatehouse.settings.plans import DEFAULT, Plan, Plans
@@ -31,8 +31,8 @@ class Process:
 
     def __init__(self, redis: Redis, named: Mapping[str, Plan], lease: float = 30) -> None:
         self.redis = redis
-        self.holds = Holds(redis, lease)
-        self.limiter = Limiter(redis, Plans(named), self.holds, "refuse")
+        self.reservations = Reservations(redis, lease)
+        self.limiter = Limiter(redis, Plans(named), self.reservations, "refuse")
 
     def admission(self, principal: Principal = ALICE) -> Admission:
         return Admission(self.limiter, principal)
@@ -45,9 +45,9 @@ class Process:
         """Return how many of so many requests were served."""
         return sum([await self.request(principal) is None for _ in range(count)])
 
-    async def settle(self, hold: Hold, used: int, principal: Principal = ALICE) -> None:
+    async def settle(self, hold: Reservation, used: int, principal: Principal = ALICE) -> None:
         """Give back what a run held that used so many tokens, as the script that ends it does."""
-        keys, arguments = await self.holds.settlement(principal, hold, used)
+        keys, arguments = await self.reservations.settlement(principal, hold, used)
         script = SETTLE + "settle(KEYS, ARGV[1], ARGV[2], ARGV[3])"
         await self.redis.eval(script, len(keys), *keys, *arguments)
 

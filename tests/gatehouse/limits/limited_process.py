@@ -56,12 +56,12 @@ def claim(url: str, seconds_off: float, what: str) -> None:
 
 async def claimed(url: str, what: str) -> None:
     async with Redis.from_url(url) as redis:
-        replica = Process(redis, plans(**LIMITS), LEASE if what == "hold" else 120)
-        if what == "hold":
+        replica = Process(redis, plans(**LIMITS), LEASE if what == "reservation" else 120)
+        if what == "reservation":
             for _ in range(30):
                 await replica.admission().take()
             print("holding", flush=True)
             while True:
-                await replica.holds.renew()
+                await replica.reservations.renew()
                 await asyncio.sleep(LEASE / 8)
         print(await got(replica, what), flush=True)

@@ -75,7 +75,7 @@ async def test_tokens_are_counted_exactly(empty_redis: str, here: Replica, tmp_p
 async def test_killed_process_frees_what_it_held_within_its_lease(
     empty_redis: str, here: Replica, tmp_path: Path
 ) -> None:
-    claiming = Claiming(empty_redis, 7200.0, "hold", tmp_path)
+    claiming = Claiming(empty_redis, 7200.0, "reservation", tmp_path)
     assert await claiming.printed() == "holding"
     await asyncio.sleep(1.5 * LEASE)
     assert await here.left("runs") == LIMITS["concurrent_runs"] - 30  # it is alive

@@ -60,7 +60,7 @@ class TestSlots:
         await here.admission().take()
         for _ in range(4):
             await asyncio.sleep(0.2)
-            await here.holds.renew()
+            await here.reservations.renew()
         assert await here.left("runs") == 0
         assert await here.left("tokens") == 1_000_000 - 2000
 
@@ -69,7 +69,7 @@ class TestSlots:
         await here.admission().take()
         await asyncio.sleep(0.3)
         assert await here.left("runs") == 1
-        await here.holds.renew()
+        await here.reservations.renew()
         assert await here.left("runs") == 0
         assert await here.left("tokens") == 1_000_000 - 2000
 
@@ -77,9 +77,9 @@ class TestSlots:
         killed, heir = process(lease=0.4, concurrent_runs=1), process(lease=0.4, concurrent_runs=1)
         hold = await killed.admission().take()
         assert hold is not None
-        heir.holds.adopt(ALICE, hold)
+        heir.reservations.adopt(ALICE, hold)
         for _ in range(4):
-            await heir.holds.renew()
+            await heir.reservations.renew()
             await asyncio.sleep(0.15)
         assert await heir.left("runs") == 0
 
@@ -87,11 +87,11 @@ class TestSlots:
         here = process()
         hold = await here.admission().take()
         assert hold is not None
-        renewing = asyncio.create_task(here.holds.renew())
+        renewing = asyncio.create_task(here.reservations.renew())
         await asyncio.sleep(0)
         await here.settle(hold, 5)
         await renewing
-        await here.holds.renew()
+        await here.reservations.renew()
         assert await here.left("runs") == 16
         assert await here.left("tokens") == 1_000_000 - 5
 
@@ -179,7 +179,7 @@ class TestBatch:
         await admission.close()
         assert await here.left("runs") == 16
         assert await here.left("tokens") == 1_000_000 - 30
-        await here.holds.renew()
+        await here.reservations.renew()
         assert await here.left("runs") == 16
 
     async def test_leaves_a_slot_to_each_run_that_goes_on(self, redis: Redis, process: Make) -> None:
@@ -200,8 +200,8 @@ class TestBatch:
         hold = await admission.take()
         assert hold is not None
         assert hold.slot == ""
-        heir.holds.adopt(ALICE, hold)
-        await heir.holds.renew()
+        heir.reservations.adopt(ALICE, hold)
+        await heir.reservations.renew()
         await asyncio.sleep(0.35)
         assert await heir.left("runs") == 15
 

@@ -13,7 +13,7 @@ from structlog.typing import EventDict
 
 from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.refusal import LimitReached
-from gatehouse.limits.reservations import Holds
+from gatehouse.limits.reservations import Reservations
 from gatehouse.limits.signins import SignIns, key_of
 from gatehouse.problems.errors import Unavailable
 from gatehouse.settings import Settings
@@ -100,7 +100,7 @@ def dead_redis() -> Redis:
 
 class TestWithoutRedis:
     async def test_nobody_is_served(self, dead_redis: Redis, logs: list[EventDict]) -> None:
-        limiter = Limiter(dead_redis, Plans({}), Holds(dead_redis, 5), "refuse")
+        limiter = Limiter(dead_redis, Plans({}), Reservations(dead_redis, 5), "refuse")
         with pytest.raises(Unavailable) as caught:
             await limiter.admit(ALICE, 1)
         assert caught.value.headers == {"retry-after": "5"}
@@ -109,7 +109,7 @@ class TestWithoutRedis:
     async def test_everybody_is_served_when_that_was_chosen(
         self, dead_redis: Redis, logs: list[EventDict]
     ) -> None:
-        limiter = Limiter(dead_redis, Plans({}), Holds(dead_redis, 5), "allow")
+        limiter = Limiter(dead_redis, Plans({}), Reservations(dead_redis, 5), "allow")
         admitted = await limiter.admit(ALICE, 1, 1)
         assert (admitted.standing, admitted.refusal, admitted.seats) == (None, None, ())
         assert await limiter.look(ALICE) is None
@@ -124,7 +124,7 @@ class TestWithoutRedis:
         async def gone(*_args: Any) -> None:
             raise ConnectionError
 
-        monkeypatch.setattr(here.holds, "release", gone)
+        monkeypatch.setattr(here.reservations, "release", gone)
         await admission.close()
         assert [entry["event"] for entry in logs] == ["limits cannot be given back"]
 

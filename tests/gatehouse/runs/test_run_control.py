@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 from run_replicas import ALICE, BOB
 
 from gatehouse.problems.errors import InvalidInput
-from gatehouse.runs.lifecycle.control import Control, digest_of, viewers_key
+from gatehouse.runs.lifecycle.control import Control, own_name, viewers_key
 from gatehouse.runs.records import RunRecord, run_key
 
 RUN = RunRecord(
@@ -144,7 +144,7 @@ class TestKey:
 
 def test_a_name_is_no_other_principals() -> None:
     names = {
-        digest_of(replace(ALICE, tenant_id=tenant, user_id=user), name)
+        own_name(replace(ALICE, tenant_id=tenant, user_id=user), name)
         for tenant, user, name in [
             ("a", "b", "c"),
             ("ab", "", "c"),

@@ -35,7 +35,7 @@ class Ledger:
         self.asked: list[str] = []
         self.failure: Exception | None = None
 
-    async def holds(self, principal: Principal) -> bool:
+    async def credential_valid(self, principal: Principal) -> bool:
         self.asked.append(principal.credential_id)
         if self.failure is not None:
             raise self.failure
@@ -95,7 +95,7 @@ class TestRevocation:
         other = (await here.start("/told", principal=BOB)).run
         viewers = [Viewer(here.engine, run.id) for run in ended]
         ledger.ended.add(ALICE.credential_id)
-        await end_runs_of_ended_credentials(here.engine, ledger.holds)
+        await end_runs_of_ended_credentials(here.engine, ledger.credential_valid)
         for viewer in viewers:
             assert_told(await viewer.end())
         told.tell(other.id, "a")
@@ -109,8 +109,8 @@ class TestRevocation:
         run = (await here.start("/told")).run
         viewer = Viewer(there.engine, run.id)
         ledger.ended.add(ALICE.credential_id)
-        await end_runs_of_ended_credentials(there.engine, ledger.holds)  # it has none of its own
-        await end_runs_of_ended_credentials(here.engine, ledger.holds)
+        await end_runs_of_ended_credentials(there.engine, ledger.credential_valid)  # it has none of its own
+        await end_runs_of_ended_credentials(here.engine, ledger.credential_valid)
         assert_told(await viewer.end())
 
     async def test_that_cannot_be_asked_about_lets_runs_go_on(
@@ -118,7 +118,7 @@ class TestRevocation:
     ) -> None:
         run = (await here.start("/told")).run
         ledger.failure = OSError("postgres://user:secret@host")
-        await end_runs_of_ended_credentials(here.engine, ledger.holds)
+        await end_runs_of_ended_credentials(here.engine, ledger.credential_valid)
         told.end(run.id)
         assert types(await seen(here.engine, run.id))[-1] == "end"
         assert "secret" not in str(logs)
@@ -131,7 +131,7 @@ class TestRevocation:
         monkeypatch.setattr(credentials, "CHECK_EVERY", 0.01)
         run = (await here.start("/told")).run
         viewer = Viewer(here.engine, run.id)
-        async with credentials_watched(here.engine, ledger.holds):
+        async with credentials_watched(here.engine, ledger.credential_valid):
             await until(lambda: len(ledger.asked) > 2)
             ledger.ended.add(ALICE.credential_id)
             assert_told(await viewer.end())
@@ -158,7 +158,7 @@ class Bank:
         self.go_on = asyncio.Event()
         self.record: list[tuple[str, str, bool]] = []
         self.record_fails: Exception | None = None
-        self.guard = BeforeActing(redis, ledger.holds, self.recorded)
+        self.guard = BeforeActing(redis, ledger.credential_valid, self.recorded)
 
     async def recorded(self, run: RunRecord, tool: str, acts: bool) -> None:
         if self.record_fails:

@@ -33,7 +33,7 @@ class Door:
     replica: Replica
 
     def __post_init__(self) -> None:
-        holds = self.replica.engine.conductor.holds
+        holds = self.replica.engine.conductor.reservations
         self.limiter = Limiter(self.replica.redis, Plans({"default": PLAN}), holds, "refuse")
 
     def admission(self) -> Admission:
@@ -67,7 +67,7 @@ class TestHold:
         viewer = Viewer(door.replica.engine, run_id)
         told.tell(run_id, "a")
         await viewer.tokens(1)
-        lease_over = door.limiter.holds.lease_ms / 1000
+        lease_over = door.limiter.reservations.lease_ms / 1000
         await asyncio.sleep(1.5 * lease_over)
         assert await door.left() == (0, 8000)
         await viewer.leave()
@@ -129,9 +129,9 @@ class TestAccount:
 
 async def test_record_of_an_older_release_is_read(door: Door) -> None:
     run_id = await door.start()
-    await door.replica.redis.hdel(f"gh:{{{run_id}}}:run", "hold", "models")
+    await door.replica.redis.hdel(f"gh:{{{run_id}}}:run", "reservation", "models")
     run = await load(door.replica.redis, run_id)
     assert run is not None
-    assert run.hold is None
+    assert run.reservation is None
     assert run.models == {}
     assert run.usage == Usage()

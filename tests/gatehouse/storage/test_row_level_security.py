@@ -12,7 +12,7 @@ from sqlalchemy import Table, delete, func, insert, make_url, select, text, upda
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatehouse.audit.entry import Entry
+from gatehouse.audit.entry import AuditEntry
 from gatehouse.audit.table import audit_log
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.api_keys.peppers import Peppers
@@ -63,7 +63,7 @@ async def fill(url: str) -> None:
         await FeedbackStore(engine).put(principal(tenant, user), judged, "up", "")
         ended = Account(f"run-of-{user}", tenant, user, "chat", "completed", 1_790_000_000, {})
         await UsageStore(engine).enter([ended])
-        await AuditTrail(engine, print).write(Entry("sign-in", "ok", tenant, user))
+        await AuditTrail(engine, print).write(AuditEntry("sign-in", "ok", tenant, user))
     await engine.dispose()
 
 

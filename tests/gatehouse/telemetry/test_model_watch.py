@@ -1,12 +1,12 @@
 """What is told of a model's failures."""
 
 from gatehouse.telemetry.metrics import Metrics
-from gatehouse.telemetry.model_watch import MOST_CAUSES, ModelWatch
+from gatehouse.telemetry.model_watch import MOST_CAUSES, ModelMetrics
 
 
 def test_counts_failures_by_cause() -> None:
     metrics = Metrics()
-    watch = ModelWatch(metrics, "gpt-5-mini")
+    watch = ModelMetrics(metrics, "gpt-5-mini")
     for cause in ("timeout", "timeout", "rate-limited"):
         watch.failed(cause)
     read = metrics.registry.get_sample_value
@@ -16,7 +16,7 @@ def test_counts_failures_by_cause() -> None:
 
 def test_shows_the_circuit() -> None:
     metrics = Metrics()
-    watch = ModelWatch(metrics, "gpt-5-mini")
+    watch = ModelMetrics(metrics, "gpt-5-mini")
 
     def shown() -> float | None:
         return metrics.registry.get_sample_value("gatehouse_model_circuit_open", {"model": "gpt-5-mini"})
@@ -30,7 +30,7 @@ def test_shows_the_circuit() -> None:
 
 def test_bounds_the_causes() -> None:
     metrics = Metrics()
-    watch = ModelWatch(metrics, "m")
+    watch = ModelMetrics(metrics, "m")
     for number in range(MOST_CAUSES + 10):
         watch.failed(f"cause {number}")
     read = metrics.registry.get_sample_value

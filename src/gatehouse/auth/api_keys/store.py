@@ -1,6 +1,5 @@
 """API keys: made, verified, listed, rotated and revoked."""
 
-import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.identity.recent import Recent
 from gatehouse.problems.errors import InvalidCredential, NotFound
 from gatehouse.settings import Settings
+from gatehouse.storage.digest import digest_of
 from gatehouse.storage.tenancy import let_see, tenant_transaction
 
 log = structlog.get_logger(__name__)
@@ -94,7 +94,7 @@ class ApiKeys:
         key = KeyText.parse(text)
         if key is None or key.environment != self._environment:
             raise InvalidCredential
-        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        fingerprint = digest_of(text)
         record = self._recent.get(fingerprint) or await self._look_up(key, fingerprint)
         if record is None or not record.works:
             raise InvalidCredential(record.principal if record else None)

@@ -1,6 +1,5 @@
 """Browser sessions: what a cookie stands for, kept in Redis, where every replica finds it."""
 
-import hashlib
 import secrets
 import time
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from redis.asyncio import Redis
 from gatehouse.identity.principal import CredentialKind, Principal
 from gatehouse.identity.recent import Recent
 from gatehouse.problems.errors import InvalidCredential
+from gatehouse.storage.digest import digest_of
 
 TOKEN_BYTES = 32
 MAX_TOKEN = 64  # characters; ours have 43
@@ -111,7 +111,7 @@ class Sessions:
 
 def session_id(token: str) -> str:
     """Return the id of the session that a cookie stands for."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    return digest_of(token)
 
 
 def _key(name: str) -> str:

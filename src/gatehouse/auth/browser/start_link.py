@@ -1,11 +1,11 @@
 """The one-time sign-in link that `gatehouse serve` prints in development, as Jupyter does."""
 
-import hashlib
 import time
 
 from redis.asyncio import Redis
 
 from gatehouse.identity.principal import ALL_SCOPES, Principal
+from gatehouse.storage.digest import digest_of
 
 LIFETIME = 3600  # seconds
 # Longer than any server runs: a worker that is started again registers the link again, and must find
@@ -44,4 +44,4 @@ class StartLink:
 
 
 def _key(token: str) -> str:
-    return f"gh:start-link:{hashlib.sha256(token.encode()).hexdigest()}"
+    return f"gh:start-link:{digest_of(token)}"

@@ -4,7 +4,6 @@ That is an EventSource and a WebSocket. A ticket is in an address, so it must be
 reads that address later: it works once over all replicas, for one route, for 30 s.
 """
 
-import hashlib
 import re
 import secrets
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
 
 from gatehouse.identity.principal import Principal
+from gatehouse.storage.digest import digest_of
 
 PARAMETER = "ticket"  # of the query
 LIFETIME = 30  # seconds
@@ -63,4 +63,4 @@ class Tickets:
 
 
 def _key(token: str) -> str:
-    return f"gh:ticket:{hashlib.sha256(token.encode()).hexdigest()}"
+    return f"gh:ticket:{digest_of(token)}"

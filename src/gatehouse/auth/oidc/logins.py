@@ -1,12 +1,13 @@
 """Sign-ins at the issuer that have begun: each is good for one answer, in the browser that began it."""
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
 
 from pydantic import TypeAdapter, ValidationError
 from redis.asyncio import Redis
+
+from gatehouse.storage.digest import digest_of
 
 LIFETIME = 600  # seconds that somebody may take at the issuer
 SECRET_BYTES = 32
@@ -41,7 +42,7 @@ class Logins:
     async def begin(self, login: Login, browser: str) -> str:
         """Return the `state` of a sign-in that the browser with this secret begins."""
         state = random_text()
-        await self._redis.set(_key(state), KEPT.dump_json(_Kept(login, _hash(browser))), ex=LIFETIME)
+        await self._redis.set(_key(state), KEPT.dump_json(_Kept(login, digest_of(browser))), ex=LIFETIME)
         return state
 
     async def take(self, state: str, browser: str) -> Login | None:
@@ -56,7 +57,7 @@ class Logins:
             begun = KEPT.validate_json(kept) if kept else None
         except ValidationError:  # another release wrote it
             return None
-        if begun is None or not hmac.compare_digest(begun.browser, _hash(browser)):
+        if begun is None or not hmac.compare_digest(begun.browser, digest_of(browser)):
             return None
         return begun.login
 
@@ -67,8 +68,4 @@ def random_text() -> str:
 
 
 def _key(state: str) -> str:
-    return f"gh:oidc:login:{_hash(state)}"
-
-
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"gh:oidc:login:{digest_of(state)}"

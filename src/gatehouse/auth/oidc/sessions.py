@@ -1,6 +1,5 @@
 """Sessions of people who signed in at the issuer, found again when the issuer says that they signed out."""
 
-import hashlib
 import math
 from collections.abc import Iterable
 from time import time
@@ -11,6 +10,7 @@ from gatehouse.auth.browser.sessions import OpenedSession, Sessions
 from gatehouse.auth.oidc.id_token import IdToken, LogoutToken
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidCredential
+from gatehouse.storage.digest import digest_of
 
 # For which a sign-out is remembered: it may overtake the sign-in whose session it ends
 OVERTAKEN_SECONDS = 900
@@ -72,7 +72,7 @@ def _keys_of(kind: str, sub: str, sid: str | None) -> Iterable[str]:
 
 
 def _key(kind: str, value: str) -> str:
-    return f"gh:oidc:{kind}:{hashlib.sha256(value.encode()).hexdigest()}"
+    return f"gh:oidc:{kind}:{digest_of(value)}"
 
 
 def _hint_key(session_id: str) -> str:

@@ -1,6 +1,5 @@
 """The claims of a verified token: the checks that PyJWT leaves out, and the principal they name."""
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from gatehouse.auth.tokens.claim_names import ClaimName, ClaimNames
 from gatehouse.auth.tokens.signed import BadToken, date
 from gatehouse.identity.identifiers import MAX_LENGTH, identifier
 from gatehouse.identity.principal import Principal
+from gatehouse.storage.digest import digest_of
 
 # What only an ID token has (OpenID Connect Core sections 2 and 3.3.2.11), or a logout token (`events`).
 # They say something to the client of the issuer, and are no permission to call anybody. Keycloak before 25
@@ -81,7 +81,7 @@ def identifier_in(claims: Mapping[str, Any], name: ClaimName) -> str:
 
 def fingerprint(token: str) -> str:
     """Return what names a token that has no `jti`."""
-    return hashlib.sha256(token.encode()).hexdigest()[:32]
+    return digest_of(token)[:32]
 
 
 def _optional(claims: Mapping[str, Any], name: ClaimName) -> str | None:

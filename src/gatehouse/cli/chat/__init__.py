@@ -18,7 +18,7 @@ def chat(
         typer.Option(
             envvar="GATEHOUSE_URL",
             metavar="URL",
-            help="The server. By default that of this folder's settings.",
+            help="By default that of this folder's settings.",
         ),
     ] = None,
     api_key_file: Annotated[
@@ -48,10 +48,7 @@ def chat(
     """
     if quiet and as_json:
         raise typer.BadParameter("takes no --json beside it.", param_hint="--quiet")
-    if question is not None:
-        question = questions.checked(question)
-    elif not sys.stdin.isatty():
-        question = questions.piped_question()
+    question = asked(question)
     from gatehouse.cli.chat.conversation import Conversation
     from gatehouse.cli.chat.server import server_of
     from gatehouse.cli.chat.views import views
@@ -63,3 +60,10 @@ def chat(
         conversation.go_on(questions.typed_questions())
     else:
         conversation.ask(question)
+
+
+def asked(question: str | None) -> str | None:
+    """Return the question that was given or is piped in; None when somebody is to type it."""
+    if question is not None:
+        return questions.checked(question)
+    return None if sys.stdin.isatty() else questions.piped_question()

@@ -8,8 +8,8 @@ import httpx2
 
 from gatehouse.background import in_background
 from gatehouse.cli.chat.answer import Answer
-from gatehouse.cli.chat.exits import Stopped, Unreachable, failure_of
-from gatehouse.cli.chat.following import Lost, NotConnected, NotGatehouse, Reconnecting, Refused, Run
+from gatehouse.cli.chat.exits import ServerUnreachable, Stopped, failure_of
+from gatehouse.cli.chat.following import Lost, NotConnected, NotGatehouse, Reconnecting, RequestRefused, Run
 from gatehouse.cli.chat.server import Server
 from gatehouse.cli.chat.view import View
 from gatehouse.cli.failure import Failed
@@ -30,12 +30,12 @@ def ask(server: Server, question: Mapping[str, str], answer: Answer, view: View)
                 asyncio.run(asked(server, question, answer, view))
             finally:
                 view.end(answer)
-    except Refused as refusal:
+    except RequestRefused as refusal:
         raise failure_of(refusal.problem) from None
     except NotConnected as error:
-        raise Unreachable(f"nothing answers at {server.url} ({error}): does the server run?") from None
+        raise ServerUnreachable(f"nothing answers at {server.url} ({error}): does the server run?") from None
     except Lost as error:
-        raise Unreachable(str(error)) from None
+        raise ServerUnreachable(str(error)) from None
     except NotGatehouse as error:
         raise Failed(f"{server.url} is no Gatehouse: {error}") from None
     if answer.status == "failed":
@@ -94,6 +94,6 @@ async def cancelled(run: Run) -> bool:
     """Return whether the server has taken the order to stop."""
     try:
         await run.cancel()
-    except (httpx2.HTTPError, Refused):
+    except (httpx2.HTTPError, RequestRefused):
         return False
     return True

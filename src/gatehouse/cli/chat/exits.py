@@ -10,7 +10,7 @@ SERVER_FAULT = 500
 INTERRUPTED = 130  # as shells say it of a program that Ctrl-C ended
 
 
-class Forbidden(Failed):
+class NoCredential(Failed):
     """No credential, or one that may not do this."""
 
     exit_code = 3
@@ -22,7 +22,7 @@ class OverLimit(Failed):
     exit_code = 4
 
 
-class Unreachable(Failed):
+class ServerUnreachable(Failed):
     """Nobody answers, or nobody did in time after the connection was lost."""
 
     exit_code = 5
@@ -38,7 +38,7 @@ def failure_of(problem: dict[str, Any]) -> Failed:
     """Return a problem (RFC 9457) of the server as what the command fails with."""
     status, text = problem.get("status"), sentence(problem)
     if status in NOT_ALLOWED:
-        return Forbidden(text)
+        return NoCredential(text)
     if status == OVER_A_LIMIT:
         return OverLimit(text)
     return Failed(text)

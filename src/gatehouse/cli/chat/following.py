@@ -49,7 +49,7 @@ class Reconnecting:
     seconds: float
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The server's answer was a problem (RFC 9457), whose fields are in `problem`."""
 
     def __init__(self, problem: dict[str, Any]) -> None:
@@ -98,7 +98,7 @@ class Run:
     async def events(self) -> AsyncGenerator[Event | Reconnecting]:
         """Yield the events up to `end`, and between them when the connection was lost.
 
-        Raises Refused, NotConnected, Lost, NotGatehouse.
+        Raises RequestRefused, NotConnected, Lost, NotGatehouse.
         """
         pause, last_news = FIRST_PAUSE, time.monotonic()
         while True:
@@ -114,7 +114,7 @@ class Run:
                 if not self._connected and isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
                     raise NotConnected(str(error)) from None
                 wanted = 0.0
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 if self.id is None or refusal.problem.get("status") not in PASSING:
                     raise
                 wanted = refusal.retry_after
@@ -126,7 +126,7 @@ class Run:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def cancel(self) -> None:
-        """Have the run stop now: its `end` then comes with the events. Raises Refused, TransportError."""
+        """Have the run stop now: its `end` comes with the events. Raises RequestRefused, TransportError."""
         if self.id is not None:
             check(await self._client.post(f"/api/runs/{self.id}/cancel"))
 
@@ -165,7 +165,7 @@ class Run:
             yield source
 
     def _new(self, received: httpx2.ServerSentEvent) -> Event | None:
-        """Return the event, unless it was seen before. Raises Refused, Interruption, NotGatehouse."""
+        """Return the event, unless it was seen before. Raises RequestRefused, Interruption, NotGatehouse."""
         if not received.data:  # `retry`, or a frame that the connection cut in two, whose id must not count
             return None
         try:
@@ -173,7 +173,7 @@ class Run:
         except ValueError:
             raise NotGatehouse("the server's events are no JSON") from None
         if received.event == "error" and received.id == self._last_id:  # without an id: it is not the run's
-            raise Refused(data.get("problem", data))
+            raise RequestRefused(data.get("problem", data))
         place = place_of(received.id)
         if place <= self._place:
             return None
@@ -184,7 +184,7 @@ class Run:
 
 
 def check(response: httpx2.Response) -> None:
-    """Return when the response is one. Raises Refused, or Lost for a run that has nothing more to tell."""
+    """Return when the response is one. Raises RequestRefused, or Lost for a run that tells nothing more."""
     if response.status_code == httpx2.codes.NO_CONTENT:
         raise Lost("the run has ended, and its last events are no longer kept")
     if response.is_success:
@@ -197,7 +197,7 @@ def check(response: httpx2.Response) -> None:
         where = response.headers.get("location")
         leads = f" and leads to {where}" if where else ""
         problem = {"detail": f"{response.url} answers {response.status_code}{leads}"}
-    raise Refused({**problem, "status": response.status_code})
+    raise RequestRefused({**problem, "status": response.status_code})
 
 
 def place_of(event_id: str) -> Place:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from gatehouse.cli.chat.exits import Forbidden
+from gatehouse.cli.chat.exits import NoCredential
 from gatehouse.cli.failure import Failed
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Server:
 def server_of(url: str | None, key_file: Path | None) -> Server:
     """Return the server of the options; by default the one that this folder's settings start.
 
-    Raises Failed, or Forbidden without a credential.
+    Raises Failed, or NoCredential without a credential.
     """
     address = checked_url(url) if url else own_url()
     return Server(address, given_key(key_file) or development_key(address))
@@ -95,13 +95,15 @@ def given_key(file: Path | None) -> str | None:
 
 
 def development_key(url: str) -> str:
-    """Return the key of alice, for a development server of this folder. Raises Forbidden.
+    """Return the key of alice, for a development server of this folder. Raises NoCredential.
 
     It is never sent to another machine.
     """
     if on_this_machine(url) and (key := kept_key()):
         return key
-    raise Forbidden("who are you? Set GATEHOUSE_API_KEY, or name a file that holds your key: --api-key-file")
+    raise NoCredential(
+        "who are you? Set GATEHOUSE_API_KEY, or name a file that holds your key: --api-key-file"
+    )
 
 
 def kept_key() -> str | None:

@@ -91,7 +91,7 @@ redis.call('EXPIRE', KEYS[3], ARGV[2])
 return 1
 """
 )
-NO_HOLD = Settlement((), ("", "", 0))
+NO_RESERVATION = Settlement((), ("", "", 0))
 
 
 def lease_key(run_id: str) -> str:
@@ -168,7 +168,7 @@ class Attempts:
         await self.redis.eval(TRIM, 2, run_key(run_id), log_key(run_id), *arguments)
 
     async def finish(
-        self, run: RunRecord, records: Sequence[Record], settlement: Settlement = NO_HOLD
+        self, run: RunRecord, records: Sequence[Record], settlement: Settlement = NO_RESERVATION
     ) -> bool:
         """Append the last records and store the outcome; False when a newer attempt holds the run."""
         last = str(records[-1].cursor)

@@ -12,16 +12,16 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gatehouse.limits.reservations import Holds, Settlement
+from gatehouse.limits.reservations import Reservations, Settlement
 from gatehouse.models.errors import ModelFailed
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.problems.models import problem_of
 from gatehouse.runs.conversation.history import History
 from gatehouse.runs.events import Record, Restart, Status
-from gatehouse.runs.lifecycle.attempts import NO_HOLD, Attempts
+from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
 from gatehouse.runs.lifecycle.control import Control
-from gatehouse.runs.lifecycle.execution import Execution, Halted, Limits
+from gatehouse.runs.lifecycle.execution import Execution, ExecutionLimits, Halted
 from gatehouse.runs.lifecycle.keeping import keep_answer
 from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
 from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
@@ -36,7 +36,9 @@ log = structlog.get_logger(__name__)
 
 CLEAN_SECONDS = 5.0  # in which a tool that is at work may return before its run is handed over
 CLOSE_SECONDS = 5.0
-HOLD_LEASES = 3.5  # an orphan is taken over within two leases and a half: until then it keeps its place
+RESERVATION_LEASES = (
+    3.5  # an orphan is taken over within two leases and a half: until then it keeps its place
+)
 
 
 class Conductor:
@@ -61,7 +63,7 @@ class Conductor:
         self.writer = LogWriter(redis, self._lost)
         self.attempts = Attempts(redis, self.owner, settings.lease, settings.keep)
         self.control = Control(redis)
-        self.holds = Holds(redis, HOLD_LEASES * settings.lease)
+        self.reservations = Reservations(redis, RESERVATION_LEASES * settings.lease)
         self.local: dict[str, Execution] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
@@ -87,8 +89,8 @@ class Conductor:
             return
         log.warning("run restarted", run_id=run_id, attempt=run.attempt)
         self.observer.restarted(run)
-        if run.hold is not None:
-            self.holds.adopt(run.principal, run.hold)
+        if run.reservation is not None:
+            self.reservations.adopt(run.principal, run.reservation)
         self._execute(run, held_until, None)
 
     def stop(self, run_id: str) -> None:
@@ -114,7 +116,7 @@ class Conductor:
         await asyncio.gather(*late, return_exceptions=True)
 
     def _execute(self, run: RunRecord, held_until: float, tap: Tap | None) -> None:
-        limits = Limits(self.settings.recursion_limit, self.settings.feed_size)
+        limits = ExecutionLimits(self.settings.recursion_limit, self.settings.feed_size)
         execution = Execution(run, self.runnables[run.runnable], self.writer, limits, held_until)
         self.local[run.id] = execution
         execution.task = asyncio.create_task(self._conduct(execution, tap), name=f"run {run.id}")
@@ -208,10 +210,12 @@ class Conductor:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _settlement(self, ended: RunRecord) -> Settlement:
-        """Return what gives back, together with the end of a run, what it holds."""
-        if ended.hold is None:
-            return NO_HOLD
-        return await self.holds.settlement(ended.principal, ended.hold, ended.usage.total_tokens)
+        """Return what gives back, together with the end of a run, what it has of its caller's limits."""
+        if ended.reservation is None:
+            return NO_RESERVATION
+        return await self.reservations.settlement(
+            ended.principal, ended.reservation, ended.usage.total_tokens
+        )
 
     async def _clean_up(self, ended: RunRecord) -> None:
         """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
@@ -232,8 +236,8 @@ class Conductor:
             await self.attempts.release(execution.run.id)
 
     def _forget(self, execution: Execution) -> None:
-        if execution.run.hold is not None:
-            self.holds.drop(execution.run.hold)
+        if execution.run.reservation is not None:
+            self.reservations.drop(execution.run.reservation)
         if self.local.get(execution.run.id) is execution:
             del self.local[execution.run.id]
         execution.feed.close()

@@ -10,6 +10,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidInput
 from gatehouse.runs import replies
 from gatehouse.runs.records import RunRecord, run_key
+from gatehouse.storage.digest import digest_of
 
 IDEMPOTENCY_SECONDS = 86_400
 WAITING_SECONDS = 3.0
@@ -69,18 +70,17 @@ def viewers_key(run_id: str) -> str:
 
 def thread_keys(run: RunRecord) -> tuple[str, str]:
     """Return the keys of a run's thread. Each user has their own: a claim comes before the thread is read."""
-    thread = "gh:thread:" + digest_of(run.principal, run.thread_id or "")
+    thread = "gh:thread:" + own_name(run.principal, run.thread_id or "")
     return thread, f"{thread}:queue"
 
 
 def idempotency_key(principal: Principal, key: str) -> str:
-    return "gh:idempotency:" + digest_of(principal, key)
+    return "gh:idempotency:" + own_name(principal, key)
 
 
-def digest_of(principal: Principal, name: str) -> str:
+def own_name(principal: Principal, name: str) -> str:
     """Return a name that no other principal's can equal."""
-    whose = f"{principal.tenant_id}\0{principal.user_id}\0{name}"
-    return hashlib.sha256(whose.encode()).hexdigest()
+    return digest_of(principal.tenant_id, principal.user_id, name)
 
 
 @dataclass(frozen=True, slots=True)

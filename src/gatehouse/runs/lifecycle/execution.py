@@ -34,6 +34,7 @@ from gatehouse.runs.sources.tap import Tap
 log = structlog.get_logger(__name__)
 
 Stop = Literal["cancelled", "deadline", "credential", "lost", "handover", "restarting"]
+Phase = Literal["waiting", "producing", "produced"]  # for its history, by its runnable, and to be ended
 
 BURST = 64  # chunks after which a model that never waits lets others have the event loop
 HELD_POLL = 0.05
@@ -52,7 +53,7 @@ ENDINGS: Mapping[Stop, type[Exception]] = {
 
 
 @dataclass(slots=True)
-class Limits:
+class ExecutionLimits:
     """What an execution keeps to: seconds, and records of the run log."""
 
     recursion: int
@@ -72,7 +73,7 @@ class Execution:
         run: RunRecord,
         runnable: Runnable[Any, Any],
         writer: LogWriter,
-        limits: Limits,
+        limits: ExecutionLimits,
         held_until: float,
     ) -> None:
         self.run = run
@@ -90,8 +91,7 @@ class Execution:
         self.stop: Stop | None = None
         self.leaving: Stop | None = None
         self.tools: set[str] = set()  # the ids of calls that have not returned
-        self.producing = False
-        self.produced = False
+        self.phase: Phase = "waiting"
         self.task: asyncio.Task[None] | None = None
         self._sequence = 0
         self._withheld: list[Record] = []
@@ -143,7 +143,7 @@ class Execution:
         first = self.stop is None
         if first or why == "lost":
             self.stop = why
-        if first and self.producing and self.task is not None:
+        if first and self.phase == "producing" and self.task is not None:
             self.task.cancel()
 
     def leave(self, why: Stop) -> None:
@@ -152,7 +152,7 @@ class Execution:
         A run that only has to be ended is not stopped: it would be executed a second time.
         """
         self.leaving = why
-        if not self.tools and not self.produced:
+        if not self.tools and self.phase != "produced":
             self.halt(why)
 
     def start_event(self) -> Start:
@@ -171,7 +171,7 @@ class Execution:
         stopped.
         """
         alarm = self._alarm()
-        self.producing = True
+        self.phase = "producing"
         try:
             await self._produce(history, tap)
         except (asyncio.CancelledError, Exception) as error:
@@ -179,8 +179,7 @@ class Execution:
                 self._raise(error)
         finally:
             alarm.cancel()
-            self.producing = False
-            self.produced = True
+            self.phase = "produced"
         if self.stop is not None:
             self._stopped(self.stop)
 

@@ -139,7 +139,7 @@ def text_chunk(message: AIMessage) -> AIMessageChunk:
 
 
 def tool_steps(message: BaseMessage) -> list[Step]:
-    """Return the tool calls or the tool result that a message of the graph holds."""
+    """Return the tool calls or the tool result that a message of the graph reservations."""
     if isinstance(message, AIMessage):
         return [ToolCalled(call["name"], call["id"] or "", call["args"]) for call in message.tool_calls]
     if isinstance(message, ToolMessage):

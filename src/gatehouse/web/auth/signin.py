@@ -46,7 +46,7 @@ class SignIn(BaseModel):
         return self
 
 
-class SignedIn(BaseModel):
+class SignedInAs(BaseModel):
     """Who is signed in. `expires_at` is when the session ends, in Unix seconds."""
 
     tenant_id: str
@@ -79,7 +79,7 @@ async def asset(kind: Literal["css", "js", "svg"]) -> FileResponse:
 @router.post(
     "/auth/session",
     summary="Sign in",
-    response_model=SignedIn,
+    response_model=SignedInAs,
     responses={
         **REFUSED,
         303: {"description": "A form's answer: signed in, to its field `next`."},
@@ -139,7 +139,7 @@ async def sign_in_by_script(request: Request) -> Response:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
         raise InvalidInput(errors=faults) from None
     opened = await open_session(request, given)
-    signed_in = SignedIn.model_validate(opened.principal, from_attributes=True)
+    signed_in = SignedInAs.model_validate(opened.principal, from_attributes=True)
     return with_session(JSONResponse(signed_in.model_dump()), request, opened)
 
 

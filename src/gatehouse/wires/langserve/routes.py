@@ -28,7 +28,7 @@ from gatehouse.problems.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from gatehouse.problems.models import ModelMisconfigured
+from gatehouse.problems.models import ModelMisconfiguredProblem
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.registry.entry import Entry
 from gatehouse.services import services_of
@@ -55,7 +55,7 @@ PROBLEMS = {
     **InvalidInput.schema(),
     **RunFailed.schema(),
     **DeadlineExceeded.schema(),
-    **ModelMisconfigured.schema(),
+    **ModelMisconfiguredProblem.schema(),
 }
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]

@@ -20,7 +20,7 @@ from gatehouse.problems.errors import (
     Unauthenticated,
     UnsupportedMediaType,
 )
-from gatehouse.problems.models import ModelMisconfigured, ModelTimeout
+from gatehouse.problems.models import ModelMisconfiguredProblem, ModelTimeout
 from gatehouse.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
 from gatehouse.runs.records import RunRecord
 from gatehouse.services import Services, services_of
@@ -62,7 +62,7 @@ STARTING = {
     **UnsupportedMediaType.schema(),
     **InvalidInput.schema(),
 }
-ANSWERING = {**STARTING, **ModelMisconfigured.schema(), **ModelTimeout.schema()}
+ANSWERING = {**STARTING, **ModelMisconfiguredProblem.schema(), **ModelTimeout.schema()}
 
 
 async def json_body(request: Request) -> None:
@@ -184,7 +184,7 @@ def view(
     if (
         principal.credential_key != run.principal.credential_key
     ):  # else the run itself ends with it, and says so
-        credential = ViewerCredential(principal, services.authenticator.standing.holds)
+        credential = ViewerCredential(principal, services.authenticator.standing.credential_valid)
         records = while_held(credential, records)
     return sse.event_stream(run.id, records, frame, services.settings.send_timeout)
 

@@ -38,7 +38,7 @@ class Command(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class Message(Command):
+class MessageCommand(Command):
     """Start a run. `message` is what the user says; the rest is as in the run API's body."""
 
     type: Literal["message"] = "message"
@@ -76,10 +76,10 @@ class Ping(Command):
     type: Literal["ping"]
 
 
-AnyCommand = Message | Cancel | Resume | Ping
+AnyCommand = MessageCommand | Cancel | Resume | Ping
 
 COMMANDS: Mapping[str, type[AnyCommand]] = {
-    "message": Message,
+    "message": MessageCommand,
     "cancel": Cancel,
     "resume": Resume,
     "ping": Ping,

@@ -79,7 +79,7 @@ class Socket:
         self.tasks = asyncio.TaskGroup()
         self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
         self.bucket = TokenBucket()
-        self.credential = ViewerCredential(self.principal, services.authenticator.standing.holds)
+        self.credential = ViewerCredential(self.principal, services.authenticator.standing.credential_valid)
         self.drain = services.runs.drain
         self.ended = False  # the credential has
         self.last_frame = time.monotonic()

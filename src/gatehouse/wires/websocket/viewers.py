@@ -12,7 +12,7 @@ from gatehouse.problems.errors import ApiError, Conflict
 from gatehouse.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
 from gatehouse.services import Services
 from gatehouse.wires.questions import start
-from gatehouse.wires.websocket.commands import Cancel, Message, Resume
+from gatehouse.wires.websocket.commands import Cancel, MessageCommand, Resume
 from gatehouse.wires.websocket.frames import Frames, Vocabulary
 from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
 
@@ -52,12 +52,12 @@ class Viewers:
         self.followed: set[str] = set()
         self.last_left = time.monotonic()
 
-    async def add(self, command: Message | Resume) -> None:
+    async def add(self, command: MessageCommand | Resume) -> None:
         """Follow the run that the command starts or names, in a task: it may have to wait for its thread."""
         if len(self.viewing) == MAX_FOLLOWED:
             await self.writer.tell(TooManyRuns(), **subject_of(command))
             return
-        work = self._start(command) if isinstance(command, Message) else self._resume(command)
+        work = self._start(command) if isinstance(command, MessageCommand) else self._resume(command)
         viewer = self.tasks.create_task(work, name="websocket viewer")
         self.viewing.add(viewer)
         viewer.add_done_callback(self._left)
@@ -72,7 +72,7 @@ class Viewers:
         self.viewing.discard(viewer)
         self.last_left = time.monotonic()
 
-    async def _start(self, message: Message) -> None:
+    async def _start(self, message: MessageCommand) -> None:
         async with self.writer.telling(**subject_of(message)):
             key = message.idempotency_key
             admission = Admission(self.services.limits.limiter, self.principal)
@@ -126,8 +126,8 @@ class Viewers:
             await self.writer.send(frame)
 
 
-def subject_of(command: Message | Resume) -> dict[str, str | None]:
+def subject_of(command: MessageCommand | Resume) -> dict[str, str | None]:
     """Return what an error about this command names, so that the client knows what went wrong."""
-    if isinstance(command, Message):
+    if isinstance(command, MessageCommand):
         return {"idempotency_key": command.idempotency_key}
     return {"run_id": command.run_id}

@@ -9,7 +9,15 @@ import pytest
 from event_servers import RUN, EventServer, frame, problem, start, stream, tokens
 
 from gatehouse.cli.chat import following
-from gatehouse.cli.chat.following import Event, Lost, NotConnected, NotGatehouse, Reconnecting, Refused, Run
+from gatehouse.cli.chat.following import (
+    Event,
+    Lost,
+    NotConnected,
+    NotGatehouse,
+    Reconnecting,
+    RequestRefused,
+    Run,
+)
 
 END = frame("1-4", "end", status="completed")
 
@@ -131,19 +139,19 @@ class TestEvents:
     async def test_without_an_id_are_about_the_reader(self) -> None:
         expired = {"type": "error", "content": "Over.", "problem": {"status": 401, "detail": "Over."}}
         lines = f"event: error\r\ndata: {json.dumps(expired)}\r\n\r\n"
-        with pytest.raises(Refused, match="Over") as refused:
+        with pytest.raises(RequestRefused, match="Over") as refused:
             await followed(EventServer([stream(start(), lines)]))
         assert refused.value.problem["status"] == 401
 
 
 class TestWhatIsNoStream:
     async def test_a_problem(self) -> None:
-        with pytest.raises(Refused, match="no such runnable") as refused:
+        with pytest.raises(RequestRefused, match="no such runnable") as refused:
             await followed(EventServer([problem(404, "There is no such runnable.")]))
         assert refused.value.retry_after == 0
 
     async def test_a_run_that_is_no_longer_known(self) -> None:
-        with pytest.raises(Refused, match="no such run"):
+        with pytest.raises(RequestRefused, match="no such run"):
             await followed(EventServer([stream(start()), problem(404, "There is no such run.")]))
 
     async def test_a_run_with_nothing_more_to_tell(self) -> None:
@@ -153,7 +161,7 @@ class TestWhatIsNoStream:
     @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"error": 1}'])
     async def test_an_error_of_something_in_between(self, body: bytes) -> None:
         elsewhere = httpx2.Response(301, content=body, headers={"location": "https://elsewhere.test/"})
-        with pytest.raises(Refused, match="answers 301 and leads to https://elsewhere"):
+        with pytest.raises(RequestRefused, match="answers 301 and leads to https://elsewhere"):
             await followed(EventServer([elsewhere]))
 
     @pytest.mark.parametrize(

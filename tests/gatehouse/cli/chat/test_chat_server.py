@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from gatehouse.cli.chat.exits import Forbidden
+from gatehouse.cli.chat.exits import NoCredential
 from gatehouse.cli.chat.server import Server, checked_url, on_this_machine, server_of
 from gatehouse.cli.failure import Failed
 
@@ -95,17 +95,17 @@ class TestDevelopmentKey:
         assert server_of(LOCAL, None).key == "gh_dev_alice"
 
     def test_is_sent_nowhere_else(self, development_keys: Path) -> None:
-        with pytest.raises(Forbidden, match="who are you"):
+        with pytest.raises(NoCredential, match="who are you"):
             server_of("https://host.test", None)
 
     @pytest.mark.parametrize("kept", ["[]", "{", "{}", '{"alice": 1}'])
     def test_that_is_none(self, development_keys: Path, kept: str) -> None:
         development_keys.write_text(kept)
-        with pytest.raises(Forbidden):
+        with pytest.raises(NoCredential):
             server_of(LOCAL, None)
 
     def test_is_not_there_before_the_demo(self, home: Path) -> None:
-        with pytest.raises(Forbidden):
+        with pytest.raises(NoCredential):
             server_of(LOCAL, None)
 
     def test_is_for_development(self, development_keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,5 +117,5 @@ class TestDevelopmentKey:
             "JWT_SECRET": "x" * 32,
         }.items():
             monkeypatch.setenv(f"GATEHOUSE_{name}", value)
-        with pytest.raises(Forbidden):
+        with pytest.raises(NoCredential):
             server_of(LOCAL, None)
