@@ -33,5 +33,9 @@ export default ts.config(
       "@typescript-eslint/no-non-null-assertion": "off", // noUncheckedIndexedAccess asks for it
     },
   },
-  { files: ["bench/**", "*.js"], rules: { "no-console": "off", "max-lines": "off" }, languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } } },
+  {
+    files: ["bench/**", "*.js"],
+    rules: { "no-console": "off", "max-lines": "off" },
+    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },
+  },
 );

@@ -18,9 +18,7 @@ export type ServerEvent =
   | { type: "end"; status: Status };
 
 /** What the client itself knows: the connection is lost, or the run is read again from its start. */
-export type ConnectionEvent =
-  | { type: "reconnecting"; seconds: number }
-  | { type: "replay" };
+export type ConnectionEvent = { type: "reconnecting"; seconds: number } | { type: "replay" };
 
 export type RunEvent = ServerEvent | ConnectionEvent;
 

@@ -25,7 +25,13 @@ export function Frame({ threadId, title, tools, children }: Props) {
       <button type="button" className="veil" aria-label="Close the list" tabIndex={-1} onClick={close} />
       <main inert={listed}>
         <header className="head">
-          <button type="button" className="icon-button only-narrow" aria-label="Open the list" aria-expanded={listed} onClick={() => setListedAt(location)}>
+          <button
+            type="button"
+            className="icon-button only-narrow"
+            aria-label="Open the list"
+            aria-expanded={listed}
+            onClick={() => setListedAt(location)}
+          >
             <Icon name="menu" />
           </button>
           <h1>{title}</h1>

@@ -15,7 +15,11 @@ export const ToolStep = memo(function ToolStep({ part, running }: { part: ToolPa
       <details>
         <summary>
           <span className="tool-mark">
-            {state === "running" ? <span className="spinner" /> : <Icon name={isError ? "warning" : "check"} size={15} />}
+            {state === "running" ? (
+              <span className="spinner" />
+            ) : (
+              <Icon name={isError ? "warning" : "check"} size={15} />
+            )}
           </span>
           <span className="tool-name">{words(tool)}</span>
           <span className="tool-state">{state}</span>

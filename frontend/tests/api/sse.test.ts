@@ -18,7 +18,8 @@ describe("the parser of server-sent events", () => {
   });
 
   it("reads the same however it is split", () => {
-    const text = 'retry: 1000\r\n\r\nid: 1-1\r\nevent: token\r\ndata: {"content":"é"}\r\n\r\nid: 1-2\r\ndata: x\r\n\r\n';
+    const text =
+      'retry: 1000\r\n\r\nid: 1-1\r\nevent: token\r\ndata: {"content":"é"}\r\n\r\nid: 1-2\r\ndata: x\r\n\r\n';
     const whole = parsed(text);
     expect(whole).toHaveLength(2);
     for (let place = 0; place <= text.length; place += 1) {
@@ -32,7 +33,9 @@ describe("the parser of server-sent events", () => {
   });
 
   it("leaves out comments, unknown fields and events without data", () => {
-    expect(parsed(": ping\n\nfoo: bar\nevent: token\n\ndata: a\n\n")).toEqual([{ id: undefined, type: "message", data: "a" }]);
+    expect(parsed(": ping\n\nfoo: bar\nevent: token\n\ndata: a\n\n")).toEqual([
+      { id: undefined, type: "message", data: "a" },
+    ]);
   });
 
   it("keeps the id for the events after it, and takes none with a NUL", () => {

@@ -7,12 +7,34 @@ import { textOfAnswer } from "@/chat/exchange";
 import { handOver } from "@/hooks/handover";
 import { SessionProvider, useSession } from "@/hooks/session";
 import { useChat } from "@/hooks/useChat";
-import { at, complete, end, frames, http, problem, RUN, runState, server, sse, start, THREAD, token, usage } from "../server";
+import {
+  at,
+  complete,
+  end,
+  frames,
+  http,
+  problem,
+  RUN,
+  runState,
+  server,
+  sse,
+  start,
+  THREAD,
+  token,
+  usage,
+} from "../server";
 
 const CHAT: Runnable = { name: "chat", path: "/chat", description: "", input_field: "input", output: "text" };
 const ME = { tenant_id: "acme", user_id: "alice", name: "Alice", scopes: ["*"], expires_at: null };
 const human = (run_id: string, content: string) => ({
-  id: `h-${run_id}`, run_id, role: "human", content, tool_calls: [], status: null, usage: null, created_at: "2026-11-21T09:00:00Z",
+  id: `h-${run_id}`,
+  run_id,
+  role: "human",
+  content,
+  tool_calls: [],
+  status: null,
+  usage: null,
+  created_at: "2026-11-21T09:00:00Z",
 });
 
 function opened(messages: object[] = [], restore: (text: string) => void = () => undefined) {
@@ -30,7 +52,8 @@ function opened(messages: object[] = [], restore: (text: string) => void = () =>
   return { result, queries };
 }
 const last = ({ result }: ReturnType<typeof opened>) => result.current.chat.exchanges.at(-1);
-const ended = (opening: ReturnType<typeof opened>, state: string) => waitFor(() => expect(last(opening)?.answer.state).toBe(state));
+const ended = (opening: ReturnType<typeof opened>, state: string) =>
+  waitFor(() => expect(last(opening)?.answer.state).toBe(state));
 
 /** Has the server stream these frames, and know the run with this state. */
 function streams(response: Response, state: object = {}): void {
@@ -57,7 +80,9 @@ describe("a conversation", () => {
 
   it("asks the question that was handed over, once", async () => {
     streams(frames(["Yes"]), { text: "Yes" });
-    server.use(http.post(at("/api/threads"), () => Response.json({ id: THREAD, runnable: "chat", title: "" }, { status: 201 })));
+    server.use(
+      http.post(at("/api/threads"), () => Response.json({ id: THREAD, runnable: "chat", title: "" }, { status: 201 })),
+    );
     await handOver(new QueryClient(), "chat", "Handed over?");
     const opening = opened();
     await ended(opening, "complete");
@@ -65,8 +90,14 @@ describe("a conversation", () => {
   });
 
   it("joins a run that goes on, as after a reload", async () => {
-    server.use(http.get(at(`/api/runs/${RUN}/stream`), () => sse([start(), token("On and on"), complete("On and on"), end()])));
-    const opening = opened([human("old", "Earlier"), { ...human("old", "Answer"), id: "a", role: "ai", status: "complete", usage }, human(RUN, "Go on")]);
+    server.use(
+      http.get(at(`/api/runs/${RUN}/stream`), () => sse([start(), token("On and on"), complete("On and on"), end()])),
+    );
+    const opening = opened([
+      human("old", "Earlier"),
+      { ...human("old", "Answer"), id: "a", role: "ai", status: "complete", usage },
+      human(RUN, "Go on"),
+    ]);
     await ended(opening, "complete");
     expect(opening.result.current.chat.exchanges).toHaveLength(2);
     expect(textOfAnswer(last(opening)!.answer)).toBe("On and on");
@@ -81,7 +112,11 @@ describe("a conversation", () => {
 
   it("reads on when the stream breaks off", async () => {
     streams(frames(["A "], false));
-    server.use(http.get(at(`/api/runs/${RUN}/stream`), () => sse([start(), token("A "), token("bond"), complete("A bond"), end()])));
+    server.use(
+      http.get(at(`/api/runs/${RUN}/stream`), () =>
+        sse([start(), token("A "), token("bond"), complete("A bond"), end()]),
+      ),
+    );
     const opening = opened();
     await waitFor(() => expect(opening.result.current.chat.loading).toBe(false));
     act(() => opening.result.current.chat.ask("Bonds?"));
@@ -99,7 +134,10 @@ describe("a conversation", () => {
         controller.close();
       },
     });
-    streams(new Response(body, { headers: { "content-type": "text/event-stream", "x-run-id": RUN } }) as never, { state: "cancelled", text: "A " });
+    streams(new Response(body, { headers: { "content-type": "text/event-stream", "x-run-id": RUN } }) as never, {
+      state: "cancelled",
+      text: "A ",
+    });
     server.use(
       http.post(at(`/api/runs/${RUN}/cancel`), () => {
         stopped = true;
@@ -123,7 +161,10 @@ describe("a session that ends", () => {
     const restore = vi.fn();
     const opening = opened([], restore);
     await waitFor(() => expect(opening.result.current.chat.loading).toBe(false));
-    server.use(http.post(at("/chat/stream"), refused), http.post(at("/auth/session"), () => Response.json(ME)));
+    server.use(
+      http.post(at("/chat/stream"), refused),
+      http.post(at("/auth/session"), () => Response.json(ME)),
+    );
     act(() => opening.result.current.chat.ask("Unsent"));
     await ended(opening, "signed-out");
     expect(opening.result.current.session.signedOut).toBe(true);
@@ -137,7 +178,9 @@ describe("a session that ends", () => {
   it("goes on with a run that had begun", async () => {
     let signedIn = false;
     server.use(
-      http.get(at(`/api/runs/${RUN}/stream`), () => (signedIn ? sse([start(), token("A"), complete("A"), end()]) : refused())),
+      http.get(at(`/api/runs/${RUN}/stream`), () =>
+        signedIn ? sse([start(), token("A"), complete("A"), end()]) : refused(),
+      ),
       http.post(at("/auth/session"), () => {
         signedIn = true;
         return Response.json(ME);
