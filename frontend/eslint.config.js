@@ -1,4 +1,5 @@
 import js from "@eslint/js";
+import a11y from "eslint-plugin-jsx-a11y-x"; // eslint-plugin-jsx-a11y itself has no release for ESLint 10
 import hooks from "eslint-plugin-react-hooks";
 import ts from "typescript-eslint";
 
@@ -24,6 +25,7 @@ export default ts.config(
   js.configs.recommended,
   ...ts.configs.strict,
   hooks.configs.flat.recommended,
+  a11y.configs.recommended,
   ...directions,
   {
     rules: {
@@ -31,6 +33,8 @@ export default ts.config(
       complexity: ["error", 14],
       "no-console": "error",
       "@typescript-eslint/no-non-null-assertion": "off", // noUncheckedIndexedAccess asks for it
+      // what scrolls by itself takes the focus, so that the keyboard can scroll it too: Safari does not do that alone
+      "jsx-a11y-x/no-noninteractive-tabindex": ["error", { tags: [], roles: ["group", "tabpanel"] }],
     },
   },
   {

@@ -7,7 +7,7 @@ export type Row = Record<string, Cell>;
 export function DataTable({ rows, label }: { rows: Row[]; label: string }) {
   const columns = Object.keys(rows[0] ?? {});
   return (
-    <div className="table-frame" tabIndex={0} role="region" aria-label={label}>
+    <div className="table-frame" tabIndex={0} role="group" aria-label={label}>
       <table>
         <thead>
           <tr>

@@ -40,7 +40,7 @@ export function FeedbackBar({ given, text, give, withdraw }: Props) {
             placeholder="What was good or bad? (optional)"
             maxLength={4000}
             defaultValue={given.comment}
-            autoFocus
+            autoFocus // eslint-disable-line jsx-a11y-x/no-autofocus -- the thumb that was just pressed asks for it
           />
           <button type="submit" className="small">
             Send

@@ -1,4 +1,4 @@
-import { useCallback, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { Icon } from "@/components/Icon";
 import { Sidebar } from "@/components/Sidebar";
@@ -19,8 +19,16 @@ export function Frame({ threadId, title, tools, children }: Props) {
   const [listedAt, setListedAt] = useState<string>(); // opening another page closes the list
   const listed = listedAt === location;
   const close = useCallback(() => setListedAt(undefined), []);
+
+  useEffect(() => {
+    if (!listed) return;
+    const onKey = (event: KeyboardEvent) => event.key === "Escape" && close();
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [listed, close]);
+
   return (
-    <div className={listed ? "frame listed" : "frame"} onKeyDown={(event) => event.key === "Escape" && close()}>
+    <div className={listed ? "frame listed" : "frame"}>
       <Sidebar threadId={threadId} close={close} />
       <button type="button" className="veil" aria-label="Close the list" tabIndex={-1} onClick={close} />
       <main inert={listed}>

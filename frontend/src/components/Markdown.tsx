@@ -63,7 +63,7 @@ const COMPONENTS: Components = {
   img: ({ src, alt }) => <Outside href={typeof src === "string" ? src : undefined}>{alt || "Image"}</Outside>,
   pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
   table: ({ children }) => (
-    <div className="table-frame" tabIndex={0} role="region" aria-label="Table">
+    <div className="table-frame" tabIndex={0} role="group" aria-label="Table">
       <table>{children}</table>
     </div>
   ),

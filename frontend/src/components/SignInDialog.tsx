@@ -39,7 +39,6 @@ export function SignInDialog() {
           spellCheck={false}
           maxLength={8192}
           required
-          autoFocus
         />
         <button type="submit" className="primary" disabled={sending}>
           {sending ? "Signing in…" : "Sign in"}

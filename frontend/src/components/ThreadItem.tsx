@@ -32,7 +32,7 @@ export function ThreadItem({ thread, open, rename, remove }: Props) {
           aria-label="New title"
           defaultValue={thread.title}
           maxLength={200}
-          autoFocus
+          autoFocus // eslint-disable-line jsx-a11y-x/no-autofocus -- it stands where the button was that had the focus
           onFocus={(event) => event.target.select()}
           onBlur={(event) => event.target.form?.requestSubmit()}
           onKeyDown={(event) => event.key === "Escape" && setMode("shown")}
@@ -55,7 +55,7 @@ export function ThreadItem({ thread, open, rename, remove }: Props) {
         <Modal title="Delete this conversation?" close={() => setMode("shown")}>
           <p>“{title}” and its answers are erased. This can't be undone.</p>
           <div className="dialog-buttons">
-            <button type="button" onClick={() => setMode("shown")} autoFocus>
+            <button type="button" onClick={() => setMode("shown")}>
               Keep
             </button>
             <button type="button" className="danger" onClick={remove}>

@@ -27,7 +27,9 @@ export const ToolStep = memo(function ToolStep({ part, running }: { part: ToolPa
         </summary>
         <div className="tool-body">
           <h4>Input</h4>
-          <pre tabIndex={0}>{pretty(input)}</pre>
+          <pre tabIndex={0} role="group" aria-label="Input">
+            {pretty(input)}
+          </pre>
           {output !== null && (
             <>
               <h4>Result</h4>
@@ -47,7 +49,9 @@ function Result({ output }: { output: string }) {
   return (
     <>
       {rows.length > 1 && <DataTable rows={rows} label="Result" />}
-      <pre tabIndex={0}>{data === undefined ? output : pretty(data)}</pre>
+      <pre tabIndex={0} role="group" aria-label="Result">
+        {data === undefined ? output : pretty(data)}
+      </pre>
     </>
   );
 }
