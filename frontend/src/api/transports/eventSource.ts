@@ -29,7 +29,7 @@ export async function* eventSource(question: Question, signal: AbortSignal): Str
 }
 
 function take(message: MessageEvent<string>, queue: Queue<Received>): void {
-  const sent: ServerSentEvent = { id: message.lastEventId, type: message.type, data: message.data };
+  const sent: ServerSentEvent = { id: message.lastEventId, data: message.data };
   const item = received(sent);
   if (item) queue.push(item);
 }
