@@ -10,7 +10,7 @@ CLIENT := src/gatehouse/web/client
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node types lock format clean
+.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node frontend-check frontend-format types lock format clean
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -35,8 +35,7 @@ check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/lock.py --check
 
-e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules frontend  ## JavaScript clients, the web client and a real browser; replicas behind nginx
-	cd frontend && npm run --silent check
+e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules frontend frontend-check  ## JavaScript clients, the web client and a real browser; replicas behind nginx
 	$(BIN)/python -m pytest -m e2e $(ARGS)
 
 frontend: $(CLIENT)/.built  ## build the web client, which the server then shows at /
@@ -45,6 +44,12 @@ frontend: $(CLIENT)/.built  ## build the web client, which the server then shows
 frontend-if-node:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory frontend || \
 	  echo "The web client could not be built (see above). Gatehouse serves its API and playgrounds all the same."; fi
+
+frontend-check: frontend/node_modules/.installed  ## formatting, lint, types and tests of the web client
+	cd frontend && npm run --silent check
+
+frontend-format: frontend/node_modules/.installed
+	cd frontend && npm run --silent format -- --log-level=warn
 
 types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's types from the API anew
 	$(BIN)/python -m gatehouse.cli.openapi > frontend/openapi.json
