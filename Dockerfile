@@ -13,7 +13,7 @@ ARG NODE_IMAGE=docker.io/library/node:22-slim
 
 
 FROM ${NODE_IMAGE} AS frontend
-WORKDIR /build
+WORKDIR /build/frontend
 COPY frontend/package.json frontend/package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc --mount=type=secret,id=ca,target=/run/secrets/ca \
     if [ -f /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
@@ -36,22 +36,25 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf --mount=type=secret,id=c
       -r requirements/runtime.txt ${EMBEDDED_MODEL:+-r requirements/embedded.txt} \
     && installer/bin/pip install --no-deps --require-hashes -r requirements/build.txt
 COPY pyproject.toml README.md LICENSE ./
-COPY app app
-COPY chains chains
-COPY tools tools
+COPY src src
+COPY --from=frontend /build/src/gatehouse/web/client src/gatehouse/web/client
+# What is served by default is no part of the package
+COPY app demonstration/app
+COPY chains demonstration/chains
+COPY tools demonstration/tools
 # What no run needs goes: stubs, the packages' own tests, debugging symbols (50 MB). The modules of repaired wheels
 # (*.libs) stay as they are, which strip may break. Byte code is not compared with its source, whose times no layer
 # keeps. In the end everything is imported once.
 RUN installer/bin/pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir wheels . \
     && installer/bin/pip --python /opt/gatehouse/bin/python install --quiet --no-deps --no-compile --no-index \
       wheels/*.whl \
+    && cp -r demonstration/. /opt/gatehouse/lib/python3*/site-packages/ \
     && cd /opt/gatehouse/lib \
     && find . -name '*.pyi' -delete \
     && find . -type d -path '*/site-packages/*' -name tests -prune -exec rm -r {} + \
     && find . -name '*.so' -size +500k -not -path '*.libs/*' -exec strip --strip-debug {} + \
     && /opt/gatehouse/bin/python -m compileall -q --invalidation-mode unchecked-hash . \
     && /opt/gatehouse/bin/gatehouse routes >/dev/null
-COPY --from=frontend /build/dist /opt/gatehouse/share/frontend
 
 
 FROM ${BASE_IMAGE}
@@ -71,8 +74,7 @@ ENV PATH=/opt/gatehouse/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/data \
     GATEHOUSE_HOST=0.0.0.0 \
-    GATEHOUSE_DATA_DIR=/data \
-    GATEHOUSE_FRONTEND_DIR=/opt/gatehouse/share/frontend
+    GATEHOUSE_DATA_DIR=/data
 WORKDIR /data
 # A number, so that Kubernetes can tell that it is not root
 USER 10001:10001

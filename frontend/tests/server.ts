@@ -10,17 +10,26 @@ export const RUN = "01a1fd12-559d-7780-9193-c8e17af868e1";
 export const THREAD = "01a1fd12-0000-7780-9193-c8e17af868e1";
 
 export const start = (attempt = 1): Received["event"] => ({
-  type: "start", run_id: RUN, thread_id: THREAD, runnable: "chat", attempt,
+  type: "start",
+  run_id: RUN,
+  thread_id: THREAD,
+  runnable: "chat",
+  attempt,
 });
 export const token = (content: string): Received["event"] => ({ type: "token", content });
 export const usage = { input_tokens: 1, output_tokens: 2, total_tokens: 3 };
 export const complete = (content: string): Received["event"] => ({ type: "complete", content, usage, duration_ms: 5 });
-export const end = (status: "completed" | "cancelled" | "failed" = "completed"): Received["event"] => ({ type: "end", status });
+export const end = (status: "completed" | "cancelled" | "failed" = "completed"): Received["event"] => ({
+  type: "end",
+  status,
+});
 
 /** Returns events as the run API sends them, numbered from `first`. */
 export const sse = (events: Received["event"][], first = 1): HttpResponse<string> =>
   new HttpResponse(
-    events.map((event, place) => `id: 1-${first + place}\r\nevent: ${event.type}\r\ndata: ${JSON.stringify(event)}\r\n\r\n`).join(""),
+    events
+      .map((event, place) => `id: 1-${first + place}\r\nevent: ${event.type}\r\ndata: ${JSON.stringify(event)}\r\n\r\n`)
+      .join(""),
     { headers: { "content-type": "text/event-stream" } },
   );
 
@@ -28,7 +37,9 @@ export const sse = (events: Received["event"][], first = 1): HttpResponse<string
 export const frames = (chunks: unknown[], whole = true, last = "end"): HttpResponse<string> =>
   new HttpResponse(
     chunks.map((chunk) => `event: data\r\ndata: ${JSON.stringify(chunk)}\r\n\r\n`).join("") +
-      (whole ? `event: ${last}\r\n${last === "error" ? 'data: {"status_code": 500, "message": "It failed."}\r\n' : ""}\r\n` : ""),
+      (whole
+        ? `event: ${last}\r\n${last === "error" ? 'data: {"status_code": 500, "message": "It failed."}\r\n' : ""}\r\n`
+        : ""),
     { headers: { "content-type": "text/event-stream", "x-run-id": RUN } },
   );
 
@@ -39,8 +50,16 @@ export const problem = (status: number, kind: string, detail: string, headers: R
   );
 
 export const runState = (fields: object) => ({
-  run_id: RUN, thread_id: THREAD, runnable: "chat", state: "completed", attempt: 1, text: "", last_event_id: "1-9",
-  usage, problem: null, ...fields,
+  run_id: RUN,
+  thread_id: THREAD,
+  runnable: "chat",
+  state: "completed",
+  attempt: 1,
+  text: "",
+  last_event_id: "1-9",
+  usage,
+  problem: null,
+  ...fields,
 });
 
 export const at = (path: string) => `${ORIGIN}${path}`;

@@ -107,7 +107,7 @@ class TestImage:
         try:
             home = mounted / "opt/gatehouse"
             assert not list(home.rglob("pip")) + list(home.rglob("tests")) + list(home.rglob("node_modules"))
-            assert (home / "share/frontend/index.html").is_file()
+            assert list(home.rglob("gatehouse/web/client/index.html"))
             assert list(home.rglob("app/__pycache__/main.*.pyc"))
             assert not (mounted / "etc/pip.conf").exists() or not (mounted / "etc/pip.conf").read_text()
             assert not (mounted / "run/secrets/ca").exists()

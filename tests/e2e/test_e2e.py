@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 pytestmark = pytest.mark.e2e
 
 
-BUILD = HERE.parent.parent / "frontend" / "dist" / "index.html"
+BUILD = HERE.parent.parent / "src/gatehouse/web/client/index.html"
 
 
 @pytest.fixture

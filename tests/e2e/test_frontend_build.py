@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-DIST = Path(__file__).parent.parent.parent / "frontend" / "dist"
+DIST = Path(__file__).parent.parent.parent / "src/gatehouse/web/client"
 FIRST_LOAD = 150_000  # bytes, compressed
 
 pytestmark = pytest.mark.e2e

@@ -5,22 +5,29 @@ export type Usage = components["schemas"]["Usage"];
 
 export type Status = "completed" | "failed" | "cancelled";
 
-/** The events of a run as docs/streaming.md has them. */
-export type ServerEvent =
-  | { type: "start"; run_id: string; thread_id: string | null; runnable: string; attempt: number }
-  | { type: "token"; content: string }
-  | { type: "tool_start"; tool: string; call_id: string; input: unknown }
-  | { type: "tool_end"; tool: string; call_id: string; output: string; is_error: boolean }
-  | { type: "restart"; content: string; attempt: number }
-  | { type: "gap"; content: string; text: string }
-  | { type: "complete"; content: string; usage: Usage; duration_ms: number }
-  | { type: "error"; content: string; problem: ProblemBody }
-  | { type: "end"; status: Status };
+const carries = <Fields>() => ({}) as Fields; // a type's fields beside its name: only the name is there at run time
+
+/** The events of a run as docs/streaming.md has them, and what each carries. */
+const EVENTS = {
+  start: carries<{ run_id: string; thread_id: string | null; runnable: string; attempt: number }>(),
+  token: carries<{ content: string }>(),
+  tool_start: carries<{ tool: string; call_id: string; input: unknown }>(),
+  tool_end: carries<{ tool: string; call_id: string; output: string; is_error: boolean }>(),
+  restart: carries<{ content: string; attempt: number }>(),
+  gap: carries<{ content: string; text: string }>(),
+  complete: carries<{ content: string; usage: Usage; duration_ms: number }>(),
+  error: carries<{ content: string; problem: ProblemBody }>(),
+  end: carries<{ status: Status }>(),
+};
+
+type Events = typeof EVENTS;
+
+export type ServerEvent = { [Type in keyof Events]: { type: Type } & Events[Type] }[keyof Events];
+
+export const EVENT_TYPES = Object.keys(EVENTS);
 
 /** What the client itself knows: the connection is lost, or the run is read again from its start. */
-export type ConnectionEvent =
-  | { type: "reconnecting"; seconds: number }
-  | { type: "replay" };
+export type ConnectionEvent = { type: "reconnecting"; seconds: number } | { type: "replay" };
 
 export type RunEvent = ServerEvent | ConnectionEvent;
 

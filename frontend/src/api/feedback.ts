@@ -11,4 +11,5 @@ export const giveFeedback = (runId: string, score: Score, comment: string) =>
 export const withdrawFeedback = (runId: string) => json<undefined>("DELETE", `/api/feedback/${runId}`);
 
 export const listFeedback = async (threadId: string, signal?: AbortSignal) =>
-  (await get<components["schemas"]["FeedbackList"]>(`/api/feedback?thread_id=${encodeURIComponent(threadId)}`, signal)).items;
+  (await get<components["schemas"]["FeedbackList"]>(`/api/feedback?thread_id=${encodeURIComponent(threadId)}`, signal))
+    .items;

@@ -1,9 +1,7 @@
-import type { Received, ServerEvent, Stream } from "@/api/events";
+import { EVENT_TYPES, type Received, type ServerEvent, type Stream } from "@/api/events";
 import { eventsOf, type ServerSentEvent } from "@/api/sse";
 
-const KNOWN = new Set([
-  "start", "token", "tool_start", "tool_end", "restart", "gap", "complete", "error", "end",
-]);
+const KNOWN = new Set(EVENT_TYPES);
 
 /** Returns the run's event in a server-sent one; undefined for a type that this client does not know. */
 export function received({ id, data }: ServerSentEvent): Received | undefined {

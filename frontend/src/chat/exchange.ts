@@ -20,9 +20,7 @@ export type Part = TextPart | ToolPart;
  * waiting: nothing came yet. streaming: it comes. reconnecting: the connection is lost. signed-out: the server
  * wants to know who asks before it goes on. The others are the end.
  */
-export type AnswerState =
-  | "waiting" | "streaming" | "reconnecting" | "signed-out"
-  | "complete" | "stopped" | "failed";
+export type AnswerState = "waiting" | "streaming" | "reconnecting" | "signed-out" | "complete" | "stopped" | "failed";
 
 /** When things happened, in milliseconds of one clock, and how much came. */
 export interface Pace {

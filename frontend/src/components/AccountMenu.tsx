@@ -28,7 +28,9 @@ export function AccountMenu() {
   return (
     <details className="account" ref={menu}>
       <summary>
-        <span className="avatar" aria-hidden="true">{name.charAt(0).toUpperCase()}</span>
+        <span className="avatar" aria-hidden="true">
+          {name.charAt(0).toUpperCase()}
+        </span>
         <span className="account-name">
           {name}
           {me && <small>{me.tenant_id}</small>}
@@ -36,8 +38,14 @@ export function AccountMenu() {
         <Icon name="chevron" size={15} />
       </summary>
       <div className="account-body">
-        {me?.plan && <p>Plan <strong>{me.plan}</strong></p>}
-        {me?.limits?.map((limit) => <Meter key={limit.name} {...limit} />)}
+        {me?.plan && (
+          <p>
+            Plan <strong>{me.plan}</strong>
+          </p>
+        )}
+        {me?.limits?.map((limit) => (
+          <Meter key={limit.name} {...limit} />
+        ))}
         <nav aria-label="More">
           <Link href="/transports">Transports</Link>
           <a href="/docs">API documentation</a>

@@ -5,7 +5,11 @@ const LONGEST = 600; // characters of an answer that are read out; the rest is t
 
 /** Tells a screen reader how an answer gets on, in steps: tokens one by one would drown everything else. */
 export function Announcer({ answer }: { answer: Answer | undefined }) {
-  return <p className="unseen" role="status">{answer && said(answer)}</p>;
+  return (
+    <p className="unseen" role="status">
+      {answer && said(answer)}
+    </p>
+  );
 }
 
 function said(answer: Answer): string {

@@ -32,5 +32,4 @@ function List({ items }: { items: unknown[] }) {
   );
 }
 
-const shown = (value: unknown): string =>
-  typeof value === "object" ? JSON.stringify(value, null, 1) : String(value);
+const shown = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value, null, 1) : String(value));

@@ -13,15 +13,24 @@ export const AnswerView = memo(function AnswerView({ answer }: { answer: Answer 
     <div className={`answer ${answer.state}`} aria-busy={streaming}>
       {answer.restarts > 0 && (
         <p className="notice quiet-notice">
-          The server that answered went away. Another one began again{answer.restarts > 1 && `, ${answer.restarts} times`}.
+          The server that answered went away. Another one began again
+          {answer.restarts > 1 && `, ${answer.restarts} times`}.
         </p>
       )}
       {answer.parts.map((part, place) => (
         <PartView key={place} part={part} streaming={streaming} last={place === answer.parts.length - 1} />
       ))}
-      {streaming && !textOfAnswer(answer) && <p className="thinking" aria-hidden="true"><i /><i /><i /></p>}
+      {streaming && !textOfAnswer(answer) && (
+        <p className="thinking" aria-hidden="true">
+          <i />
+          <i />
+          <i />
+        </p>
+      )}
       <AnswerNotice answer={answer} />
-      {answer.pace && answer.pace.first !== null && <PaceLine pace={answer.pace} usage={answer.usage} streaming={streaming} />}
+      {answer.pace && answer.pace.first !== null && (
+        <PaceLine pace={answer.pace} usage={answer.usage} streaming={streaming} />
+      )}
     </div>
   );
 });

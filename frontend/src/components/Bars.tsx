@@ -16,13 +16,22 @@ export function Bars({ laps }: { laps: Lap[] }) {
             {lap.name} <small>{lap.how}</small>
           </h2>
           {lap.state === "waiting" && <p className="hint">Not run yet</p>}
-          {lap.state === "running" && <p className="hint"><span className="spinner" /> Running…</p>}
+          {lap.state === "running" && (
+            <p className="hint">
+              <span className="spinner" /> Running…
+            </p>
+          )}
           {lap.state === "failed" && <p className="notice trouble">{lap.trouble}</p>}
           {lap.state === "done" && (
             <dl>
               <Bar label="First token" value={firstOf(lap)} largest={largest.first} shown={milliseconds} />
               <Bar label="Whole answer" value={lap.total} largest={largest.total} shown={milliseconds} />
-              <Bar label="Tokens a second" value={rateOf(lap)} largest={largest.rate} shown={(rate) => Math.round(rate).toLocaleString()} />
+              <Bar
+                label="Tokens a second"
+                value={rateOf(lap)}
+                largest={largest.rate}
+                shown={(rate) => Math.round(rate).toLocaleString()}
+              />
             </dl>
           )}
         </li>

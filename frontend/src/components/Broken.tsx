@@ -4,7 +4,9 @@ export function Broken() {
     <main className="broken">
       <h1>This page failed.</h1>
       <p>Reload it. Your conversations are kept on the server, and an answer that was coming goes on.</p>
-      <button type="button" className="primary" onClick={() => location.reload()}>Reload</button>
+      <button type="button" className="primary" onClick={() => location.reload()}>
+        Reload
+      </button>
     </main>
   );
 }

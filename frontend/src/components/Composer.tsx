@@ -55,12 +55,20 @@ export const Composer = memo(function Composer({ text, change, send, stop, busy,
             <Icon name="stop" />
           </button>
         ) : (
-          <button type="submit" className="round" aria-label="Send" title="Send (Enter)" disabled={!text.trim() || !ready}>
+          <button
+            type="submit"
+            className="round"
+            aria-label="Send"
+            title="Send (Enter)"
+            disabled={!text.trim() || !ready}
+          >
             <Icon name="send" />
           </button>
         )}
       </div>
-      <p id="composer-note" className="composer-note">{note}</p>
+      <p id="composer-note" className="composer-note">
+        {note}
+      </p>
     </form>
   );
 });

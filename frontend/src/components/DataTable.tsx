@@ -7,10 +7,16 @@ export type Row = Record<string, Cell>;
 export function DataTable({ rows, label }: { rows: Row[]; label: string }) {
   const columns = Object.keys(rows[0] ?? {});
   return (
-    <div className="table-frame" tabIndex={0} role="region" aria-label={label}>
+    <div className="table-frame" tabIndex={0} role="group" aria-label={label}>
       <table>
         <thead>
-          <tr>{columns.map((column) => <th key={column} scope="col">{words(column)}</th>)}</tr>
+          <tr>
+            {columns.map((column) => (
+              <th key={column} scope="col">
+                {words(column)}
+              </th>
+            ))}
+          </tr>
         </thead>
         <tbody>
           {rows.map((row, place) => (
@@ -50,7 +56,9 @@ export const words = (name: string): string => {
 const isRows = (value: unknown): value is Row[] =>
   Array.isArray(value) &&
   value.length > 0 &&
-  value.every((item) => isRecord(item) && Object.values(item).every((cell) => typeof cell !== "object" || cell === null));
+  value.every(
+    (item) => isRecord(item) && Object.values(item).every((cell) => typeof cell !== "object" || cell === null),
+  );
 
 const shown = (cell: Cell | undefined): string =>
   typeof cell === "number" ? cell.toLocaleString() : cell === null || cell === undefined ? "–" : String(cell);

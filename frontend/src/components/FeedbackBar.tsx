@@ -34,17 +34,43 @@ export function FeedbackBar({ given, text, give, withdraw }: Props) {
       </div>
       {commenting && given && (
         <form onSubmit={send}>
-          <input name="comment" aria-label="Comment on the answer" placeholder="What was good or bad? (optional)" maxLength={4000} defaultValue={given.comment} autoFocus />
-          <button type="submit" className="small">Send</button>
+          <input
+            name="comment"
+            aria-label="Comment on the answer"
+            placeholder="What was good or bad? (optional)"
+            maxLength={4000}
+            defaultValue={given.comment}
+            autoFocus // eslint-disable-line jsx-a11y-x/no-autofocus -- the thumb that was just pressed asks for it
+          />
+          <button type="submit" className="small">
+            Send
+          </button>
         </form>
       )}
     </div>
   );
 }
 
-function Thumb({ name, label, pressed, choose }: { name: "up" | "down"; label: string; pressed: boolean; choose: () => void }) {
+function Thumb({
+  name,
+  label,
+  pressed,
+  choose,
+}: {
+  name: "up" | "down";
+  label: string;
+  pressed: boolean;
+  choose: () => void;
+}) {
   return (
-    <button type="button" className="icon-button" aria-label={label} title={label} aria-pressed={pressed} onClick={choose}>
+    <button
+      type="button"
+      className="icon-button"
+      aria-label={label}
+      title={label}
+      aria-pressed={pressed}
+      onClick={choose}
+    >
       <span className={name === "down" ? "upside-down" : undefined}>
         <Icon name="up" size={16} />
       </span>

@@ -1,4 +1,4 @@
-import { useCallback, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 import { Icon } from "@/components/Icon";
 import { Sidebar } from "@/components/Sidebar";
@@ -19,13 +19,27 @@ export function Frame({ threadId, title, tools, children }: Props) {
   const [listedAt, setListedAt] = useState<string>(); // opening another page closes the list
   const listed = listedAt === location;
   const close = useCallback(() => setListedAt(undefined), []);
+
+  useEffect(() => {
+    if (!listed) return;
+    const onKey = (event: KeyboardEvent) => event.key === "Escape" && close();
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [listed, close]);
+
   return (
-    <div className={listed ? "frame listed" : "frame"} onKeyDown={(event) => event.key === "Escape" && close()}>
+    <div className={listed ? "frame listed" : "frame"}>
       <Sidebar threadId={threadId} close={close} />
       <button type="button" className="veil" aria-label="Close the list" tabIndex={-1} onClick={close} />
       <main inert={listed}>
         <header className="head">
-          <button type="button" className="icon-button only-narrow" aria-label="Open the list" aria-expanded={listed} onClick={() => setListedAt(location)}>
+          <button
+            type="button"
+            className="icon-button only-narrow"
+            aria-label="Open the list"
+            aria-expanded={listed}
+            onClick={() => setListedAt(location)}
+          >
             <Icon name="menu" />
           </button>
           <h1>{title}</h1>

@@ -8,7 +8,10 @@ import { useCalm } from "@/hooks/useCalm";
 
 const PLUGINS = [extensions];
 // a block without end takes longer to parse than a frame has: [characters from which on, milliseconds between]
-const CALM = [[12_000, 500], [4000, 250]] as const;
+const CALM = [
+  [12_000, 500],
+  [4000, 250],
+] as const;
 
 interface Props {
   text: string;
@@ -42,7 +45,8 @@ const Passage = memo(
       </div>
     );
   },
-  (before, now) => before.blocks.length === now.blocks.length && before.blocks.every((block, place) => block === now.blocks[place]),
+  (before, now) =>
+    before.blocks.length === now.blocks.length && before.blocks.every((block, place) => block === now.blocks[place]),
 );
 
 const Block = memo(function Block({ text }: { text: string }) {
@@ -59,7 +63,7 @@ const COMPONENTS: Components = {
   img: ({ src, alt }) => <Outside href={typeof src === "string" ? src : undefined}>{alt || "Image"}</Outside>,
   pre: ({ children }) => <CodeBlock>{children}</CodeBlock>,
   table: ({ children }) => (
-    <div className="table-frame" tabIndex={0} role="region" aria-label="Table">
+    <div className="table-frame" tabIndex={0} role="group" aria-label="Table">
       <table>{children}</table>
     </div>
   ),

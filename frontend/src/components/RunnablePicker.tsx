@@ -14,7 +14,9 @@ export const RunnablePicker = memo(function RunnablePicker({ items, chosen, choo
       <span className="unseen">Who answers</span>
       <select value={chosen?.name ?? ""} title={chosen?.description} onChange={(event) => choose(event.target.value)}>
         {items.map(({ name }) => (
-          <option key={name} value={name}>{name}</option>
+          <option key={name} value={name}>
+            {name}
+          </option>
         ))}
       </select>
     </label>

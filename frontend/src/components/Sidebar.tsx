@@ -41,7 +41,10 @@ export const Sidebar = memo(function Sidebar({ threadId, close }: { threadId: st
         {threads?.length === 0 && <p className="hint">Your conversations will be listed here.</p>}
         {isError && !threads && (
           <p className="hint">
-            The list could not be read. <button type="button" className="quiet small" onClick={() => void refetch()}>Try again</button>
+            The list could not be read.{" "}
+            <button type="button" className="quiet small" onClick={() => void refetch()}>
+              Try again
+            </button>
           </p>
         )}
         {hasNextPage && <EndOfList loading={isFetchingNextPage} more={() => void fetchNextPage()} />}

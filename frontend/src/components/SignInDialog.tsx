@@ -25,9 +25,21 @@ export function SignInDialog() {
     <Modal title="Sign in to go on">
       <p>Your session is over. What you wrote is still here.</p>
       <form className="stacked" onSubmit={(event) => void submit(event)}>
-        {trouble && <p className="notice trouble" role="alert">{trouble}</p>}
+        {trouble && (
+          <p className="notice trouble" role="alert">
+            {trouble}
+          </p>
+        )}
         <label htmlFor="credential">API key or token</label>
-        <input id="credential" name="credential" type="password" autoComplete="off" spellCheck={false} maxLength={8192} required autoFocus />
+        <input
+          id="credential"
+          name="credential"
+          type="password"
+          autoComplete="off"
+          spellCheck={false}
+          maxLength={8192}
+          required
+        />
         <button type="submit" className="primary" disabled={sending}>
           {sending ? "Signing in…" : "Sign in"}
         </button>

@@ -32,7 +32,7 @@ export function ThreadItem({ thread, open, rename, remove }: Props) {
           aria-label="New title"
           defaultValue={thread.title}
           maxLength={200}
-          autoFocus
+          autoFocus // eslint-disable-line jsx-a11y-x/no-autofocus -- it stands where the button was that had the focus
           onFocus={(event) => event.target.select()}
           onBlur={(event) => event.target.form?.requestSubmit()}
           onKeyDown={(event) => event.key === "Escape" && setMode("shown")}
@@ -42,7 +42,9 @@ export function ThreadItem({ thread, open, rename, remove }: Props) {
   }
   return (
     <div className={open ? "thread open" : "thread"}>
-      <Link href={`/threads/${thread.id}`} aria-current={open ? "page" : undefined} title={title}>{title}</Link>
+      <Link href={`/threads/${thread.id}`} aria-current={open ? "page" : undefined} title={title}>
+        {title}
+      </Link>
       <button type="button" className="icon-button" aria-label={`Rename ${title}`} onClick={() => setMode("renaming")}>
         <Icon name="pencil" size={15} />
       </button>
@@ -53,8 +55,12 @@ export function ThreadItem({ thread, open, rename, remove }: Props) {
         <Modal title="Delete this conversation?" close={() => setMode("shown")}>
           <p>“{title}” and its answers are erased. This can't be undone.</p>
           <div className="dialog-buttons">
-            <button type="button" onClick={() => setMode("shown")} autoFocus>Keep</button>
-            <button type="button" className="danger" onClick={remove}>Delete</button>
+            <button type="button" onClick={() => setMode("shown")}>
+              Keep
+            </button>
+            <button type="button" className="danger" onClick={remove}>
+              Delete
+            </button>
           </div>
         </Modal>
       )}

@@ -15,7 +15,11 @@ export const ToolStep = memo(function ToolStep({ part, running }: { part: ToolPa
       <details>
         <summary>
           <span className="tool-mark">
-            {state === "running" ? <span className="spinner" /> : <Icon name={isError ? "warning" : "check"} size={15} />}
+            {state === "running" ? (
+              <span className="spinner" />
+            ) : (
+              <Icon name={isError ? "warning" : "check"} size={15} />
+            )}
           </span>
           <span className="tool-name">{words(tool)}</span>
           <span className="tool-state">{state}</span>
@@ -23,7 +27,9 @@ export const ToolStep = memo(function ToolStep({ part, running }: { part: ToolPa
         </summary>
         <div className="tool-body">
           <h4>Input</h4>
-          <pre tabIndex={0}>{pretty(input)}</pre>
+          <pre tabIndex={0} role="group" aria-label="Input">
+            {pretty(input)}
+          </pre>
           {output !== null && (
             <>
               <h4>Result</h4>
@@ -43,7 +49,9 @@ function Result({ output }: { output: string }) {
   return (
     <>
       {rows.length > 1 && <DataTable rows={rows} label="Result" />}
-      <pre tabIndex={0}>{data === undefined ? output : pretty(data)}</pre>
+      <pre tabIndex={0} role="group" aria-label="Result">
+        {data === undefined ? output : pretty(data)}
+      </pre>
     </>
   );
 }

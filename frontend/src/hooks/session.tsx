@@ -45,10 +45,7 @@ export function SessionProvider({ children }: { children: ReactNode }) {
     [queries],
   );
 
-  const session = useMemo(
-    () => ({ me, signedOut, signIns, signIn: enter }),
-    [me, signedOut, signIns, enter],
-  );
+  const session = useMemo(() => ({ me, signedOut, signIns, signIn: enter }), [me, signedOut, signIns, enter]);
   return <SessionContext value={session}>{children}</SessionContext>;
 }
 

@@ -57,7 +57,12 @@ export function useRace() {
   return { laps, running, start, stop };
 }
 
-async function timed(transport: Transport, text: string, runnable: Runnable, signal: AbortSignal): Promise<Partial<Lap>> {
+async function timed(
+  transport: Transport,
+  text: string,
+  runnable: Runnable,
+  signal: AbortSignal,
+): Promise<Partial<Lap>> {
   let threadId: string | undefined;
   try {
     threadId = (await beginThread(runnable.name)).id;

@@ -43,19 +43,39 @@ export function NewThreadPage() {
           <div className="choices" role="radiogroup" aria-label="Who should answer">
             {items.map(({ name, description }) => (
               <label key={name} className={name === runnable?.name ? "choice chosen" : "choice"}>
-                <input type="radio" name="runnable" value={name} checked={name === runnable?.name} onChange={() => choose(name)} />
+                <input
+                  type="radio"
+                  name="runnable"
+                  value={name}
+                  checked={name === runnable?.name}
+                  onChange={() => choose(name)}
+                />
                 <strong>{name}</strong>
                 <span>{description}</span>
               </label>
             ))}
           </div>
           {isError && <p className="notice trouble">The server could not be reached. Reload to try again.</p>}
-          {!isPending && !isError && !items.length && <p className="notice">You may not use any runnable that is served here.</p>}
-          {trouble && <p className="notice trouble" role="alert">{trouble}</p>}
+          {!isPending && !isError && !items.length && (
+            <p className="notice">You may not use any runnable that is served here.</p>
+          )}
+          {trouble && (
+            <p className="notice trouble" role="alert">
+              {trouble}
+            </p>
+          )}
         </div>
       </div>
       <div className="dock">
-        <Composer text={draft} change={setDraft} send={(text) => void send(text)} stop={() => undefined} busy={false} ready={!!runnable && !beginning} note={model && `${model} answers. It can be wrong.`} />
+        <Composer
+          text={draft}
+          change={setDraft}
+          send={(text) => void send(text)}
+          stop={() => undefined}
+          busy={false}
+          ready={!!runnable && !beginning}
+          note={model && `${model} answers. It can be wrong.`}
+        />
       </div>
     </Frame>
   );

@@ -8,7 +8,9 @@ export function NotFoundPage() {
       <div className="scroll centred">
         <div className="column welcome">
           <h2>There is nothing here.</h2>
-          <p>The conversation was deleted, or it is not yours. <Link href="/">Begin a new one.</Link></p>
+          <p>
+            The conversation was deleted, or it is not yours. <Link href="/">Begin a new one.</Link>
+          </p>
         </div>
       </div>
     </Frame>

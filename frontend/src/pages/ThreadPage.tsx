@@ -61,7 +61,15 @@ export function ThreadPage({ threadId }: { threadId: string }) {
             <Icon name="arrow" />
           </button>
         )}
-        <Composer text={draft} change={setDraft} send={send} stop={chat.stop} busy={chat.busy} ready={!chat.loading && !!runnable} note={model && `${model} answers. It can be wrong.`} />
+        <Composer
+          text={draft}
+          change={setDraft}
+          send={send}
+          stop={chat.stop}
+          busy={chat.busy}
+          ready={!chat.loading && !!runnable}
+          note={model && `${model} answers. It can be wrong.`}
+        />
       </div>
       <Announcer answer={chat.exchanges.at(-1)?.answer} />
     </Frame>

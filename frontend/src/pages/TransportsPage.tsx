@@ -27,11 +27,21 @@ export default function TransportsPage() {
               if (runnable) void start(prompt, runnable);
             }}
           >
-            <input value={prompt} aria-label="Question" maxLength={2000} required onChange={(event) => setPrompt(event.target.value)} />
+            <input
+              value={prompt}
+              aria-label="Question"
+              maxLength={2000}
+              required
+              onChange={(event) => setPrompt(event.target.value)}
+            />
             {running ? (
-              <button type="button" onClick={stop}>Stop</button>
+              <button type="button" onClick={stop}>
+                Stop
+              </button>
             ) : (
-              <button type="submit" className="primary" disabled={!runnable || !prompt.trim()}>Compare</button>
+              <button type="submit" className="primary" disabled={!runnable || !prompt.trim()}>
+                Compare
+              </button>
             )}
           </form>
           <Bars laps={laps} />

@@ -13,7 +13,8 @@ async function* stream(items: Received[], failure?: unknown) {
   yield* items;
   if (failure) throw failure;
 }
-const numbered = (events: Received["event"][]): Received[] => events.map((event, place) => ({ id: `1-${place + 1}`, event }));
+const numbered = (events: Received["event"][]): Received[] =>
+  events.map((event, place) => ({ id: `1-${place + 1}`, event }));
 
 async function all(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
   const items: RunEvent[] = [];

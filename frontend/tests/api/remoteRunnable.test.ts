@@ -36,12 +36,17 @@ describe("RemoteRunnable as a transport", () => {
     expect(events[0]).toMatchObject({ run_id: RUN, thread_id: THREAD });
     const sent = await request;
     expect(sent.headers.get("x-disconnect-grace")).toBe("300");
-    expect(await sent.json()).toMatchObject({ input: { input: "Hello" }, config: { configurable: { thread_id: THREAD } } });
+    expect(await sent.json()).toMatchObject({
+      input: { input: "Hello" },
+      config: { configurable: { thread_id: THREAD } },
+    });
   });
 
   it("streams events where an answer is a message, with the tools as they run", async () => {
     const chunk = (content: unknown) => ({
-      event: "on_chain_stream", name: "chat", run_id: RUN,
+      event: "on_chain_stream",
+      name: "chat",
+      run_id: RUN,
       data: { chunk: { type: "AIMessageChunk", content, additional_kwargs: {} } },
     });
     const tool = { name: "calculator", run_id: "t1" };
@@ -51,7 +56,13 @@ describe("RemoteRunnable as a transport", () => {
         { event: "on_chain_start", name: "chat", run_id: RUN, data: {} },
         chunk(""),
         { event: "on_tool_start", ...tool, data: { input: { expression: "6*7" } } },
-        { event: "on_tool_end", ...tool, data: { output: { type: "tool", content: "42", tool_call_id: "c", additional_kwargs: {}, status: "success" } } },
+        {
+          event: "on_tool_end",
+          ...tool,
+          data: {
+            output: { type: "tool", content: "42", tool_call_id: "c", additional_kwargs: {}, status: "success" },
+          },
+        },
         { event: "on_tool_start", name: "leak", run_id: "t2", data: { input: {} } },
         { event: "on_tool_error", name: "leak", run_id: "t2", data: { error: "It failed." } },
         { ...chunk("inner"), run_id: "another" },
@@ -60,7 +71,16 @@ describe("RemoteRunnable as a transport", () => {
       { text: "It is 42." },
     );
     const events = await asked(question("message"));
-    expect(types(events)).toEqual(["start", "tool_start", "tool_end", "tool_start", "tool_end", "token", "complete", "end"]);
+    expect(types(events)).toEqual([
+      "start",
+      "tool_start",
+      "tool_end",
+      "tool_start",
+      "tool_end",
+      "token",
+      "complete",
+      "end",
+    ]);
     expect(events[2]).toEqual({ type: "tool_end", tool: "calculator", call_id: "t1", output: "42", is_error: false });
     expect(events[4]).toMatchObject({ output: "It failed.", is_error: true });
     expect(events[5]).toEqual({ type: "token", content: "It is 42." });
@@ -68,7 +88,9 @@ describe("RemoteRunnable as a transport", () => {
   });
 
   it("shows data as it grows, under the field that the runnable takes", async () => {
-    const request = answers("/chat/stream", frames([{ title: "B" }, { title: "Bonds" }]), { text: '{"title":"Bonds"}' });
+    const request = answers("/chat/stream", frames([{ title: "B" }, { title: "Bonds" }]), {
+      text: '{"title":"Bonds"}',
+    });
     const events = await asked(question("data", "query"));
     expect(types(events)).toEqual(["start", "gap", "gap", "complete", "end"]);
     expect(events[2]).toMatchObject({ text: '{"title":"Bonds"}' });
@@ -104,7 +126,9 @@ describe("RemoteRunnable as a transport", () => {
   });
 
   describe("when it is refused", () => {
-    beforeEach(() => void answers("/chat/stream", problem(429, "rate-limited", "Wait a little.", { "retry-after": "9" })));
+    beforeEach(
+      () => void answers("/chat/stream", problem(429, "rate-limited", "Wait a little.", { "retry-after": "9" })),
+    );
 
     it("raises a problem that a person can read", async () => {
       await expect(asked(question("text"))).rejects.toMatchObject({ message: "Wait a little.", retryAfter: 9 });

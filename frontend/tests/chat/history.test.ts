@@ -4,16 +4,36 @@ import { exchangesOf, pendingIn } from "@/chat/history";
 import { usage } from "../server";
 
 const human = (run_id: string, content: string): Message => ({
-  id: `h${run_id}`, run_id, role: "human", content, tool_calls: [], status: null, usage: null, created_at: "2026-11-21T09:00:00Z",
+  id: `h${run_id}`,
+  run_id,
+  role: "human",
+  content,
+  tool_calls: [],
+  status: null,
+  usage: null,
+  created_at: "2026-11-21T09:00:00Z",
 });
 const ai = (run_id: string, content: string, more: Partial<Message> = {}): Message => ({
-  ...human(run_id, content), id: `a${run_id}`, role: "ai", status: "complete", usage, ...more,
+  ...human(run_id, content),
+  id: `a${run_id}`,
+  role: "ai",
+  status: "complete",
+  usage,
+  ...more,
 });
 
 describe("a thread's history", () => {
   it("pairs questions with their answers", () => {
-    const exchanges = exchangesOf([human("1", "Hi"), ai("1", "Hello"), human("2", "And?"), ai("2", "So", { status: "partial" })]);
-    expect(exchanges.map(({ question, answer }) => [question, answer.state])).toEqual([["Hi", "complete"], ["And?", "stopped"]]);
+    const exchanges = exchangesOf([
+      human("1", "Hi"),
+      ai("1", "Hello"),
+      human("2", "And?"),
+      ai("2", "So", { status: "partial" }),
+    ]);
+    expect(exchanges.map(({ question, answer }) => [question, answer.state])).toEqual([
+      ["Hi", "complete"],
+      ["And?", "stopped"],
+    ]);
     expect(exchanges[0]!.answer).toMatchObject({ runId: "1", usage, parts: [{ kind: "text", text: "Hello" }] });
   });
 
@@ -21,10 +41,19 @@ describe("a thread's history", () => {
     const call = { tool: "calculator", call_id: "c", input: { expression: "1" } };
     const [exchange] = exchangesOf([
       human("1", "Hi"),
-      ai("1", "", { status: "failed", tool_calls: [{ ...call, output: "1", is_error: false }, { ...call, call_id: "d", output: null, is_error: false }] }),
+      ai("1", "", {
+        status: "failed",
+        tool_calls: [
+          { ...call, output: "1", is_error: false },
+          { ...call, call_id: "d", output: null, is_error: false },
+        ],
+      }),
     ]);
     expect(exchange!.answer.state).toBe("failed");
-    expect(exchange!.answer.parts).toMatchObject([{ callId: "c", output: "1" }, { callId: "d", output: null }]);
+    expect(exchange!.answer.parts).toMatchObject([
+      { callId: "c", output: "1" },
+      { callId: "d", output: null },
+    ]);
   });
 
   it("knows the question whose run still goes on", () => {

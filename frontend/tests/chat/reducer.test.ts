@@ -33,31 +33,65 @@ describe("an answer", () => {
   });
 
   it("starts over with another attempt, and says so", () => {
-    const answer = after(start(), token("void"), called, { type: "restart", content: "", attempt: 2 }, start(2), token("b"));
+    const answer = after(
+      start(),
+      token("void"),
+      called,
+      { type: "restart", content: "", attempt: 2 },
+      start(2),
+      token("b"),
+    );
     expect(answer).toMatchObject({ restarts: 1, parts: [{ kind: "text", text: "b" }] });
   });
 
   it("replaces its text at a gap, and all of it when it is read again", () => {
-    expect(textOfAnswer(after(start(), token("a"), { type: "gap", content: "", text: "abc" }, token("d")))).toBe("abcd");
-    const again = after(start(), token("ab"), { type: "reconnecting", seconds: 1 }, { type: "replay" }, start(), token("a"));
+    expect(textOfAnswer(after(start(), token("a"), { type: "gap", content: "", text: "abc" }, token("d")))).toBe(
+      "abcd",
+    );
+    const again = after(
+      start(),
+      token("ab"),
+      { type: "reconnecting", seconds: 1 },
+      { type: "replay" },
+      start(),
+      token("a"),
+    );
     expect(again).toMatchObject({ state: "streaming", parts: [{ text: "a" }], pace: { tokens: 1, characters: 1 } });
   });
 
   it("says that it is reconnecting until something comes", () => {
-    expect(after(start(), token("a"), { type: "reconnecting", seconds: 2 })).toMatchObject({ state: "reconnecting", pause: 2 });
-    expect(after(start(), { type: "reconnecting", seconds: 2 }, token("a"))).toMatchObject({ state: "streaming", pause: null });
+    expect(after(start(), token("a"), { type: "reconnecting", seconds: 2 })).toMatchObject({
+      state: "reconnecting",
+      pause: 2,
+    });
+    expect(after(start(), { type: "reconnecting", seconds: 2 }, token("a"))).toMatchObject({
+      state: "streaming",
+      pause: null,
+    });
   });
 
   it("has the server's whole text in the end, should they differ", () => {
-    expect(after(start(), called, token("ab"), complete("abc")).parts).toMatchObject([{ kind: "tool" }, { text: "abc" }]);
+    expect(after(start(), called, token("ab"), complete("abc")).parts).toMatchObject([
+      { kind: "tool" },
+      { text: "abc" },
+    ]);
   });
 
-  it.each([["cancelled", "stopped"], ["failed", "failed"], ["completed", "complete"]] as const)("that was %s is %s", (status, state) => {
+  it.each([
+    ["cancelled", "stopped"],
+    ["failed", "failed"],
+    ["completed", "complete"],
+  ] as const)("that was %s is %s", (status, state) => {
     expect(after(start(), token("a"), end(status))).toMatchObject({ state, parts: [{ text: "a" }] });
   });
 
   it("keeps what came before an error", () => {
-    const answer = after(start(), token("a"), { type: "error", content: "The run failed.", problem: {} }, end("failed"));
+    const answer = after(
+      start(),
+      token("a"),
+      { type: "error", content: "The run failed.", problem: {} },
+      end("failed"),
+    );
     expect(answer).toMatchObject({ state: "failed", trouble: "The run failed.", parts: [{ text: "a" }] });
   });
 
@@ -103,7 +137,12 @@ describe("its pace", () => {
     expect(timeToFirst(unanswered(0).pace!)).toBeNull();
   });
 
-  it.each([[0.4, "0 ms"], [999, "999 ms"], [1500, "1.50 s"], [12_340, "12.3 s"]])("%d is shown as %s", (value, text) => {
+  it.each([
+    [0.4, "0 ms"],
+    [999, "999 ms"],
+    [1500, "1.50 s"],
+    [12_340, "12.3 s"],
+  ])("%d is shown as %s", (value, text) => {
     expect(milliseconds(value)).toBe(text);
   });
 });

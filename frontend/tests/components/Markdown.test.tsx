@@ -24,7 +24,12 @@ describe("Markdown", () => {
   });
 
   it("makes a link of an image, runs no HTML, and lets code be copied", () => {
-    const { container } = render(<Markdown text={'![a cat](https://example.com/cat.png)\n\n<script>x</script>\n\n```py\nx = 1\n```'} streaming={false} />);
+    const { container } = render(
+      <Markdown
+        text={"![a cat](https://example.com/cat.png)\n\n<script>x</script>\n\n```py\nx = 1\n```"}
+        streaming={false}
+      />,
+    );
     expect(screen.getByRole("link", { name: "a cat" }).getAttribute("rel")).toContain("noreferrer");
     expect(container.querySelector("img, script")).toBeNull();
     expect(screen.getByRole("button", { name: "Copy" })).toBeTruthy();

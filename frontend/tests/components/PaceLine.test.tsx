@@ -15,7 +15,9 @@ describe("the figures under an answer", () => {
     expect(screen.queryByText("100 characters")).toBeNull();
     act(() => void vi.advanceTimersByTime(250));
     expect(screen.getByText("100 characters")).toBeTruthy();
-    rerender(<PaceLine pace={pace(40)} usage={{ input_tokens: 1, output_tokens: 40, total_tokens: 41 }} streaming={false} />);
+    rerender(
+      <PaceLine pace={pace(40)} usage={{ input_tokens: 1, output_tokens: 40, total_tokens: 41 }} streaming={false} />,
+    );
     expect(screen.getByText("200 characters")).toBeTruthy();
     expect(screen.getByText("41 tokens in all")).toBeTruthy();
   });

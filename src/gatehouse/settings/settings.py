@@ -45,7 +45,7 @@ class Settings(BaseSettings):
         "127.0.0.1", description="addresses whose X-Forwarded-* headers count, separated by commas"
     )
     frontend_dir: Path | None = Field(
-        None, description="folder of the web client's build; by default frontend/dist of the checkout"
+        None, description="folder of the web client's build; by default the package's own"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
 

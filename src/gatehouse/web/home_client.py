@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse, Response
 from gatehouse.problems.errors import NotFound
 from gatehouse.services import services_of
 
-BUILD = Path(__file__).parents[2] / "frontend" / "dist"  # of a checkout; an image sets GATEHOUSE_FRONTEND_DIR
+BUILD = Path(__file__).parent / "client"  # written by `make frontend`; a wheel has it
 
 # An asset's name changes with its content, so it may be kept for ever; the page that names it may not.
 FOR_EVER = {"cache-control": "public, max-age=31536000, immutable"}

@@ -1,10 +1,8 @@
-import type { Question, Received, Stream } from "@/api/events";
+import { EVENT_TYPES, type Question, type Received, type Stream } from "@/api/events";
 import { identifier } from "@/api/identifier";
 import { Queue } from "@/api/queue";
 import { received } from "@/api/received";
 import type { ServerSentEvent } from "@/api/sse";
-
-const TYPES = ["start", "token", "tool_start", "tool_end", "restart", "gap", "complete", "error", "end"];
 
 /**
  * The browser's own EventSource: `GET /api/chat/stream`. It reconnects by itself; the idempotency key makes
@@ -14,7 +12,7 @@ export async function* eventSource(question: Question, signal: AbortSignal): Str
   const queue = new Queue<Received>();
   const source = new EventSource(addressOf(question));
   signal.addEventListener("abort", () => queue.end(signal.reason));
-  for (const type of TYPES) {
+  for (const type of EVENT_TYPES) {
     source.addEventListener(type, (message) => {
       if (message instanceof MessageEvent) take(message, queue);
       else if (source.readyState === EventSource.CLOSED) queue.end(new TypeError("EventSource was refused."));
@@ -31,7 +29,7 @@ export async function* eventSource(question: Question, signal: AbortSignal): Str
 }
 
 function take(message: MessageEvent<string>, queue: Queue<Received>): void {
-  const sent: ServerSentEvent = { id: message.lastEventId, type: message.type, data: message.data };
+  const sent: ServerSentEvent = { id: message.lastEventId, data: message.data };
   const item = received(sent);
   if (item) queue.push(item);
 }

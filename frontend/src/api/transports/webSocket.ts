@@ -30,7 +30,8 @@ export async function* webSocket(question: Question, signal: AbortSignal): Strea
 }
 
 function take({ id, ...event }: Frame, queue: Queue<Received>): void {
-  if (event.type === "error" && id === undefined) queue.end(new Problem(event.problem)); // the run never began
+  if (event.type === "error" && id === undefined)
+    queue.end(new Problem(event.problem)); // the run never began
   else queue.push(id === undefined ? { event } : { id, event });
 }
 
