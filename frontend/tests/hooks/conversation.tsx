@@ -7,7 +7,14 @@ import { SessionProvider, useSession } from "@/hooks/session";
 import { useChat } from "@/hooks/useChat";
 import { at, http, RUN, runState, server, THREAD } from "../server";
 
-const CHAT: Runnable = { name: "chat", path: "/chat", description: "", input_field: "input", output: "text" };
+const CHAT: Runnable = {
+  name: "chat",
+  path: "/chat",
+  description: "",
+  example: "",
+  input_field: "input",
+  output: "text",
+};
 export const ME = { tenant_id: "acme", user_id: "alice", name: "Alice", scopes: ["*"], expires_at: null };
 export const human = (run_id: string, content: string) => ({
   id: `h-${run_id}`,
