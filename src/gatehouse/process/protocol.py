@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with the limits on a request's head that it lacks."""
+"""uvicorn's HTTP protocol, with the limits on a request's head and trailers that it lacks."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 MAX_HEAD = 65_536  # bytes of request line and headers
+MAX_BESIDE = 65_536  # bytes of a chunked body that are not its content
 HEAD_SECONDS = 20.0  # within which they must arrive
 TOO_LARGE = 431  # RFC 6585 section 5
 
@@ -13,13 +14,18 @@ TOO_LARGE = 431  # RFC 6585 section 5
 class BoundedHead(HttpToolsProtocol):
     """A connection that sends a head larger than `MAX_HEAD` gets a 431; one that is slow with it is closed.
 
-    httptools itself buffers a header of any length, and a connection that never sends one stays open.
-    What follows the head is bounded in `gatehouse.web.middleware.BodyLimit`.
+    httptools itself buffers a header of any length, and a connection that never sends one stays open. The
+    body is bounded in `gatehouse.web.middleware.BodyLimit`. What a chunked message has beside it (trailer
+    fields, the extensions of chunks) no application sees: trailers are dropped (RFC 9110 section 6.5.1),
+    since a header among them would count as one of the head, and a connection that sends more than
+    `MAX_BESIDE` of it at a time is cut.
     """
 
     deadline: asyncio.TimerHandle | None = None
     in_head = False
+    in_body = False
     received = 0  # bytes since the chunk in which the head began
+    beside = 0  # bytes after the head, since the last ones of the body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -31,6 +37,7 @@ class BoundedHead(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
+        self.beside += len(data)
         super().data_received(data)
         if self.transport.get_protocol() is not self:
             # A WebSocket has the connection now, for as long as it likes. This protocol and its parser hold
@@ -39,22 +46,37 @@ class BoundedHead(HttpToolsProtocol):
             return
         if self.in_head and self.received > MAX_HEAD:
             self.refuse_head()
+        elif self.in_body and self.beside > MAX_BESIDE:
+            self.transport.abort()
         elif self.is_idle():  # bytes that begin no request have ended uvicorn's keep-alive timeout
             self.await_head()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.in_head = True
+        self.in_head, self.in_body = True, False
         self.received = 0
         self.await_head()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        self.in_head = False
+        self.in_head, self.in_body = False, True
+        self.beside = 0
         self.stop_waiting()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             self.refuse_head()
             raise HttpParserError("the head is too large")
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self.beside = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self.in_body = False
+        super().on_message_complete()
 
     def is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -18,7 +18,7 @@ ROOM = MAX_HEAD - 1000
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request with its path, a chunk each 0.1 s for `/slow`; keep a WebSocket until it leaves."""
+    """Answer a request with its path, its headers for `/headers`, a chunk each 0.1 s for `/slow`; keep a WebSocket until it leaves."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
@@ -28,6 +28,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     while (await receive())["more_body"]:
         pass
     await send({"type": "http.response.start", "status": 200, "headers": []})
+    if scope["path"] == "/headers":
+        await send({"type": "http.response.body", "body": repr(scope["headers"]).encode()})
+        return
     for _ in range(8 if scope["path"] == "/slow" else 0):
         await send({"type": "http.response.body", "body": b"chunk", "more_body": True})
         await asyncio.sleep(0.1)
@@ -107,6 +110,51 @@ class TestSize:
         async with connection() as (reader, writer):
             writer.write(b"\x16\x03\x01 nonsense\r\n\r\n")
             assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+
+
+def chunked(*rest: str, path: str = "/") -> bytes:
+    """Return a request whose body has one chunk, and what follows it before the last CRLF."""
+    head = [f"POST {path} HTTP/1.1", "host: test", "transfer-encoding: chunked", "", "5", "hello", "0"]
+    return "\r\n".join([*head, *rest, "", ""]).encode()
+
+
+class TestTrailers:
+    async def test_are_read_over(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(chunked("x-after: 1", "x-more: 2") + request("/next"))
+            answers = b""
+            while b"/next" not in answers:
+                answers += await asyncio.wait_for(reader.read(4096), 5)
+            assert answers.count(b"HTTP/1.1 200") == 2
+
+    @pytest.mark.parametrize("name", ["x-api-key", "authorization", "x-forwarded-for", "cookie", "x-after"])
+    async def test_are_no_headers(self, name: str) -> None:
+        async with connection() as (reader, writer):
+            writer.write(chunked(f"{name}: in-a-trailer", path="/headers"))
+            answer = b""
+            while b"host" not in answer:
+                answer += await asyncio.wait_for(reader.read(4096), 5)
+            assert b"in-a-trailer" not in answer
+            assert name.encode() not in answer
+
+    @pytest.mark.parametrize(
+        "begun", [b"0\r\nx: ", b"0\r\n", b"5;extension="], ids=["value", "name", "extension"]
+    )
+    async def test_of_any_length_are_cut(self, begun: bytes) -> None:
+        async with connection() as (_, writer):
+            head = b"POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"
+            writer.write(head + begun)
+            await writer.drain()
+            assert await bytes_taken(writer, 40_000_000) < 20_000_000  # what the kernel buffers, and no more
+
+    async def test_a_body_of_many_small_chunks_is_taken(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(b"POST /all HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n")
+            for _ in range(40):
+                writer.write(b"1;name=value\r\na\r\n" * 500)
+                await writer.drain()
+            writer.write(b"0\r\n\r\n")
+            assert b"/all" in await asyncio.wait_for(reader.read(4096), 10)
 
 
 @pytest.mark.usefixtures("hurried")
