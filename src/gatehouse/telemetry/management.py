@@ -3,11 +3,12 @@
 It is served by threads, so that it answers while the event loop is busy; then /livez tells that.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socket import AF_INET6, socket
+from socket import AF_INET6, SHUT_RDWR, socket
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ log = structlog.get_logger(__name__)
 
 SECONDS = 10  # that a client has to ask, and then to read
 MOST_AT_ONCE = 16  # connections; a scraper and a probe need two
+ROOM_SECONDS = 1  # in which a connection that was ended gives its place to the next
 
 
 class CannotListen(Exception):
@@ -58,7 +60,7 @@ def listening(
 
 
 class ManagementServer(ThreadingHTTPServer):
-    """Answers at most 16 connections at once; those beyond are closed."""
+    """Answers at most 16 connections at once. One more takes the place of the oldest, which may be idle."""
 
     daemon_threads = True
 
@@ -68,18 +70,28 @@ class ManagementServer(ThreadingHTTPServer):
         self.registry = registry
         self.alive = alive
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._open: dict[socket, None] = {}  # the oldest first
         super().__init__((host, port), Answer)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if self._free.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
+        if not self._free.acquire(blocking=False):
+            self._end_oldest()
+            if not self._free.acquire(timeout=ROOM_SECONDS):
+                self.shutdown_request(request)
+                return
+        self._open[request] = None
+        super().process_request(request, client_address)
+
+    def _end_oldest(self) -> None:
+        """End the connection that was opened first: its thread reads the end of it, and gives its place back."""
+        with contextlib.suppress(StopIteration, OSError):
+            next(iter(self._open)).shutdown(SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._open.pop(request, None)
             self._free.release()
 
     def handle_error(self, request: socket | tuple[bytes, socket], client_address: Any) -> None:  # noqa: ARG002
