@@ -83,7 +83,7 @@ class ManagementServer(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def _end_oldest(self) -> None:
-        """End the connection that was opened first: its thread reads the end of it, and gives its place back."""
+        """End the connection that was opened first: its thread reads that, and gives its place back."""
         with contextlib.suppress(StopIteration, OSError):
             next(iter(self._open)).shutdown(SHUT_RDWR)
 
