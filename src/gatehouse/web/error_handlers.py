@@ -21,6 +21,7 @@ from gatehouse.problems.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from gatehouse.problems.faults import told
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.web.dependencies import document_credentials
 from gatehouse.web.paths import Operation
@@ -61,12 +62,9 @@ def add_error_handlers(app: FastAPI, public: Collection[Operation]) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        faults = [
-            {"loc": fault["loc"], "msg": fault["msg"], "type": fault["type"]}
-            for fault in error.errors()
-            if isinstance(fault, dict)  # LangServe raises it with plain strings too
-        ]
-        return problem_response(InvalidInput(errors=faults), request.scope)
+        # LangServe raises it with plain strings too
+        faults = (fault for fault in error.errors() if isinstance(fault, dict))
+        return problem_response(InvalidInput(errors=told(faults)), request.scope)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> Response:

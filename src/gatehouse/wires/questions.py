@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Annotated
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
+from gatehouse.problems.faults import StrictModel, told
 from gatehouse.problems.models import ModelUnavailableProblem
 from gatehouse.registry.entry import Entry
 from gatehouse.registry.offered import offered
@@ -20,10 +21,8 @@ from gatehouse.services import Services
 Name = Annotated[str, StringConstraints(max_length=200)]
 
 
-class ChatRequest(BaseModel):
+class ChatRequest(StrictModel):
     """A message to a runnable."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
     thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
@@ -46,8 +45,8 @@ async def start(
     try:
         value = entry.input_for(chat.query)
     except ValidationError as error:
-        faults = [{"loc": ["query"], "msg": fault["msg"], "type": fault["type"]} for fault in error.errors()]
-        raise InvalidInput(errors=faults) from None
+        faults = told(error.errors(include_url=False, include_input=False, include_context=False))
+        raise InvalidInput(errors=[{**fault, "loc": ["query"]} for fault in faults]) from None
     return await services.runs.start(
         principal,
         entry.path,

@@ -41,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class FinishedSignIn:
     session: OpenedSession
     destination: str
 
@@ -71,7 +71,7 @@ class Oidc:
         except IssuerUnreachable as error:
             raise unavailable(error) from None
 
-    async def finish(self, answer: Answer, browser: str) -> SignedIn:
+    async def finish(self, answer: Answer, browser: str) -> FinishedSignIn:
         """Return the session of who signed in. Raises InvalidCredential, Unavailable.
 
         The answer counts once, and only in the browser that began.
@@ -94,7 +94,7 @@ class Oidc:
             raise unavailable(error) from None
         token = await self.tokens.signed_in(text, login.nonce)
         session = await self.sessions.open(verified(lambda: self._principal(token)), token)
-        return SignedIn(session, login.destination)
+        return FinishedSignIn(session, login.destination)
 
     async def sign_out(self, logout_token: str) -> None:
         """End the sessions that the issuer says are over. Raises InvalidCredential, Unavailable."""

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from gatehouse.auth.authenticator import lookup
 from gatehouse.auth.browser import tickets
@@ -14,6 +14,7 @@ from gatehouse.problems.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from gatehouse.problems.faults import StrictModel
 from gatehouse.services import services_of
 from gatehouse.web.audited import entry_of
 from gatehouse.web.auth.keys import ADMIN
@@ -29,10 +30,8 @@ PROBLEMS = {
 router = APIRouter(prefix="/api", tags=["credentials"], responses=PROBLEMS)
 
 
-class TicketRequest(BaseModel):
+class TicketRequest(StrictModel):
     """Where the ticket is to be used."""
-
-    model_config = ConfigDict(extra="forbid")
 
     route: Annotated[str, StringConstraints(max_length=100)] = Field(
         description="a path that opens a stream, without its query", examples=["/ws/chat/"]
@@ -46,10 +45,8 @@ class IssuedTicket(BaseModel):
     expires_in: int
 
 
-class TokenRevocation(BaseModel):
+class TokenRevocation(StrictModel):
     """The token that is not to be taken any more."""
-
-    model_config = ConfigDict(extra="forbid")
 
     jti: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(
         description="the token's claim `jti`"

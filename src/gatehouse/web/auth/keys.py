@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatehouse.audit.entry import Action
@@ -23,6 +23,7 @@ from gatehouse.problems.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from gatehouse.problems.faults import StrictModel
 from gatehouse.services import services_of
 from gatehouse.web.audited import entry_of
 from gatehouse.web.dependencies import CurrentPrincipal, requires
@@ -36,10 +37,8 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Scope = Annotated[str, StringConstraints(max_length=255, pattern=SCOPE)]
 
 
-class NewKey(BaseModel):
+class NewKey(StrictModel):
     """What a key is made with. Its tenant and its plan are those of who makes it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     user_id: Identifier = Field(description="whom the key stands for", examples=["alice"])
     name: Annotated[str, StringConstraints(max_length=255)] = Field("", examples=["Alice's laptop"])
@@ -65,10 +64,8 @@ class NewKey(BaseModel):
         return {name: identifier(value) for name, value in claims.items()}
 
 
-class Overlap(BaseModel):
+class Overlap(StrictModel):
     """How long the old key still works."""
-
-    model_config = ConfigDict(extra="forbid")
 
     overlap: float = Field(3600, ge=0, le=30 * 86_400, description="seconds")
 

@@ -16,6 +16,7 @@ from gatehouse.auth.browser.sessions import OpenedSession, session_id
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.refusal import LIMITED, LimitReached
 from gatehouse.problems.errors import Forbidden, InvalidCredential, InvalidInput, UnsupportedMediaType
+from gatehouse.problems.faults import invalid_input
 from gatehouse.services import services_of
 from gatehouse.web.audited import entry_of
 from gatehouse.web.auth.signin_page import leaving_page, signin_page
@@ -46,7 +47,7 @@ class SignIn(BaseModel):
         return self
 
 
-class SignedInAs(BaseModel):
+class SignedIn(BaseModel):
     """Who is signed in. `expires_at` is when the session ends, in Unix seconds."""
 
     tenant_id: str
@@ -79,7 +80,7 @@ async def asset(kind: Literal["css", "js", "svg"]) -> FileResponse:
 @router.post(
     "/auth/session",
     summary="Sign in",
-    response_model=SignedInAs,
+    response_model=SignedIn,
     responses={
         **REFUSED,
         303: {"description": "A form's answer: signed in, to its field `next`."},
@@ -136,10 +137,9 @@ async def sign_in_by_script(request: Request) -> Response:
     try:
         given = SignIn.model_validate_json(await request.body())
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_context=False, include_input=False)
-        raise InvalidInput(errors=faults) from None
+        raise invalid_input(error) from None
     opened = await open_session(request, given)
-    signed_in = SignedInAs.model_validate(opened.principal, from_attributes=True)
+    signed_in = SignedIn.model_validate(opened.principal, from_attributes=True)
     return with_session(JSONResponse(signed_in.model_dump()), request, opened)
 
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidInput, NotFound, Unauthenticated
+from gatehouse.problems.faults import StrictModel
 from gatehouse.services import Services, services_of
 from gatehouse.usage.feedback import Feedback, FeedbackStore, Judged, Score
 from gatehouse.web.dependencies import CurrentPrincipal
@@ -21,10 +22,10 @@ router = APIRouter(
 RunId = Annotated[str, Path(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
 
 
-class Opinion(BaseModel):
+class Opinion(StrictModel):
     """What the caller thinks of an answer."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     score: Score
     comment: str = Field("", max_length=4000, examples=["The figures are last year's."])

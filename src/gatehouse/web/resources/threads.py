@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from gatehouse.problems.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
+from gatehouse.problems.faults import StrictModel
 from gatehouse.registry.offered import offered
 from gatehouse.services import services_of
 from gatehouse.threads.models import MessagePage, Thread, ThreadPage
@@ -19,10 +20,8 @@ After = Annotated[str | None, Query(description="`next_cursor` of the page befor
 Title = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 
 
-class NewThread(BaseModel):
+class NewThread(StrictModel):
     """What a thread is begun with."""
-
-    model_config = ConfigDict(extra="forbid")
 
     runnable: str | None = Field(
         None, description="the runnable's name; by default the first that is served", examples=["chat"]
@@ -32,10 +31,8 @@ class NewThread(BaseModel):
     )
 
 
-class Renaming(BaseModel):
+class Renaming(StrictModel):
     """The thread's new title."""
-
-    model_config = ConfigDict(extra="forbid")
 
     title: Title = Field(examples=["Savings plan"])
 

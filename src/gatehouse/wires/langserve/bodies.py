@@ -5,19 +5,20 @@ LangServe answers several of these with a 500 or takes them in: see the cases in
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from langchain_core.messages import BaseMessage, HumanMessage
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from gatehouse.auth.browser.origin import media_type
 from gatehouse.problems.errors import BadRequest, InvalidInput, UnsupportedMediaType
+from gatehouse.problems.faults import invalid_input
 from gatehouse.registry.entry import Entry
 
 MAX_DEPTH = 64
-Filter = list[str] | None
+Filter = Annotated[list[str], Field(max_length=100)] | None
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -68,17 +69,23 @@ async def normalised(request: Request, entry: Entry, endpoint: str, max_batch: i
     """
     body = await parsed(request)
     if endpoint == "batch":
-        return batch(validated(ManyInputs, body), entry, max_batch)
+        check_lengths(body, max_batch)
+        return batch(validated(ManyInputs, body), entry)
     one = validated(OneInput, body)
     check_input(entry, one.input)
     content = one.model_dump(exclude={"config"}, exclude_none=True)
     return Normalised(orjson.dumps(content), [one.config.configurable.thread_id])
 
 
-def batch(many: ManyInputs, entry: Entry, max_batch: int) -> Normalised:
+def check_lengths(body: Any, most: int) -> None:
+    """Raise InvalidInput for a batch that is too long, before anything is made of what is in it."""
+    parts = (body.get("inputs"), body.get("config")) if isinstance(body, dict) else ()
+    if any(isinstance(part, list) and len(part) > most for part in parts):
+        raise InvalidInput(f"A batch may have {most} inputs.")
+
+
+def batch(many: ManyInputs, entry: Entry) -> Normalised:
     """Return the body of a batch. Raises InvalidInput."""
-    if len(many.inputs) > max_batch:
-        raise InvalidInput(f"A batch may have {max_batch} inputs.")
     configs = many.config if isinstance(many.config, list) else [many.config] * len(many.inputs)
     if len(configs) != len(many.inputs):
         raise InvalidInput("A list of configs needs one config for each input.")
@@ -118,11 +125,7 @@ def validated(model: type[Model], value: Any, *location: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        faults = [
-            {"loc": [*location, *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        raise InvalidInput(errors=faults) from None
+        raise invalid_input(error, *location) from None
     except Exception:  # langchain-core raises other types for some malformed messages
         raise InvalidInput from None
 

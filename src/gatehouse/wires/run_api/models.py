@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
+from gatehouse.problems.faults import StrictModel
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord, State
 from gatehouse.wires.questions import ChatRequest, Name
@@ -46,10 +47,8 @@ class RunState(BaseModel):
         )
 
 
-class EventSourceParameters(BaseModel):
+class EventSourceParameters(StrictModel):
     """What an EventSource, which can send neither body nor headers, says in its address."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: str = Field(min_length=1, max_length=10_000)
     thread_id: Name | None = None

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
-    InvalidInput,
     PayloadTooLarge,
     UnsupportedMediaType,
 )
+from gatehouse.problems.faults import StrictModel, invalid_input
 from gatehouse.runs.lifecycle.turns import Multitask
 from gatehouse.wires.questions import ChatRequest
 
@@ -32,10 +32,10 @@ class TooFrequent(ApiError):
     )
 
 
-class Command(BaseModel):
+class Command(StrictModel):
     """A frame that was understood."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(strict=True, frozen=True)
 
 
 class MessageCommand(Command):
@@ -140,5 +140,4 @@ def validated(body: Any) -> AnyCommand:
     try:
         return command.model_validate(body)
     except ValidationError as error:
-        faults = [{name: fault[name] for name in ("loc", "msg", "type")} for fault in error.errors()]
-        raise InvalidInput("The frame has faulty fields.", errors=faults) from None
+        raise invalid_input(error, detail="The frame has faulty fields.") from None
