@@ -19,7 +19,7 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is list
 class Banner:
     """`link` is the token of the sign-in link; `model` says which chat model answers.
 
-    `runnable` and `question` are what the printed command asks.
+    `runnable` and `question` are what the printed command asks; without a runnable there is none.
     """
 
     url: str
@@ -58,7 +58,8 @@ def print_banner(banner: Banner) -> None:
     for key in banner.keys:
         whose = f"{key.user.user_id} of {key.user.tenant_id}:"
         console.print(f"{whose:<15}{key.key}")
-    console.print(f"\nAsk /{banner.runnable} as alice:", style="bold")
-    console.print(curl(banner.url, banner.keys[0].key, banner.runnable, banner.question))
+    if banner.runnable:
+        console.print(f"\nAsk /{banner.runnable} as alice:", style="bold")
+        console.print(curl(banner.url, banner.keys[0].key, banner.runnable, banner.question))
     console.print("\nCtrl+C stops the server.\n")
     console.file.flush()

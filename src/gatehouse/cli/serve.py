@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from gatehouse.services import Services
     from gatehouse.settings import Settings
 
+ANSWER_SECONDS = 5.0  # that the banner waits for a worker
+
 
 def serve(
     registry: Annotated[
@@ -146,15 +148,20 @@ async def keys_of(settings: "Settings") -> "tuple[DevelopmentKey, ...]":
 def model_at(url: str) -> str:
     """Return which chat model answers, as the workers say; or why none of them is ready yet."""
     try:
-        with urlopen(f"{url}/readyz", timeout=10) as answer:  # noqa: S310  # http, our own
+        with urlopen(f"{url}/readyz", timeout=ANSWER_SECONDS) as answer:  # noqa: S310  # http, our own
             return str(json.load(answer)["model"])
     except HTTPError as refusal:  # an issuer that is slow to send its keys is no reason to stop
         with refusal:
             return f"not ready yet: {json.load(refusal)['detail']}"
+    except OSError:  # as below
+        return "not known yet: no worker answers"
 
 
 def served_at(url: str, key: str) -> list[dict[str, Any]]:
-    """Return what the workers serve, as they tell the owner of a key."""
+    """Return what the workers serve, as they tell the owner of a key; nothing when none of them answers."""
     request = Request(f"{url}/api/runnables", headers={"x-api-key": key})  # noqa: S310  # http, our own
-    with urlopen(request, timeout=10) as answer:  # noqa: S310  # as above
-        return list(json.load(answer)["items"])
+    try:
+        with urlopen(request, timeout=ANSWER_SECONDS) as answer:  # noqa: S310  # as above
+            return list(json.load(answer)["items"])
+    except OSError:  # they may have died meanwhile, and are started anew by who is asking here
+        return []

@@ -46,6 +46,7 @@ STATUSES: Mapping[int, type[ModelFailed]] = {
 }
 LANGCHAIN: Mapping[type[Exception], type[ModelFailed]] = {
     langchain.ContextOverflowError: InputTooLong,
+    langchain.ModelRefusalError: ContentFiltered,  # by the model itself, where data of a schema was asked for
     langchain.ModelAuthenticationError: ModelMisconfigured,
     langchain.ModelPermissionDeniedError: ModelMisconfigured,
     langchain.ModelNotFoundError: ModelMisconfigured,

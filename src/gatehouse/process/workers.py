@@ -98,9 +98,9 @@ class Worker(Process):
 
     def work(self, sockets: list[socket.socket], environment: dict[str, str]) -> None:
         """Serve in the process of the worker, until a signal or the supervisor's death ends it."""
-        begin(environment)
-        threading.Thread(target=end_with_supervisor, daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):  # before it serves: uvicorn is quiet about that, too
+            begin(environment)
+            threading.Thread(target=end_with_supervisor, daemon=True).start()
             self._server = draining_server(self.config)
             self.target(sockets)
 

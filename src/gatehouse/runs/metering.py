@@ -92,7 +92,9 @@ class UsageMeter(AsyncCallbackHandler):
         self.observer.tool_ended(run_id, "ToolException" if failed else "")
 
     async def on_tool_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        self.observer.tool_ended(run_id, type(error).__name__)
+        # one that was cut off has not failed: the end of the attempt ends it
+        if isinstance(error, Exception):
+            self.observer.tool_ended(run_id, type(error).__name__)
 
     def add(self, message: AIMessage, model: str = "") -> ModelUse:
         """Count and return what a message says it took; `model` is its model's, if it does not say that."""

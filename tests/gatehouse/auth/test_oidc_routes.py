@@ -68,6 +68,7 @@ async def start(
         async def start(**changes: Any) -> AsyncClient:
             settings = make_settings(**{"issuer": publisher.url, **WITH_OIDC, **changes})
             issuer = await stack.enter_async_context(open_issuer(settings))
+            await issuer.keys.look_again()  # the first fetch has ended: until then nobody can sign in
             authenticator = await open_authenticator(settings, engine, redis, issuer)
             transport = ASGITransport(serve(settings, authenticator).app)
             return await stack.enter_async_context(AsyncClient(transport=transport, base_url=OWN))

@@ -1,6 +1,7 @@
 """What a development server says when it is up."""
 
 import shlex
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,11 @@ def test_what_is_to_be_copied_stands_on_one_line(capsys: pytest.CaptureFixture[s
 def test_model_is_named_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     print_banner(BANNER)
     assert "Chat model: A model [bold]with[/] brackets\n" in capsys.readouterr().out
+
+
+def test_nothing_is_asked_where_nothing_is_known_to_be_served(capsys: pytest.CaptureFixture[str]) -> None:
+    print_banner(replace(BANNER, runnable=""))
+    assert "curl" not in capsys.readouterr().out
 
 
 def test_command_is_one_that_a_shell_takes() -> None:

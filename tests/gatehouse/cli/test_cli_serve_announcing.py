@@ -72,6 +72,19 @@ def test_workers_that_wait_for_their_issuer_say_so() -> None:
     assert told == "not ready yet: The keys are not there."
 
 
+@pytest.mark.parametrize("accepts", [True, False])
+def test_workers_that_died_meanwhile_do_not_end_their_supervisor(
+    monkeypatch: pytest.MonkeyPatch, accepts: bool
+) -> None:
+    monkeypatch.setattr("gatehouse.cli.serve.ANSWER_SECONDS", 0.1)
+    with listen("127.0.0.1", 0) as listener:
+        if accepts:  # into its queue, where nobody takes it from
+            listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        assert model_at(url) == "not known yet: no worker answers"
+        assert served_at(url, "a key") == []
+
+
 class TestAnnouncing:
     def test_names_the_port_that_was_free(self, run: Run) -> None:
         first = run("serve", "--port", "0").stdout.splitlines()[1]

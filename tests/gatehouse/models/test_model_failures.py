@@ -9,6 +9,7 @@ import httpx2
 import openai
 import pytest
 from langchain_core import exceptions as langchain
+from langchain_openai.chat_models.base import OpenAIRefusalError
 
 from gatehouse.models import errors as model_errors
 from gatehouse.models.errors import ModelFailed
@@ -65,6 +66,8 @@ class TestKinds:
             (langchain.ModelAPIError(), model_errors.ModelServerFailed),
             (langchain.ModelConnectionError(), model_errors.ModelUnreachable),
             (langchain.ModelTimeoutError(), model_errors.ModelTimedOut),
+            (langchain.ModelRefusalError(), model_errors.ContentFiltered),
+            (OpenAIRefusalError("I can't help with that."), model_errors.ContentFiltered),
         ],
     )
     def test_by_langchains_family(self, error: Exception, kind: Kind) -> None:

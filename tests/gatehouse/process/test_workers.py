@@ -19,8 +19,9 @@ from structlog.testing import capture_logs
 from gatehouse.models.embedded.server import SHARED, LlamaServer, run_llama_server
 from gatehouse.process import worker, workers
 from gatehouse.process.endings import StartFailed
+from gatehouse.process.fork_server import held_back
 from gatehouse.process.listening import listen
-from gatehouse.process.workers import Workers, draining_server, run_many
+from gatehouse.process.workers import Worker, Workers, draining_server, run_many
 from gatehouse.registry.checked import BadRegistry
 from gatehouse.settings import Settings
 
@@ -247,3 +248,9 @@ class TestWorker:
         monkeypatch.setattr(worker, "create_app", lambda _settings: application)
         asyncio.run(worker.application()({"type": "http"}, None, None))  # type: ignore[arg-type]
         assert called == ["application"]
+
+    def test_ends_quietly_at_a_ctrl_c_that_was_held_back_for_it(self) -> None:
+        forked = object.__new__(Worker)  # as its process has it: nothing is set up yet
+        with held_back():
+            signal.raise_signal(signal.SIGINT)
+            forked.work([], dict(os.environ))

@@ -2,13 +2,16 @@
 
 import asyncio
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
+import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.tools import tool
 
 from gatehouse.runs.events import Usage
 from gatehouse.runs.metering import UsageMeter, total
+from gatehouse.runs.unobserved import Unobserved
 
 COUNTS = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
 
@@ -56,6 +59,50 @@ class TestUsageMeter:
         meter = UsageMeter()
         await meter.on_llm_start({}, ["x" * 8], run_id=uuid4(), metadata=None)
         assert meter.settled("") == {"": Usage(2, 0, 2)}
+
+
+class Tools(Unobserved):
+    """Hears how calls of tools end."""
+
+    def __init__(self) -> None:
+        self.began = asyncio.Event()
+        self.ended: list[str] = []
+
+    def tool_began(self, call: UUID, tool: str, call_id: str) -> None:
+        self.began.set()
+
+    def tool_ended(self, call: UUID, error: str) -> None:
+        self.ended.append(error)
+
+
+class TestToolCalls:
+    async def test_one_that_fails_is_told(self) -> None:
+        @tool
+        async def failing() -> str:
+            """Fail."""
+            raise LookupError
+
+        meter = UsageMeter()
+        meter.observer = tools = Tools()
+        with pytest.raises(LookupError):
+            await failing.ainvoke({}, {"callbacks": [meter]})
+        assert tools.ended == ["LookupError"]
+
+    async def test_one_that_is_cut_off_has_not_failed(self) -> None:
+        @tool
+        async def endless() -> str:
+            """Wait."""
+            await asyncio.Event().wait()
+            return ""
+
+        meter = UsageMeter()
+        meter.observer = tools = Tools()
+        call = asyncio.create_task(endless.ainvoke({}, {"callbacks": [meter]}))
+        await tools.began.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        assert tools.ended == []
 
 
 def test_total_of_no_model_is_nothing() -> None:
