@@ -226,13 +226,13 @@ def answers(path: str) -> bool:
 
 
 def end(process: subprocess.Popen[bytes], path: str) -> None:
-    """Return when Valkey has ended: politely, if it answers."""
+    """Return when Valkey has ended: politely, if it hears."""
     if process.poll() is None:
+        with contextlib.suppress(OSError):
+            asked(path, b"SHUTDOWN NOW FORCE")  # it hears no SIGTERM
         try:
-            with contextlib.suppress(ConnectionResetError):
-                asked(path, b"SHUTDOWN NOW FORCE")  # it hears no SIGTERM
             process.wait(STOP_SECONDS)
-        except (OSError, subprocess.TimeoutExpired):
+        except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
 
@@ -242,8 +242,8 @@ def failed(folder: Path) -> CannotRun:
     lines = (folder / LOG).read_text(errors="replace").splitlines()
     words = next((line.partition(" # ")[2] or line for line in reversed(lines) if line), "it said nothing")
     return CannotRun(
-        f"Valkey cannot start in {folder} ({words.strip(' .')}): mend that, or move the folder away, with "
-        f"which sessions, runs and limits are forgotten, or {ELSE}"
+        f"Valkey cannot start in {folder} ({words.strip(' .')}): mend that, move the folder away (it holds "
+        f"sessions, runs and limits), name another in GATEHOUSE_DATA_DIR, or {ELSE}"
     )
 
 
