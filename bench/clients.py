@@ -26,9 +26,9 @@ MILLISECONDS = 1000
 HEAD = f"""\
 # Clients: what a program sees
 
-Medians of {{rounds}} interleaved rounds of `python -m bench.clients`, one question after the other, with
-the embedded run log; server and clients are on one machine. An answer has {TOKENS} tokens. The model itself
-takes {DELAY * MILLISECONDS:.0f} ms to each, {TOKENS * DELAY * MILLISECONDS:.0f} ms to all.
+Medians of {{rounds}} interleaved rounds of `python -m bench.clients`, one question after the other. The
+server runs its Valkey itself, and the clients are on the same machine. An answer has {TOKENS} tokens. The
+model itself takes {DELAY * MILLISECONDS:.0f} ms to each, {TOKENS * DELAY * MILLISECONDS:.0f} ms to all.
 Every question makes its connection, and fetches its ticket, anew.
 """
 

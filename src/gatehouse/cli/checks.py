@@ -118,9 +118,10 @@ async def redis(settings: Settings) -> str:
         async with open_redis(
             settings.model_copy(update={"start_wait": 0})
         ) as client:  # asked, not waited for
+            server = await client.info("server")
             if settings.redis_url is None:
-                return "the in-process store (one worker only; GATEHOUSE_REDIS_URL names another)"
-            version = str((await client.info("server"))["redis_version"])
+                return f"Valkey {server['valkey_version']}, with its data in {settings.data_dir}"
+            version = str(server["redis_version"])
     except CannotStart as error:
         raise Unusable(str(error).removeprefix("Redis: ")) from None
     except (RedisError, ValueError, OSError) as error:

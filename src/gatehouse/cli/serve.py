@@ -41,9 +41,7 @@ def serve(
     port: Annotated[
         int | None, typer.Option(metavar="NUMBER", min=0, max=65535, help="Port to listen on, above PORT.")
     ] = None,
-    workers: Annotated[
-        int, typer.Option(metavar="NUMBER", min=1, max=64, help="Processes; more than one need Redis.")
-    ] = 1,
+    workers: Annotated[int, typer.Option(metavar="NUMBER", min=1, max=64, help="Processes that serve.")] = 1,
 ) -> None:
     """Start the server.
 
@@ -52,11 +50,6 @@ def serve(
     """
     signal.signal(signal.SIGTERM, leave)
     settings = with_start_link(load_settings(registry=registry, host=host, port=port))
-    if workers > 1 and settings.redis_url is None:
-        raise Failed(
-            f"--workers {workers} needs GATEHOUSE_REDIS_URL: the in-process store is one process's own, and "
-            "a run could not be read from another"
-        )
     from gatehouse.process.endings import CutOff, StartFailed
 
     try:

@@ -22,6 +22,7 @@ from gatehouse.process.endings import StartFailed
 from gatehouse.process.fork_server import DIED, begin, process_context
 from gatehouse.process.listening import configure_server_logging, options
 from gatehouse.settings import Settings
+from gatehouse.storage.valkey import CannotRun, running_valkey
 from gatehouse.telemetry.management import CannotListen
 from gatehouse.telemetry.workers import metrics_added_up
 
@@ -46,12 +47,28 @@ def run_many(settings: Settings, workers: int, listener: socket.socket, announce
     )
     supervisor = Workers(config, listener, announce)
     try:
-        with shared_model(settings), metrics_added_up(settings):
+        with shared_valkey(settings), shared_model(settings), metrics_added_up(settings):
             supervisor.run()
     except CannotListen as error:
         raise StartFailed(f"management port: {error}") from error
     if supervisor.failed:
         raise StartFailed("a worker could not start, or was ended before its streams were: see above")
+
+
+@contextmanager
+def shared_valkey(settings: Settings) -> Iterator[None]:
+    """Run the data folder's Valkey where no Redis is configured. Raises StartFailed.
+
+    The workers find it there. It outlives each of them; one of them takes it over if this process is killed.
+    """
+    if settings.redis_url is not None:
+        yield
+        return
+    try:
+        with running_valkey(settings.data_dir):
+            yield
+    except CannotRun as error:
+        raise StartFailed(f"Redis: {error}") from error
 
 
 @contextmanager

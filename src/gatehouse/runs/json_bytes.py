@@ -1,4 +1,4 @@
-"""JSON that is kept: in the memory of a run's viewers, and in the embedded store."""
+"""JSON that is kept in memory, for a run's viewers."""
 
 import orjson
 

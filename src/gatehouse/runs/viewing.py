@@ -56,7 +56,7 @@ class Viewing:
                     cursor = records[-1].cursor
                     if records[-1].type == "end":
                         return
-            # what is missing is on its way, or the run has moved; on the in-process store nothing else waits
+            # what is missing is on its way, or the run has moved
             await asyncio.sleep(FLUSH_SECONDS)
 
     def close(self) -> None:

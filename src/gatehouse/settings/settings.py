@@ -84,7 +84,7 @@ class Settings(BaseSettings):
     )
     database_pool: int = Field(10, gt=0, description="connections that a process keeps to the database")
     redis_url: SecretStr | None = Field(
-        None, description="redis:// or rediss:// URL; by default an in-process store (one worker only)"
+        None, description="redis://, rediss:// or unix:// URL; by default a Valkey in the data folder"
     )
     redis_pool: int = Field(100, ge=4, description="most connections that a process has to Redis")
     start_wait: float | None = Field(

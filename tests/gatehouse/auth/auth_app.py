@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import Depends, FastAPI, WebSocket
+from redis.asyncio import Redis
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,9 +30,8 @@ from gatehouse.web.middleware.security_headers import SecurityHeaders
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-def ample_limits(failures: int = 1000) -> Limits:
-    """Return limits that no test here reaches but that of failed sign-ins, over a store of their own."""
-    redis = FakeAsyncRedis(server=FakeServer())
+def ample_limits(redis: Redis, failures: int) -> Limits:
+    """Return limits that no test here reaches but that of failed sign-ins."""
     return limits_of(redis, Reservations(redis, 30), {}, "refuse", failures)
 
 
@@ -50,7 +49,7 @@ class Services:
     settings: Settings
     authenticator: Authenticator
     audit: AuditTrail
-    limits: Limits = field(default_factory=ample_limits)
+    limits: Limits
     pseudonyms: Pseudonyms = field(default_factory=lambda: Pseudonyms(b"p" * 32))
     runs: Runs = field(default_factory=Runs)
 
@@ -63,7 +62,7 @@ class Served:
     reached: list[str]
 
 
-def serve(settings: Settings, authenticator: Authenticator) -> Served:
+def serve(settings: Settings, authenticator: Authenticator, redis: Redis) -> Served:
     app = FastAPI()
     reached: list[str] = []
     add_error_handlers(app, PATHS.public)
@@ -80,7 +79,7 @@ def serve(settings: Settings, authenticator: Authenticator) -> Served:
     app.add_middleware(SecurityHeaders, playgrounds=(), https=False)
     app.add_middleware(RequestContext)
     audit = AuditTrail(authenticator.api_keys._engine, lambda _count: None)
-    services = Services(settings, authenticator, audit, ample_limits(settings.signin_failures))
+    services = Services(settings, authenticator, audit, ample_limits(redis, settings.signin_failures))
     return Served(WithServices(app, services), reached)
 
 

@@ -34,11 +34,6 @@ def is_refused(response: Response, served: Served) -> bool:
 
 
 @pytest.fixture
-def redis(in_process_redis: Redis) -> Redis:
-    return in_process_redis
-
-
-@pytest.fixture
 async def cookie(client: AsyncClient, alice: CreatedKey) -> str:
     """The client is signed in; the value is its cookie."""
     response = await client.post("/auth/session", json={"credential": alice.key})

@@ -5,18 +5,12 @@ from typing import Any
 import pytest
 from auth_app import Served
 from httpx import AsyncClient
-from redis.asyncio import Redis
 from signed_tokens import token
 
 from gatehouse.auth.api_keys.store import CreatedKey
 from gatehouse.auth.authenticator import Authenticator
 
 STREAM = "/api/chat/stream"
-
-
-@pytest.fixture
-def redis(in_process_redis: Redis) -> Redis:
-    return in_process_redis
 
 
 def bearer(**claims: Any) -> dict[str, str]:

@@ -7,18 +7,12 @@ from typing import Any
 import pytest
 from auth_app import Served
 from httpx import ASGITransport, AsyncClient, Response
-from redis.asyncio import Redis
 
 from gatehouse.auth.api_keys.store import ApiKeys
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.web.auth import keys as key_routes
 
 SCOPES = ("keys:admin", "runnable:chat", "runnable:agent")
-
-
-@pytest.fixture
-def redis(in_process_redis: Redis) -> Redis:
-    return in_process_redis
 
 
 @pytest.fixture

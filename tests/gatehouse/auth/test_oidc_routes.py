@@ -36,11 +36,6 @@ OWN = "http://localhost:8000"
 
 
 @pytest.fixture
-async def redis(in_process_redis: Redis) -> Redis:
-    return in_process_redis
-
-
-@pytest.fixture
 async def publisher() -> AsyncIterator[Publisher]:
     async with publishing() as publisher:
         publisher.answers["/keys"] = document(keys(one=KEY))
@@ -70,7 +65,7 @@ async def start(
             issuer = await stack.enter_async_context(open_issuer(settings))
             await issuer.keys.look_again()  # the first fetch has ended: until then nobody can sign in
             authenticator = await open_authenticator(settings, engine, redis, issuer)
-            transport = ASGITransport(serve(settings, authenticator).app)
+            transport = ASGITransport(serve(settings, authenticator, redis).app)
             return await stack.enter_async_context(AsyncClient(transport=transport, base_url=OWN))
 
         yield start

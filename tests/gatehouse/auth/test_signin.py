@@ -32,7 +32,7 @@ FOREIGN = [
 async def linked(settings: Settings, engine: AsyncEngine, redis: Redis) -> AsyncIterator[AsyncClient]:
     """A client of a server that was started with a start link."""
     settings = settings.model_copy(update={"start_link": SecretStr(LINK)})
-    app = serve(settings, await open_authenticator(settings, engine, redis)).app
+    app = serve(settings, await open_authenticator(settings, engine, redis), redis).app
     async with AsyncClient(transport=ASGITransport(app), base_url="http://localhost:8000") as client:
         yield client
 
@@ -199,7 +199,9 @@ class TestStartLink:
         self, settings: Settings, engine: AsyncEngine, redis: Redis
     ) -> None:
         settings = settings.model_copy(update={"start_link": SecretStr(LINK)})
-        replicas = [serve(settings, await open_authenticator(settings, engine, redis)).app for _ in "ab"]
+        replicas = [
+            serve(settings, await open_authenticator(settings, engine, redis), redis).app for _ in "ab"
+        ]
         statuses = await asyncio.gather(*(post_link(app) for app in replicas * 5))
         assert sorted(statuses) == [200] + [401] * 9
 
@@ -263,10 +265,17 @@ class TestCookie:
         ],
     )
     async def test_elsewhere_is_bound_to_the_host_and_to_tls(
-        self, settings: Settings, served: Served, alice: CreatedKey, base_url: str, environment: str
+        self,
+        settings: Settings,
+        served: Served,
+        redis: Redis,
+        alice: CreatedKey,
+        base_url: str,
+        environment: str,
     ) -> None:
         services = served.app.services  # type: ignore[attr-defined]
-        app = serve(settings.model_copy(update={"environment": environment}), services.authenticator).app
+        elsewhere = settings.model_copy(update={"environment": environment})
+        app = serve(elsewhere, services.authenticator, redis).app
         async with AsyncClient(transport=ASGITransport(app), base_url=base_url) as client:
             response = await client.post("/auth/session", json={"credential": alice.key})
         assert response.headers["set-cookie"].startswith("__Host-gatehouse=")

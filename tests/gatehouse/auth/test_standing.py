@@ -3,19 +3,11 @@
 import time
 from dataclasses import replace
 
-import pytest
-from redis.asyncio import Redis
-
 from gatehouse.auth.api_keys.store import CreatedKey
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.identity.principal import Principal
 
 TOKEN = Principal("acme", "alice", "Alice", frozenset(), "jwt", "t1")
-
-
-@pytest.fixture
-def redis(in_process_redis: Redis) -> Redis:
-    return in_process_redis
 
 
 async def signed_in(authenticator: Authenticator, principal: Principal) -> tuple[str, Principal]:

@@ -10,7 +10,6 @@ import pytest
 import uvicorn
 from auth_app import Served
 from auth_settings import PARTNER
-from redis.asyncio import Redis
 from signed_tokens import token
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -19,11 +18,6 @@ from websockets.typing import Subprotocol
 from gatehouse.auth.api_keys.store import CreatedKey
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.auth.credentials import SUBPROTOCOL
-
-
-@pytest.fixture
-def redis(in_process_redis: Redis) -> Redis:
-    return in_process_redis
 
 
 @pytest.fixture

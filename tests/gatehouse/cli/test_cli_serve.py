@@ -224,8 +224,8 @@ class TestStop:
 
 
 class TestWorkers:
-    async def test_two_serve_and_drain(self, tmp_path: Path, redis_url: str) -> None:
-        with executed_server(tmp_path, "--workers", "2", GATEHOUSE_REDIS_URL=redis_url) as server:
+    async def test_two_serve_and_drain(self, tmp_path: Path) -> None:
+        with executed_server(tmp_path, "--workers", "2") as server:
             banner = await asyncio.to_thread(banner_of, server)
             assert any(line.startswith("Chat model: scripted") for line in banner)
             async with streams(server) as texts:
@@ -233,8 +233,8 @@ class TestWorkers:
             assert all("t20" in text.result() for text in texts)
             assert await asyncio.to_thread(server.exit_code) == 0
 
-    async def test_ctrl_c_reaches_all_of_them_and_drains(self, tmp_path: Path, redis_url: str) -> None:
-        variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis_url)
+    async def test_ctrl_c_reaches_all_of_them_and_drains(self, tmp_path: Path) -> None:
+        variables = server_environment(tmp_path)
         keys = prepare(variables)
         with running(["setsid", GATEHOUSE, "serve", "--workers", "2"], tmp_path, variables, keys) as server:
             await asyncio.to_thread(banner_of, server)
@@ -245,9 +245,9 @@ class TestWorkers:
         assert "Traceback" not in server.log
 
     @pytest.mark.parametrize("seconds", [0.8, 2.5])
-    def test_ctrl_c_at_the_start_is_quiet(self, tmp_path: Path, redis_url: str, seconds: float) -> None:
+    def test_ctrl_c_at_the_start_is_quiet(self, tmp_path: Path, seconds: float) -> None:
         """Whatever they are at: the fork server imports for seconds, and only then do workers begin."""
-        variables = server_environment(tmp_path, GATEHOUSE_REDIS_URL=redis_url)
+        variables = server_environment(tmp_path)
         process = subprocess.Popen(
             [GATEHOUSE, "serve", "--workers", "2", "--port", str(free_port())],
             env=variables, cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True,
@@ -257,11 +257,9 @@ class TestWorkers:
         _, errors = process.communicate(timeout=20)
         assert b"Traceback" not in errors
 
-    async def test_drain_and_end_when_their_supervisor_was_killed(
-        self, tmp_path: Path, redis_url: str
-    ) -> None:
+    async def test_drain_and_end_when_their_supervisor_was_killed(self, tmp_path: Path) -> None:
         """Else the port stayed taken, by processes that nobody looks after."""
-        with executed_server(tmp_path, "--workers", "2", GATEHOUSE_REDIS_URL=redis_url) as server:
+        with executed_server(tmp_path, "--workers", "2") as server:
             await asyncio.to_thread(banner_of, server)
             async with streams(server) as texts:
                 server.send(signal.SIGKILL)

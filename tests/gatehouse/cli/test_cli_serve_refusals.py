@@ -32,10 +32,6 @@ def test_address_that_is_not_ours(run: Run) -> None:
     assert failure_of(run("serve", "--host", "192.0.2.1")).startswith("cannot listen on 192.0.2.1 port")
 
 
-def test_two_workers_without_redis(run: Run) -> None:
-    assert failure_of(run("serve", "--workers", "2")).startswith("--workers 2 needs GATEHOUSE_REDIS_URL")
-
-
 def test_database_without_schema(run: Run) -> None:
     assert "run gatehouse db upgrade" in failure_of(run("serve"))
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import httpx
 import uvicorn
 from langserve import RemoteRunnable
+from live_redis import empty_redis
 from migrated_databases import migrated_copy
 from starlette.types import ASGIApp
 
@@ -96,6 +97,7 @@ def serving(folder: Path, registry: Sequence[Entry] | None = None, **changes: An
         **{
             "model": "scripted",
             "data_dir": folder,
+            "redis_url": empty_redis(),  # a Valkey of its own would take each a tenth of a second
             "jwt_secret": JWT_SECRET,
             "drain_seconds": 1,
             "frontend_dir": folder / "no-client",  # whether or not somebody has built it here

@@ -4,15 +4,17 @@ import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fakeredis import FakeServer
+from live_redis import empty_redis
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketState
 from websocket_server import ALICE, Client, Json, always, serving
 from websockets.exceptions import ConnectionClosedOK, InvalidStatus
 
+from bench.processes import redis_ready, redis_server
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.draining import Drain
 from gatehouse.settings import Settings
@@ -269,14 +271,20 @@ class TestRefusals:
                 await client.until_end()
             assert await started(client, "one more")
 
-    async def test_while_redis_is_gone_are_503_and_the_socket_recovers(self) -> None:
-        redis = FakeServer()
-        async with serving(redis) as server, server.client() as client:
-            redis.connected = False
-            assert (await client.ask({"message": "Hello"}))["problem"]["status"] == 503
-            redis.connected = True
-            await client.send({"message": "Hello"})
-            assert tokens(await client.until_end()) == "Hello "
+    async def test_while_redis_is_gone_are_503_and_the_socket_recovers(self, tmp_path: Path) -> None:
+        redis = redis_server(tmp_path)
+        redis.start()
+        await redis_ready(redis)
+        try:
+            async with serving(f"redis://127.0.0.1:{redis.port}") as server, server.client() as client:
+                redis.kill()
+                assert (await client.ask({"message": "Hello"}))["problem"]["status"] == 503
+                redis.start()
+                await redis_ready(redis)
+                await client.send({"message": "Hello"})
+                assert tokens(await client.until_end()) == "Hello "
+        finally:
+            redis.kill()
 
     async def test_do_not_tell_of_an_unexpected_exception(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def broken(*_: object) -> None:
@@ -316,7 +324,7 @@ class TestResume:
         assert tokens(before + after) == "a b c d e f "
 
     async def test_reads_on_at_another_replica(self) -> None:
-        redis = FakeServer()
+        redis = empty_redis()
         async with serving(redis) as here, serving(redis) as there:
             async with here.client() as first:
                 run_id = await started(first, "a wait b")

@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 import uvicorn
-from fakeredis import FakeAsyncRedis, FakeServer
 from fastapi import FastAPI
 from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableGenerator
 from langgraph.checkpoint.memory import InMemorySaver
+from live_redis import empty_redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -32,6 +32,7 @@ from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned
 from gatehouse.runs.tending import open_runs
 from gatehouse.settings import Settings
 from gatehouse.settings.engine import EngineSettings
+from gatehouse.storage.opening import redis_of
 from gatehouse.web.error_handlers import add_error_handlers
 from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.request_state import state_of
@@ -210,13 +211,13 @@ def narrow_connection(port: int) -> socket.socket:
 
 @asynccontextmanager
 async def serving(
-    redis: FakeServer | None = None,
+    redis: str | None = None,
     script: Script | None = None,
     principals: dict[str, Principal] | None = None,
     credential_valid: CredentialValid = always,
     **settings: Any,
 ) -> AsyncIterator[Server]:
-    """Yield a server on a free port; with another's `redis` it is a second replica."""
+    """Yield a server on a free port; with the URL of another's `redis` it is a second replica."""
     script = script or Script()
     threads = Threads()
     entries = {
@@ -228,7 +229,7 @@ async def serving(
         )
     }
     runnables = {entry.path: entry.factory(None) for entry in entries.values()}  # type: ignore[arg-type]
-    store = FakeAsyncRedis(server=redis or FakeServer())
+    store = redis_of(redis or empty_redis(), 100)
     async with open_runs(store, runnables, threads, InMemorySaver(), EngineSettings(lease=1)) as runs:
         given = Settings(_env_file=None, **settings)
         services = SimpleNamespace(

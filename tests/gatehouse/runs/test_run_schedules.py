@@ -10,11 +10,11 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from fakeredis import FakeAsyncRedis, FakeServer
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
+from live_redis import empty_redis
 from redis.asyncio import Redis
-from run_replicas import SETTINGS, Conversations, Replica, Replicas, stopped, until
+from run_replicas import SETTINGS, Conversations, Replica, Replicas, client_of, stopped, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, data, last
 
@@ -238,5 +238,5 @@ LEAVES_WHILE_IT_READS = [
 @example(LEAVES_WHILE_IT_READS, "completed")
 @given(st.lists(step, max_size=40), ending)
 async def test_every_viewer_sees_the_whole_run(steps: list[tuple[str, int]], how: str) -> None:
-    server = FakeServer()
-    await play(steps, how, lambda: FakeAsyncRedis(server=server, max_connections=10_000))
+    url = empty_redis()
+    await play(steps, how, lambda: client_of(url))

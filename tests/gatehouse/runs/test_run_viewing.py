@@ -23,7 +23,7 @@ class Log:
 
 @pytest.mark.timeout(20)
 async def test_lets_others_have_the_event_loop_until_it_is_there() -> None:
-    """As with fakeredis on Python 3.12, where nothing in it waits: the run itself could not go on."""
+    """As with a client in which nothing waits: the run itself could not go on."""
 
     async def flushed() -> None:
         pass

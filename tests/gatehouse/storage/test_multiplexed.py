@@ -38,9 +38,7 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
 
 @pytest.fixture
 async def client(server: Server) -> AsyncIterator[Redis]:
-    url = f"redis://127.0.0.1:{server.port}/0"
-    client = redis_of(Settings(_env_file=None, redis_url=url))  # type: ignore[arg-type]
-    async with client:
+    async with redis_of(f"redis://127.0.0.1:{server.port}/0", 100) as client:
         yield client
 
 
@@ -89,8 +87,7 @@ class TestAnswers:
             assert await shared.call(SECONDS, "GET", "changed") == b"now"
 
     async def test_with_the_smallest_pool_leave_connections_to_others(self, redis_url: str) -> None:
-        settings = Settings(_env_file=None, redis_url=redis_url, redis_pool=4)  # type: ignore[arg-type]
-        async with redis_of(settings) as client:
+        async with redis_of(redis_url, 4) as client:
             calls = [multiplexed(client).call(SECONDS, "PING") for _ in range(40)]
             await asyncio.gather(*calls, *(client.ping() for _ in range(40)))
         with pytest.raises(ValueError, match="redis_pool"):

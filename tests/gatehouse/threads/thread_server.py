@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from fakeredis import FakeAsyncRedis
 from fastapi import FastAPI
 from langchain_core.runnables import RunnableGenerator
 from langgraph.checkpoint.memory import InMemorySaver
+from live_redis import empty_redis
+from redis.asyncio import Redis
 from starlette.types import ASGIApp, Receive, Scope, Send
 from thread_callers import principal
 
@@ -64,7 +65,7 @@ RUNNABLES = {"/chat": RunnableGenerator(endless), "/agent": RunnableGenerator(en
 @asynccontextmanager
 async def open_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
     """Yield the services, with an engine that executes no run."""
-    async with FakeAsyncRedis() as redis:
+    async with Redis.from_url(empty_redis()) as redis:
         history = ThreadHistory(threads, 2000)
         yield Parts(
             threads, RunEngine(Conductor(redis, RUNNABLES, history, InMemorySaver(), EngineSettings()))
@@ -74,7 +75,7 @@ async def open_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
 @asynccontextmanager
 async def open_running_parts(threads: ThreadStore) -> AsyncIterator[Parts]:
     """Yield the services, with an engine that executes runs."""
-    async with FakeAsyncRedis() as redis:
+    async with Redis.from_url(empty_redis()) as redis:
         history = ThreadHistory(threads, 2000)
         async with open_runs(redis, RUNNABLES, history, InMemorySaver(), EngineSettings()) as runs:
             yield Parts(threads, runs)

@@ -1,11 +1,12 @@
 """What is entered in the books, and what is read from them."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from fakeredis import FakeAsyncRedis, FakeServer
+from redis.asyncio import Redis
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from structlog.testing import capture_logs
@@ -81,9 +82,15 @@ class TestStore:
         assert [use.day.day for use in found] == [22, 21, 20]
 
 
+@pytest.fixture
+async def redis(empty_redis: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(empty_redis) as client:
+        yield client
+
+
 class TestBookkeeper:
-    async def test_enters_what_runs_left_and_then_forgets_it(self, engine: AsyncEngine) -> None:
-        redis, store = FakeAsyncRedis(server=FakeServer()), UsageStore(engine)
+    async def test_enters_what_runs_left_and_then_forgets_it(self, engine: AsyncEngine, redis: Redis) -> None:
+        store = UsageStore(engine)
         run = RunRecord("run-1", ALICE, "/chat", {}, None, NOON, NOON + 300, 30, state="completed")
         await redis.hset(ACCOUNTS, run.id, account_of(replace(run, models={"gpt": Usage(1, 2, 3)})))
         async with bookkeeping(redis, store, "here"):
@@ -92,8 +99,10 @@ class TestBookkeeper:
         [use] = await store.of_user(ALICE, DAY, DAY)
         assert (use.runnable, use.model, use.total_tokens) == ("chat", "gpt", 3)
 
-    async def test_keeps_in_redis_what_the_database_did_not_take(self, engine: AsyncEngine) -> None:
-        redis, store = FakeAsyncRedis(server=FakeServer()), UsageStore(engine)
+    async def test_keeps_in_redis_what_the_database_did_not_take(
+        self, engine: AsyncEngine, redis: Redis
+    ) -> None:
+        store = UsageStore(engine)
         await redis.hset(ACCOUNTS, "1", account_of(RunRecord("1", ALICE, "/chat", {}, None, NOON, NOON, 30)))
         enter, failures = store.enter, 1
 
@@ -112,8 +121,8 @@ class TestBookkeeper:
         assert [entry["event"] for entry in logs] == ["usage cannot be entered"]
         assert len(await store.of_user(ALICE, DAY, DAY)) == 1
 
-    async def test_of_two_processes_one_works(self, engine: AsyncEngine) -> None:
-        redis, store = FakeAsyncRedis(server=FakeServer()), UsageStore(engine)
+    async def test_of_two_processes_one_works(self, engine: AsyncEngine, redis: Redis) -> None:
+        store = UsageStore(engine)
         here, there = Bookkeeper(redis, store, "here"), Bookkeeper(redis, store, "there")
         assert await here._is_my_turn()
         assert not await there._is_my_turn()

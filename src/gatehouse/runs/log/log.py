@@ -52,8 +52,7 @@ def packed(records: Iterable[Record]) -> bytes:
 def reraise_cancellation() -> None:
     """Raise CancelledError if this task was cancelled.
 
-    A cancellation can get lost in a Redis client: redis-py turns it into a connection error, and fakeredis
-    awaits `asyncio.wait_for`, which before Python 3.12 swallows one that comes together with the reply.
+    A cancellation can get lost in a Redis client: redis-py turns it into a connection error.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -20,18 +20,17 @@ ANSWER = [f"t{number}" for number in range(1, 91)]
 
 
 @pytest.fixture
-def mortal(tmp_path: Path, redis_url: str) -> Iterator[LiveServer]:
+def mortal(tmp_path: Path) -> Iterator[LiveServer]:
     """A server whose runs another process can go on with."""
-    with running_server(tmp_path, GATEHOUSE_REDIS_URL=redis_url, GATEHOUSE_RUN_LEASE="2") as server:
+    with running_server(tmp_path, GATEHOUSE_RUN_LEASE="2") as server:
         yield server
 
 
 class Successor:
     """Kills a server, and starts another one on its port, with the same data."""
 
-    def __init__(self, server: LiveServer, redis_url: str) -> None:
+    def __init__(self, server: LiveServer) -> None:
         self.server = server
-        self.redis_url = redis_url
         self.process: ServerProcess | None = None
 
     def take_over(self) -> None:
@@ -39,7 +38,6 @@ class Successor:
         self.server.process.wait()
         variables = server_environment(
             self.server.folder,
-            GATEHOUSE_REDIS_URL=self.redis_url,
             GATEHOUSE_RUN_LEASE="2",
             PORT=str(self.server.port),
         )
@@ -49,8 +47,8 @@ class Successor:
 
 
 @pytest.fixture
-def successor(mortal: LiveServer, redis_url: str) -> Iterator[Successor]:
-    successor = Successor(mortal, redis_url)
+def successor(mortal: LiveServer) -> Iterator[Successor]:
+    successor = Successor(mortal)
     yield successor
     if successor.process is not None:
         successor.process.terminate()
