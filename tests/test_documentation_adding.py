@@ -34,7 +34,7 @@ OF_WHAT_IS_SERVED = (
 
 def copied(folder: Path) -> Path:
     """Return the folder, with the demonstration and all that tests it in it."""
-    for name in ("app", "chains", "tools", "src", "tests"):
+    for name in ("app", "chains", "tools", "src", "tests", "bench"):
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("node_modules", "__pycache__")
         )
