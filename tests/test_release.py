@@ -21,7 +21,7 @@ FOLLOWING = {
 }
 # `gatehouse` on the public index is another project; with -e, a path or a URL it is not asked there
 OF_ANOTHER = re.compile(
-    r"\bpip3? install\b[^\n`|&;]*?[\s'\"]gatehouse(?!-server|/|-)(?=[\s'\"`=<>~!\[;,.)]|$)", re.MULTILINE
+    r"\bpip3? install\b[^\n`|&;]*?[ '\"]gatehouse(?!-server|/|-)(?=[\s'\"`=<>~!\[;,.)]|$)", re.MULTILINE
 )
 TEXTS = {
     ".md",
