@@ -7,12 +7,7 @@ from chains import ask, desk
 from tools.opening_hours import opening_hours
 
 REGISTRY = [
-    Entry(
-        "/ask",
-        ask.build,
-        "Answers questions as project-name.",
-        example="Why is the sky blue?",
-    ),
+    Entry("/ask", ask.build, "Answers questions in words of our own.", example="Why is the sky blue?"),
     Entry(
         "/desk",
         desk.build,

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-GATEHOUSE = Path(sys.executable).with_name("gatehouse")
+GATEHOUSE = str(Path(sys.executable).with_name("gatehouse"))
 # of a development server's banner: where it answers, and the keys of alice (acme) and bob (beta)
 BANNER = re.compile(r"answers on (\S+)\n.*?alice of acme: +(\S+)\nbob of beta: +(\S+)\n", re.DOTALL)
 
