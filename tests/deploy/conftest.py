@@ -1,10 +1,10 @@
-"""Every overlay, rendered."""
+"""Every overlay, rendered: ours, and those of a new project."""
 
 import pytest
-from manifests import OVERLAYS, Rendered, rendered
+from manifests import OVERLAYS, PROJECT_OVERLAYS, Rendered, rendered
 
 
-@pytest.fixture(params=OVERLAYS)
+@pytest.fixture(params=OVERLAYS + PROJECT_OVERLAYS)
 def overlay(request: pytest.FixtureRequest) -> Rendered:
     return rendered(request.param)
 

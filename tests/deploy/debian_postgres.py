@@ -12,7 +12,7 @@ import pytest
 from live_server import free_port
 from manifests import ROOT
 
-CREATE_ROLE = ROOT / "deploy/postgres/create-role.sh"
+CREATE_ROLE = ROOT / "k8s/components/postgres/create-role.sh"
 PASSWORD = "it's-a'quoted\"password"
 QUOTED = "it%27s-a%27quoted%22password"
 

@@ -1,9 +1,11 @@
 """The overlays as `kubectl kustomize` renders them, and where in them to look."""
 
+import atexit
 import json
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,9 +14,11 @@ from typing import Any
 
 import pytest
 import yaml
+from new_project import new_project
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = ("dev", "staging", "production")
+PROJECT_OVERLAYS = ("project/dev", "project/production")  # of a new project: k8s/overlays/… there
 WORKLOADS = ("Deployment", "StatefulSet", "Job")
 
 Manifest = dict[str, Any]
@@ -48,6 +52,10 @@ class Rendered:
                 yield f"{name_of(workload)}: {container['name']}", container, pod
 
     @property
+    def for_development(self) -> bool:
+        return self.overlay.endswith("dev")
+
+    @property
     def server(self) -> Manifest:
         """The container that serves."""
         container: Manifest = pod_of(self.one("Deployment"))["containers"][0]
@@ -60,13 +68,23 @@ class Rendered:
 
 
 @cache
+def written_project() -> Path:
+    """Return a new project, which is removed in the end."""
+    folder = Path(tempfile.mkdtemp(prefix="gh-project-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return new_project(folder / "mine")
+
+
+@cache
 def rendered(overlay: str) -> Rendered:
     """Return an overlay's objects. Skips without kubectl."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("no kubectl on the PATH to render the overlays")
+    project, _, name = overlay.rpartition("/")
+    root = written_project() if project else ROOT
     done = subprocess.run(
-        [kubectl, "kustomize", str(ROOT / "k8s" / "overlays" / overlay)],
+        [kubectl, "kustomize", str(root / "k8s" / "overlays" / name)],
         capture_output=True,
         text=True,
         timeout=60,

@@ -15,7 +15,7 @@ from metric_names import METRICS
 
 RULES = yaml.safe_load((ROOT / "deploy/prometheus/rules.yaml").read_text())
 ALERTS = [rule for group in RULES["groups"] for rule in group["rules"]]
-DASHBOARD = json.loads((ROOT / "deploy/grafana/gatehouse.json").read_text())
+DASHBOARD = json.loads((ROOT / "k8s/components/monitoring/dashboard.json").read_text())
 RUNBOOK = ROOT / "docs/operations.md"
 
 # of every Python process with prometheus_client, and of Prometheus itself

@@ -128,10 +128,10 @@ def test_the_app_starts_as_production_with_the_example_filled_in(monkeypatch: py
 
 
 def test_the_app_connects_as_the_role_that_the_script_makes() -> None:
-    script = (ROOT / "deploy/postgres/create-role.sh").read_text()
+    script = (ROOT / "k8s/components/postgres/create-role.sh").read_text()
     assert re.search(r"CREATE ROLE gatehouse .*NOSUPERUSER NOBYPASSRLS", script)
     mounts = SERVICES["postgres"]["volumes"]
-    assert "./postgres/create-role.sh:/docker-entrypoint-initdb.d/create-role.sh:ro" in mounts
+    assert "../k8s/components/postgres/create-role.sh:/docker-entrypoint-initdb.d/create-role.sh:ro" in mounts
 
 
 def test_streams_may_end_before_a_replica_is_killed() -> None:

@@ -1,4 +1,4 @@
-"""The role that deploy/postgres/create-role.sh makes is one that production starts with."""
+"""The role that k8s/components/postgres/create-role.sh makes is one that production starts with."""
 
 from collections.abc import Iterator
 

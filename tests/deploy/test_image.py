@@ -11,12 +11,16 @@ from debian_postgres import gatehouse_database
 from live_redis import running_redis
 from live_server import free_port
 from manifests import pod_of, rendered
+from new_project import new_project
 from pods import IMAGE, Pod, as_config_map, inspected, wait_for
 
 pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 RUNTIME_BASE = "docker.io/library/python:3.12-slim"
 BUILD_BASE = "localhost/build-stand-in:latest"
+PACKAGE_IMAGE = "localhost/gatehouse:package"
+PROJECT_IMAGE = "localhost/mine:test"
+BUILT_WITH = {"BUILD_IMAGE": BUILD_BASE, "NODE_IMAGE": BUILD_BASE, "REVISION": "abc123"}
 LARGEST = 350_000_000
 
 
@@ -25,7 +29,8 @@ def tools() -> Iterator[Containers]:
     """The builder, with the image built."""
     with container_tools() as tools:
         make_base_images(tools, RUNTIME_BASE, BUILD_BASE)
-        tools.build(IMAGE, BUILD_IMAGE=BUILD_BASE, NODE_IMAGE=BUILD_BASE, REVISION="abc123")
+        tools.build(PACKAGE_IMAGE, target="gatehouse", **BUILT_WITH)
+        tools.build(IMAGE, **BUILT_WITH)
         yield tools
 
 
@@ -38,36 +43,47 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 @pytest.fixture(scope="module")
 def keys(tools: Containers, stores: dict[str, str]) -> dict[str, str]:
-    """The demo's keys, after the rendered migration Job has run."""
+    """The keys of a development server's users, after the rendered migration Job has run."""
     job = Pod(tools, rendered("dev").of_kind("Job")[0], stores)
     job.play()
-    seeded = job.finished("seed")
-    return {line.split()[0]: line.split()[-1] for line in seeded.splitlines() if ": gh_" in line}
+    job.finished("seed")
+    run_server(tools, "first", IMAGE, stores)
+    keys = keys_of(tools, "first")
+    tools.run("podman", "stop", "--time=60", "first")
+    return keys
 
 
 @pytest.fixture(scope="module")
 def url(tools: Containers, stores: dict[str, str], keys: dict[str, str]) -> str:
     """A container, as `podman run --read-only --cap-drop ALL` starts it."""
+    return run_server(tools, "server", IMAGE, stores)
+
+
+def run_server(tools: Containers, name: str, image: str, stores: dict[str, str]) -> str:
+    """Return the address of a server that is ready."""
     port = free_port()
     overlay = rendered("dev")
     secret = as_config_map(overlay.one("Secret"), stores)["data"]
     variables = {**secret, "PORT": str(port), "GATEHOUSE_MODEL": "scripted"}
     tools.run(
-        *(
-            "podman",
-            "run",
-            "--detach",
-            "--name=server",
-            "--network=host",
-            "--read-only",
-            "--cap-drop=ALL",
-        ),
+        *("podman", "run", "--detach", f"--name={name}", "--network=host", "--read-only", "--cap-drop=ALL"),
         *(f"--env={name}={value}" for name, value in variables.items()),
-        IMAGE,
+        image,
     )
     url = f"http://127.0.0.1:{port}"
     wait_for(lambda: ready(url), f"{url}/readyz")
     return url
+
+
+def keys_of(tools: Containers, container: str) -> dict[str, str]:
+    """Return the keys that a server's banner prints, by user."""
+
+    def printed() -> dict[str, str]:
+        lines = tools.run("podman", "logs", container).splitlines()
+        return {line.split()[0]: line.split()[-1] for line in lines if ": " in line and " gh_dev_" in line}
+
+    wait_for(lambda: len(printed()) == 2, "the banner")
+    return printed()
 
 
 def ready(url: str) -> bool:
@@ -106,9 +122,10 @@ class TestImage:
         mounted = Path(tools.run("podman", "image", "mount", IMAGE).strip())
         try:
             home = mounted / "opt/gatehouse"
-            assert not list(home.rglob("pip")) + list(home.rglob("tests")) + list(home.rglob("node_modules"))
+            assert not list(home.rglob("pip")) + list(home.rglob("node_modules"))
+            assert [str(found.parent.name) for found in home.rglob("tests")] == ["template"]
             assert list(home.rglob("gatehouse/web/client/index.html"))
-            assert list(home.rglob("app/__pycache__/main.*.pyc"))
+            assert list(home.rglob("gatehouse/__pycache__/main.*.pyc"))
             assert not (mounted / "etc/pip.conf").exists() or not (mounted / "etc/pip.conf").read_text()
             assert not (mounted / "run/secrets/ca").exists()
         finally:
@@ -135,6 +152,36 @@ class TestContainer:
     def test_drains_as_process_one_and_exits_with_0(self, tools: Containers, url: str) -> None:
         tools.run("podman", "stop", "--time=60", "server")
         assert inspected(tools, "server")["State"]["ExitCode"] == 0
+
+
+class TestProject:
+    """A new project, built on the image of the package alone."""
+
+    @pytest.fixture(scope="class")
+    def project(self, tools: Containers) -> Path:
+        folder = new_project(tools.folder / "mine")
+        (folder / "requirements.txt").write_text("mergedeep==1.3.4\n")  # small, and nothing of ours needs it
+        tools.build(PROJECT_IMAGE, context=folder, GATEHOUSE_IMAGE=PACKAGE_IMAGE, BUILD_IMAGE=BUILD_BASE)
+        return folder
+
+    def test_the_image_of_the_package_has_nothing_of_the_demonstrations(self, tools: Containers) -> None:
+        mounted = Path(tools.run("podman", "image", "mount", PACKAGE_IMAGE).strip())
+        try:
+            assert list((mounted / "srv").iterdir()) == []
+        finally:
+            tools.run("podman", "image", "unmount", PACKAGE_IMAGE)
+
+    def test_answers_in_its_own_words(
+        self, tools: Containers, stores: dict[str, str], keys: dict[str, str], project: Path
+    ) -> None:
+        url = run_server(tools, "mine", PROJECT_IMAGE, stores)
+        asked = {"query": "[say Hello.]", "runnable": "ask"}
+        answer = httpx.post(f"{url}/api/chat", json=asked, headers={"x-api-key": keys["alice"]}, timeout=30)
+        assert answer.raise_for_status().json()["response"] == "mine answers: Hello."
+
+    def test_has_what_its_own_requirements_name(self, tools: Containers, project: Path) -> None:
+        imported = ["--entrypoint=python3", PROJECT_IMAGE, "-c", "import mergedeep, gatehouse"]
+        tools.run("podman", "run", "--rm", "--network=host", *imported)
 
 
 class TestPod:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from manifests import ROOT, Manifest, Rendered, labels_of, selects
+from manifests import ROOT, Manifest, Rendered, labels_of, selects, written_project
 
 from gatehouse.settings import Settings
 
@@ -24,8 +24,10 @@ SECRETS = {
 
 def secret_keys(overlay: Rendered) -> set[str]:
     """Return the variables that the Secret `gatehouse` holds, or will."""
-    if overlay.overlay == "dev":
+    if overlay.for_development:
         return set(overlay.one("Secret")["data"])
+    if overlay.overlay.startswith("project/"):
+        return set(re.findall(r"--from-literal=(\w+)=", (written_project() / "README.md").read_text()))
     return {entry["secretKey"] for entry in overlay.one("ExternalSecret")["spec"]["data"]}
 
 
@@ -47,7 +49,7 @@ def test_no_secret_is_written_where_people_are(remote_overlay: Rendered) -> None
 def test_containers_read_the_config_map_and_the_secret(overlay: Rendered) -> None:
     config = overlay.one("ConfigMap")["metadata"]["name"]
     assert config != "gatehouse", "without a hash a changed setting would roll no pod"
-    secret = overlay.one("Secret")["metadata"]["name"] if overlay.overlay == "dev" else "gatehouse"
+    secret = overlay.one("Secret")["metadata"]["name"] if overlay.for_development else "gatehouse"
     for name, container, _ in overlay.containers():
         if container["image"] == overlay.server["image"]:
             assert container["envFrom"] == [
@@ -61,7 +63,7 @@ def test_the_settings_are_accepted(overlay: Rendered, monkeypatch: pytest.Monkey
     for name, value in environment(overlay).items():
         monkeypatch.setenv(name, value)
     settings = Settings(_env_file=None)
-    assert settings.development is (overlay.overlay == "dev")
+    assert settings.development is overlay.for_development
     assert settings.port == 8000
 
 
@@ -82,12 +84,6 @@ def test_ports_are_those_of_the_settings_and_of_the_image(overlay: Rendered) -> 
     assert re.findall(r"^EXPOSE (\d+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE) == [
         str(ports["http"])
     ]
-
-
-def test_the_image_is_labelled_with_this_version() -> None:
-    (labelled,) = re.findall(r"^ARG VERSION=(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    (packaged,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert labelled == packaged
 
 
 def test_probes_and_services_name_ports_of_their_pods(overlay: Rendered) -> None:

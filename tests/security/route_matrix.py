@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chains.registry import REGISTRY
+from gatehouse import Entry
+
 UNKNOWN = "01a1fc96-0000-7000-8000-000000000000"
-RUNNABLES = ("chat", "summarize", "agent")
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ def public(path: str, answers: int = 200) -> Access:
     return Access(path, public=True, answers=answers)
 
 
-def langserve(name: str) -> dict[tuple[str, str], Access]:
+def langserve(entry: Entry) -> dict[tuple[str, str], Access]:
     """Return the entries of one runnable's routes."""
-    scope = f"runnable:{name}"
-    one = {"text": "A bond is a loan."} if name == "summarize" else {"input": "[say hello]"}
+    name, scope = entry.name, entry.required_scope
+    one = {entry.spoken_field: "A bond is a loan."}
     entries = {
         ("POST", f"/{name}/{endpoint}"): Access(
             f"/{name}/{endpoint}", scope, body={"input": one}, starts=True
@@ -108,5 +110,5 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/ws/chat/"): signed_in("/ws/chat/"),
     ("WEBSOCKET", "/ws/chat"): signed_in("/ws/chat"),
     ("WEBSOCKET", "/ws/chat/"): signed_in("/ws/chat/"),
-    **{route: access for name in RUNNABLES for route, access in langserve(name).items()},
+    **{route: access for entry in REGISTRY for route, access in langserve(entry).items()},
 }

@@ -7,6 +7,7 @@ import typer
 
 from gatehouse.cli import chat, database, doctor, keys, routes, serve, token
 from gatehouse.cli.failure import Commands
+from gatehouse.cli.project import k8s, new
 
 gatehouse = typer.Typer(
     name="gatehouse",
@@ -34,6 +35,8 @@ def options(
 
 gatehouse.command()(serve.serve)
 gatehouse.command()(chat.chat)
+gatehouse.command()(new.new)
+gatehouse.command()(k8s.k8s)
 gatehouse.add_typer(keys.commands, name="keys")
 gatehouse.command()(token.token)
 gatehouse.command()(routes.routes)

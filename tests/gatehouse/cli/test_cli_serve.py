@@ -17,6 +17,7 @@ import pytest
 from gatehouse_processes import GATEHOUSE, started
 from live_server import (
     LiveServer,
+    banner_of,
     free_port,
     prepare,
     running,
@@ -59,15 +60,6 @@ def executed_server(folder: Path, *arguments: str, **environment: str) -> Iterat
     keys = prepare(variables)
     with running([GATEHOUSE, "serve", *arguments], folder, variables, keys) as server:
         yield server
-
-
-def banner_of(server: LiveServer) -> list[str]:
-    """Return the lines of the banner when it is complete."""
-    until = time.monotonic() + 20
-    while "Ctrl+C stops the server." not in server.output:
-        assert time.monotonic() < until, server.output + server.log
-        time.sleep(0.05)
-    return server.output.splitlines()
 
 
 def key_of(user: str, server: LiveServer) -> str:

@@ -14,6 +14,8 @@ from gatehouse.cli import gatehouse
 COMMANDS = (
     ("serve",),
     ("chat",),
+    ("new",),
+    ("k8s",),
     ("token",),
     ("routes",),
     ("doctor",),
