@@ -19,6 +19,7 @@ import jwt
 
 from gatehouse.storage.valkey import executable
 
+ROOT = Path(__file__).parents[1]
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 GATEHOUSE = (str(Path(sys.executable).with_name("gatehouse")),)
 START_SECONDS = 60
@@ -180,7 +181,8 @@ def gatehouse_server(name: str, folder: Path, settings: Mapping[str, str], core:
 def gatehouse_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     ours = {"DATA_DIR": str(folder / "data"), "JWT_SECRET": SECRET, "MODEL": "scripted", "PLANS": AMPLE}
     given = {**ours, **settings}
-    return {**environment(), **{f"GATEHOUSE_{name}": value for name, value in given.items()}}
+    served = {"PYTHONPATH": str(ROOT)}  # where the demonstration is
+    return {**environment(), **served, **{f"GATEHOUSE_{name}": value for name, value in given.items()}}
 
 
 async def migrate(folder: Path, settings: Mapping[str, str]) -> None:

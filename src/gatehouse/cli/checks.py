@@ -34,7 +34,7 @@ from gatehouse.process.listening import listen
 from gatehouse.registry.checked import BadRegistry, build
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
-from gatehouse.settings.models import ModelSettings
+from gatehouse.settings.model import ModelSettings
 from gatehouse.storage.database import NO_ROW_SECURITY, above_row_security
 from gatehouse.storage.opening import CannotStart, open_redis
 from gatehouse.telemetry.redaction import redact

@@ -8,7 +8,7 @@ from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
 from gatehouse.models.circuit import Circuit, nobody
 from gatehouse.models.guarded_model import GuardedChatModel
 from gatehouse.models.providers import ModelUnavailable, Providers
-from gatehouse.settings.models import ModelSettings
+from gatehouse.settings.model import ModelSettings
 
 __all__ = ["ChatModel", "ModelUnavailable", "open_chat_model"]
 

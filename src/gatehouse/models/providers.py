@@ -9,7 +9,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
 from gatehouse.models.calls import Patience
-from gatehouse.settings.models import ModelSettings
+from gatehouse.settings.model import ModelSettings
 
 if TYPE_CHECKING:
     from gatehouse.models.http import ModelHttp

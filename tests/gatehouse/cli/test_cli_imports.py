@@ -35,7 +35,7 @@ def imported_by(code: str, *arguments: str, folder: Path, **environment: str) ->
 
 
 @pytest.mark.parametrize(
-    "module", ["gatehouse.settings.settings", "gatehouse.cli", "gatehouse.settings.models"]
+    "module", ["gatehouse.settings.settings", "gatehouse.cli", "gatehouse.settings.model"]
 )
 def test_a_module(module: str, tmp_path: Path) -> None:
     found = imported_by(f"import {module}", folder=tmp_path)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from gatehouse.models.opening import ChatModel, ModelUnavailable, open_chat_model
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.settings.models import ModelSettings
+from gatehouse.settings.model import ModelSettings
 
 KEY = SecretStr("sk-a-key-that-must-not-show")
 AZURE: dict[str, Any] = {
