@@ -22,7 +22,7 @@ from sqlalchemy import make_url
 
 from gatehouse.auth.tokens.issuing import issue_token
 from gatehouse.cli.database import brought_up_to_date
-from gatehouse.cli.development_keys import development_keys
+from gatehouse.cli.serving.development_keys import development_keys
 from gatehouse.cli.stores import open_api_keys
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import open_database

@@ -6,7 +6,7 @@ from manifests import Rendered
 from migrated_databases import migrate
 from postgres_databases import empty_database
 
-from gatehouse.cli.checks import examine
+from gatehouse.cli.doctor.checks import examine
 from gatehouse.settings import Settings
 
 SECRET = "a-secret-in-the-place-of-the-issuer-s-keys"

@@ -5,9 +5,11 @@ from typing import Annotated
 
 import typer
 
-from gatehouse.cli import chat, database, doctor, keys, routes, serve, token
+from gatehouse.cli import chat, database, keys, routes, token
+from gatehouse.cli.doctor import doctor
 from gatehouse.cli.failure import Commands
 from gatehouse.cli.project import k8s, new
+from gatehouse.cli.serving import serve
 
 gatehouse = typer.Typer(
     name="gatehouse",

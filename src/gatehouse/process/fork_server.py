@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiprocessing.context import ForkServerContext, SpawnContext
 
-PRELOADED = "gatehouse.cli.preloaded"
+PRELOADED = "gatehouse.cli.serving.preloaded"
 DIED = 255  # what multiprocessing says of a process whose fork server died: it may well live
 # A terminal or a service manager sends these to the whole group, and they are for the others of it. The fork
 # server ends when the supervisor has; were it to end earlier, nobody could tell how a worker ended.

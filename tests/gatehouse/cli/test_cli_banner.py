@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from gatehouse.cli.banner import Banner, curl, print_banner, url_of
-from gatehouse.cli.development_keys import USERS, DevelopmentKey
+from gatehouse.cli.serving.banner import Banner, curl, print_banner, url_of
+from gatehouse.cli.serving.development_keys import USERS, DevelopmentKey
 
 QUESTION = ("agent", "How's my portfolio doing?")
 KEY = "gh_dev_0123456789abcdef_0123456789abcdefghijklmnopqrstuvwxyzAB"

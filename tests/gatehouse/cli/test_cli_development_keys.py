@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cli_results import Run
 
-from gatehouse.cli.development_keys import development_keys
 from gatehouse.cli.failure import Failed
+from gatehouse.cli.serving.development_keys import development_keys
 from gatehouse.cli.stores import open_api_keys
 from gatehouse.identity.principal import Principal
 from gatehouse.settings import Settings

@@ -14,7 +14,7 @@ from cli_results import Run, failure_of
 from live_server import LiveServer
 
 from chains.registry import REGISTRY
-from gatehouse.cli.serve import model_at, question_of, served_at
+from gatehouse.cli.serving.serve import model_at, question_of, served_at
 from gatehouse.cli.stores import open_api_keys
 from gatehouse.process import server as app_server
 from gatehouse.process.endings import CutOff
@@ -47,9 +47,9 @@ def nothing_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "gatehouse.process.workers.run_many", lambda _settings, _workers, _listener, announce: announce()
     )
-    monkeypatch.setattr("gatehouse.cli.serve.model_at", lambda _url: "a model")
+    monkeypatch.setattr("gatehouse.cli.serving.serve.model_at", lambda _url: "a model")
     monkeypatch.setattr(
-        "gatehouse.cli.serve.served_at", lambda _url, _key: [{"name": "agent", "example": "Hi?"}]
+        "gatehouse.cli.serving.serve.served_at", lambda _url, _key: [{"name": "agent", "example": "Hi?"}]
     )
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are f
 # what the one import left, and then each way in which an id, a key or a pause comes about, in forked processes
 SIBLINGS = """
 import gc, json, os, random, secrets, sys, uuid
-import gatehouse.cli.preloaded
+import gatehouse.cli.serving.preloaded
 threads = len(os.listdir("/proc/self/task"))
 print(json.dumps({"threads": threads, "frozen": gc.get_freeze_count(), "app": "gatehouse.main" in sys.modules}))
 

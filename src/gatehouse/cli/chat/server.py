@@ -69,8 +69,8 @@ def checked_url(text: str) -> str:
 
 def own_url() -> str:
     """Raises Failed where the settings cannot be read."""
-    from gatehouse.cli.banner import url_of
     from gatehouse.cli.environment import load_settings
+    from gatehouse.cli.serving.banner import url_of
 
     settings = load_settings()
     return url_of(settings.host, settings.port)

@@ -19,7 +19,7 @@ from gatehouse.cli.stores import open_api_keys
 if TYPE_CHECKING:
     from socket import socket
 
-    from gatehouse.cli.development_keys import DevelopmentKey
+    from gatehouse.cli.serving.development_keys import DevelopmentKey
     from gatehouse.services import Services
     from gatehouse.settings import Settings
 
@@ -76,7 +76,7 @@ def with_start_link(settings: "Settings") -> "Settings":
 
 def run(settings: "Settings", workers: int) -> None:
     """Raises StartFailed, CutOff, Failed."""
-    from gatehouse.cli.banner import url_of
+    from gatehouse.cli.serving.banner import url_of
     from gatehouse.process.listening import listen
 
     with listen(settings.host, settings.port) as listener:
@@ -89,7 +89,7 @@ def run(settings: "Settings", workers: int) -> None:
 
 def serve_alone(settings: "Settings", listener: "socket", url: str) -> None:
     """Raises StartFailed, CutOff, Failed."""
-    from gatehouse.cli.development_keys import development_keys
+    from gatehouse.cli.serving.development_keys import development_keys
     from gatehouse.process.server import run_one
 
     async def announce_it(services: "Services") -> None:
@@ -118,7 +118,7 @@ def announce(
     settings: "Settings", url: str, model: str, keys: "tuple[DevelopmentKey, ...]", asked: tuple[str, str]
 ) -> None:
     """Print the banner."""
-    from gatehouse.cli.banner import Banner, print_banner
+    from gatehouse.cli.serving.banner import Banner, print_banner
 
     link = settings.start_link.get_secret_value() if settings.start_link else ""
     print_banner(Banner(url, link, model, keys, *asked))
@@ -132,7 +132,7 @@ def question_of(served: Sequence[tuple[str, str]]) -> tuple[str, str]:
 
 async def keys_of(settings: "Settings") -> "tuple[DevelopmentKey, ...]":
     """Raises Failed."""
-    from gatehouse.cli.development_keys import development_keys
+    from gatehouse.cli.serving.development_keys import development_keys
 
     async with open_api_keys(settings) as api_keys:
         return await development_keys(api_keys, settings.data_dir)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from gatehouse.cli.development_keys import DevelopmentKey
+    from gatehouse.cli.serving.development_keys import DevelopmentKey
 
 EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is listened on, and how it is reached
 

@@ -23,8 +23,8 @@ from gatehouse.auth.tokens.issuer_http import IssuerUnreachable, client_options
 from gatehouse.auth.tokens.issuer_keys import remote_issuer
 from gatehouse.auth.tokens.key_source import check_sources, load_keys
 from gatehouse.auth.tokens.keys import KeySet
-from gatehouse.cli.banner import url_of
 from gatehouse.cli.failure import Failed
+from gatehouse.cli.serving.banner import url_of
 from gatehouse.cli.stores import open_database
 from gatehouse.models.errors import ModelFailed
 from gatehouse.models.opening import ModelUnavailable, open_chat_model

@@ -12,7 +12,7 @@ from gatehouse.cli.failure import Failed
 from gatehouse.cli.output import print_json
 
 if TYPE_CHECKING:
-    from gatehouse.cli.checks import Finding
+    from gatehouse.cli.doctor.checks import Finding
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -32,7 +32,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 async def find() -> "Sequence[Finding]":
     """Return what was found; where the settings are wrong there is nothing else to test."""
-    from gatehouse.cli.checks import Finding, examine
+    from gatehouse.cli.doctor.checks import Finding, examine
 
     try:
         settings = load_settings()
