@@ -2,11 +2,9 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 from cli_results import Run, failure_of, misuse_of
-from gatehouse_processes import GATEHOUSE
 from typer.main import get_command
 
 from gatehouse.cli import gatehouse
@@ -56,14 +54,6 @@ class TestHelp:
             [sys.executable, "-c", IMPORTED], capture_output=True, text=True, timeout=30, check=True
         )
         assert not HEAVY & set(done.stdout.splitlines()[-1].split())
-
-    def test_takes_well_under_a_second(self) -> None:
-        times = []
-        for _ in range(3):
-            started = time.perf_counter()
-            subprocess.run([GATEHOUSE, "--help"], check=True, capture_output=True, timeout=30)
-            times.append(time.perf_counter() - started)
-        assert min(times) < 1
 
 
 class TestMisuse:
