@@ -11,7 +11,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from sse_starlette.sse import AppStatus
 
 from gatehouse.audit.purge import purging
-from gatehouse.audit.tool_calls import tools_recorded
+from gatehouse.audit.tool_calls import audit_tool_calls
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import open_authenticator
 from gatehouse.auth.tokens.issuer_keys import open_issuer
@@ -59,7 +59,7 @@ async def open_services(
         audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
         await enter(audit.going_on())
         await enter(purging(engine, settings.audit_days))
-        before_acting = BeforeActing(redis, credential_valid, tools_recorded(audit))
+        before_acting = BeforeActing(redis, credential_valid, audit_tool_calls(audit))
         built = build(registry, model.model, Resources(engine), checkpoints, before_acting)
         threads = ThreadStore(engine)
         history = ThreadHistory(threads, settings.history_tokens)

@@ -6,7 +6,7 @@ from gatehouse.runs.acting import Recorded
 from gatehouse.runs.records import RunRecord
 
 
-def tools_recorded(audit: AuditTrail) -> Recorded:
+def audit_tool_calls(audit: AuditTrail) -> Recorded:
     """Return what enters each act in the audit log. It raises what the database raises."""
 
     async def recorded(run: RunRecord, tool: str, acts: bool) -> None:

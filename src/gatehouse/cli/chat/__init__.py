@@ -16,9 +16,7 @@ def chat(
     url: Annotated[
         str | None,
         typer.Option(
-            envvar="GATEHOUSE_URL",
-            metavar="URL",
-            help="By default that of this folder's settings.",
+            envvar="GATEHOUSE_URL", metavar="URL", help="By default that of this folder's settings."
         ),
     ] = None,
     api_key_file: Annotated[

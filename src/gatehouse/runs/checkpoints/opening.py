@@ -107,7 +107,7 @@ async def sole(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
     The lock is asked for again and again: a query that waits for it would hold up `setup`'s CREATE INDEX
     CONCURRENTLY, which waits for every other query.
     """
-    while not (await taken(connection))["taken"]:
+    while not await try_lock(connection):
         await asyncio.sleep(LOCK_POLL)
     try:
         yield
@@ -115,7 +115,8 @@ async def sole(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
         await connection.execute("SELECT pg_advisory_unlock(%s)", [SETUP_LOCK])
 
 
-async def taken(connection: AsyncConnection[Any]) -> Any:
-    """Return the row that says whether this connection has the lock now."""
+async def try_lock(connection: AsyncConnection[Any]) -> bool:
+    """Take the lock if it is free; tell whether this connection has it now."""
     cursor = await connection.execute("SELECT pg_try_advisory_lock(%s) AS taken", [SETUP_LOCK])
-    return await cursor.fetchone()
+    row: Any = await cursor.fetchone()
+    return bool(row["taken"])
