@@ -19,6 +19,7 @@ import jwt
 
 from gatehouse.storage.valkey import executable
 
+ROOT = Path(__file__).parents[1]
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 GATEHOUSE = (str(Path(sys.executable).with_name("gatehouse")),)
 START_SECONDS = 60
@@ -197,7 +198,8 @@ async def migrate(folder: Path, settings: Mapping[str, str]) -> None:
 
 def environment() -> dict[str, str]:
     """Return what every process needs of ours: none of the settings, keys and proxies that may be set."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    ours = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**ours, "PYTHONPATH": str(ROOT)}  # where the demonstration is, and what is measured beside it
 
 
 def bearer() -> dict[str, str]:
