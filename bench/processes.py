@@ -199,7 +199,8 @@ async def migrate(folder: Path, settings: Mapping[str, str]) -> None:
 
 def environment() -> dict[str, str]:
     """Return what every process needs of ours: none of the settings, keys and proxies that may be set."""
-    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    ours = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    return {**ours, "PYTHONPATH": str(ROOT)}  # where the demonstration is, and what is measured beside it
 
 
 def bearer() -> dict[str, str]:
