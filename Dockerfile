@@ -40,12 +40,14 @@ COPY pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md ./
 COPY k8s k8s
 COPY src src
 COPY --from=frontend /build/src/gatehouse/web/client src/gatehouse/web/client
-# What no run needs goes: stubs, the packages' own tests, debugging symbols (50 MB); of ours `gatehouse new` writes them.
-# The modules of repaired wheels (*.libs) stay as they are, which strip may break. Byte code is not compared with its
-# source, whose times no layer keeps. In the end everything is imported once.
+# What no run needs goes: stubs, the packages' own tests (of ours, those that `gatehouse new` writes stay), debugging
+# symbols (50 MB). The modules of repaired wheels (*.libs) stay as they are, which strip may break. Byte code is not
+# compared with its source, whose times no layer keeps. direct_url.json says that Gatehouse came from a file, which
+# `gatehouse new` would pass on. In the end everything is imported once.
 RUN installer/bin/pip wheel --quiet --no-deps --no-build-isolation --no-index --wheel-dir wheels . \
     && installer/bin/pip --python /opt/gatehouse/bin/python install --quiet --no-deps --no-compile --no-index \
       wheels/*.whl \
+    && rm /opt/gatehouse/lib/python*/site-packages/gatehouse_server-*.dist-info/direct_url.json \
     && cd /opt/gatehouse/lib \
     && find . -name '*.pyi' -delete \
     && find . -type d -path '*/site-packages/*' -not -path '*/site-packages/gatehouse/*' -name tests -prune \

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gatehouse.tools.acting import acts as acts
     from gatehouse.tools.building import Resources as Resources
     from gatehouse.tools.result import as_json as as_json
+    from gatehouse.web.dependencies import principal_of as principal_of
 
 _MODULES = {
     "Accumulator": "gatehouse.callbacks.handlers",
@@ -53,6 +54,7 @@ _MODULES = {
     "create_app": "gatehouse.main",
     "isolate_tenants": "gatehouse.migrations.policies",
     "open_database": "gatehouse.storage.opening",
+    "principal_of": "gatehouse.web.dependencies",
     "see_tenant": "gatehouse.storage.tenancy",
     "tenant_transaction": "gatehouse.storage.tenancy",
 }

@@ -72,7 +72,9 @@ class Containers:
             "TMPDIR": str(self.folder / "tmp"),
         }
 
-    def build(self, image: str, context: Path = ROOT, target: str = "", **arguments: str) -> None:
+    def build(
+        self, image: str, context: Path = ROOT, file: Path | None = None, target: str = "", **arguments: str
+    ) -> None:
         """Build a folder's Dockerfile with build arguments; pip's settings and the CA bundle go in as secrets."""
         pip = self.folder / "pip.conf"
         pip.write_text("[global]\ntimeout = 120\n" + index_of_this_machine())
@@ -83,6 +85,7 @@ class Containers:
             *("buildah", "bud", "--isolation=chroot", "--format=docker", "--pull-never", f"--tag={image}"),
             *(f"--build-arg={name}={value}" for name, value in arguments.items()),
             *secrets,
+            *([f"--file={file}"] if file else []),
             *([f"--target={target}"] if target else []),
             str(context),
             seconds=BUILD_SECONDS,

@@ -10,7 +10,7 @@ from containers import Containers, container_tools, make_base_images
 from debian_postgres import gatehouse_database
 from live_redis import running_redis
 from live_server import free_port
-from manifests import pod_of, rendered
+from manifests import ROOT, pod_of, rendered
 from new_project import new_project
 from pods import IMAGE, Pod, as_config_map, inspected, wait_for
 
@@ -30,8 +30,15 @@ def tools() -> Iterator[Containers]:
     with container_tools() as tools:
         make_base_images(tools, RUNTIME_BASE, BUILD_BASE)
         tools.build(PACKAGE_IMAGE, target="gatehouse", **BUILT_WITH)
-        tools.build(IMAGE, **BUILT_WITH)
+        tools.build(IMAGE, file=last_stage(tools.folder / "Dockerfile"))
         yield tools
+
+
+def last_stage(file: Path) -> Path:
+    """Return the file with the Dockerfile's last stage, on the image of the package: else all is built twice."""
+    _, _, stage = (ROOT / "Dockerfile").read_text().partition("\nFROM gatehouse\n")
+    file.write_text(f"FROM {PACKAGE_IMAGE}\n{stage}")
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +170,14 @@ class TestProject:
         (folder / "requirements.txt").write_text("mergedeep==1.3.4\n")  # small, and nothing of ours needs it
         tools.build(PROJECT_IMAGE, context=folder, GATEHOUSE_IMAGE=PACKAGE_IMAGE, BUILD_IMAGE=BUILD_BASE)
         return folder
+
+    def test_the_image_of_the_package_can_write_one(self, tools: Containers, tmp_path: Path) -> None:
+        tmp_path.chmod(0o777)
+        mount = f"--volume={tmp_path}:/out"
+        tools.run("podman", "run", "--rm", "--network=host", mount, PACKAGE_IMAGE, "new", "/out/mine")
+        written = {file.name for file in (tmp_path / "mine").rglob("*")}
+        assert {".env.example", ".gitignore", "test_served.py", "deployment.yaml"} <= written
+        assert "GATEHOUSE ?= gatehouse-server==" in (tmp_path / "mine" / "Makefile").read_text()
 
     def test_the_image_of_the_package_has_nothing_of_the_demonstrations(self, tools: Containers) -> None:
         mounted = Path(tools.run("podman", "image", "mount", PACKAGE_IMAGE).strip())

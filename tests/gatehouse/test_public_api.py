@@ -33,6 +33,7 @@ NAMES = [
     "create_app",
     "isolate_tenants",
     "open_database",
+    "principal_of",
     "see_tenant",
     "tenant_transaction",
 ]
