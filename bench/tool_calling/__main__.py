@@ -20,8 +20,8 @@ from bench.machine import machine
 from bench.tool_calling.judge import Done, Verdict, judged
 from bench.tool_calling.report import markdown
 from bench.tool_calling.sets import HERE, Prompt, Set, sets
+from chains.agent import SYSTEM_PROMPT
 from gatehouse.models.opening import open_chat_model
-from gatehouse.runs.sources.streaming_agent import SYSTEM_PROMPT
 from gatehouse.settings import Settings
 
 MOST_STEPS = 4
