@@ -94,6 +94,11 @@ def others() -> list[BaseTool]:
     return [convert_currency, get_weather, set_timer, list_accounts, search_documents]
 
 
+def both() -> list[BaseTool]:
+    """Return the tools of the demonstration's agent and those of other fields."""
+    return [*shipped(), *others()]
+
+
 def sets() -> list[Set]:
     """Return every set, the one that counts first."""
     described: list[tuple[str, str, str, Callable[[], list[BaseTool]]]] = [
@@ -102,6 +107,12 @@ def sets() -> list[Set]:
         ("development", "what the weights were set on", "dev", shipped),
         ("development, reworded", "the same; the tools described in other words", "dev", reworded),
         ("other tools", "tools of other fields", "other_tools", others),
+        (
+            "second",
+            "written after the code was final; the shipped tools and those of other fields",
+            "second",
+            both,
+        ),
     ]
     return [Set(name, what, read(file), tools()) for name, what, file, tools in described]
 

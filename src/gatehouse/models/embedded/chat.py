@@ -20,14 +20,21 @@ from langchain_openai import ChatOpenAI
 
 from gatehouse.models.embedded.arguments import Call
 from gatehouse.models.embedded.forms import bounded
-from gatehouse.models.embedded.responding import readable, respond
+from gatehouse.models.embedded.responding import SHORT, readable, respond
 from gatehouse.models.embedded.tool_schema import Tool
 from gatehouse.models.embedded.vectors import Vectors
 
 # so small a model repeats itself for ever: each word gets less likely, and a phrase of three words ever less
-TALKING = {"repeat_penalty": 1.1, "dry_multiplier": 0.8, "dry_allowed_length": 3, "dry_penalty_last_n": 64}
+TALKING: dict[str, Any] = {
+    "repeat_penalty": 1.1,
+    "dry_multiplier": 0.8,
+    "dry_allowed_length": 3,
+    "dry_penalty_last_n": 64,
+}
 LONGEST = 160  # of a talk
 ENDS = "\n\n"  # of a talk too: after a paragraph it wanders off
+# a short question gets a sentence: the second one was wrong in half of the cases
+SENTENCE = 'root ::= [A-Z"] ([^.!?\\n] | [0-9] "." [0-9])* [.!?]'
 
 
 class EmbeddedChat(ChatOpenAI):
@@ -70,14 +77,15 @@ class EmbeddedChat(ChatOpenAI):
     def _get_request_payload(self, input_: Any, **kwargs: Any) -> dict[str, Any]:
         """Return what is sent, whoever asks: no tools, and an end for what has none."""
         form = kwargs.pop("response_format", None)
-        messages = readable(self._convert_input(input_).to_messages(), with_examples=form is None)
+        messages = readable(self._convert_input(input_).to_messages())
         asked: dict[str, Any] = super()._get_request_payload(messages, **kwargs)
         payload = {key: value for key, value in asked.items() if "tool" not in key}
         if form is not None:
             return {**payload, "response_format": bounded(form)}
         payload["stop"] = [*(payload.get("stop") or []), ENDS]
         payload["max_completion_tokens"] = min(LONGEST, payload.get("max_completion_tokens") or LONGEST)
-        return {**payload, "extra_body": TALKING | (payload.get("extra_body") or {})}
+        bounds = TALKING if len(messages[-1].text) > SHORT else TALKING | {"grammar": SENTENCE}
+        return {**payload, "extra_body": bounds | (payload.get("extra_body") or {})}
 
     def _respond(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> Call | str | None:
         """Return what to answer; None leaves it to the model: always where a text must have a form."""

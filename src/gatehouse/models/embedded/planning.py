@@ -15,10 +15,10 @@ MOST_REQUESTS = 4  # in one message: the last ones count
 
 # weights, set by hand on bench/tool_calling/dev.jsonl
 PER_VALUE = 0.05  # for each value of the request that the tool takes
-LISTING = 0.3  # added where the request asks what there is and the tool lists things
+LISTING = 0.8  # added where the request asks what there is and the tool lists things
 OF_RELEVANCE = 0.25  # how much the best tool's fit counts beside the request's own resemblance to requests
 OF_VALUES = 0.05  # and each of the values, up to two, that a tool needs and the request has
-LEAST = -0.08  # the sum of these above which a request wants a tool
+LEAST = -0.12  # the sum of these above which a request wants a tool
 MARGIN = 0.1  # by which a tool of another field must fit better for none of those here to be wanted
 
 _ASKING = (

@@ -3,14 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from langchain_core.messages import (
-    AIMessage,
-    BaseMessage,
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
-    convert_to_messages,
-)
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.messages.utils import count_tokens_approximately, trim_messages
 
 from gatehouse.models.embedded.arguments import Call
@@ -18,7 +11,7 @@ from gatehouse.models.embedded.planning import plan
 from gatehouse.models.embedded.sentences import listed, told
 from gatehouse.models.embedded.text.language import is_english
 from gatehouse.models.embedded.tool_schema import Tool
-from gatehouse.models.embedded.vectors import EVERYDAY, Vectors
+from gatehouse.models.embedded.vectors import Vectors
 
 ROOM = 5_500  # tokens of a prompt, by a count that is up to a third too low: fits 8,192
 ASKING_BACK = "Which values should I use?"  # ends every question back, so that it is known in a history
@@ -27,8 +20,6 @@ ENGLISH_ONLY = (
     "I am a very small model and speak English only. For a real answer in your language, set OPENAI_API_KEY "
     "or GATEHOUSE_MODEL and start the server again."
 )
-# shown before every conversation, so that answers are as short as these
-EXAMPLES = convert_to_messages(EVERYDAY["examples"])
 UNMET = 0.02  # resemblance to requests above which it is said that there is no tool
 SHORT = 200  # characters; a longer message may be the prompt of a chain
 _GOES_ON = re.compile(r"(?:and|or|what about|how about)\b", re.IGNORECASE)
@@ -55,7 +46,7 @@ def respond(messages: Sequence[BaseMessage], tools: Sequence[Tool], vectors: Vec
     return "\n\n".join([*map(told, results), *([" ".join([*ask, ASKING_BACK])] if ask else [])]) or None
 
 
-def readable(messages: Sequence[BaseMessage], *, with_examples: bool = False) -> list[BaseMessage]:
+def readable(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
     """Return a conversation as the model can read it: tool results as text, the oldest messages left out.
 
     The last message of the user is kept whole, whatever its length: the server refuses what is too long.
@@ -65,9 +56,7 @@ def readable(messages: Sequence[BaseMessage], *, with_examples: bool = False) ->
     trimmed = trim_messages(
         said, max_tokens=ROOM, token_counter=count_tokens_approximately, start_on="human", include_system=True
     )
-    kept = trimmed if any(isinstance(m, HumanMessage) for m in trimmed) else said[-1:]
-    system = sum(isinstance(m, SystemMessage) for m in kept[:1])
-    return [*kept[:system], *EXAMPLES, *kept[system:]] if with_examples else kept
+    return trimmed if any(isinstance(m, HumanMessage) for m in trimmed) else said[-1:]
 
 
 def _in_full(said: str, before: Sequence[BaseMessage]) -> str:

@@ -52,21 +52,21 @@ def _thing(fields: Mapping[str, Any]) -> str:
 
 def _facts(fields: Mapping[str, Any], *, verbs: bool = False) -> list[str]:
     """Return `the price is 200`, or `price 200`; a start with its end in one."""
-    facts = []
+    facts: list[str] = []
     for key, value in fields.items():
         end = fields.get(f"end{key[5:]}") if key.startswith("start") else None
         is_end = key.startswith("end") and f"start{key[3:]}" in fields
         if value is None or is_end or (isinstance(value, list) and len(value) > MOST_ITEMS):
             continue
-        text, label, verb = (
-            in_words(value) + "%" * ("percent" in key),
-            _label(key).removesuffix(" percent"),
-            "is",
-        )
+        label, text = _label(key).removesuffix(" percent"), in_words(value) + "%" * ("percent" in key)
         if end is not None:
-            text, verb = f"from {text} to {in_words(end)}", "went"
+            text = f"from {text} to {in_words(end)}"
             label = "" if isinstance(value, str) else label.removeprefix("start").strip()
-        facts.append(f"the {label} {verb} {text}" if verbs else f"{label} {text}".strip())
+        if facts and key.endswith("_percent") and key.removesuffix("_percent") in fields:
+            facts[-1] += f" ({text})"
+        else:
+            said = f"the {label} {'is' if end is None else 'went'} {text}" if verbs else f"{label} {text}"
+            facts.append(said.strip())
     return facts
 
 
