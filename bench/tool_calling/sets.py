@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from langchain_core.tools import BaseTool, tool
 
-from gatehouse.tools.building import TOOLS, Stores, build_tools
+from chains.registry import REGISTRY
+from gatehouse.tools.building import Resources, build_tools
 
 HERE = Path(__file__).parent
 Period = Literal["1w", "1m", "3m", "6m", "1y", "2y"]
@@ -36,8 +37,9 @@ class Set:
 
 
 def shipped() -> list[BaseTool]:
-    """Return the tools of the registry. They are never run here, so they need no store."""
-    return build_tools(Stores(portfolio=None), TOOLS)  # type: ignore[arg-type]
+    """Return the tools of the demonstration's agent. They are never run here, so they need no database."""
+    agent = next(entry for entry in REGISTRY if entry.path == "/agent")
+    return build_tools(agent.tools, Resources(database=None))  # type: ignore[arg-type]
 
 
 def reworded() -> list[BaseTool]:
@@ -92,6 +94,11 @@ def others() -> list[BaseTool]:
     return [convert_currency, get_weather, set_timer, list_accounts, search_documents]
 
 
+def both() -> list[BaseTool]:
+    """Return the tools of the demonstration's agent and those of other fields."""
+    return [*shipped(), *others()]
+
+
 def sets() -> list[Set]:
     """Return every set, the one that counts first."""
     described: list[tuple[str, str, str, Callable[[], list[BaseTool]]]] = [
@@ -100,6 +107,12 @@ def sets() -> list[Set]:
         ("development", "what the weights were set on", "dev", shipped),
         ("development, reworded", "the same; the tools described in other words", "dev", reworded),
         ("other tools", "tools of other fields", "other_tools", others),
+        (
+            "second",
+            "written after the code was final; the shipped tools and those of other fields",
+            "second",
+            both,
+        ),
     ]
     return [Set(name, what, read(file), tools()) for name, what, file, tools in described]
 

@@ -75,7 +75,10 @@ class Providers:
             model = await self._stack.enter_async_context(open_embedded_chat())
         except CannotStart as error:
             raise ModelUnavailable(str(error)) from error
-        label = "SmolLM2-135M (embedded, in this process; a very small model)"
+        label = (
+            "SmolLM2-135M, embedded: so small that tools are chosen by vectors; "
+            "for real answers set OPENAI_API_KEY or GATEHOUSE_MODEL"
+        )
         # its calls take turns on this machine's cores: who waits is not waiting for somebody who is down
         return Provided(model, label, Patience(silence=None, call=None, retries=0))
 

@@ -1,194 +1,118 @@
 """The embedded model as a LangChain chat model that can call tools.
 
-llama.cpp's API is OpenAI's, so `ChatOpenAI` does the talking. What it lacks is decided here: the model's
-template knows no tools, so which tool is called, and with what, is worked out by `responding`.
+llama.cpp's API is OpenAI's, so `ChatOpenAI` does the talking. Which tool is called, and with what, is worked
+out by `responding`: the model's own template knows no tools.
 """
 
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
+from functools import cached_property, partial
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.chat_models import agenerate_from_stream, generate_from_stream
 from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_openai import ChatOpenAI
-from pydantic import PrivateAttr
 
-from gatehouse.models.embedded.answers import Answer, Answers, written
-from gatehouse.models.embedded.background import background_meaning
-from gatehouse.models.embedded.forms import bounded_form
-from gatehouse.models.embedded.meaning import Meaning
-from gatehouse.models.embedded.planning import Call, Read
-from gatehouse.models.embedded.prompts import readable
-from gatehouse.models.embedded.responding import Question, Response, Say, Talk, respond
+from gatehouse.models.embedded.arguments import Call
+from gatehouse.models.embedded.forms import bounded
+from gatehouse.models.embedded.responding import SHORT, readable, respond
 from gatehouse.models.embedded.tool_schema import Tool
-from gatehouse.models.embedded.turn import Turn
+from gatehouse.models.embedded.vectors import Vectors
 
-WORD = re.compile(r"\s*\S+\s*")
+# so small a model repeats itself for ever: each word gets less likely, and a phrase of three words ever less
+TALKING: dict[str, Any] = {
+    "repeat_penalty": 1.1,
+    "dry_multiplier": 0.8,
+    "dry_allowed_length": 3,
+    "dry_penalty_last_n": 64,
+}
+LONGEST = 160  # of a talk
+ENDS = "\n\n"  # of a talk too: after a paragraph it wanders off
+# a short question gets a sentence: the second one was wrong in half of the cases
+SENTENCE = 'root ::= [A-Z"] ([^.!?\\n] | [0-9] "." [0-9])* [.!?]'
 
 
 class EmbeddedChat(ChatOpenAI):
     """`ChatOpenAI` over the embedded llama.cpp server, with tool calls that the server cannot make."""
 
-    _meaning: Meaning = PrivateAttr(default_factory=background_meaning)
-    _answers: Answers = PrivateAttr(default_factory=Answers)
+    @cached_property
+    def vectors(self) -> Vectors:
+        embed = partial(self.root_client.embeddings.create, model=self.model_name)
+        return Vectors(lambda prompts: [item.embedding for item in embed(input=prompts).data])
 
     async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        tools, must_call = _tools_to_use(kwargs)
-        response, usage = await self._arespond(messages, tools, must_call) if tools else (Talk(), None)
-        if _is_left_to_the_model(response, kwargs):
-            async for chunk in super()._astream(readable(messages), stop, run_manager, **kwargs):
-                usage = _add_usage(chunk, usage)
+        response = await asyncio.to_thread(self._respond, messages, kwargs)
+        if response is None:
+            async for chunk in super()._astream(messages, *args, **kwargs):
                 yield chunk
-        else:
-            for chunk in _chunks(response, usage):
-                yield chunk
-                await asyncio.sleep(0)  # a long quotation lets other streams go on
+        for chunk in _chunks(response):
+            yield chunk
+            await asyncio.sleep(0)  # a long text lets other streams go on
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        tools, must_call = _tools_to_use(kwargs)
-        response, usage = self._respond(messages, tools, must_call) if tools else (Talk(), None)
-        if _is_left_to_the_model(response, kwargs):
-            for chunk in super()._stream(readable(messages), stop, run_manager, **kwargs):
-                usage = _add_usage(chunk, usage)
-                yield chunk
-        else:
-            yield from _chunks(response, usage)
+        response = self._respond(messages, kwargs)
+        if response is None:
+            yield from super()._stream(messages, *args, **kwargs)
+        yield from _chunks(response)
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        if kwargs.get("tools"):
-            return await agenerate_from_stream(self._astream(messages, stop, **kwargs))
-        return await super()._agenerate(readable(messages), stop, run_manager, **kwargs)
+    async def _agenerate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        if kwargs.get("response_format") and not kwargs.get("tools"):
+            return await super()._agenerate(messages, *args, **kwargs)
+        return await agenerate_from_stream(self._astream(messages, *args, **kwargs))
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        if kwargs.get("tools"):
-            return generate_from_stream(self._stream(messages, stop, **kwargs))
-        return super()._generate(readable(messages), stop, run_manager, **kwargs)
+    def _generate(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> ChatResult:
+        if kwargs.get("response_format") and not kwargs.get("tools"):
+            return super()._generate(messages, *args, **kwargs)
+        return generate_from_stream(self._stream(messages, *args, **kwargs))
 
-    def _get_request_payload(
-        self, input_: LanguageModelInput, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        # what both ways of asking send; a form that the caller bound is a class or a dict here
-        payload: dict[str, Any] = super()._get_request_payload(input_, stop=stop, **kwargs)
-        if "response_format" in payload:
-            payload["response_format"] = bounded_form(payload["response_format"])
-        return payload
+    def _get_request_payload(self, input_: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return what is sent, whoever asks: no tools, and an end for what has none."""
+        form = kwargs.pop("response_format", None)
+        messages = readable(self._convert_input(input_).to_messages())
+        asked: dict[str, Any] = super()._get_request_payload(messages, **kwargs)
+        payload = {key: value for key, value in asked.items() if "tool" not in key}
+        if form is not None:
+            return {**payload, "response_format": bounded(form)}
+        payload["stop"] = [*(payload.get("stop") or []), ENDS]
+        payload["max_completion_tokens"] = min(LONGEST, payload.get("max_completion_tokens") or LONGEST)
+        bounds = TALKING if len(messages[-1].text) > SHORT else TALKING | {"grammar": SENTENCE}
+        return {**payload, "extra_body": bounds | (payload.get("extra_body") or {})}
 
-    async def _arespond(
-        self, messages: list[BaseMessage], tools: Sequence[Tool], must_call: bool
-    ) -> tuple[Response, UsageMetadata | None]:
-        responding = respond(Turn.of(messages), tools, self._meaning, must_call=must_call)
-        answer, usage = None, None
-        while True:
-            try:
-                question = responding.send(answer)
-            except StopIteration as end:
-                return end.value, usage
-            if (answer := self._answers.known(question)) is None:
-                answer, used = await self._aask(question, messages)
-                usage = add_usage(usage, used)
+    def _respond(self, messages: list[BaseMessage], kwargs: dict[str, Any]) -> Call | str | None:
+        """Return what to answer; None leaves it to the model: always where a text must have a form."""
+        tools = [Tool.of(tool) for tool in kwargs.get("tools") or () if "function" in tool]
+        choice = kwargs.get("tool_choice") or "auto"
+        if isinstance(choice, dict):
+            tools = [tool for tool in tools if tool.name == choice["function"]["name"]]
+        response = respond(messages, [] if choice == "none" else tools, self.vectors)
+        if tools and choice not in ("auto", "none") and not isinstance(response, Call):
+            return self._composed(messages, tools[-1])
+        return None if isinstance(response, str) and kwargs.get("response_format") else response
 
-    def _respond(
-        self, messages: list[BaseMessage], tools: Sequence[Tool], must_call: bool
-    ) -> tuple[Response, UsageMetadata | None]:
-        responding = respond(Turn.of(messages), tools, self._meaning, must_call=must_call)
-        answer, usage = None, None
-        while True:
-            try:
-                question = responding.send(answer)
-            except StopIteration as end:
-                return end.value, usage
-            if (answer := self._answers.known(question)) is None:
-                answer, used = self._ask(question, messages)
-                usage = add_usage(usage, used)
-
-    async def _aask(self, question: Question, messages: list[BaseMessage]) -> Answer:
-        if isinstance(question, Read):
-            new = self._answers.unread(question)
-            read = await self.root_async_client.embeddings.create(model=self.model_name, input=new)
-            return self._answers.learn(question, new, read)
-        prompt, settings = written(question, messages)
-        return self._answers.chosen(question, await super()._agenerate(prompt, **settings))
-
-    def _ask(self, question: Question, messages: list[BaseMessage]) -> Answer:
-        if isinstance(question, Read):
-            new = self._answers.unread(question)
-            read = self.root_client.embeddings.create(model=self.model_name, input=new)
-            return self._answers.learn(question, new, read)
-        prompt, settings = written(question, messages)
-        return self._answers.chosen(question, super()._generate(prompt, **settings))
+    def _composed(self, messages: list[BaseMessage], tool: Tool) -> Call:
+        """Return a call whose arguments the model writes by the tool's schema: the caller insists on one."""
+        form = {"type": "json_schema", "json_schema": {"name": tool.name, "schema": tool.schema}}
+        written = super()._generate(messages, response_format=form, temperature=0)
+        return Call(tool, json.loads(written.generations[0].text))
 
 
-def _tools_to_use(kwargs: dict[str, Any]) -> tuple[list[Tool], bool]:
-    """Take the tools out of a call's settings; the second item tells whether one must be called."""
-    bound, choice = kwargs.pop("tools", None) or [], kwargs.pop("tool_choice", None)
-    kwargs.pop("parallel_tool_calls", None)
-    tools = [Tool.of(tool) for tool in bound if "function" in tool]
-    if choice == "none":
-        return [], False
-    if isinstance(choice, dict):
-        return [tool for tool in tools if tool.name == choice["function"]["name"]], True
-    return tools, choice not in {None, "auto"}
-
-
-def _is_left_to_the_model(response: Response, settings: dict[str, Any]) -> bool:
-    """Tell whether the model writes the answer: also where it must have a form that a quotation has not."""
-    return isinstance(response, Talk) or (isinstance(response, Say) and "response_format" in settings)
-
-
-def _chunks(response: Response, usage: UsageMetadata | None) -> Iterator[ChatGenerationChunk]:
-    """Yield a text word by word, or a tool call; the last chunk reports the usage."""
+def _chunks(response: Call | str | None) -> Iterator[ChatGenerationChunk]:
+    """Yield a tool call, or a text word by word."""
+    said: list[dict[str, Any]] = []
     if isinstance(response, Call):
-        call = tool_call_chunk(
-            name=response.tool, args=json.dumps(response.arguments), id=f"call_{uuid4().hex}", index=0
-        )
-        yield _chunk(tool_call_chunks=[call])
-        yield _chunk(response_metadata={"finish_reason": "tool_calls"}, usage_metadata=usage)
-    elif isinstance(response, Say):
-        for word in WORD.findall(response.text):
-            yield _chunk(content=word)
-        yield _chunk(response_metadata={"finish_reason": "stop"}, usage_metadata=usage)
-
-
-def _chunk(content: str = "", **fields: Any) -> ChatGenerationChunk:
-    return ChatGenerationChunk(message=AIMessageChunk(content=content, **fields))
-
-
-def _add_usage(chunk: ChatGenerationChunk, usage: UsageMetadata | None) -> UsageMetadata | None:
-    """Add what deciding cost to the chunk that reports the answer's usage; return what is yet to be added."""
-    message = chunk.message
-    if usage is None or not isinstance(message, AIMessageChunk) or message.usage_metadata is None:
-        return usage
-    message.usage_metadata = add_usage(message.usage_metadata, usage)
-    return None
+        name, arguments = response.tool.name, json.dumps(response.arguments)
+        call = tool_call_chunk(name=name, args=arguments, id=f"call_{uuid4().hex}", index=0)
+        said = [{"tool_call_chunks": [call]}]
+    elif response:
+        said = [{"content": word} for word in re.findall(r"\s*\S+\s*", response)]
+    for fields in said:
+        yield ChatGenerationChunk(message=AIMessageChunk(**{"content": "", **fields}))

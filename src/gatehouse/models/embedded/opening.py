@@ -1,9 +1,7 @@
 """Opens the embedded chat model."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import partial
 
 from openai import DefaultAsyncHttpxClient, DefaultHttpxClient
 from pydantic import SecretStr
@@ -18,17 +16,15 @@ async def open_embedded_chat() -> AsyncIterator[EmbeddedChat]:
     # trust_env: a proxy of the environment must not come between this process and itself
     async with run_llama_server() as server, DefaultAsyncHttpxClient(trust_env=False) as async_client:
         with DefaultHttpxClient(trust_env=False) as client:
-            chat = partial(
-                EmbeddedChat,
+            yield EmbeddedChat(
                 model=MODEL_NAME,
                 base_url=server.base_url,
                 api_key=SecretStr(server.api_key),
-                temperature=0.2,  # what the model's authors advise
+                temperature=0,  # its second choice is worse
                 max_tokens=MOST_TOKENS,
                 max_retries=0,
-                stream_usage=True,
                 use_responses_api=False,
+                stream_usage=True,
                 http_client=client,
                 http_async_client=async_client,
             )
-            yield await asyncio.to_thread(chat)  # it reads a file

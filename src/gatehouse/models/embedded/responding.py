@@ -1,73 +1,70 @@
-"""What the embedded model answers next: a tool call, what the tools found, or words of its own.
+"""What the embedded model answers next, a tool call or a text; and what it is given to read to write one."""
 
-Written without input or output, as `planning` is.
-"""
+import re
+from collections.abc import Sequence
 
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages.utils import count_tokens_approximately, trim_messages
 
-from gatehouse.models.embedded.meaning import Meaning
-from gatehouse.models.embedded.planning import Call, Choose, Lack, Read, Step, plan
-from gatehouse.models.embedded.quoting import quoted
+from gatehouse.models.embedded.arguments import Call
+from gatehouse.models.embedded.planning import plan
+from gatehouse.models.embedded.sentences import listed, told
+from gatehouse.models.embedded.text.language import is_english
 from gatehouse.models.embedded.tool_schema import Tool
-from gatehouse.models.embedded.turn import Turn, question_back
+from gatehouse.models.embedded.vectors import Vectors
+
+ROOM = 5_500  # tokens of a prompt, by a count that is up to a third too low: fits 8,192
+ASKING_BACK = "Which values should I use?"  # ends every question back, so that it is known in a history
+NO_TOOL = "I cannot do that or look it up: I have no tool for it."
+ENGLISH_ONLY = (
+    "I am a very small model and speak English only. For a real answer in your language, set OPENAI_API_KEY "
+    "or GATEHOUSE_MODEL and start the server again."
+)
+UNMET = 0.02  # resemblance to requests above which it is said that there is no tool
+SHORT = 200  # characters; a longer message may be the prompt of a chain
+_GOES_ON = re.compile(r"(?:and|or|what about|how about)\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Compose:
-    """Asks the model to write a tool's arguments by its schema: the caller insists on a call."""
-
-    tool: Tool
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """A text to answer with."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """The model is to answer in its own words."""
-
-
-Question = Read | Choose | Compose
-Response = Call | Say | Talk
+def respond(messages: Sequence[BaseMessage], tools: Sequence[Tool], vectors: Vectors) -> Call | str | None:
+    """Return the next call, each made once, or what they found; None leaves it to the model's own words."""
+    last = max((i for i, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
+    said, after = messages[last].text, messages[last + 1 :]
+    if not is_english(said):
+        return ENGLISH_ONLY
+    calls = plan(_in_full(said, messages[:last]), tools, vectors) if tools else []
+    made = [(call["name"], call["args"]) for m in after if isinstance(m, AIMessage) for call in m.tool_calls]
+    for call in calls:
+        if not call.missing and (call.tool.name, call.arguments) not in made:
+            return call
+    results = [message for message in after if isinstance(message, ToolMessage)]
+    if not calls and not results and len(said) < SHORT:
+        offer = f" What I have is: {listed([tool.words for tool in tools])}." if tools else ""
+        return f"{NO_TOOL}{offer}" if vectors.asks(said) > UNMET else vectors.reply(said)
+    ask = [
+        f"For {c.tool.words} I need {listed([p.in_words for p in c.missing])}." for c in calls if c.missing
+    ]
+    return "\n\n".join([*map(told, results), *([" ".join([*ask, ASKING_BACK])] if ask else [])]) or None
 
 
-def respond(
-    turn: Turn, tools: Sequence[Tool], meaning: Meaning, *, must_call: bool = False
-) -> Generator[Question, Any, Response]:
-    """Yield questions to the model and return what to answer next.
+def readable(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    """Return a conversation as the model can read it: tool results as text, the oldest messages left out.
 
-    The calls that a message asks for are made one after the other, each once; then the answer quotes what
-    was found. A Compose is answered with the arguments.
+    The last message of the user is kept whole, whatever its length: the server refuses what is too long.
     """
-    steps = yield from _steps(turn, tools, meaning, must_call)
-    calls = [step for step in steps if isinstance(step, Call) and step not in turn.made]
-    lacks = [step for step in steps if isinstance(step, Lack)]
-    if calls:
-        return calls[0]
-    if must_call:
-        tool = lacks[0].tool if lacks else _not_yet_called(tools, turn)
-        return Call(tool.name, (yield Compose(tool)))
-    parts = [quoted(turn.results)] * bool(turn.results) + [question_back(lacks)] * bool(lacks)
-    return Say("\n\n".join(parts)) if parts else Talk()
+    plain = [AIMessage(told(m)) if isinstance(m, ToolMessage) else m for m in messages]
+    said = [m for m in plain if m.text or not isinstance(m, AIMessage)]
+    trimmed = trim_messages(
+        said, max_tokens=ROOM, token_counter=count_tokens_approximately, start_on="human", include_system=True
+    )
+    return trimmed if any(isinstance(m, HumanMessage) for m in trimmed) else said[-1:]
 
 
-def _steps(
-    turn: Turn, tools: Sequence[Tool], meaning: Meaning, must_call: bool
-) -> Generator[Read | Choose, Any, list[Step]]:
-    """Plan the last message; together with the one before it where it answers a question back."""
-    steps = yield from plan(turn.said, tools, meaning, must_call=must_call)
-    if turn.said_before is None or any(isinstance(step, Call) for step in steps):
-        return steps
-    together = yield from plan(f"{turn.said_before} {turn.said}", tools, meaning, must_call=must_call)
-    return together or steps
-
-
-def _not_yet_called(tools: Sequence[Tool], turn: Turn) -> Tool:
-    made = {call.tool for call in turn.made}
-    return next((tool for tool in reversed(tools) if tool.name not in made), tools[-1])
+def _in_full(said: str, before: Sequence[BaseMessage]) -> str:
+    """Return a message with the one before it, where it answers a question back or goes on from that one."""
+    goes_on = _GOES_ON.match(said)
+    answers = bool(before) and before[-1].text.endswith(ASKING_BACK) and not said.endswith("?")
+    last = max((i for i, message in enumerate(before) if isinstance(message, HumanMessage)), default=None)
+    if last is None or not (goes_on or answers):
+        return said
+    earlier = _in_full(before[last].text, before[:last])
+    return f"{said.rstrip('.?! ')}: {earlier}" if goes_on else f"{earlier} {said}"

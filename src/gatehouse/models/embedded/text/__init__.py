@@ -1,5 +1,7 @@
-"""Values that a message names in plain words: numbers, durations, arithmetic and names.
+"""Values that a message names in plain words: the embedded model is too small to copy them without slips."""
 
-The embedded model is too small to copy values without slips, so what a tool call may hold is read here
-and the model only chooses among it.
-"""
+import json
+from pathlib import Path
+
+_FILE = Path(__file__).with_name("words.json")
+WORDS: dict[str, list[str]] = {kind: words.split() for kind, words in json.loads(_FILE.read_text()).items()}
