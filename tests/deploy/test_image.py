@@ -1,6 +1,7 @@
 """The image, built from the Dockerfile over a stand-in for its base, and run as production runs it."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,11 +87,20 @@ def keys_of(tools: Containers, container: str) -> dict[str, str]:
     """Return the keys that a server's banner prints, by user."""
 
     def printed() -> dict[str, str]:
-        lines = tools.run("podman", "logs", container).splitlines()
-        return {line.split()[0]: line.split()[-1] for line in lines if ": " in line and " gh_dev_" in line}
+        logged = tools.run("podman", "logs", container)
+        return dict(re.findall(r"^(\w+) of \w+: +(gh_dev_\w+)$", logged, re.MULTILINE))
 
     wait_for(lambda: len(printed()) == 2, "the banner")
     return printed()
+
+
+@pytest.fixture(scope="module")
+def project(tools: Containers) -> Path:
+    """A new project with a requirement of its own, of which the image was built."""
+    folder = new_project(tools.folder / "mine")
+    (folder / "requirements.txt").write_text("mergedeep==1.3.4\n")  # small, and nothing of ours needs it
+    tools.build(PROJECT_IMAGE, context=folder, GATEHOUSE_IMAGE=PACKAGE_IMAGE, BUILD_IMAGE=BUILD_BASE)
+    return folder
 
 
 def ready(url: str) -> bool:
@@ -163,13 +173,6 @@ class TestContainer:
 
 class TestProject:
     """A new project, built on the image of the package alone."""
-
-    @pytest.fixture(scope="class")
-    def project(self, tools: Containers) -> Path:
-        folder = new_project(tools.folder / "mine")
-        (folder / "requirements.txt").write_text("mergedeep==1.3.4\n")  # small, and nothing of ours needs it
-        tools.build(PROJECT_IMAGE, context=folder, GATEHOUSE_IMAGE=PACKAGE_IMAGE, BUILD_IMAGE=BUILD_BASE)
-        return folder
 
     def test_the_image_of_the_package_can_write_one(self, tools: Containers, tmp_path: Path) -> None:
         tmp_path.chmod(0o777)

@@ -75,6 +75,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, wheel: Path, environment: 
 def made(project: Path, environment: dict[str, str]) -> Iterator[LiveServer]:
     """What `make run` starts there: nothing is set, so the embedded model answers."""
     done("make", ".venv/.runtime", folder=project, environment=environment)
+    # Python compiles what it imports: on a busy machine that takes as long as a start may
+    done(".venv/bin/gatehouse", "routes", folder=project, environment=environment)
     with running(["make", "run"], project, environment, {}, executed) as server:
         yield server
 

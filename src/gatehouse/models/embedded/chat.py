@@ -31,9 +31,9 @@ TALKING: dict[str, Any] = {
     "dry_allowed_length": 3,
     "dry_penalty_last_n": 64,
 }
-LONGEST = 160  # of a talk
-ENDS = "\n\n"  # of a talk too: after a paragraph it wanders off
-# a short question gets a sentence: the second one was wrong in half of the cases
+LONGEST = 160  # tokens of an answer in its own words
+ENDS = "\n\n"  # what such an answer stops before: after a paragraph it wanders off
+# the grammar of an answer to a short question, one sentence: a second one is often wrong
 SENTENCE = 'root ::= [A-Z"] ([^.!?\\n] | [0-9] "." [0-9])* [.!?]'
 
 
