@@ -73,12 +73,12 @@ class TestSources:
         monkeypatch.setenv(variable, "1234")
         assert str(getattr(Settings(), name)) == "1234"
 
-    @pytest.mark.parametrize(("text", "listed"), [("", ()), ("a", ("a",)), (" a, b ,,", ("a", "b"))])
+    @pytest.mark.parametrize(("text", "listed"), [("a", ("a",)), (" a, b ,,", ("a", "b"))])
     def test_lists_are_separated_by_commas(
         self, monkeypatch: pytest.MonkeyPatch, text: str, listed: tuple[str, ...]
     ) -> None:
-        monkeypatch.setenv("GATEHOUSE_ALLOWED_ORIGINS", text)
-        assert Settings().allowed_origins == listed
+        monkeypatch.setenv("GATEHOUSE_CLAIM_SCOPES", text)
+        assert Settings().claim_scopes == listed
 
     def test_they_do_not_change(self) -> None:
         with pytest.raises(ValidationError, match="frozen"):
@@ -187,3 +187,59 @@ class TestParts:
         assert (model.choice, model.openai_model, model.azure_endpoint) == ("openai", "m", "e")
         assert model.openai_api_key is not None
         assert model.openai_api_key.get_secret_value() == SECRET
+
+
+class TestOrigins:
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("https://a.example/", "https://a.example"),
+            ("HTTPS://A.Example", "https://a.example"),
+            ("https://a.example:443", "https://a.example"),
+            ("http://a.example:80/", "http://a.example"),
+            ("http://a.example:8080", "http://a.example:8080"),
+            ('["https://a.example/"]', "https://a.example"),
+            ("https://[::1]:443", "https://[::1]"),
+        ],
+    )
+    def test_are_as_browsers_send_them(
+        self, monkeypatch: pytest.MonkeyPatch, written: str, meant: str
+    ) -> None:
+        monkeypatch.setenv("GATEHOUSE_ALLOWED_ORIGINS", written)
+        assert Settings().allowed_origins == (meant,)
+
+    @pytest.mark.parametrize(
+        "written",
+        ["a.example", "https://a.example/app", "https://a.example?x", "ftp://a.example", "https://u@a.example",
+         "https://", "https://a.example:port", "[", "https://*.example/x"],
+    )  # fmt: skip
+    def test_that_are_none_are_refused(self, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+        monkeypatch.setenv("GATEHOUSE_ALLOWED_ORIGINS", written)
+        with pytest.raises(ValidationError, match="write|an origin ends"):
+            Settings()
+
+
+class TestDoors:
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("allowed_origins", "*"), ("allowed_origins", "https://a.example,null"), ("trusted_proxies", "*"),
+         ("trusted_proxies", "10.0.0.1, *")],
+    )  # fmt: skip
+    def test_that_stand_open_are_refused_in_production(self, name: str, value: str) -> None:
+        with pytest.raises(ValidationError, match=f"GATEHOUSE_{name.upper()}"):
+            Settings(**{**PRODUCTION, name: value})  # type: ignore[arg-type]
+        assert Settings(**{name: value})  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("value", ["", "  "])
+    def test_an_empty_environment_is_not_development(
+        self, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        monkeypatch.setenv("GATEHOUSE_ENVIRONMENT", value)
+        with pytest.raises(ValidationError, match="GATEHOUSE_ENVIRONMENT"):
+            Settings()
+
+    def test_a_secret_ends_before_its_line_does(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-key\n")
+        key = Settings().openai_api_key
+        assert key is not None
+        assert key.get_secret_value() == "sk-key"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
-from gatehouse.settings.lists import Texts
+from gatehouse.settings.origins import Origins
 
 
 class ServerSettings(BaseModel):
@@ -24,7 +24,7 @@ class ServerSettings(BaseModel):
     port: int = Field(
         8000, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"), description="port to listen on"
     )
-    allowed_origins: Texts = Field(
+    allowed_origins: Origins = Field(
         (), description="origins that CORS allows, separated by commas; none by default"
     )
     trusted_proxies: str = Field(

@@ -1,13 +1,17 @@
 """Every setting, read from the environment and `.env`: the one place that reads either."""
 
-from typing import Self
+import os
+from collections.abc import Iterator
+from typing import Any, Self
 
 from pydantic import model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatehouse.settings.identity import IdentitySettings
 from gatehouse.settings.limits import LimitSettings
+from gatehouse.settings.lists import split
 from gatehouse.settings.model import ChatModelSettings
+from gatehouse.settings.origins import ANYBODY
 from gatehouse.settings.server import ServerSettings
 
 
@@ -19,24 +23,47 @@ class Settings(LimitSettings, IdentitySettings, ChatModelSettings, ServerSetting
         populate_by_name=True,
     )  # fmt: skip
 
+    @model_validator(mode="before")
+    @classmethod
+    def _strip(cls, values: Any) -> Any:
+        """Take white space from around texts: a secret of Kubernetes ends easily with a line's end."""
+        if os.environ.get("GATEHOUSE_ENVIRONMENT", "development").strip() == "":
+            raise ValueError("GATEHOUSE_ENVIRONMENT is empty: write development or production")
+        if not isinstance(values, dict):
+            return values
+        return {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+
     @model_validator(mode="after")
-    def _refuse_embedded_defaults_in_production(self) -> Self:
-        if self.environment == "development":
+    def _refuse_what_opens_doors(self) -> Self:
+        if self.development:
             return self
-        required = ("database_url", "redis_url", "api_key_pepper")
-        missing = [f"GATEHOUSE_{name.upper()}" for name in required if getattr(self, name) is None]
+        if missing := [*self._missing_in_production()]:
+            raise ValueError("production needs " + ", ".join(missing))
+        if open_to_all := sorted(ANYBODY & set(self.allowed_origins)):
+            raise ValueError(
+                f"GATEHOUSE_ALLOWED_ORIGINS lists {', '.join(open_to_all)}, which lets any page act for "
+                "whoever opens it: list the origins of your own pages"
+            )
+        if "*" in split(self.trusted_proxies):
+            raise ValueError(
+                "GATEHOUSE_TRUSTED_PROXIES is *, so that any client says which address it has: list the "
+                "addresses or networks of your proxies"
+            )
+        return self
+
+    def _missing_in_production(self) -> Iterator[str]:
+        for name in ("database_url", "redis_url", "api_key_pepper"):
+            if getattr(self, name) is None:
+                yield f"GATEHOUSE_{name.upper()}"
         if not (self.fixed_keys or self.remote_keys):
-            missing.append(
+            yield (
                 "an https:// GATEHOUSE_ISSUER (or GATEHOUSE_JWKS_URL, GATEHOUSE_JWKS_FILE, "
                 "GATEHOUSE_JWT_PUBLIC_KEY_FILE, GATEHOUSE_JWT_SECRET)"
             )
         if self.oidc_client_id and not self.public_url:
-            missing.append("GATEHOUSE_PUBLIC_URL beside GATEHOUSE_OIDC_CLIENT_ID")
+            yield "GATEHOUSE_PUBLIC_URL beside GATEHOUSE_OIDC_CLIENT_ID"
         if self.public_url and not self.public_url.startswith("https://"):
-            missing.append("an https:// GATEHOUSE_PUBLIC_URL")
-        if missing:
-            raise ValueError("production needs " + ", ".join(missing))
-        return self
+            yield "an https:// GATEHOUSE_PUBLIC_URL"
 
     @property
     def issuer_on_the_web(self) -> bool:
