@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
+import structlog
 from fastapi import FastAPI
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from sse_starlette.sse import AppStatus
@@ -25,6 +26,7 @@ from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services, State
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart, open_database, open_redis
+from gatehouse.telemetry.logs import configure_logging
 from gatehouse.telemetry.model_watch import ModelMetrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.runs import RunTelemetry
@@ -102,7 +104,7 @@ async def checkpoints_of(settings: Settings) -> AsyncIterator[BaseCheckpointSave
 
 def check_lists(settings: Settings, registry: Registry) -> None:
     """Raise CannotStart when the tenants' lists name a runnable that is not served: a typing error."""
-    named = {name for names in settings.tenant_runnables.values() for name in names}
+    named = {name for names in (settings.tenant_runnables or {}).values() for name in names}
     if unknown := sorted(named - registry.by_name.keys() - {"*"}):
         raise CannotStart(f"GATEHOUSE_TENANT_RUNNABLES names what is not served: {', '.join(unknown)}")
 
@@ -115,6 +117,8 @@ def lifespan_for(settings: Settings, registry: Registry, telemetry: Telemetry) -
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[State]:
+        if not structlog.is_configured():  # under a plain uvicorn: its own way would print local variables
+            configure_logging(settings.log_level, pretty=False)
         # else every open stream ends at SIGTERM, without its last events; uvicorn waits for them instead
         AppStatus.disable_automatic_graceful_drain()  # type: ignore[no-untyped-call]
         async with open_services(settings, registry, telemetry) as services:

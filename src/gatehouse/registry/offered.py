@@ -10,9 +10,9 @@ Served = TypeVar("Served")
 
 
 def is_offered(settings: Settings, tenant_id: str, name: str) -> bool:
-    """Tell whether a tenant may know of a runnable: one list names it, or there are no lists."""
+    """Tell whether a tenant may know of a runnable: its list names it, or lists were never set."""
     lists = settings.tenant_runnables
-    if not lists:
+    if lists is None:
         return True
     names = lists.get(tenant_id, lists.get("*", ()))
     return name in names or "*" in names

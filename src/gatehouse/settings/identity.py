@@ -82,8 +82,9 @@ class IdentitySettings(BaseModel):
         None, description="one-time token of the sign-in link; `gatehouse serve` makes one in development"
     )
 
-    tenant_runnables: dict[str, tuple[str, ...]] = Field(
-        {}, description='runnables by tenant, as {"acme": ["chat"], "*": ["*"]}; without it every tenant is '
+    tenant_runnables: dict[str, tuple[str, ...]] | None = Field(
+        None,
+        description='runnables by tenant, as {"acme": ["chat"], "*": ["*"]}; without it every tenant is '
         "offered all; with it, one that is not listed what `*` lists, else none",
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from gatehouse.problems.errors import Unauthenticated
 from gatehouse.registry.entry import Entry
+from gatehouse.registry.offered import offered
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal
 
@@ -56,7 +57,8 @@ router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schem
 async def list_runnables(request: Request, principal: CurrentPrincipal) -> UsableRunnables:
     """The runnables that the caller may use."""
     services = services_of(request)
-    usable = [entry for entry in services.entries.values() if principal.may(entry.required_scope)]
+    entries = offered(services.settings, principal, services.entries)
+    usable = [entry for entry in entries.values() if principal.may(entry.required_scope)]
     return UsableRunnables(model=services.model.label, items=[UsableRunnable.of(entry) for entry in usable])
 
 

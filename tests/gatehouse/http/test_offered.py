@@ -88,6 +88,8 @@ def test_pages_and_the_openapi_document_do_not_name_it(listed: LiveApp) -> None:
         paths = client.get("/openapi.json").json()["paths"]
         assert not [path for path in paths if path.startswith("/agent")]
         assert [path for path in paths if path.startswith("/chat/")]
+        assert "summariz" not in client.get("/openapi.json").text.lower()  # its schemas neither
+        assert [item["name"] for item in client.get("/api/runnables").json()["items"]] == LISTS["acme"]
     with listed.client(bearer("bob", "beta")) as client:
         assert "/agent/playground/" in client.get("/").text
         assert "/agent/invoke" in client.get("/openapi.json").json()["paths"]
@@ -97,7 +99,8 @@ class TestLists:
     @pytest.mark.parametrize(
         ("lists", "tenant", "expected"),
         [
-            ({}, "acme", True),
+            (None, "acme", True),
+            ({}, "acme", False),
             ({"acme": ["chat"]}, "acme", True),
             ({"acme": ["agent"]}, "acme", False),
             ({"acme": []}, "acme", False),
@@ -107,7 +110,7 @@ class TestLists:
             ({"acme": [], "*": ["chat"]}, "acme", False),
         ],
     )
-    def test_decide(self, lists: dict[str, list[str]], tenant: str, expected: bool) -> None:
+    def test_decide(self, lists: dict[str, list[str]] | None, tenant: str, expected: bool) -> None:
         settings = Settings(_env_file=None, tenant_runnables=lists)
         assert is_offered(settings, tenant, "chat") is expected
 
