@@ -111,3 +111,12 @@ class TestOtherSites:
     def test_our_own_pages_may(self, client: httpx.Client, site: str) -> None:
         response = client.get("/api/stream", params={"query": "x"}, headers={"sec-fetch-site": site})
         assert response.status_code == 200
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_an_address_that_is_opened_starts_no_run(client: httpx.Client, path: str) -> None:
+    """It may come from a mail, or from a model's own answer; the browser sends its cookie with it."""
+    before = len(client.get("/api/threads?limit=100").json()["items"])
+    opened = {"sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    assert client.get(path, params={"query": "x", "runnable": "agent"}, headers=opened).status_code == 403
+    assert len(client.get("/api/threads?limit=100").json()["items"]) == before
