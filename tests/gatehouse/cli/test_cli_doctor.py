@@ -128,7 +128,7 @@ class TestRedis:
         self, run: Run, redis_url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("GATEHOUSE_REDIS_URL", redis_url)
-        monkeypatch.setattr("gatehouse.cli.checks.OLDEST_REDIS", (99, 0))
+        monkeypatch.setattr("gatehouse.cli.doctor.checks.OLDEST_REDIS", (99, 0))
         state, detail = found(run, "Redis")
         assert (state, "6.2 or newer" in detail) == ("failed", True)
 
@@ -252,12 +252,12 @@ class TestChatModel:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/v1")
             monkeypatch.setenv("GATEHOUSE_MODEL", "openai")
-            monkeypatch.setattr("gatehouse.cli.checks.MODEL_SECONDS", 1)
+            monkeypatch.setattr("gatehouse.cli.doctor.checks.MODEL_SECONDS", 1)
             state, detail = found(run, "chat model")
         assert (state, "did not answer within 1 s" in detail) == ("failed", True)
 
     def test_one_that_fails_is_told(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("gatehouse.cli.checks.QUESTION", "[fail no such deployment]")
+        monkeypatch.setattr("gatehouse.cli.doctor.checks.QUESTION", "[fail no such deployment]")
         state, detail = found(run, "chat model")
         assert (state, "ScriptedFailure: no such deployment" in detail) == ("failed", True)
 
