@@ -76,7 +76,7 @@ def test_workers_that_wait_for_their_issuer_say_so() -> None:
 def test_workers_that_died_meanwhile_do_not_end_their_supervisor(
     monkeypatch: pytest.MonkeyPatch, accepts: bool
 ) -> None:
-    monkeypatch.setattr("gatehouse.cli.serve.ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr("gatehouse.cli.serving.serve.ANSWER_SECONDS", 0.1)
     with listen("127.0.0.1", 0) as listener:
         if accepts:  # into its queue, where nobody takes it from
             listener.listen()

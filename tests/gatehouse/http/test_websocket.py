@@ -461,12 +461,14 @@ class TestHandshake:
 
 class TestClosing:
     async def test_comes_when_the_credential_expires_though_a_run_goes_on(self) -> None:
-        principals = {"brief": replace(ALICE, expires_at=time.time() + 0.5)}
-        async with serving(principals=principals) as server, server.client(user="brief") as client:
-            await started(client, "wait")
-            await client.until_end()
-            await client.receive()
-            assert (await client.closed())[0] == 4401
+        principals: dict[str, Principal] = {}
+        async with serving(principals=principals) as server:
+            principals["brief"] = replace(ALICE, expires_at=time.time() + 1)
+            async with server.client(user="brief") as client:
+                await started(client, "wait")
+                await client.until_end()
+                await client.receive()
+                assert (await client.closed())[0] == 4401
 
     async def test_comes_when_nothing_happens(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.3)

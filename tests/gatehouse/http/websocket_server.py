@@ -3,7 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections import ChainMap
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -109,7 +110,7 @@ class Assistant(Runnable[Json, AIMessageChunk]):
 class SignedIn:
     """Stands where gatehouse.web.middleware.authenticate does: the principal is whom `x-user` names."""
 
-    def __init__(self, app: ASGIApp, principals: dict[str, Principal]) -> None:
+    def __init__(self, app: ASGIApp, principals: Mapping[str, Principal]) -> None:
         self.app = app
         self.principals = principals
 
@@ -241,13 +242,14 @@ async def serving(
             model=SimpleNamespace(model=SimpleNamespace(seconds_to_wait=lambda: 0.0)),
             limits=limits_of(store, runs.conductor.reservations, given.plans, "refuse", 10),
         )
-        app = application(services, {"alice": ALICE, "bob": BOB, **(principals or {})})
+        known = ChainMap({} if principals is None else principals, {"alice": ALICE, "bob": BOB})
+        app = application(services, known)
         async with listening(app) as (port, tasks):
             yield Server(port, runs, threads, script, tasks)
     await store.aclose()
 
 
-def application(services: Any, principals: dict[str, Principal]) -> ASGIApp:
+def application(services: Any, principals: Mapping[str, Principal]) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         yield {"services": services}
