@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from gatehouse.cli import chat, database, keys, routes, token
-from gatehouse.cli.doctor import doctor
+from gatehouse.cli.doctor.command import doctor as doctor_command
 from gatehouse.cli.failure import Commands
 from gatehouse.cli.project import k8s, new
 from gatehouse.cli.serving import serve
@@ -43,7 +43,7 @@ gatehouse.add_typer(keys.commands, name="keys")
 gatehouse.command()(token.token)
 gatehouse.command()(routes.routes)
 gatehouse.add_typer(database.commands, name="db")
-gatehouse.command()(doctor.doctor)
+gatehouse.command()(doctor_command)
 
 
 def main() -> None:

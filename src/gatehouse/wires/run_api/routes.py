@@ -161,7 +161,7 @@ async def for_event_source(
     """Start a run for an EventSource, or join the one that it lost."""
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Forbidden("Another site may not start a run.")
-    if request.headers.get("sec-fetch-mode") == "navigate":  # a link, from a mail or from a model's own answer
+    if request.headers.get("sec-fetch-mode") == "navigate":  # a link, of a mail or of a model's answer
         raise Forbidden("An address that is opened starts no run: an EventSource does.")
     # on its own reconnection a browser sends the header, and the address stays as it was
     last_event_id = request.headers.get("last-event-id") or parameters.last_event_id
