@@ -76,8 +76,8 @@ class Providers:
         except CannotStart as error:
             raise ModelUnavailable(str(error)) from error
         label = (
-            "SmolLM2-135M, embedded, a very small model: it chooses tools by vectors; "
-            "for real answers set OPENAI_API_KEY or GATEHOUSE_MODEL"
+            "SmolLM2-135M, embedded (a very small model: it chooses tools by vectors; "
+            "for real answers set OPENAI_API_KEY or GATEHOUSE_MODEL)"
         )
         # its calls take turns on this machine's cores: who waits is not waiting for somebody who is down
         return Provided(model, label, Patience(silence=None, call=None, retries=0))
