@@ -1,15 +1,14 @@
 """The list of what is served, found by its name."""
 
 import importlib
-import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from gatehouse.registry.checked import BadRegistry, Registry, checked
 from gatehouse.registry.entry import Entry
+from gatehouse.settings.modules import see_working_folder
 
 # A name as in GATEHOUSE_REGISTRY, the entries themselves, or a function that returns them
 RegistrySource = str | Sequence[Entry] | Callable[[], Sequence[Entry]]
@@ -52,9 +51,7 @@ def named(name: str) -> Any:
 
 def imported(name: str, module: str) -> ModuleType:
     """Return the module, which may be in the working folder. Raises BadRegistry."""
-    folder = str(Path.cwd())
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    folder = see_working_folder()
     try:
         if not is_there(module):
             raise BadRegistry(

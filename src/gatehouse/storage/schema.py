@@ -4,7 +4,6 @@ Each has migrations and a table of its own in which Alembic keeps how far they h
 """
 
 import asyncio
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.settings import Settings
+from gatehouse.settings.modules import see_working_folder
 from gatehouse.storage.database import ANSWER_SECONDS, away
 from gatehouse.storage.postgres import BoundedConnection
 
@@ -48,7 +48,7 @@ def schemas_of(settings: Settings) -> tuple[Schema, ...]:
     The package is GATEHOUSE_MIGRATIONS, else `tools.migrations` where the working folder has it; its
     migrations are the files in its folder `versions`. Raises NoMigrations.
     """
-    folder = _versions_of(settings.migrations or USUAL_PACKAGE)
+    folder = _versions_of(settings.migrations or USUAL_PACKAGE, see_working_folder())
     if folder is None and settings.migrations:
         raise NoMigrations(
             f"GATEHOUSE_MIGRATIONS: {settings.migrations} is no package with a folder versions"
@@ -56,9 +56,9 @@ def schemas_of(settings: Settings) -> tuple[Schema, ...]:
     return (OURS,) if folder is None else (OURS, Schema(folder, "alembic_version_deployment"))
 
 
-def _versions_of(package: str) -> Path | None:
-    if (folder := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, folder)
+@cache  # /readyz asks each time
+def _versions_of(package: str, _working_folder: str) -> Path | None:
+    """Return the package's folder of migrations as it is found from a working folder, None without one."""
     try:
         spec = find_spec(package)
     except ImportError:
