@@ -150,15 +150,24 @@ def _set_pragmas(connection: Any, _record: object) -> None:
 
 async def _set_up_sqlite(connection: aiosqlite.Connection) -> None:
     await connection.execute_fetchall("PRAGMA busy_timeout = 5000")
-    until = time.monotonic() + ANSWER_SECONDS
-    while True:
-        try:
-            await connection.execute_fetchall("PRAGMA journal_mode = WAL")  # readers and a writer don't wait
-            break
-        except sqlite3.OperationalError:  # another process sets it: SQLite itself does not wait for that
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.05)
+    await write_ahead(connection)
     # safe with WAL; a power cut may lose the last commits
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     await connection.execute_fetchall("PRAGMA foreign_keys = ON")
+
+
+async def write_ahead(connection: aiosqlite.Connection) -> None:
+    """Have the connection's file keep a write-ahead log, so that readers and a writer don't wait.
+
+    Another process may be setting it, and SQLite itself does not wait for that: it is asked for again
+    within 5 s, after which sqlite3.OperationalError is raised.
+    """
+    until = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            await connection.execute_fetchall("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(0.05)

@@ -43,6 +43,17 @@ class TestCheckpoints:
         await count_in(f"sqlite+aiosqlite:///{tmp_path / 'gatehouse.db'}")
         assert (tmp_path / "gatehouse.db.checkpoints").exists()
 
+    async def test_are_made_by_several_workers_at_once(self, tmp_path: Path) -> None:
+        """SQLite waits for no other that sets its journal's mode: about one file in ten was enough."""
+
+        async def opened(url: str) -> None:
+            async with open_checkpoints(url):
+                pass
+
+        for number in range(60):
+            url = f"sqlite+aiosqlite:///{tmp_path / str(number)}.db"
+            await asyncio.gather(*(opened(url) for _ in range(8)))
+
     async def test_are_kept_in_postgresql(self, request: pytest.FixtureRequest) -> None:
         async with empty_database(request.getfixturevalue("postgres_url")) as url:
             await set_up_checkpoints(url)

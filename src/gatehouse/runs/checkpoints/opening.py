@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 
 from gatehouse.runs.checkpoints.kept import PostgresCheckpoints, SqliteCheckpoints
+from gatehouse.storage.database import write_ahead
 from gatehouse.storage.postgres import BoundedConnection, network_options
 
 POOL_SIZE = 5
@@ -41,6 +42,7 @@ async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSav
     if url.get_backend_name() == "sqlite":
         file = url.database if url.database in (None, ":memory:") else f"{url.database}.checkpoints"
         async with SqliteCheckpoints.from_conn_string(file or ":memory:") as saver:
+            await write_ahead(saver.conn)  # else `setup` asks for it, once, and fails beside another worker
             await saver.setup()
             yield saver
         return
