@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import orjson
-
+from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.runs.events import Usage
-from gatehouse.runs.json_bytes import json_bytes
 from gatehouse.runs.records import RunRecord, State
 
 ACCOUNTS = "gh:runs:accounts"  # by run id
@@ -42,5 +40,5 @@ def account_of(run: RunRecord) -> bytes:
 
 def parsed_account(kept: bytes) -> Account:
     """Return what `account_of` kept."""
-    fields = orjson.loads(kept)
+    fields = from_json(kept)
     return Account(**{**fields, "models": {name: Usage(**usage) for name, usage in fields["models"].items()}})

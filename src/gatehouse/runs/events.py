@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from gatehouse.plain_json import json_bytes, named
 from gatehouse.problems.errors import BadRequest
-from gatehouse.runs.json_bytes import json_bytes
 
 
 class Cursor(NamedTuple):
@@ -154,4 +154,4 @@ Event = (
 
 def record(cursor: Cursor, event: Event) -> Record:
     """Return `event` as the log keeps it."""
-    return Record(cursor, event.type, json_bytes(event))
+    return Record(cursor, event.type, json_bytes(event, named))

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
-import orjson
 from redis.asyncio import Redis
 from redis.typing import EncodableT, FieldT
 
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.reservations import Reservation
+from gatehouse.plain_json import from_json, json_bytes, whole_text
 from gatehouse.runs import replies
 from gatehouse.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
-from gatehouse.runs.json_bytes import json_bytes
 
 State = Literal["running"] | Status
 
@@ -97,7 +96,7 @@ class RunRecord:
     def progress(self) -> dict[FieldT, EncodableT]:
         """Return the fields that change while the run goes on."""
         return {
-            "text": self.text,
+            "text": whole_text(self.text),
             "text_cursor": str(self.text_cursor),
             "usage": json_bytes(self.usage),
             "models": json_bytes(dict(self.models)),
@@ -109,13 +108,13 @@ class RunRecord:
     def of(cls, fields: dict[bytes, bytes]) -> Self:
         """Return the run that the hash's fields tell of."""
         text = {name.decode(): value for name, value in fields.items()}
-        principal = orjson.loads(text["principal"])
+        principal = from_json(text["principal"])
         state: Any = text["state"].decode()
         return cls(
             id=text["id"].decode(),
             principal=Principal(**{**principal, "scopes": frozenset(principal["scopes"])}),
             runnable=text["runnable"].decode(),
-            input=orjson.loads(text["input"]),
+            input=from_json(text["input"]),
             thread_id=text["thread_id"].decode() or None,
             created_at=float(text["created_at"]),
             deadline=float(text["deadline"]),
@@ -125,12 +124,12 @@ class RunRecord:
             cancel=text["cancel"].decode(),
             text=text["text"].decode(),
             text_cursor=parse_cursor(text["text_cursor"].decode()),
-            usage=Usage(**orjson.loads(text["usage"])),
+            usage=Usage(**from_json(text["usage"])),
             # during a rolling update a run may be of a release that knows none of these three
-            models={name: Usage(**usage) for name, usage in orjson.loads(text.get("models", b"{}")).items()},
-            reservation=reservation_of(orjson.loads(text.get("reservation", b"null"))),
+            models={name: Usage(**usage) for name, usage in from_json(text.get("models", b"{}")).items()},
+            reservation=reservation_of(from_json(text.get("reservation", b"null"))),
             trace=text.get("trace", b"").decode(),
-            problem=orjson.loads(text["problem"]),
+            problem=from_json(text["problem"]),
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",
             handovers=int(text.get("handovers", b"0")),

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 
-import orjson
 from redis.asyncio import Redis
 
+from gatehouse.plain_json import from_json
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import NotFound
 from gatehouse.runs.events import BEGINNING, Cursor, Gap, Record, record
@@ -140,6 +140,6 @@ class Viewing:
                 if item.type == "restart":
                     text = ""
                 elif item.type == "token":
-                    text += orjson.loads(item.data)["content"]
+                    text += from_json(item.data)["content"]
             cursor = records[-1].cursor
         return replace(run, text=text, text_cursor=cursor)

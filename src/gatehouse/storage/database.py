@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
+from gatehouse.plain_json import from_json, json_text
 from gatehouse.storage.postgres import BoundedConnection, network_options
 
 # Constraints have names, so that a later migration can alter them on every database
@@ -30,6 +31,8 @@ metadata = MetaData(
 
 POOL_SECONDS = 10  # that a caller waits for a connection
 ANSWER_SECONDS = 5  # within which a database must answer to count as reachable
+
+JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": from_json}
 
 ABOVE_ROW_SECURITY = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 NO_ROW_SECURITY = (
@@ -79,6 +82,7 @@ def open_engine(url: str, pool_size: int = 10) -> AsyncEngine:
         pool_timeout=POOL_SECONDS,
         pool_recycle=1800,
         connect_args=connect_args(parsed),
+        **JSON,
     )
 
 
@@ -129,7 +133,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if url.database in (None, "", ":memory:"):
-        engine = create_async_engine(url)  # SQLAlchemy keeps it in one connection by itself
+        engine = create_async_engine(url, **JSON)  # SQLAlchemy keeps it in one connection by itself
     else:
         # One connection, waited for in order. With more, writers poll for the file's lock: under load some
         # poll for longer than the time-out, and the waiting costs more than the work.
@@ -139,6 +143,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
             connect_args={"factory": SqliteConnection},
+            **JSON,
         )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine
@@ -166,8 +171,9 @@ async def write_ahead(connection: aiosqlite.Connection) -> None:
     while True:
         try:
             await connection.execute_fetchall("PRAGMA journal_mode = WAL")
-            return
         except sqlite3.OperationalError:
             if time.monotonic() > until:
                 raise
             await asyncio.sleep(0.05)
+        else:
+            return

@@ -10,6 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.identity.principal import Principal
+from gatehouse.plain_json import whole_text
 from gatehouse.problems.errors import Conflict, NotFound
 from gatehouse.runs.events import Usage
 from gatehouse.storage.tenancy import tenant_transaction
@@ -168,8 +169,8 @@ class ThreadStore:
 
 
 def storable(text: str) -> str:
-    """Return `text` without the one character that PostgreSQL cannot hold."""
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """Return `text` without what a database cannot hold: NUL in PostgreSQL's, half a character in any."""
+    return whole_text(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _owner(principal: Principal) -> dict[str, str]:

@@ -1,11 +1,11 @@
 """How an error is sent to the caller, whatever found it."""
 
-import json
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from gatehouse.plain_json import json_text
 from gatehouse.problems.errors import PROBLEM_JSON, ApiError
 from gatehouse.web.request_state import state_of
 
@@ -20,7 +20,7 @@ def problem_of(error: ApiError, scope: Scope) -> dict[str, Any]:
 
 def problem_response(error: ApiError, scope: Scope) -> Response:
     """Return `error` as application/problem+json."""
-    body = json.dumps(problem_of(error, scope))
+    body = json_text(problem_of(error, scope))
     return Response(body, error.status, {"cache-control": "no-store", **error.headers}, PROBLEM_JSON)
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-import orjson
 from pydantic import Field, StringConstraints, ValidationError
 
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission
+from gatehouse.plain_json import json_bytes
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
 from gatehouse.problems.faults import StrictModel, told
 from gatehouse.problems.models import ModelUnavailableProblem
@@ -55,7 +55,7 @@ async def start(
         new_thread=chat.thread_id is None,
         grace=services.settings.disconnect_grace,
         multitask=chat.multitask,
-        idempotency=(key, orjson.dumps(chat.model_dump())) if key else None,
+        idempotency=(key, json_bytes(chat.model_dump())) if key else None,
         admission=admission,
     )
 

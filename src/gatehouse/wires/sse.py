@@ -3,10 +3,10 @@
 import random
 from collections.abc import AsyncIterator, Callable
 
-import orjson
 import structlog
 from sse_starlette import EventSourceResponse
 
+from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError
 from gatehouse.problems.stores import STORE_IS_AWAY
@@ -42,12 +42,12 @@ def plain(record: Record) -> bytes:
     What would make the tokens before it wrong or incomplete is told as well: restart, gap and error.
     """
     if record.type == "token":
-        body = b'{"token":%s}' % orjson.dumps(orjson.loads(record.data)["content"])
+        body = b'{"token":%s}' % json_bytes(from_json(record.data)["content"])
     elif record.type == "end":
-        status = orjson.loads(record.data)["status"]
-        body = orjson.dumps({"done": True, "status": status})
+        status = from_json(record.data)["status"]
+        body = json_bytes({"done": True, "status": status})
     elif record.type in ("restart", "gap", "error"):
-        body = orjson.dumps({record.type: orjson.loads(record.data)})
+        body = json_bytes({record.type: from_json(record.data)})
     else:
         return b""
     return b"id: %s\r\ndata: %s\r\n\r\n" % (str(record.cursor).encode(), body)
@@ -56,7 +56,7 @@ def plain(record: Record) -> bytes:
 def failure(error: ApiError, run_id: str) -> bytes:
     """Return an error that is no event of the run, so it has no id, and no `end` follows."""
     body = {"type": "error", "content": error.detail, "problem": error.problem(f"urn:gatehouse:run:{run_id}")}
-    return b"event: error\r\ndata: %s\r\n\r\n" % orjson.dumps(body)
+    return b"event: error\r\ndata: %s\r\n\r\n" % json_bytes(body)
 
 
 def read_on() -> bytes:

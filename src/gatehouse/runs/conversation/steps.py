@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-import orjson
-
+from gatehouse.plain_json import from_json
 from gatehouse.runs.events import BEGINNING, Event, Record, ToolEnd, ToolStart
 from gatehouse.runs.log.log import RunLog
 from gatehouse.runs.records import RunRecord
@@ -44,7 +43,7 @@ async def _before(log: RunLog, run: RunRecord) -> list[Record]:
 
 def _step_of(record: Record) -> Step | None:
     if record.type == "tool_start":
-        return ToolStart(**orjson.loads(record.data))
+        return ToolStart(**from_json(record.data))
     if record.type == "tool_end":
-        return ToolEnd(**orjson.loads(record.data))
+        return ToolEnd(**from_json(record.data))
     return None

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
+from gatehouse.plain_json import Halves
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
 from gatehouse.runs.events import (
@@ -86,6 +87,7 @@ class Execution:
         self.meter = UsageMeter()
         self.text: list[str] = []
         self.steps: list[Event] = []
+        self._halves = Halves()
         self.viewers = 0
         self.alone_since = time.monotonic() + JOIN_SECONDS
         self.stop: Stop | None = None
@@ -109,18 +111,25 @@ class Execution:
         return self.stop in ("lost", "handover")
 
     def emit(self, event: Event) -> None:
-        """Give an event to the viewers here and to the log."""
-        item = self.numbered(event)
+        """Give an event to the viewers here and to the log. Half a character waits for its other half."""
         if type(event) is Token:
-            if not self.text:
-                self.first_token = time.monotonic()
-            self.text.append(event.content)
+            text = self._halves.add(event.content)
+            if not text:
+                return
+            event = event if text is event.content else Token(text)
+            self._note_text(text)
         else:
             self._note_step(event)
+        item = self.numbered(event)
         if self._withheld or time.monotonic() > self.held_until:
             self._withheld.append(item)
         else:
             self._show(item)
+
+    def _note_text(self, text: str) -> None:
+        if not self.text:
+            self.first_token = time.monotonic()
+        self.text.append(text)
 
     def _note_step(self, event: Event) -> None:
         self.steps.append(event)
@@ -224,6 +233,8 @@ class Execution:
                     self.stop = self.stop or self.leaving
                 if self.stop is not None:  # or something inside the runnable swallowed the cancellation
                     return
+        if rest := self._halves.rest():
+            self.emit(Token(rest))
         await self._hold()
 
     def _source(self, value: dict[str, Any], tap: Tap | None) -> AsyncGenerator[Any]:

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from gatehouse.auth.browser.origin import media_type
 from gatehouse.identity.principal import Principal
+from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
@@ -195,10 +195,10 @@ async def answer(services: Services, run: RunRecord) -> ChatResponse:
     """Return the answer of a run when it has ended. Raises its problem, or Conflict if it was cancelled."""
     last = await records_of_end(services.runs.view(run.id))
     if "error" in last:
-        raise RunFailedBefore(orjson.loads(last["error"].data)["problem"])
+        raise RunFailedBefore(from_json(last["error"].data)["problem"])
     if "complete" not in last:
         raise Conflict("The run was stopped before it was complete.", run_id=run.id)
-    complete = orjson.loads(last["complete"].data)
+    complete = from_json(last["complete"].data)
     return ChatResponse(
         response=complete["content"], run_id=run.id, thread_id=run.thread_id, usage=Usage(**complete["usage"])
     )

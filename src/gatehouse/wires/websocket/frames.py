@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-import orjson
-
+from gatehouse.plain_json import from_json, json_text
 from gatehouse.problems.errors import ApiError, BadRequest
 from gatehouse.runs.events import Record
 
@@ -46,7 +45,7 @@ class RunFrames:
 
     def _start(self, record: Record) -> str:
         about = {} if self.key is None else {"idempotency_key": self.key}
-        return dumped({"id": str(record.cursor), **orjson.loads(record.data), **about})
+        return dumped({"id": str(record.cursor), **from_json(record.data), **about})
 
 
 class LangChainFrames:
@@ -77,19 +76,19 @@ class LangChainFrames:
 
     def of_end(self, record: Record, text: str) -> Iterable[str]:
         end = self.plain.of(record)
-        if orjson.loads(record.data)["status"] == "completed":
+        if from_json(record.data)["status"] == "completed":
             return end
         return (self._frame(record, "on_parser_end", {"output": text}), *end)
 
     def _start(self, record: Record) -> str:
-        event = orjson.loads(record.data)
+        event = from_json(record.data)
         metadata = {field: event[field] for field in ("thread_id", "runnable", "attempt")}
         if self.key is not None:
             metadata["idempotency_key"] = self.key
         return self._frame(record, "on_parser_start", {}, metadata=metadata)
 
     def _tool(self, record: Record) -> str:
-        event = orjson.loads(record.data)
+        event = from_json(record.data)
         data = {field: event[field] for field in ("input", "output") if field in event}
         metadata = {field: event[field] for field in ("call_id", "is_error") if field in event}
         return self._frame(record, f"on_{record.type}", data, name=event["tool"], metadata=metadata)
@@ -125,10 +124,10 @@ def error_frame(error: ApiError, request_id: str, **about: str | None) -> str:
 
 def content_of(record: Record) -> str:
     """Return what an event says."""
-    content: str = orjson.loads(record.data)["content"]
+    content: str = from_json(record.data)["content"]
     return content
 
 
 def dumped(value: dict[str, Any]) -> str:
     """Return `value` as the text of a frame."""
-    return orjson.dumps(value).decode()
+    return json_text(value)
