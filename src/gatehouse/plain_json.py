@@ -61,7 +61,7 @@ def json_bytes(value: object, other: Other = refused) -> bytes:
     except TypeError:  # the way of nearly every value takes a fifth of the time of the careful one
         careful = json.dumps(plain(value, other), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         written = careful.encode()
-    return bytes(memoryview(written)) if written.isascii() else _on_one_line(written)
+    return bytes(memoryview(written)) if written.isascii() else on_one_line(written)
 
 
 def json_text(value: object, other: Other = refused) -> str:
@@ -221,7 +221,7 @@ FORMS: tuple[tuple[Any, Callable[[Plain, Any], Any]], ...] = (
 )
 
 
-def _on_one_line(written: bytes) -> bytes:
+def on_one_line(written: bytes) -> bytes:
     for end, escaped in LINE_ENDS:
         if end in written:
             written = written.replace(end, escaped)

@@ -72,7 +72,7 @@ class RunEngine:
         self,
         principal: Principal,
         runnable: str,
-        value: dict[str, Any],
+        value: Any,
         *,
         run_id: str | None = None,
         thread_id: str | None = None,
@@ -82,12 +82,14 @@ class RunEngine:
         idempotency: tuple[str, bytes] | None = None,
         tap: Tap | None = None,
         admission: Admission | None = None,
+        client: Mapping[str, Any] | None = None,
     ) -> Started:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
         `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
-        first run instead. `admission` is charged for the run (None: it is the server's own, and not limited).
+        first run instead. `client` is what its entry lets a client say of the config. `admission`
+        is charged for the run (None: it is the server's own, and not limited).
         Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting.
         """
         run_id = run_id or str(uuid7())
@@ -107,6 +109,7 @@ class RunEngine:
                     opens_thread=new_thread,
                     grace=grace,
                     reservation=reservation,
+                    client=client or {},
                 )
                 await self._enter_thread(run, multitask)
                 await self.conductor.begin(run, tap)

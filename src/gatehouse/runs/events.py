@@ -1,7 +1,7 @@
 """The events of a run: what a viewer is told, in order. The wire contract is docs/streaming.md."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
 from gatehouse.plain_json import json_bytes, named
@@ -73,12 +73,52 @@ class Token:
     type: Literal["token"] = "token"
 
 
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model thinks before it answers: no part of the answer."""
+
+    content: str
+    type: Literal["reasoning"] = "reasoning"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A finished message of an assistant that is not the answer's end: `message` has its content blocks."""
+
+    type: Literal["message"] = "message"
+    content: str
+    message: dict[str, Any]
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom:
+    """What a node gave to LangGraph's stream writer."""
+
+    type: Literal["custom"] = "custom"
+    content: str = ""
+    data: Any
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateUpdate:
+    """What a node wrote to its graph's state; only of entries that show it."""
+
+    type: Literal["state"] = "state"
+    content: str = ""
+    node: str
+    data: Any
+    path: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAction:
     type: Literal["agent_action"] = "agent_action"
     content: str
     tool: str
     call_id: str
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +128,7 @@ class ToolStart:
     tool: str
     call_id: str
     input: dict[str, Any]
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +139,12 @@ class ToolEnd:
     call_id: str
     output: str
     is_error: bool
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
-    """The text of the earlier attempt is void."""
+    """The text so far is void: an earlier attempt's, or of this one what turned out not to be the answer."""
 
     type: Literal["restart"] = "restart"
     content: str
@@ -122,8 +164,12 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
+    """The whole answer: `content` is its text, `message` its content blocks, `value` what is no message."""
+
     type: Literal["complete"] = "complete"
     content: str
+    message: dict[str, Any] | None = None
+    value: Any = None
     usage: Usage
     duration_ms: int
 
@@ -148,10 +194,14 @@ class End:
 
 
 Event = (
-    Start | Token | AgentAction | ToolStart | ToolEnd | Restart | Gap | Complete | Error | End
+    Start | Token | Reasoning | Message | Custom | StateUpdate | AgentAction | ToolStart | ToolEnd | Restart
+    | Gap | Complete | Error | End
 )  # fmt: skip
 
 
 def record(cursor: Cursor, event: Event) -> Record:
-    """Return `event` as the log keeps it."""
+    """Return `event` as the log keeps it. A `path` is there only for what a subgraph tells."""
+    if getattr(event, "path", None) == ():
+        told = {field.name: getattr(event, field.name) for field in fields(event) if field.name != "path"}
+        return Record(cursor, event.type, json_bytes(told, named))
     return Record(cursor, event.type, json_bytes(event, named))

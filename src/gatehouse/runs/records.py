@@ -28,13 +28,15 @@ class RunRecord:
     `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
     models' names; `reservation` is what it has of its caller's limits (None: nothing). `handovers` is how
     often its process gave it up in order: those attempts do not count as lost; `trace` is the W3C traceparent
-    of the request that started it, empty when nothing is traced.
+    of the request that started it, empty when nothing is traced. `input` is JSON; `client` is what its entry
+    lets a client say of the config (`configurable`, `tags`, `metadata`). `answer` is that of a run that is
+    complete: a `message`, a `value`, or both.
     """
 
     id: str
     principal: Principal
     runnable: str
-    input: dict[str, Any]
+    input: Any
     thread_id: str | None
     created_at: float
     deadline: float
@@ -52,6 +54,8 @@ class RunRecord:
     opens_thread: bool = False
     handovers: int = 0
     trace: str = ""
+    client: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = field(default_factory=dict)
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -90,6 +94,7 @@ class RunRecord:
             "reservation": json_bytes(self.reservation),
             "opens_thread": int(self.opens_thread),
             "trace": self.trace,
+            "client": json_bytes(dict(self.client)),
             **self.progress(),
         }
 
@@ -101,6 +106,7 @@ class RunRecord:
             "usage": json_bytes(self.usage),
             "models": json_bytes(dict(self.models)),
             "problem": json_bytes(self.problem),
+            "answer": json_bytes(dict(self.answer)),
             "duration_ms": self.duration_ms,
         }
 
@@ -125,7 +131,9 @@ class RunRecord:
             text=text["text"].decode(),
             text_cursor=parse_cursor(text["text_cursor"].decode()),
             usage=Usage(**from_json(text["usage"])),
-            # during a rolling update a run may be of a release that knows none of these three
+            # during a rolling update a run may be of a release that knows none of these
+            client=from_json(text.get("client", b"{}")),
+            answer=from_json(text.get("answer", b"{}")),
             models={name: Usage(**usage) for name, usage in from_json(text.get("models", b"{}")).items()},
             reservation=reservation_of(from_json(text.get("reservation", b"null"))),
             trace=text.get("trace", b"").decode(),

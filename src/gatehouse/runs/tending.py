@@ -21,6 +21,7 @@ from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.log.log import reraise_cancellation
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import load
+from gatehouse.runs.sources.serving import Serving
 from gatehouse.settings.engine import EngineSettings
 
 log = structlog.get_logger(__name__)
@@ -32,7 +33,7 @@ MARKS = 100  # of how far a run was when, within the age of its log
 @asynccontextmanager
 async def open_runs(
     redis: Redis,
-    runnables: Mapping[str, Runnable[Any, Any]],
+    runnables: Mapping[str, Runnable[Any, Any] | Serving],
     history: History,
     checkpoints: BaseCheckpointSaver[Any],
     settings: EngineSettings,

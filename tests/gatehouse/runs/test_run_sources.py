@@ -12,9 +12,12 @@ from pydantic import BaseModel
 from chains import agent, chat
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.events import Event, Usage
+from gatehouse.runs.events import Event, Token, Usage
 from gatehouse.runs.metering import UsageMeter
-from gatehouse.runs.sources.sources import Mode, Observed, combined, source
+from gatehouse.runs.sources.answers import Answer
+from gatehouse.runs.sources.gathering import combined
+from gatehouse.runs.sources.serving import serving_of
+from gatehouse.runs.sources.sources import Mode, Observed, source
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 MODES: list[Mode] = ["stream", "invoke", "events", "log"]
@@ -47,10 +50,18 @@ async def followed(
     mode: Mode, runnable: Runnable[Any, Any], value: dict[str, Any], meter: UsageMeter | None = None
 ) -> tuple[list[Event], list[Any]]:
     """Return the events and the chunks of a run."""
-    events: list[Event] = []
+    told: list[Event | Answer] = []
     config: Any = {"callbacks": [meter] if meter else [], "configurable": {"run_id": "r", "attempt": 1}}
-    chunks = source(mode, runnable, value, config, events.append, OPTIONS.get(mode, {}))
-    return events, [chunk async for chunk in chunks]
+    chunks = source(mode, runnable, value, config, told.append, OPTIONS.get(mode, {}))
+    yielded = [chunk async for chunk in chunks]
+    *events, answer = told
+    assert isinstance(answer, Answer)
+    return finished(events, answer), yielded
+
+
+def finished(events: list[Any], answer: Answer) -> list[Event]:
+    """Return the events with the text of the answer after them, if none of it was told."""
+    return events if text_of(events) or not answer.text else [*events, Token(answer.text)]
 
 
 def text_of(events: list[Event]) -> str:
@@ -139,7 +150,7 @@ class TestAgent:
         assert meter.usage.output_tokens == 20 + 30
 
 
-class Answer(BaseModel):
+class Certain(BaseModel):
     text: str
     certain: bool
 
@@ -152,18 +163,18 @@ class TestOtherOutputs:
             ("plain", "plain"),
             (AIMessage("a message"), "a message"),
             (AIMessage([{"type": "text", "text": "in "}, {"type": "text", "text": "blocks"}]), "in blocks"),
-            (Answer(text="yes", certain=True), '{"text":"yes","certain":true}'),
-            ({"answer": 4, "of": {1}}, None),
+            (Certain(text="yes", certain=True), '{"text":"yes","certain":true}'),
+            ({"answer": 4, "of": {1}}, '{"answer":4,"of":[1]}'),
             ([1, 2], "[1,2]"),
             (4.5, "4.5"),
         ],
     )
-    async def test_are_told_as_text(self, mode: Mode, output: Any, text: str | None) -> None:
+    async def test_are_told_as_text(self, mode: Mode, output: Any, text: str) -> None:
         async def answer(value: dict[str, Any]) -> Any:
             return output
 
         events, _ = await followed(mode, RunnableLambda(answer), {"input": "x"})
-        assert text_of(events) == ('{"answer":4,"of":"{1}"}' if text is None else text)
+        assert text_of(events) == text
 
     async def test_that_come_in_parts_are_told_whole(self) -> None:
         async def parts(inputs: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -174,7 +185,7 @@ class TestOtherOutputs:
         events, chunks = await followed("stream", RunnableGenerator(parts), {})
         assert chunks == [{"answer": "fo"}, {"answer": "ur"}]
         assert len(events) == 1
-        assert events[0].content == '{"answer":"ur"}'
+        assert events[0].content == "ur"
 
     async def test_that_can_be_added_are_added_as_langchain_adds_them(self) -> None:
         assert combined(None, [1]) == [1]
@@ -196,7 +207,7 @@ class TestOtherOutputs:
 class TestObserved:
     def test_cannot_be_called_at_once(self) -> None:
         with pytest.raises(TypeError, match="only streamed"):
-            Observed(a_chain(), lambda event: None).invoke({})
+            Observed(serving_of(a_chain()), lambda event: None).invoke({})
 
 
 class TestUsage:

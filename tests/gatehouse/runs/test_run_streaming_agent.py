@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, is_stepwise
-from gatehouse.runs.sources.streaming_agent import StreamingAgent, messages_of, text_chunk, tool_steps
+from gatehouse.runs.sources.graphs import as_chunk
+from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, is_stepwise, steps_in
+from gatehouse.runs.sources.streaming_agent import StreamingAgent, start_of
 
 SECRET = "sk-live-51H8QmnoSecret"
 
@@ -71,7 +72,7 @@ def text_of(steps: list[Step]) -> str:
 
 
 def tool_steps_of(steps: list[Step]) -> list[ToolCalled | ToolReturned]:
-    return [step for step in steps if not isinstance(step, AIMessageChunk)]
+    return [step for step in steps if isinstance(step, ToolCalled | ToolReturned)]
 
 
 class TestAnswer:
@@ -223,17 +224,18 @@ class TestCheckpoints:
 class TestMessages:
     def test_begin_with_the_history(self) -> None:
         history = [HumanMessage("one"), AIMessage("two")]
-        assert messages_of({"input": "three", "history": history}) == [*history, HumanMessage("three")]
-        assert messages_of({"input": "one"}) == [HumanMessage("one")]
+        start = start_of({"input": "three", "history": history})
+        assert start == {"messages": [*history, HumanMessage("three")]}
+        assert start_of({"input": "one"}) == {"messages": [HumanMessage("one")]}
 
     def test_a_chunk_has_the_text_and_no_tool_calls(self) -> None:
         message = AIMessage("x", tool_calls=[{"name": "f", "args": {}, "id": "1"}], id="m")
-        assert text_chunk(message).tool_call_chunks == []
-        assert (text_chunk(message).content, text_chunk(message).id) == ("x", "m")
+        chunk = as_chunk(message, "x")
+        assert (chunk.content, chunk.id, chunk.tool_call_chunks) == ("x", "m", [])
 
     def test_a_tool_message_is_a_result(self) -> None:
         message = ToolMessage("no", name="f", tool_call_id="1", status="error")
-        assert tool_steps(message) == [ToolReturned("f", "1", "no", is_error=True)]
+        assert steps_in(message) == [ToolReturned("f", "1", "no", is_error=True)]
 
     def test_a_human_message_is_no_step(self) -> None:
-        assert tool_steps(HumanMessage("x")) == []
+        assert steps_in(HumanMessage("x")) == []

@@ -27,7 +27,7 @@ from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
 from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord, load
-from gatehouse.runs.sources.steps import is_stepwise
+from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.unobserved import Unobserved
 from gatehouse.settings.engine import EngineSettings
@@ -47,7 +47,7 @@ class Conductor:
     def __init__(
         self,
         redis: Redis,
-        runnables: Mapping[str, Runnable[Any, Any]],
+        runnables: Mapping[str, Runnable[Any, Any] | Serving],
         history: History,
         checkpoints: BaseCheckpointSaver[Any],
         settings: EngineSettings,
@@ -222,7 +222,7 @@ class Conductor:
         try:
             if ended.thread_id is not None:
                 await self.control.leave_thread(ended)
-            if is_stepwise(self.runnables[ended.runnable]):
+            if serving_of(self.runnables[ended.runnable]).keeps_checkpoints:
                 await self.checkpoints.adelete_thread(ended.id)
         except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is replaced
             log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)

@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 import structlog
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from gatehouse.plain_json import Halves
+from gatehouse.plain_json import Halves, whole_text
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
 from gatehouse.runs.events import (
@@ -19,6 +19,7 @@ from gatehouse.runs.events import (
     Cursor,
     Event,
     Record,
+    Restart,
     Start,
     Token,
     ToolEnd,
@@ -29,8 +30,12 @@ from gatehouse.runs.log.feed import Feed
 from gatehouse.runs.log.log import LogWriter
 from gatehouse.runs.metering import UsageMeter
 from gatehouse.runs.records import RunRecord
+from gatehouse.runs.sources.answers import Answer
+from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.sources import source
+from gatehouse.runs.sources.steps import NOTHING
 from gatehouse.runs.sources.tap import Tap
+from gatehouse.runs.sources.telling import NOT_THE_ANSWER
 
 log = structlog.get_logger(__name__)
 
@@ -72,13 +77,13 @@ class Execution:
     def __init__(
         self,
         run: RunRecord,
-        runnable: Runnable[Any, Any],
+        runnable: Runnable[Any, Any] | Serving,
         writer: LogWriter,
         limits: ExecutionLimits,
         held_until: float,
     ) -> None:
         self.run = run
-        self.runnable = runnable
+        self.serving = serving_of(runnable)
         self.writer = writer
         self.limits = limits
         self.held_until = held_until
@@ -86,6 +91,7 @@ class Execution:
         self.feed = Feed(limits.feed_size, BEGINNING if run.attempt == 1 else Cursor(run.attempt, 0))
         self.meter = UsageMeter()
         self.text: list[str] = []
+        self.answer: Answer | None = None  # when the runnable has returned
         self.steps: list[Event] = []
         self._halves = Halves()
         self.viewers = 0
@@ -110,14 +116,23 @@ class Execution:
         """True when the run is another process's now, or is to be."""
         return self.stop in ("lost", "handover")
 
-    def emit(self, event: Event) -> None:
-        """Give an event to the viewers here and to the log. Half a character waits for its other half."""
+    def emit(self, event: Event | Answer) -> None:
+        """Give an event to the viewers here and to the log; or take the answer.
+
+        Half a character waits for its other half.
+        """
+        if isinstance(event, Answer):
+            self._conclude(event)
+            return
         if type(event) is Token:
             text = self._halves.add(event.content)
             if not text:
                 return
             event = event if text is event.content else Token(text)
             self._note_text(text)
+        elif isinstance(event, Restart):
+            self.text.clear()
+            event = replace(event, attempt=self.run.attempt)
         else:
             self._note_step(event)
         item = self.numbered(event)
@@ -127,9 +142,23 @@ class Execution:
             self._show(item)
 
     def _note_text(self, text: str) -> None:
-        if not self.text:
+        if self.first_token is None:
             self.first_token = time.monotonic()
         self.text.append(text)
+
+    def _conclude(self, answer: Answer) -> None:
+        """Take the answer. Where what was told is something else, take that back and tell the answer."""
+        self.answer = answer
+        self._flush_half()
+        told = "".join(self.text)
+        if told != whole_text(answer.text):
+            if told:
+                self.emit(Restart(content=NOT_THE_ANSWER, attempt=self.run.attempt))
+            self.emit(Token(answer.text))
+
+    def _flush_half(self) -> None:
+        if rest := self._halves.rest():
+            self.emit(Token(rest))
 
     def _note_step(self, event: Event) -> None:
         self.steps.append(event)
@@ -218,13 +247,13 @@ class Execution:
     async def _produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
         if self.stop is not None:
             return
-        value = {**self.run.input, **await history()}
+        value = self.serving.input_of(self.run.input, (await history()).get("history"))
         count = 0
         async with aclosing(self._source(value, tap)) as source:
             async for chunk in source:
                 if self._withheld or self.writer.congested:
                     await self._hold()
-                if tap is not None and chunk is not None:
+                if tap is not None and chunk is not NOTHING:
                     tap.put(chunk)
                 count += 1
                 if count == 1 or count % BURST == 0:
@@ -233,13 +262,12 @@ class Execution:
                     self.stop = self.stop or self.leaving
                 if self.stop is not None:  # or something inside the runnable swallowed the cancellation
                     return
-        if rest := self._halves.rest():
-            self.emit(Token(rest))
+        self._flush_half()
         await self._hold()
 
     def _source(self, value: dict[str, Any], tap: Tap | None) -> AsyncGenerator[Any]:
-        mode, options = (tap.mode, tap.options) if tap else ("stream", {})
-        return source(mode, self.runnable, value, self.config(), self.emit, options)
+        mode, options = (tap.mode, tap.options) if tap else ("told", {})
+        return source(mode, self.serving, value, self.config(), self.emit, options)
 
     def config(self) -> RunnableConfig:
         """Return the config that the runnable sees: the principal's identity and this run's."""
@@ -249,12 +277,17 @@ class Execution:
             "run_name": run.runnable.removeprefix("/"),
             "recursion_limit": self.limits.recursion,
             "callbacks": [self.meter],
-            "configurable": {
-                **run.principal.configurable(),
-                "thread_id": run.thread_id,
-                "run_id": run.id,
-                "attempt": run.attempt,
-            },
+            "tags": run.client.get("tags", []),
+            "metadata": run.client.get("metadata", {}),
+            "configurable": self.serving.configurable(
+                run.client.get("configurable", {}),
+                {
+                    **run.principal.configurable(),
+                    "thread_id": run.thread_id,
+                    "run_id": run.id,
+                    "attempt": run.attempt,
+                },
+            ),
         }
 
     async def _hold(self) -> None:

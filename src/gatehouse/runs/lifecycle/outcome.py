@@ -24,6 +24,7 @@ def outcome(execution: Execution, status: Status, failure: ApiError | None) -> R
         usage=total(models),
         models=models,
         problem=problem_of(failure, execution.run) if failure else None,
+        answer=execution.answer.told() if execution.answer and status == "completed" else {},
         duration_ms=round((time.monotonic() - execution.began) * 1000),
     )
 
@@ -46,7 +47,15 @@ def last_records(execution: Execution, ended: RunRecord) -> list[Record]:
     if ended.problem is not None:
         events.append(Error(content=ended.problem["detail"], problem=ended.problem))
     elif ended.state == "completed":
-        events.append(Complete(content=ended.text, usage=ended.usage, duration_ms=ended.duration_ms))
+        events.append(
+            Complete(
+                content=ended.text,
+                message=ended.answer.get("message"),
+                value=ended.answer.get("value"),
+                usage=ended.usage,
+                duration_ms=ended.duration_ms,
+            )
+        )
     status: Any = ended.state
     events.append(End(status=status))
     return [execution.numbered(event) for event in events]

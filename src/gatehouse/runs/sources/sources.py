@@ -1,39 +1,51 @@
 """Where a run's events come from: LangChain's cheapest faithful stream for each kind of runnable."""
 
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, Literal, cast
 
-import orjson
 from langchain_core._api import LangChainDeprecationWarning
-from langchain_core.messages import AIMessageChunk, BaseMessage
-from langchain_core.runnables import Runnable, RunnableConfig
-from pydantic import BaseModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langgraph.pregel import Pregel
 
-from gatehouse.runs.events import AgentAction, Event, Token, ToolEnd, ToolStart
-from gatehouse.runs.sources.steps import Step, ToolCalled, is_stepwise
-from gatehouse.runs.sources.text_chain import TextChain
+from gatehouse.runs.sources.answering import answering
+from gatehouse.runs.sources.answers import messages_in, tool_steps_in
+from gatehouse.runs.sources.gathering import Gathering
+from gatehouse.runs.sources.graphs import Graph, checkpointed, graph_steps
+from gatehouse.runs.sources.serving import Serving, serving_of
+from gatehouse.runs.sources.steps import NOTHING, Returned, Step, is_stepwise
+from gatehouse.runs.sources.telling import Emit, tell
+from gatehouse.runs.sources.text_chain import TextChain, nameless
+from gatehouse.runs.sources.unwrapping import bound_config, has_graph, unwrapped
 
-SHOWN_OUTPUT = 100  # characters of a tool's result in `content`; `output` has the whole
-
-Emit = Callable[[Event], None]
-Mode = Literal["stream", "invoke", "events", "log"]
+Mode = Literal["told", "stream", "invoke", "events", "log"]
 
 
 def source(
     mode: Mode,
-    runnable: Runnable[Any, Any],
-    value: dict[str, Any],
+    served: Runnable[Any, Any] | Serving,
+    value: Any,
     config: RunnableConfig,
     emit: Emit,
     options: dict[str, Any],
 ) -> AsyncGenerator[Any]:
-    """Run `runnable`, give every event to `emit`, and yield what LangChain's stream of this mode yields."""
-    if mode == "stream":
-        return chunks(runnable, value, config, emit)
-    if mode == "invoke":
-        return output(runnable, value, config, emit)
-    observed = Observed(runnable, emit)
+    """Run a runnable, give every event and at last the answer to `emit`, and yield what its mode yields.
+
+    That is what LangChain's stream of this name does. `told` is for those who are told the events alone: what
+    it yields is nobody's.
+    """
+    serving = serving_of(served)
+    runnable = serving.runnable
+    if mode == "invoke" or (mode in ("told", "stream") and hides_graph(runnable)):
+        return output(serving, value, config, emit)
+    if mode in ("told", "stream"):
+        return chunks(serving, value, config, emit)
+    if isinstance(unwrapped(runnable), Pregel):
+        own = checkpointed(config, serving.keeps_state)
+        return native(mode, runnable, value, own, emit, options)
+    observed = Observed(serving, emit)
     # both are generators, though LangChain declares them as iterators
     if mode == "events":
         return cast("AsyncGenerator[Any]", observed.astream_events(value, config, **options))
@@ -41,7 +53,7 @@ def source(
 
 
 def patches(
-    runnable: Runnable[Any, Any], value: dict[str, Any], config: RunnableConfig, options: dict[str, Any]
+    runnable: Runnable[Any, Any], value: Any, config: RunnableConfig, options: dict[str, Any]
 ) -> AsyncGenerator[Any]:
     """Run `runnable` and yield the patches of LangChain's run log: LangServe's playground reads no other.
 
@@ -52,108 +64,125 @@ def patches(
     return cast("AsyncGenerator[Any]", runnable.astream_log(value, config, **options))
 
 
-async def chunks(
-    runnable: Runnable[Any, Any], value: dict[str, Any], config: RunnableConfig, emit: Emit
-) -> AsyncGenerator[Any]:
-    """Run `runnable`, give every event to `emit`, and yield its own chunks."""
+async def chunks(serving: Serving, value: Any, config: RunnableConfig, emit: Emit) -> AsyncGenerator[Any]:
+    """Run a runnable, give every event and the answer to `emit`, and yield its own chunks, or NOTHING."""
+    runnable = serving.runnable
     if is_stepwise(runnable):
         async for step in runnable.asteps(value, config):
-            emit_step(step, emit)
-            yield step if isinstance(step, AIMessageChunk) else None
+            tell(step, emit, serving.shows_state)
+            yield step if isinstance(step, AIMessageChunk) else NOTHING
         return
-    whole: Any = None
-    async for chunk in (TextChain.of(runnable, config) or runnable).astream(value, config):
-        if isinstance(chunk, str):
-            if chunk:
-                emit(Token(chunk))
-        elif isinstance(chunk, BaseMessage):
-            emit_text(chunk, emit)
-        else:
-            whole = combined(whole, chunk)
-        yield chunk
-    if whole is not None:
-        emit(Token(as_json(whole)))
+    if (ending := ending_graph(runnable, config)) is not None:
+        before, graph, config = ending
+        for earlier in before:
+            value = await earlier.ainvoke(value, nameless(config))
+        answers = serving.answering or answering(graph)
+        async for told, chunk in graph_steps(graph, value, config, answers, serving.keeps_state):
+            if told is not None:
+                tell(told, emit, serving.shows_state)
+            yield chunk
+        return
+    gathering = Gathering(emit, serving.order)
+    async with aclosing(astream(runnable, value, config)) as stream:
+        async for chunk in stream:
+            gathering.add(chunk)
+            yield chunk
+    emit(gathering.answer())
 
 
-async def output(
-    runnable: Runnable[Any, Any], value: dict[str, Any], config: RunnableConfig, emit: Emit
-) -> AsyncGenerator[Any]:
-    """Run `runnable` in one piece: yield its output, and give its text to `emit`."""
+def astream(runnable: Runnable[Any, Any], value: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
+    """Return the runnable's own stream, or that of the text chain that it is."""
+    stream = (TextChain.of(runnable, config) or runnable).astream(value, config)
+    return cast("AsyncGenerator[Any]", stream)
+
+
+async def output(serving: Serving, value: Any, config: RunnableConfig, emit: Emit) -> AsyncGenerator[Any]:
+    """Run a runnable in one piece: yield its output, and give the answer that it is to `emit`."""
+    runnable = serving.runnable
+    if has_graph(runnable):
+        config = checkpointed(config, serving.keeps_state)
     whole = await runnable.ainvoke(value, config)
-    if isinstance(whole, BaseMessage):
-        emit_text(whole, emit)
-    else:
-        emit(Token(whole if isinstance(whole, str) else as_json(whole)))
+    conclude(whole, emit)
     yield whole
 
 
-class Observed(Runnable[dict[str, Any], Any]):
-    """`runnable` with its events given to `emit`, for LangChain's own `astream_events` around it."""
+def conclude(whole: Any, emit: Emit) -> None:
+    """Give the tool steps of an output and the answer that it is to `emit`."""
+    if (messages := messages_in(whole)) is not None:
+        for step in tool_steps_in(messages):
+            tell(step, emit)
+    tell(Returned(whole), emit)
 
-    def __init__(self, runnable: Runnable[Any, Any], emit: Emit) -> None:
-        self.runnable = runnable
+
+Ending = tuple[list[Runnable[Any, Any]], Graph, RunnableConfig]
+
+
+def ending_graph(runnable: Runnable[Any, Any], config: RunnableConfig) -> Ending | None:
+    """Return the graph that a runnable is or ends in, what comes before it, and its config; None without."""
+    inside, config = unwrapped(runnable), bound_config(runnable, config)
+    if isinstance(inside, Pregel):
+        return [], inside, config
+    if isinstance(inside, RunnableSequence) and not any(map(has_graph, inside.steps[:-1])):
+        last = ending_graph(inside.steps[-1], config)
+        if last is not None:
+            return [*inside.steps[:-1], *last[0]], last[1], last[2]
+    return None
+
+
+def hides_graph(runnable: Runnable[Any, Any]) -> bool:
+    """Tell whether a graph stands where its stream cannot be followed: only the whole tells what it says."""
+    return has_graph(runnable) and ending_graph(runnable, {}) is None
+
+
+async def native(
+    mode: Mode,
+    runnable: Runnable[Any, Any],
+    value: Any,
+    config: RunnableConfig,
+    emit: Emit,
+    options: dict[str, Any],
+) -> AsyncGenerator[Any]:
+    """Yield LangChain's own events or patches of what has a graph in it, and conclude from the last."""
+    whole: Any = None
+    if mode == "events":
+        stream = cast("AsyncGenerator[Any]", runnable.astream_events(value, config, **options))
+        root = ""
+    else:
+        stream = patches(runnable, value, config, options)
+    async for item in stream:
+        if mode == "log":
+            whole = next((op["value"] for op in item.ops if op["path"] == "/final_output"), whole)
+        else:
+            root = root or item["run_id"]
+            if item["run_id"] == root and item["event"] == "on_chain_end":
+                whole = item["data"].get("output")
+        yield item
+    conclude(whole, emit)
+
+
+class Observed(Runnable[Any, Any]):
+    """A runnable with its events given to `emit`, for LangChain's own `astream_events` around it."""
+
+    def __init__(self, serving: Serving, emit: Emit) -> None:
+        self.serving = serving
         self.emit = emit
 
-    def invoke(self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         raise TypeError("An observed runnable is only streamed.")
 
     async def astream(
-        self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
+        self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        follows = is_stepwise(self.runnable)  # its `astream` has a parameter more
-        if follows:
-
-            def on_step(step: Step) -> None:
-                emit_step(step, self.emit)
-
-            async for chunk in self.runnable.astream(input, config, on_step=on_step):
+        runnable = self.serving.runnable
+        if not is_stepwise(runnable):
+            run = output if has_graph(runnable) else chunks
+            async for chunk in run(self.serving, input, config or {}, self.emit):
                 yield chunk
             return
-        async for chunk in chunks(self.runnable, input, config or {}, self.emit):
+
+        def on_step(step: Step) -> None:
+            tell(step, self.emit, self.serving.shows_state)
+
+        # its `astream` has a parameter more
+        async for chunk in runnable.astream(input, config, on_step=on_step):  # type: ignore[attr-defined]
             yield chunk
-
-
-def emit_step(step: Step, emit: Emit) -> None:
-    """Give a step of an agent to `emit` as events."""
-    if isinstance(step, AIMessageChunk):
-        emit_text(step, emit)
-    elif isinstance(step, ToolCalled):
-        emit(AgentAction(content=f"Action: {step.tool}", tool=step.tool, call_id=step.call_id))
-        emit(
-            ToolStart(
-                content=f"Using tool: {step.tool}", tool=step.tool, call_id=step.call_id, input=step.input
-            )
-        )
-    else:
-        emit(
-            ToolEnd(
-                content=f"Tool result: {step.output[:SHOWN_OUTPUT]}",
-                tool=step.tool,
-                call_id=step.call_id,
-                output=step.output,
-                is_error=step.is_error,
-            )
-        )
-
-
-def emit_text(message: BaseMessage, emit: Emit) -> None:
-    content = message.content
-    text = content if isinstance(content, str) else str(message.text)
-    if text:
-        emit(Token(text))
-
-
-def combined(whole: Any, chunk: Any) -> Any:
-    """Return what the chunks of a structured output add up to, as LangChain adds them."""
-    if whole is None:
-        return chunk
-    try:
-        return whole + chunk
-    except TypeError:
-        return chunk
-
-
-def as_json(value: Any) -> str:
-    """Return a structured output as JSON text."""
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    return orjson.dumps(plain, default=str).decode()

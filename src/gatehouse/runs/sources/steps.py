@@ -4,8 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
+
+NOTHING = object()  # what is yielded with an event that the runnable's own stream has no chunk for
+
+Path = tuple[str, ...]  # the nodes of a graph in which a subgraph stands, outermost first
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +19,7 @@ class ToolCalled:
     tool: str
     call_id: str
     input: dict[str, Any]
+    path: Path = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +30,47 @@ class ToolReturned:
     call_id: str
     output: str
     is_error: bool
+    path: Path = ()
 
 
-Step = AIMessageChunk | ToolCalled | ToolReturned
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An assistant's message that is finished, be it the answer or not."""
+
+    message: AIMessage
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What was told of the answer so far is no part of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a node gave to LangGraph's stream writer."""
+
+    data: Any
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged:
+    """What a node wrote to the state of its graph."""
+
+    node: str
+    update: Any
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the runnable returned, as `ainvoke` does."""
+
+    output: Any
+
+
+Step = AIMessageChunk | ToolCalled | ToolReturned | Said | TakenBack | Told | StateChanged | Returned
 
 
 class Stepwise(Protocol):
@@ -41,3 +84,16 @@ class Stepwise(Protocol):
 def is_stepwise(runnable: object) -> TypeGuard[Stepwise]:
     """Tell whether a runnable's steps can be followed. `isinstance` with a protocol takes 0.1 ms."""
     return hasattr(runnable, "asteps")
+
+
+def steps_in(message: BaseMessage, path: Path = ()) -> list[Step]:
+    """Return the tool calls or the tool result that a finished message is."""
+    if isinstance(message, AIMessage):
+        calls = [
+            ToolCalled(call["name"], call["id"] or "", call["args"], path) for call in message.tool_calls
+        ]
+        return [Said(message, path), *calls]
+    if isinstance(message, ToolMessage):
+        is_error = message.status == "error"
+        return [ToolReturned(message.name or "", message.tool_call_id, str(message.text), is_error, path)]
+    return []

@@ -43,9 +43,11 @@ class TextChain:
 
     async def astream(self, value: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
         """Yield what the sequence itself would."""
-        inner = cast("RunnableConfig", {k: v for k, v in config.items() if k not in ("run_id", "run_name")})
+        inner = nameless(config)
         for step in self.before:
-            if type(step) is ChatPromptTemplate:  # a fifth of the time to a first token was its own callbacks
+            if type(step) is ChatPromptTemplate and isinstance(
+                value, dict
+            ):  # a fifth of the time to a first token was its own callbacks
                 value = await step.aformat_prompt(**value)
             else:
                 value = await step.ainvoke(value, inner)
@@ -57,6 +59,11 @@ class TextChain:
         if self.parsed and can_be_unkept(self.model):  # else the messages' ids and metadata are to be seen
             return unkept(cast("GuardedChatModel", self.model), value, config)
         return cast("AsyncGenerator[BaseMessage]", self.model.astream(value, config))
+
+
+def nameless(config: RunnableConfig) -> RunnableConfig:
+    """Return a config for a part of a runnable: the run's id and name are those of the whole."""
+    return cast("RunnableConfig", {k: v for k, v in config.items() if k not in ("run_id", "run_name")})
 
 
 def is_chat_model(step: Runnable[Any, Any]) -> bool:

@@ -1,0 +1,77 @@
+"""A runnable with what the registry knows of it: how its input is made, and which of its words are told."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+
+from gatehouse.runs.sources.answering import Answering
+from gatehouse.runs.sources.graphs import state_key
+from gatehouse.runs.sources.steps import is_stepwise
+from gatehouse.runs.sources.unwrapping import has_graph
+
+
+def as_it_is(value: Any) -> Any:
+    """Return JSON as the runnable takes it: unchanged."""
+    return value
+
+
+def beside(value: Any, messages: Sequence[BaseMessage]) -> Any:
+    """Return an input with what was said before in `history`."""
+    return {**value, "history": list(messages)}
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What an execution needs of a runnable.
+
+    `typed` makes what the runnable takes of an input's JSON; `with_history` adds a thread's messages to that.
+    `answering` are the answering nodes of a graph; None: they are read off it. `memory` is what a thread
+    keeps, `shows_state` says that viewers are told of a graph's state. `sessions` are the fields by which
+    LangChain's own wrapper finds a history, `order` the names of what an object has that is returned.
+    """
+
+    runnable: Runnable[Any, Any]
+    typed: Callable[[Any], Any] = as_it_is
+    with_history: Callable[[Any, Sequence[BaseMessage]], Any] = beside
+    answering: Answering | None = None
+    memory: Literal["messages", "state", "none"] = "messages"
+    shows_state: bool = False
+    sessions: Sequence[str] = ()
+    order: Sequence[str] = ()
+
+    def configurable(self, client: Mapping[str, Any], server: Mapping[str, Any]) -> dict[str, Any]:
+        """Return `configurable`: what the client may configure, and over it what the server says.
+
+        A history that LangChain's own wrapper keeps is found by names of ours (`sessions`): those of the
+        caller's own, by default one for the thread, so that nobody reads another's.
+        """
+        whole = {**client, **server}
+        owner = server.get("tenant_id", ""), server.get("user_id", "")
+        for name in self.sessions:
+            if name not in server:
+                mine = client.get(name) or server.get("thread_id") or server.get("run_id")
+                whole[name] = state_key(*map(str, (*owner, mine)))
+        return whole
+
+    @property
+    def keeps_state(self) -> bool:
+        """Tell whether a thread's memory is the graph's own state."""
+        return self.memory == "state"
+
+    @property
+    def keeps_checkpoints(self) -> bool:
+        """Tell whether a run of it leaves checkpoints under the run's own id."""
+        return not self.keeps_state and (is_stepwise(self.runnable) or has_graph(self.runnable))
+
+    def input_of(self, value: Any, before: Sequence[BaseMessage] | None) -> Any:
+        """Return what the runnable takes for an input's JSON; `before` are the messages of its thread."""
+        typed = self.typed(value)
+        return typed if before is None or self.memory != "messages" else self.with_history(typed, before)
+
+
+def serving_of(runnable: "Runnable[Any, Any] | Serving") -> Serving:
+    """Return a runnable as it is served; a bare one takes JSON, and `history` beside it."""
+    return runnable if isinstance(runnable, Serving) else Serving(runnable)
