@@ -3,7 +3,7 @@
 from langchain_core.messages import AIMessageChunk
 
 from chains import agent, chat, summarize
-from gatehouse import Entry
+from gatehouse import Entry, TextInput
 from tools.calculate_roi import calculate_roi
 from tools.calculator import calculator
 from tools.compare_investments import compare_investments
@@ -11,7 +11,7 @@ from tools.get_portfolio_performance import get_portfolio_performance
 from tools.list_holdings import list_holdings
 
 REGISTRY = [
-    Entry("/chat", chat.build, "Answers questions about banking and investing."),
+    Entry("/chat", chat.build, "Answers questions about banking and investing.", input_type=TextInput),
     Entry(
         "/summarize",
         summarize.build,

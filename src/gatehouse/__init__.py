@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gatehouse.registry.checked import BadRegistry as BadRegistry
     from gatehouse.registry.entry import Entry as Entry
     from gatehouse.registry.entry import Parts as Parts
-    from gatehouse.registry.entry import TextInput as TextInput
     from gatehouse.runs.sources.streaming_agent import ContainToolFailures as ContainToolFailures
+    from gatehouse.runs.sources.streaming_agent import TextInput as TextInput
     from gatehouse.runs.sources.text_parser import TextParser as TextParser
     from gatehouse.settings import Settings as Settings
     from gatehouse.storage.opening import open_database as open_database
@@ -45,7 +45,7 @@ _MODULES = {
     "Resources": "gatehouse.tools.building",
     "Settings": "gatehouse.settings",
     "StreamingWriter": "gatehouse.callbacks.handlers",
-    "TextInput": "gatehouse.registry.entry",
+    "TextInput": "gatehouse.runs.sources.streaming_agent",
     "TextParser": "gatehouse.runs.sources.text_parser",
     "TokenQueue": "gatehouse.callbacks.token_queue",
     "acts": "gatehouse.tools.acting",

@@ -12,7 +12,7 @@ from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.limits.limits import Limits
 from gatehouse.models.opening import ChatModel
-from gatehouse.registry.entry import Entry
+from gatehouse.registry.entry import ServedEntry
 from gatehouse.runs.engine import RunEngine
 from gatehouse.settings import Settings
 from gatehouse.telemetry.pseudonyms import Pseudonyms
@@ -26,7 +26,7 @@ class Services:
     """What requests use, opened once a process."""
 
     settings: Settings
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, ServedEntry]
     engine: AsyncEngine
     redis: Redis
     authenticator: Authenticator

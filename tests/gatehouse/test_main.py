@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
+from langchain_core.runnables import RunnableLambda
 from live_server import LiveServer
 from starlette.routing import WebSocketRoute
 from websockets.exceptions import InvalidStatus
@@ -151,7 +152,7 @@ class TestCreateApp:
             create_app()
 
     def test_another_registry_is_served_instead(self) -> None:
-        entry = Entry("/mine", lambda _: None, "Mine.")  # type: ignore[arg-type,return-value]
+        entry = Entry("/mine", lambda _: RunnableLambda(str), "Mine.")
         app = create_app(Settings(_env_file=None), [entry])
         paths = {str(route.path) for route in iter_route_contexts(app.routes)}
         assert "/mine/invoke" in paths
@@ -165,8 +166,8 @@ class TestCreateApp:
     def test_two_runnables_whose_models_have_the_same_name_keep_their_own(self) -> None:
         """LangServe gives the second one the first one's model, unless their names differ."""
         entries = [
-            Entry("/number", lambda _: None, "A number.", output_type=int),  # type: ignore[arg-type,return-value]
-            Entry("/text", lambda _: None, "A text.", output_type=str),  # type: ignore[arg-type,return-value]
+            Entry("/number", lambda _: RunnableLambda(str), "A number.", output_type=int),
+            Entry("/text", lambda _: RunnableLambda(str), "A text.", output_type=str),
         ]
         schemas = create_app(Settings(_env_file=None), entries).openapi()["components"]["schemas"]
         assert schemas["number_output"]["type"] == "integer"

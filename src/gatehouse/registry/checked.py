@@ -1,6 +1,8 @@
 """The list of what is served, checked and built: each fault is told at start, with the entry's name."""
 
+import dataclasses
 import re
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,14 +10,24 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.pregel import Pregel
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from gatehouse.registry.entry import Entry, Parts
+from gatehouse.registry.entry import Entry, Parts, ServedEntry
+from gatehouse.registry.shape import is_message, shape_of
+from gatehouse.registry.unopened import UnopenedModel
+from gatehouse.runs.sources.answering import Answering, answering
+from gatehouse.runs.sources.generators import asynchronous
+from gatehouse.runs.sources.graphs import Graph
+from gatehouse.runs.sources.serving import Serving
+from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.unwrapping import unwrapped
 from gatehouse.tools.acting import BeforeActing, nobody_acts
 from gatehouse.tools.building import BadTool, Resources, build_tools
 
-PATH = re.compile(r"/[a-z0-9][a-z0-9_-]*")
+PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
+OPERATIONS = {"invoke", "batch", "stream", "stream_log", "stream_events", "playground", "feedback", "c"}
 
 
 class BadRegistry(Exception):
@@ -27,17 +39,17 @@ class Registry:
     """The entries that are served, and the name of their list as errors say it."""
 
     name: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ServedEntry, ...]
 
     @property
-    def by_name(self) -> dict[str, Entry]:
+    def by_name(self) -> dict[str, ServedEntry]:
         return {entry.name: entry for entry in self.entries}
 
 
 def refuse_taken(registry: Registry, taken: Collection[str]) -> None:
     """Raise BadRegistry for an entry whose name is the first segment of another route's path."""
     for entry in registry.entries:
-        if entry.name in taken:
+        if entry.name.partition("/")[0] in taken:
             raise BadRegistry(f"{registry.name}: {entry.path}: Gatehouse itself answers under this path")
 
 
@@ -45,18 +57,54 @@ def refuse_taken(registry: Registry, taken: Collection[str]) -> None:
 class Built:
     """The runnables by the path of their entry, and the names of all their tools."""
 
-    runnables: Mapping[str, Runnable[Any, Any]]
+    runnables: Mapping[str, Serving]
     tools: tuple[str, ...]
 
 
 def checked(name: str, entries: Sequence[Entry]) -> Registry:
-    """Return the registry, or raise BadRegistry for a bad or duplicate path or a missing description."""
+    """Return the registry with the shapes of its runnables.
+
+    Each is built once for that, over a model that cannot be asked and a database that is empty. Raises
+    BadRegistry for a bad or duplicate path, a missing description, or a runnable that cannot be served.
+    """
     seen: set[str] = set()
     for entry in entries:
         if fault := fault_of(entry, seen):
             raise BadRegistry(f"{name}: {fault}")
         seen.add(entry.path)
-    return Registry(name, tuple(entries))
+    with warnings.catch_warnings(action="ignore"):  # they come again when the server starts
+        return Registry(name, tuple(read(name, entry) for entry in entries))
+
+
+def read(name: str, entry: Entry) -> ServedEntry:
+    """Return the entry with the shape of its runnable. Raises BadRegistry."""
+    if isinstance(entry, ServedEntry):
+        return entry
+    resources = Resources(create_async_engine("sqlite+aiosqlite://"))
+    try:
+        tools = build_tools(entry.tools, resources)
+        runnable = runnable_of(entry, Parts(UnopenedModel(), tools))
+        return served_entry(entry, runnable)
+    except (BadTool, BadRunnable) as error:
+        raise BadRegistry(f"{name}: {entry.path}: {error}") from error
+
+
+def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
+    """Return the entry with the shape of this runnable. Raises BadRunnable."""
+    try:
+        shape = shape_of(runnable, entry.name, entry.input_type, entry.output_type)
+        for schema in (shape.input_schema, shape.output_schema):
+            schema.model_json_schema()
+    except Exception as error:
+        raise BadRunnable(
+            f"its types cannot be told ({type(error).__name__}: {error}): give the entry an input_type "
+            "and an output_type, or the runnable with_types"
+        ) from error
+    specs = {spec.id: spec for spec in runnable.config_specs}
+    if unknown := sorted(set(entry.configurable) - specs.keys()):
+        raise BadRunnable(f"configurable names what it does not have: {', '.join(unknown)}")
+    said = {field.name: getattr(entry, field.name) for field in dataclasses.fields(Entry)}
+    return ServedEntry(**said, shape=shape, fields=[specs[name] for name in entry.configurable])
 
 
 def fault_of(entry: object, seen: set[str]) -> str | None:
@@ -64,7 +112,9 @@ def fault_of(entry: object, seen: set[str]) -> str | None:
     if not isinstance(entry, Entry):
         return f"{entry!r:.80} is {type(entry).__name__}, not an Entry"
     if not PATH.fullmatch(entry.path):
-        return f"{entry.path!r}: a path is a slash and one segment of a-z, 0-9, - and _"
+        return f"{entry.path!r}: a path is one or more segments, each a slash and then a-z, 0-9, - and _"
+    if entry.path.rpartition("/")[2] in OPERATIONS:
+        return f"{entry.path}: LangServe has operations of this name, so it can end no path"
     if entry.path in seen:
         return f"{entry.path}: this path is in the registry twice"
     if not entry.description.strip():
@@ -83,12 +133,12 @@ def build(
 
     Raises BadRegistry with the name of the entry whose factory, or whose tool's factory, fails.
     """
-    runnables: dict[str, Runnable[Any, Any]] = {}
+    runnables: dict[str, Serving] = {}
     names: dict[str, None] = {}
     for entry in registry.entries:
         try:
             tools = build_tools(entry.tools, resources, before_acting)
-            runnables[entry.path] = runnable_of(entry, Parts(model, tools, checkpointer))
+            runnables[entry.path] = serving(entry, runnable_of(entry, Parts(model, tools, checkpointer)))
         except (BadTool, BadRunnable) as error:
             raise BadRegistry(f"{registry.name}: {entry.path}: {error}") from error
         names |= dict.fromkeys(tool.name for tool in tools)
@@ -107,5 +157,34 @@ def runnable_of(entry: Entry, parts: Parts) -> Runnable[Any, Any]:
         raise BadRunnable(f"its factory failed: {type(error).__name__}: {error}") from error
     if not isinstance(runnable, Runnable):
         raise BadRunnable(f"its factory returned {type(runnable).__name__}, not a Runnable")
-    # a bare agent graph would stream node updates instead of the answer
-    return StreamingAgent(runnable) if isinstance(runnable, CompiledStateGraph) else runnable
+    runnable = asynchronous(runnable)
+    graph = unwrapped(runnable)
+    if isinstance(graph, Pregel) and is_message(entry.output_type):
+        return StreamingAgent(graph, answering_of(entry, graph))
+    return runnable
+
+
+def answering_of(entry: Entry, graph: Graph) -> Answering:
+    """Return the nodes of a graph that answer. Raises BadRunnable for the name of one that there is not."""
+    names = {name for name, _ in graph.get_subgraphs(recurse=True)}
+    known = {part for name in names for part in name.split("|")} | set(graph.nodes)
+    for _, within in graph.get_subgraphs(recurse=True):
+        known |= set(getattr(within, "nodes", ()))
+    if unknown := sorted(set(entry.answering) - known):
+        raise BadRunnable(f"answering names what is no node of it: {', '.join(unknown)}")
+    return answering(graph, entry.answering)
+
+
+def serving(entry: ServedEntry, runnable: Runnable[Any, Any]) -> Serving:
+    """Return the runnable as the engine takes it."""
+    ending = ending_graph(runnable, {})
+    return Serving(
+        runnable,
+        entry.shape.typed,
+        entry.shape.with_history,
+        answering_of(entry, ending[1]) if ending else None,
+        memory=entry.memory,
+        order=entry.shape.order,
+        sessions=tuple(spec.id for spec in runnable.config_specs if spec.is_shared),
+        shows_state=entry.shows_state,
+    )

@@ -1,22 +1,16 @@
 """What is said of a runnable that is served, and what its factory is handed."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import ConfigurableFieldSpec, Runnable
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from pydantic import BaseModel, Field
 
+from gatehouse.registry.shape import Shape
 from gatehouse.tools.building import ToolEntry
-
-
-class TextInput(BaseModel):
-    """What most runnables take."""
-
-    input: str = Field(min_length=1, max_length=100_000, description="what the user says")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +26,33 @@ class Parts:
 class Entry:
     """One runnable and how it is served.
 
-    `path` starts with a slash and is one lower-case segment. `tools` are tools, or factories of them that
-    are handed `Resources`; the factory gets them built, in `Parts`. `scope` is what a caller needs; by
-    default `runnable:<name>`. `example` is a question for it, which a development server's banner asks.
-    `input_type` and `output_type` are what LangServe validates and documents; the runnable is invoked with an
-    `input_type` as a dict of plain JSON.
+    `path` starts with a slash; its segments are lower-case. `tools` are tools, or factories of them that are
+    handed `Resources`; the factory gets them built, in `Parts`. `scope` is what a caller needs; by default
+    `runnable:<name>`. `example` is a question for it, which a development server's banner asks.
+
+    `input_type` and `output_type` take the place of the types that are read off the runnable. A graph of
+    messages whose output is a message (`AIMessageChunk`) is served as one that takes text and streams its
+    answer. `answering` names the nodes of a graph that answer, where that cannot be read off it.
+    `configurable` names the fields that a client may configure; `client_history` says that a client may send
+    what an assistant said before, `client_tracing` that its tags and metadata reach traces.
+    `memory` is what a thread keeps: its messages, the graph's own state, or nothing.
     """
 
     path: str
     factory: Callable[[Parts], Runnable[Any, Any]]
     description: str
     tools: Sequence[ToolEntry] = ()
-    input_type: type[BaseModel] = TextInput
-    output_type: Any = str
+    input_type: Any = None
+    output_type: Any = None
     playground: Literal["default", "chat"] = "default"
     scope: str = ""
     example: str = ""
+    answering: Sequence[str] = ()
+    configurable: Sequence[str] = ()
+    client_history: bool = False
+    client_tracing: bool = False
+    memory: Literal["messages", "state", "none"] = "messages"
+    shows_state: bool = False
 
     @property
     def name(self) -> str:
@@ -58,16 +63,14 @@ class Entry:
         return self.scope or f"runnable:{self.name}"
 
     @property
-    def spoken_field(self) -> str | None:
-        """The input's field that takes what a person says; None when there is no single one."""
-        fields = self.input_type.model_fields
-        required = [name for name, field in fields.items() if field.is_required()]
-        return "input" if "input" in fields else required[0] if len(required) == 1 else None
+    def takes_history(self) -> bool:
+        """Tell whether a client may send an assistant's messages; a chat playground has to."""
+        return self.client_history or self.playground == "chat"
 
-    def input_for(self, query: str) -> dict[str, Any]:
-        """Return the input that says `query`: in the field `input`, or in the only required field."""
-        return self.plain({self.spoken_field or "": query})
 
-    def plain(self, value: Any) -> dict[str, Any]:
-        """Return an input as the runnable gets it: what a run is stored and made again from, so JSON."""
-        return self.input_type.model_validate(value).model_dump(mode="json")
+@dataclass(frozen=True, slots=True)
+class ServedEntry(Entry):
+    """An entry with what is read off its runnable: `fields` are those that a client may configure."""
+
+    shape: Shape = field(kw_only=True)
+    fields: Sequence[ConfigurableFieldSpec] = field(default=(), kw_only=True)

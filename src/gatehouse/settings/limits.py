@@ -1,6 +1,6 @@
 """How much a caller may use, and what a run keeps to."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_settings import NoDecode
@@ -26,6 +26,11 @@ class LimitSettings(BaseModel):
     body_timeout: float = Field(20, gt=0, description="seconds within which a request body must arrive")
     max_batch: int = Field(32, gt=0, description="most inputs in one /batch")
     batch_concurrency: int = Field(4, gt=0, description="inputs of one /batch that run at once")
+    unknown_configurable: Literal["refuse", "ignore"] = Field(
+        "refuse",
+        description="what is done with a configurable field that an entry does not let clients set: refuse "
+        "answers 422 with its name, ignore drops it as LangServe does",
+    )
     recursion_limit: int = Field(25, gt=0, description="most steps of an agent in one run")
 
     run_deadline: float = Field(300, gt=0, description="seconds after which a run is ended")

@@ -76,10 +76,33 @@ def spoken(human: str, ai: str) -> tuple[BaseMessage, BaseMessage]:
     return HumanMessage(human), AIMessage(ai)
 
 
-def said(value: Mapping[str, Any]) -> str:
-    """Return what a runnable's input says: its field `input`, or its first text."""
+def said(value: Any) -> str:
+    """Return what a runnable's input says: its field `input`, the last of its messages, or its first text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return next((said_in(item) for item in reversed(value) if is_human(item)), "")
+    if not isinstance(value, Mapping):
+        return ""
+    if isinstance(value.get("messages"), list):
+        return said(value["messages"])
     texts = [text for text in (value.get("input"), *value.values()) if isinstance(text, str)]
-    return texts[0] if texts else ""
+    lists = [text for item in value.values() if isinstance(item, list) and (text := said(item))]
+    return next(iter([*texts, *lists]), "")
+
+
+def is_human(item: Any) -> bool:
+    return isinstance(item, Mapping) and item.get("type") in ("human", "HumanMessageChunk")
+
+
+def said_in(message: Mapping[str, Any]) -> str:
+    """Return the text of a message in LangChain's form."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    texts = [block if isinstance(block, str) else block.get("text") for block in blocks]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def tool_calls(steps: Iterable[Event]) -> tuple[ToolCall, ...]:

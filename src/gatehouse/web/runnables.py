@@ -1,18 +1,16 @@
 """What the registry serves and the caller may use, for clients that let a person choose."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Request
-from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, Field
 
 from gatehouse.problems.errors import Unauthenticated
-from gatehouse.registry.entry import Entry
+from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
+from gatehouse.registry.shape import Output
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal
-
-Output = Literal["text", "message", "data"]
 
 
 class UsableRunnable(BaseModel):
@@ -32,14 +30,14 @@ class UsableRunnable(BaseModel):
     )
 
     @classmethod
-    def of(cls, entry: Entry) -> "UsableRunnable":
+    def of(cls, entry: ServedEntry) -> "UsableRunnable":
         return cls(
             name=entry.name,
             path=entry.path,
             description=entry.description,
-            input_field=entry.spoken_field,
+            input_field=input_field(entry),
             example=entry.example,
-            output=output_of(entry.output_type),
+            output=entry.shape.output,
         )
 
 
@@ -62,9 +60,9 @@ async def list_runnables(request: Request, principal: CurrentPrincipal) -> Usabl
     return UsableRunnables(model=services.model.label, items=[UsableRunnable.of(entry) for entry in usable])
 
 
-def output_of(output_type: Any) -> Output:
-    """Return what kind of answer a runnable with this output type gives."""
-    if output_type is str:
-        return "text"
-    is_message = isinstance(output_type, type) and issubclass(output_type, BaseMessage)
-    return "message" if is_message else "data"
+def input_field(entry: ServedEntry) -> str | None:
+    """Return the field of an entry's input that takes text: `input` also where it takes messages."""
+    saying = entry.shape.saying
+    if saying is None:
+        return None
+    return "input" if saying.kind == "messages" else saying.field

@@ -1,18 +1,21 @@
 """What a client asks of a runnable, and the run that is started for it, whatever wire it came over."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.plain_json import json_bytes
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
-from gatehouse.problems.faults import StrictModel, told
+from gatehouse.problems.faults import StrictModel
 from gatehouse.problems.models import ModelUnavailableProblem
-from gatehouse.registry.entry import Entry
+from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
+from gatehouse.registry.shape import CannotBeSaid, in_langchains_form
+from gatehouse.registry.taking import configured, taken
 from gatehouse.runs.engine import Started
 from gatehouse.runs.lifecycle.turns import Multitask
 from gatehouse.services import Services
@@ -22,14 +25,45 @@ Name = Annotated[str, StringConstraints(max_length=200)]
 
 
 class ChatRequest(StrictModel):
-    """A message to a runnable."""
+    """Something that is asked of a runnable: a text, messages, or its whole input."""
 
-    query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
+    query: str | None = Field(None, min_length=1, max_length=100_000, examples=["What is a bond?"])
+    messages: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1000)] | None = Field(
+        None,
+        description="in place of a query: messages of LangChain's form or OpenAI's, the last one what is "
+        "asked; their content may be blocks, images and files among them",
+    )
+    input: Any = Field(None, description="in place of a query: the runnable's whole input, of its own schema")
     thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
     runnable: Name | None = Field(
         None, description="the runnable's name; by default that of the thread, or the first that is served"
     )
+    configurable: dict[str, Any] = Field({}, description="those fields that the runnable lets a client set")
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        asked = {"query", "messages", "input"} & self.model_fields_set
+        if len(asked) != 1 or (asked != {"input"} and getattr(self, *asked) is None):
+            raise PydanticCustomError("one_question", "Give one of query, messages and input")
+        return self
+
+    def input_of(self, entry: ServedEntry) -> Any:
+        """Return the input that is asked, as JSON. Raises InvalidInput."""
+        if "input" in self.model_fields_set:
+            return taken(entry, self.input, "input")
+        where = "query" if self.messages is None else "messages"
+        try:
+            value = entry.shape.of_messages(self._said())
+        except CannotBeSaid as error:
+            fault = {"loc": [where], "msg": str(error), "type": "cannot_be_said"}
+            raise InvalidInput(errors=[fault]) from None
+        return taken(entry, value, where)
+
+    def _said(self) -> list[dict[str, Any]]:
+        if self.messages is None:
+            return [{"type": "human", "content": self.query}]
+        return list(map(in_langchains_form, self.messages))
 
 
 async def start(
@@ -42,15 +76,14 @@ async def start(
     entry = chosen(offered(services.settings, principal, services.entries), principal, name)
     if key is None:  # with one it may be to join a run that has begun
         refuse_without_a_model(services)
-    try:
-        value = entry.input_for(chat.query)
-    except ValidationError as error:
-        faults = told(error.errors(include_url=False, include_input=False, include_context=False))
-        raise InvalidInput(errors=[{**fault, "loc": ["query"]} for fault in faults]) from None
+    value = chat.input_of(entry)
+    ignore_unknown = services.settings.unknown_configurable == "ignore"
+    client = {"configurable": configured(entry, chat.configurable, ignore_unknown)}
     return await services.runs.start(
         principal,
         entry.path,
         value,
+        client=client,
         thread_id=chat.thread_id,
         new_thread=chat.thread_id is None,
         grace=services.settings.disconnect_grace,
@@ -60,7 +93,7 @@ async def start(
     )
 
 
-def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
+def chosen(served: Mapping[str, ServedEntry], principal: Principal, name: str | None) -> ServedEntry:
     """Return the entry of this name, or the first. Raises NotFound or InsufficientScope."""
     entry = next(iter(served.values()), None) if name is None else served.get(name)
     if entry is None:

@@ -8,13 +8,16 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.runnables import RunnableLambda
 from live_app import LiveApp, Serve, bearer
 from probe_runnables import Conversation
 from pydantic import BaseModel
 
 from gatehouse.problems.errors import InvalidInput
+from gatehouse.registry.checked import checked
 from gatehouse.registry.entry import Entry
-from gatehouse.wires.langserve.bodies import MAX_DEPTH, check_input, walk
+from gatehouse.registry.taking import taken
+from gatehouse.wires.langserve.bodies import MAX_DEPTH, walk
 
 JSON = {"content-type": "application/json"}
 ONE = ("invoke", "stream", "stream_events", "stream_log")
@@ -76,7 +79,7 @@ BAD_BATCH: dict[str, Any] = {
 }
 MESSAGES: dict[str, Any] = {
     "no type": {"role": "user"},
-    "a role": {"role": "user", "content": "x"},
+    "the role of an assistant": {"role": "assistant", "content": "x"},
     "a system message": {"type": "system", "content": "x"},
     "an AI message": {"type": "ai", "content": "x"},
     "an AI message with a tool call": {
@@ -320,9 +323,10 @@ class TestCheckInput:
         class Turn(BaseModel):
             turns: dict[str, tuple[Conversation, ...]]
 
-        entry = Entry("/turns", lambda _: None, "Turns.", input_type=Turn)  # type: ignore[arg-type,return-value]
+        entry = Entry("/turns", lambda _: RunnableLambda(str), "Turns.", input_type=Turn)
+        served = checked("mine:LIST", [entry]).entries[0]
         human = {"turns": {"first": [{"messages": [{"type": "human", "content": "x"}]}]}}
-        check_input(entry, human)
+        taken(served, human)
         human["turns"]["first"][0]["messages"].append({"type": "system", "content": "x"})
         with pytest.raises(InvalidInput, match="human"):
-            check_input(entry, human)
+            taken(served, human)

@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from live_app import LiveApp
-from pydantic import TypeAdapter
 
 from chains.registry import REGISTRY
+from gatehouse.registry.checked import checked
 
-RUNNABLES = {entry.name: entry for entry in REGISTRY}
+RUNNABLES = checked("chains.registry:REGISTRY", REGISTRY).by_name
 METHODS = {"get", "post", "put", "patch", "delete"}
 PUBLIC = {
     ("get", "/livez"),
@@ -127,7 +127,7 @@ class TestRunnables:
         assert field in body["required"]
         schema = body["properties"][field]
         item = named(document, schema["items"] if endpoint == "batch" else schema)
-        assert item["required"] == RUNNABLES[name].input_type.model_json_schema()["required"]
+        assert item["required"] == RUNNABLES[name].shape.input_schema.model_json_schema()["required"]
 
     @pytest.mark.parametrize("name", RUNNABLES)
     @pytest.mark.parametrize("endpoint", ["invoke", "batch"])
@@ -139,7 +139,7 @@ class TestRunnables:
         assert {"output", "metadata"} <= set(body["properties"])
         output = body["properties"]["output"]
         item = named(document, output["items"] if endpoint == "batch" else output)
-        expected = TypeAdapter(RUNNABLES[name].output_type).json_schema(mode="serialization")
+        expected = RUNNABLES[name].shape.output_schema.model_json_schema(mode="serialization")
         assert item["type"] == expected["type"]
         assert item.get("properties", {}).keys() == expected.get("properties", {}).keys()
 

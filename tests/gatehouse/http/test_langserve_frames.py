@@ -13,7 +13,7 @@ from gatehouse.wires.langserve.routes import encoded
 
 def posted_with(tap: Tap) -> Posted:
     nobody = cast("Any", None)
-    return Posted([], None, call=Call(nobody, nobody, None, 0, nobody, tap))
+    return Posted([], None, call=Call(nobody, nobody, None, nobody, 0, nobody, tap))
 
 
 async def frames_of(tap: Tap, failure: Exception | None = None) -> AsyncGenerator[dict[str, str], None]:

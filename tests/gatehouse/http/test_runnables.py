@@ -8,7 +8,7 @@ from live_app import LiveApp, bearer
 
 from chains.registry import REGISTRY
 from chains.summarize import Summary
-from gatehouse.web.runnables import output_of
+from gatehouse.registry.shape import kind_of
 
 
 def listed(live: LiveApp, *scopes: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def test_tells_the_field_that_takes_what_a_person_says(shared: LiveApp) -> None:
     items = listed(shared)
     assert (items["summarize"]["input_field"], items["summarize"]["output"]) == ("text", "data")
     assert (items["agent"]["input_field"], items["agent"]["output"]) == ("input", "message")
-    assert items["messages"]["input_field"] == "messages"
+    assert items["messages"]["input_field"] == "input"
 
 
 def test_names_the_model_that_answers(shared: LiveApp) -> None:
@@ -60,4 +60,4 @@ def test_names_the_model_that_answers(shared: LiveApp) -> None:
     ],
 )
 def test_an_output_is_text_a_message_or_data(output_type: Any, output: str) -> None:
-    assert output_of(output_type) == output
+    assert kind_of(output_type) == output

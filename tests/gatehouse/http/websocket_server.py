@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.limits import limits_of
 from gatehouse.problems.errors import NotFound
+from gatehouse.registry.checked import checked
 from gatehouse.registry.entry import Entry
 from gatehouse.runs.credentials import CredentialValid
 from gatehouse.runs.engine import RunEngine
@@ -223,11 +224,14 @@ async def serving(
     threads = Threads()
     entries = {
         entry.name: entry
-        for entry in (
-            Entry("/chat", lambda _: RunnableGenerator(script.talk), "Says what it is told to."),
-            Entry("/agent", lambda _: Assistant(), "Calls a tool."),
-            Entry("/vault", lambda _: Assistant(), "Not for everybody."),
-        )
+        for entry in checked(
+            "scripted",
+            [
+                Entry("/chat", lambda _: RunnableGenerator(script.talk), "Says what it is told to."),
+                Entry("/agent", lambda _: Assistant(), "Calls a tool."),
+                Entry("/vault", lambda _: Assistant(), "Not for everybody."),
+            ],
+        ).entries
     }
     runnables = {entry.path: entry.factory(None) for entry in entries.values()}  # type: ignore[arg-type]
     store = redis_of(redis or empty_redis(), 100)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessageChunk, AnyMessage
+from langchain_core.messages import AIMessageChunk, AnyMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel, ValidationError
@@ -15,15 +15,17 @@ from chains.registry import REGISTRY
 from gatehouse.main import own_segments
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.checked import BadRegistry, build, checked, refuse_taken
-from gatehouse.registry.entry import Entry, Parts, TextInput
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.registry.entry import Entry, Parts, ServedEntry
+from gatehouse.registry.shape import CannotBeSaid
+from gatehouse.runs.sources.serving import Serving
+from gatehouse.runs.sources.streaming_agent import StreamingAgent, TextInput
 from gatehouse.tools.building import Resources
 
 MODEL = ScriptedChatModel()
 NOWHERE = Resources(None)  # type: ignore[arg-type]  # no database is asked
 
 
-def served(*entries: Entry) -> Mapping[str, Runnable[Any, Any]]:
+def served(*entries: Entry) -> Mapping[str, Serving]:
     """Return what is built of these entries."""
     return build(checked("mine:LIST", entries), MODEL, NOWHERE).runnables
 
@@ -49,8 +51,8 @@ def entry(path: str = "/mine", description: str = "Mine.", **fields: Any) -> Ent
 
 
 class TestCheck:
-    @pytest.mark.parametrize("path", ["/a", "/my-chain", "/my_chain2", "/2"])
-    def test_a_path_is_a_slash_and_a_segment(self, path: str) -> None:
+    @pytest.mark.parametrize("path", ["/a", "/my-chain", "/my_chain2", "/2", "/a/b"])
+    def test_a_path_is_made_of_slashes_and_segments(self, path: str) -> None:
         assert checked("mine:LIST", [entry(path)]).entries[0].path == path
 
     @pytest.mark.parametrize(
@@ -60,7 +62,6 @@ class TestCheck:
             "/",
             "mine",
             "/Mine",
-            "/a/b",
             "/a/",
             "//a",
             "/a b",
@@ -102,9 +103,9 @@ class TestBuild:
             return echo(parts)
 
         runnables = served(entry(factory=factory), entry("/other"))
-        assert seen == [Parts(MODEL, [])]
+        assert seen[-1] == Parts(MODEL, [])
         assert list(runnables) == ["/mine", "/other"]
-        assert runnables["/mine"].invoke({"input": "hello"}) == "hello"
+        assert runnables["/mine"].runnable.invoke({"input": "hello"}) == "hello"
 
     def test_each_gets_the_tools_of_its_entry(self) -> None:
         seen: list[list[str]] = []
@@ -115,7 +116,7 @@ class TestBuild:
 
         entries = [entry("/a", factory=factory, tools=[spell]), entry("/b", factory=factory, tools=[count])]
         built = build(checked("mine:LIST", entries), MODEL, NOWHERE)
-        assert seen == [["spell"], ["count"]]
+        assert seen == [["spell"], ["count"]] * 2  # once to read the types, and once to serve
         assert built.tools == ("spell", "count")
 
     def test_a_tool_that_fails_is_named_with_its_entry(self) -> None:
@@ -138,11 +139,11 @@ class TestBuild:
         with pytest.raises(BadRegistry, match=r"^mine:LIST: /mine: its factory returned str, not a Runnable"):
             served(entry(factory=lambda _parts: "a chain"))
 
-    async def test_a_bare_agent_graph_streams_tokens(self) -> None:
+    async def test_an_agent_that_answers_with_a_message_streams_tokens(self) -> None:
         def factory(parts: Parts) -> Any:
             return create_agent(parts.model, [], name="bare")
 
-        runnable = served(entry(factory=factory))["/mine"]
+        runnable = served(entry(factory=factory, output_type=AIMessageChunk))["/mine"].runnable
         assert isinstance(runnable, StreamingAgent)
         chunks = [chunk async for chunk in runnable.astream({"input": "[tokens 3]"})]
         assert [chunk.content for chunk in chunks if chunk.content] == ["t1", " t2", " t3"]
@@ -174,31 +175,36 @@ class Booked(BaseModel):
     messages: list[AnyMessage] = []
 
 
+def read(**fields: Any) -> ServedEntry:
+    """Return an entry with the shape of its runnable."""
+    return checked("mine:LIST", [entry(**fields)]).entries[0]
+
+
 class TestInput:
     def test_a_query_is_the_field_input(self) -> None:
-        assert entry().input_for("hello") == {"input": "hello"}
+        assert read().shape.said("hello") == {"input": "hello"}
 
     def test_or_the_only_required_field(self) -> None:
-        assert entry(input_type=Asked).input_for("hello") == {"question": "hello", "language": "en"}
+        assert read(input_type=Asked).shape.said("hello") == {"question": "hello"}
 
     def test_a_query_that_the_runnable_does_not_take_is_refused(self) -> None:
         with pytest.raises(ValidationError):
-            entry().input_for("")
+            read(input_type=TextInput).shape.typed({"input": ""})
 
     def test_an_input_of_several_required_fields_has_no_place_for_a_query(self) -> None:
         class Both(BaseModel):
             first: str
             second: str
 
-        with pytest.raises(ValidationError):
-            entry(input_type=Both).input_for("hello")
+        with pytest.raises(CannotBeSaid):
+            read(input_type=Both).shape.said("hello")
 
-    def test_is_plain_json_for_the_runnable(self) -> None:
-        """A run is stored, and made again from what was stored: so the first attempt gets no more."""
+    def test_arrives_typed(self) -> None:
         value = {"day": "2026-11-21", "messages": [{"type": "human", "content": "x"}]}
-        plain = entry(input_type=Booked).plain(Booked.model_validate(value).model_dump())
-        assert plain["day"] == "2026-11-21"
-        assert plain["messages"][0].items() >= {"type": "human", "content": "x"}.items()
+        assert read(input_type=Booked).shape.typed(value) == {
+            "day": date(2026, 11, 21),
+            "messages": [HumanMessage("x")],
+        }
 
     def test_text_is_bounded(self) -> None:
         with pytest.raises(ValidationError):

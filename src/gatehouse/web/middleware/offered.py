@@ -22,11 +22,18 @@ class HideWhatIsNotOffered:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal = None if scope["type"] == "lifespan" else state_of(scope).principal
-        name = scope.get("path", "").removeprefix("/").partition("/")[0]
-        if principal and name in self.names and not is_offered(self.settings, principal.tenant_id, name):
+        name = self._name(scope.get("path", ""))
+        if principal and name and not is_offered(self.settings, principal.tenant_id, name):
             await send_problem(NoSuchPath(), scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+    def _name(self, path: str) -> str | None:
+        """Return the name of the runnable that a path is under, the longest that fits."""
+        name = path.removeprefix("/")
+        while name and name not in self.names:
+            name = name.rpartition("/")[0]
+        return name or None
 
 
 class NoSuchPath(NotFound):

@@ -3,35 +3,51 @@
 LangServe answers several of these with a 500 or takes them in: see the cases in the tests.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import orjson
-from langchain_core.messages import BaseMessage, HumanMessage
 from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 
 from gatehouse.auth.browser.origin import media_type
+from gatehouse.plain_json import json_bytes
 from gatehouse.problems.errors import BadRequest, InvalidInput, UnsupportedMediaType
 from gatehouse.problems.faults import invalid_input
-from gatehouse.registry.entry import Entry
+from gatehouse.registry.entry import ServedEntry
+from gatehouse.registry.taking import configured, taken
+from gatehouse.settings import Settings
 
 MAX_DEPTH = 64
+Tag = Annotated[str, Field(max_length=200)]
 Filter = Annotated[list[str], Field(max_length=100)] | None
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class Configurable(BaseModel):
-    """What a client may configure. Everything else is dropped: the identity is the server's."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a client says beside an input: its thread, and what its entry lets it say of the config."""
 
-    thread_id: str | None = None
+    thread_id: str | None
+    client: Mapping[str, Any]
 
 
 class Config(BaseModel):
     """The part of a RunnableConfig that a client may send."""
 
-    configurable: Configurable = Configurable()
+    configurable: dict[str, Any] = {}
+    tags: Annotated[list[Tag], Field(max_length=50)] | None = None
+    metadata: Annotated[dict[str, Any], Field(max_length=50)] | None = None
+
+    def asked(self, entry: ServedEntry, ignore_unknown: bool) -> Asked:
+        """Return what counts of it. Raises InvalidInput."""
+        given = dict(self.configurable)
+        thread_id = given.pop("thread_id", None)
+        if not isinstance(thread_id, str | None):
+            raise InvalidInput("A thread_id is text.")
+        tracing = {"tags": self.tags or [], "metadata": self.metadata or {}} if entry.client_tracing else {}
+        return Asked(thread_id, {"configurable": configured(entry, given, ignore_unknown), **tracing})
 
 
 class OneInput(BaseModel):
@@ -56,25 +72,27 @@ class ManyInputs(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A body as LangServe may see it, and the thread of each input, which LangServe would drop."""
+    """A body as LangServe may see it, and what is asked with each input, which LangServe would drop."""
 
     body: bytes
-    thread_ids: list[str | None]
+    asked: list[Asked]
+    inputs: list[Any]
 
 
-async def normalised(request: Request, entry: Entry, endpoint: str, max_batch: int) -> Normalised:
+async def normalised(request: Request, entry: ServedEntry, endpoint: str, settings: Settings) -> Normalised:
     """Return the body of a POST to `endpoint` of `entry`: checked, with nothing in it that is not taken.
 
     Raises UnsupportedMediaType, BadRequest (not JSON) or InvalidInput (with the faulty fields).
     """
     body = await parsed(request)
     if endpoint == "batch":
-        check_lengths(body, max_batch)
-        return batch(validated(ManyInputs, body), entry)
+        check_lengths(body, settings.max_batch)
+        return batch(validated(ManyInputs, body), entry, settings)
     one = validated(OneInput, body)
-    check_input(entry, one.input)
-    content = one.model_dump(exclude={"config"}, exclude_none=True)
-    return Normalised(orjson.dumps(content), [one.config.configurable.thread_id])
+    value = taken(entry, one.input, "input")
+    content = {**one.model_dump(exclude={"config"}, exclude_none=True), "input": value}
+    asked = one.config.asked(entry, settings.unknown_configurable == "ignore")
+    return Normalised(json_bytes(content), [asked], [value])
 
 
 def check_lengths(body: Any, most: int) -> None:
@@ -84,16 +102,15 @@ def check_lengths(body: Any, most: int) -> None:
         raise InvalidInput(f"A batch may have {most} inputs.")
 
 
-def batch(many: ManyInputs, entry: Entry) -> Normalised:
+def batch(many: ManyInputs, entry: ServedEntry, settings: Settings) -> Normalised:
     """Return the body of a batch. Raises InvalidInput."""
     configs = many.config if isinstance(many.config, list) else [many.config] * len(many.inputs)
     if len(configs) != len(many.inputs):
         raise InvalidInput("A list of configs needs one config for each input.")
-    for item in many.inputs:
-        check_input(entry, item)
+    inputs = [taken(entry, item, "input") for item in many.inputs]
+    asked = [config.asked(entry, settings.unknown_configurable == "ignore") for config in configs]
     # one config for each input: the config modifier then runs once an input
-    content = {"inputs": many.inputs, "config": [{} for _ in configs]}
-    return Normalised(orjson.dumps(content), [config.configurable.thread_id for config in configs])
+    return Normalised(json_bytes({"inputs": inputs, "config": [{} for _ in configs]}), asked, inputs)
 
 
 async def parsed(request: Request) -> Any:
@@ -110,14 +127,6 @@ async def parsed(request: Request) -> Any:
         if isinstance(value, dict) and "lc" in value:
             raise InvalidInput("A serialised LangChain object (a key named lc) is not taken.")
     return body
-
-
-def check_input(entry: Entry, value: Any) -> None:
-    """Raise InvalidInput unless `value` is what the entry takes and its messages are all human."""
-    model = validated(entry.input_type, value, "input")
-    for part in parts_of(model):
-        if isinstance(part, BaseMessage) and not isinstance(part, HumanMessage):
-            raise InvalidInput("Only human messages are taken: the server owns the rest of the conversation.")
 
 
 def validated(model: type[Model], value: Any, *location: str) -> Model:
@@ -140,17 +149,3 @@ def walk(value: Any) -> Iterator[tuple[Any, int]]:
             pending += [(item, depth + 1) for item in current.values()]
         elif isinstance(current, list):
             pending += [(item, depth + 1) for item in current]
-
-
-def parts_of(model: BaseModel) -> Iterator[Any]:
-    """Yield every value inside a validated model."""
-    pending: list[Any] = [model]
-    while pending:
-        current = pending.pop()
-        yield current
-        if isinstance(current, BaseModel) and not isinstance(current, BaseMessage):
-            pending += [getattr(current, name) for name in type(current).model_fields]
-        elif isinstance(current, dict):
-            pending += current.values()
-        elif isinstance(current, list | tuple | set):
-            pending += current

@@ -15,6 +15,7 @@ from gatehouse.runs.sources.tap import Tap
 from gatehouse.services import Services, services_of
 from gatehouse.web.dependencies import principal_of
 from gatehouse.web.request_state import admission_of
+from gatehouse.wires.langserve.bodies import Asked
 from gatehouse.wires.questions import refuse_without_a_model
 
 CALL = "__call"  # a key that starts with __ is never copied into traces
@@ -25,12 +26,13 @@ class Call:
     """What a served runnable needs to know of the request that started it.
 
     `grace` is how many seconds the run goes on after its client has left. The runnable leaves the `tap` of
-    its run here.
+    its run here. `value` is the input's JSON, and `asked` what came with it.
     """
 
     services: Services
     principal: Principal
-    thread_id: str | None
+    value: Any
+    asked: Asked
     grace: float
     admission: Admission
     tap: Tap | None = None
@@ -40,11 +42,11 @@ class Call:
 class Posted:
     """What the route and the config modifier tell each other of one request.
 
-    `thread_ids` are those of the inputs whose config was not made yet. `at_once` is how many runs of a batch
-    go on at a time. `call` and `run_id` are those of the last input.
+    `inputs` are those whose config was not made yet, with what was asked with each. `at_once` is how many
+    runs of a batch go on at a time. `call` and `run_id` are those of the last input.
     """
 
-    thread_ids: list[str | None]
+    inputs: list[tuple[Any, Asked]]
     at_once: int | None
     reserved: bool = False
     run_id: UUID | None = None
@@ -59,19 +61,19 @@ def posted_of(request: Request) -> Posted:
 async def rebuild_config(_client_config: dict[str, Any], request: Request) -> dict[str, Any]:
     """Return the whole run config for one invocation, made from the principal.
 
-    LangServe calls this once for every item of a batch, in order. Of what the client configured only the
-    `thread_id` counts, which the route has put aside, and only if the thread is the caller's: in LangServe,
-    a client's own keys would end up beside ours.
+    LangServe calls this once for every item of a batch, in order. What counts of the client's config the
+    route has put aside, and its `thread_id` only if the thread is the caller's: in LangServe, a client's own
+    keys would end up beside ours.
     Raises NotFound for another's thread, BadRequest for a bad x-disconnect-grace, LimitReached,
     ModelUnavailable.
     """
     services = services_of(request)
     principal, admission = principal_of(request), admission_of(request)
     posted = posted_of(request)
-    runs = len(posted.thread_ids)
-    thread_id = posted.thread_ids.pop(0)
-    if thread_id is not None:
-        await services.threads.get(principal, thread_id)
+    runs = len(posted.inputs)
+    value, asked = posted.inputs.pop(0)
+    if asked.thread_id is not None:
+        await services.threads.get(principal, asked.thread_id)
     posted.run_id = uuid7()
     grace = grace_of(request, services.settings.disconnect_grace_max)
     # before LangServe begins a response, whose status could not be 429 any more
@@ -79,8 +81,8 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     if not posted.reserved:
         posted.reserved = True
         await admission.reserve(runs, posted.at_once)
-    posted.call = Call(services, principal, thread_id, grace, admission)
-    configurable = {**principal.configurable(), "thread_id": thread_id, CALL: posted.call}
+    posted.call = Call(services, principal, value, asked, grace, admission)
+    configurable = {**principal.configurable(), "thread_id": asked.thread_id, CALL: posted.call}
     return {"run_id": posted.run_id, "configurable": configurable}
 
 

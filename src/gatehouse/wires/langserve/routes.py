@@ -30,13 +30,14 @@ from gatehouse.problems.errors import (
 )
 from gatehouse.problems.models import ModelMisconfiguredProblem
 from gatehouse.problems.stores import STORE_IS_AWAY
-from gatehouse.registry.entry import Entry
+from gatehouse.registry.entry import ServedEntry
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import requires
 from gatehouse.wires.langserve.bodies import normalised
 from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
 from gatehouse.wires.langserve.paths import STREAMS
+from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.langserve.served import ServedRunnable
 from gatehouse.wires.leaving import while_connected
 from gatehouse.wires.sse import EventStream
@@ -61,7 +62,7 @@ PROBLEMS = {
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def add_langserve_routes(app: FastAPI, entries: Sequence[Entry]) -> None:
+def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
     """Serve every entry under its path, with identity injected and LangServe's traps closed."""
     for entry in entries:
         router = EntryRouter(entry)
@@ -74,6 +75,7 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[Entry]) -> None:
             per_req_config_modifier=rebuild_config,
             dependencies=[Depends(requires(entry.required_scope))],
             playground_type=entry.playground,
+            serializer=SERIALIZER,
             # a hash in the path is a client's config that the playground prints into its page;
             # token feedback parses its body before anything else and needs LangSmith
             disabled_endpoints=cast("Any", ("config_hashes", "token_feedback")),
@@ -84,7 +86,7 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[Entry]) -> None:
 class EntryRouter(APIRouter):
     """The routes of one entry. None of them is tried for another's path, which would cost a millisecond."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: ServedEntry) -> None:
         super().__init__(route_class=route_class_for(entry))
         self.beginning = f"{entry.path}/"
 
@@ -92,7 +94,7 @@ class EntryRouter(APIRouter):
         return super().matches(scope) if scope["path"].startswith(self.beginning) else (Match.NONE, {})
 
 
-def route_class_for(entry: Entry) -> type[APIRoute]:
+def route_class_for(entry: ServedEntry) -> type[APIRoute]:
     """Return a route class that hands LangServe normalised bodies of `entry` and tends its streams."""
 
     class LangServeRoute(APIRoute):
@@ -113,7 +115,7 @@ def route_class_for(entry: Entry) -> type[APIRoute]:
     return LangServeRoute
 
 
-async def answered(request: Request, handle: Handler, entry: Entry, endpoint: str) -> Response:
+async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoint: str) -> Response:
     """Return LangServe's response. Raises ApiError."""
     if request.method != "POST":
         page = await handle(request)
@@ -133,12 +135,12 @@ async def answered(request: Request, handle: Handler, entry: Entry, endpoint: st
     return response
 
 
-async def checked(request: Request, entry: Entry, endpoint: str, settings: Settings) -> Request:
+async def checked(request: Request, entry: ServedEntry, endpoint: str, settings: Settings) -> Request:
     """Return the request as LangServe is to see it. Raises Restarting, and what `normalised` raises."""
     services_of(request).runs.drain.check()  # later, a stream would have begun with a 200
-    parsed = await normalised(request, entry, endpoint, settings.max_batch)
+    parsed = await normalised(request, entry, endpoint, settings)
     at_once = settings.batch_concurrency if endpoint == "batch" else None
-    request.state.posted = Posted(parsed.thread_ids, at_once)
+    request.state.posted = Posted(list(zip(parsed.inputs, parsed.asked, strict=True)), at_once)
     return with_body(request, parsed.body)
 
 

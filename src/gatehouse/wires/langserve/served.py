@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig
 from langchain_core.utils.uuid import uuid7
+from pydantic import BaseModel
 
 from gatehouse.problems.errors import RunFailed
-from gatehouse.registry.entry import Entry
+from gatehouse.registry.entry import ServedEntry
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.wires.langserve.config import CALL, Call
 
@@ -20,24 +21,26 @@ class ServedRunnable(Runnable[Any, Any]):
     none of LangServe's callbacks, whose events no client gets to see.
     """
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: ServedEntry) -> None:
         self.entry = entry
         self.name = entry.name
 
-    @property
-    def InputType(self) -> Any:  # noqa: N802  # the name is Runnable's
-        return self.entry.input_type
+    def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        return self.entry.shape.input_schema
+
+    def get_output_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        return self.entry.shape.output_schema
 
     @property
-    def OutputType(self) -> Any:  # noqa: N802
-        return self.entry.output_type
+    def config_specs(self) -> list[ConfigurableFieldSpec]:
+        return list(self.entry.fields)
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         raise TypeError("A served runnable is asynchronous: use ainvoke, astream or abatch.")
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        outputs = [output async for output in self._run(input, config, Tap("invoke"))]
-        return outputs[-1]
+        outputs = [output async for output in self._run(config, Tap("invoke"))]
+        return outputs[-1]  # the one
 
     async def abatch(
         self,
@@ -63,13 +66,13 @@ class ServedRunnable(Runnable[Any, Any]):
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        async for chunk in self._run(input, config, Tap("stream")):
+        async for chunk in self._run(config, Tap("stream")):
             yield chunk
 
     async def astream_events(  # type: ignore[override]  # one of LangChain's overloads, by its v2 events
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        async for event in self._run(input, config, Tap("events", kwargs)):
+        async for event in self._run(config, Tap("events", kwargs)):
             if "error" in event["data"]:  # an exception: it cannot be sent, and its text must not be
                 event["data"]["error"] = RunFailed.default_detail
             yield event
@@ -77,10 +80,10 @@ class ServedRunnable(Runnable[Any, Any]):
     async def astream_log(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
-        async for patch in self._run(input, config, Tap("log", kwargs)):
+        async for patch in self._run(config, Tap("log", kwargs)):
             yield patch
 
-    async def _run(self, value: Any, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[Any]:
+    async def _run(self, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[Any]:
         """Start a run and yield what LangChain's stream of the tap's mode yields. Raises ApiError."""
         call = call_of(config)
         call.tap = tap
@@ -89,9 +92,10 @@ class ServedRunnable(Runnable[Any, Any]):
         started = await runs.start(
             call.principal,
             self.entry.path,
-            self.entry.plain(value),  # LangServe has made messages and documents of what is JSON
+            call.value,  # LangServe has made messages and documents of what is JSON
             run_id=run_id,
-            thread_id=call.thread_id,
+            thread_id=call.asked.thread_id,
+            client=call.asked.client,
             grace=call.grace,
             tap=tap,
             admission=call.admission,

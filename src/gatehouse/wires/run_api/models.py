@@ -11,9 +11,11 @@ from gatehouse.wires.questions import ChatRequest, Name
 
 
 class ChatResponse(BaseModel):
-    """The whole answer."""
+    """The whole answer: its text, and its content blocks or what is no message."""
 
     response: str
+    message: dict[str, Any] | None = Field(None, description="content blocks in LangChain's standard form")
+    value: Any = Field(None, description="what a runnable returns that is no message, as JSON")
     run_id: str
     thread_id: str | None
     usage: Usage
@@ -28,6 +30,8 @@ class RunState(BaseModel):
     state: State
     attempt: int
     text: str
+    message: dict[str, Any] | None = Field(description="of a complete answer: its content blocks")
+    value: Any = Field(description="of a complete answer: what is no message, as JSON")
     last_event_id: str
     usage: Usage
     problem: dict[str, Any] | None
@@ -41,6 +45,8 @@ class RunState(BaseModel):
             state=run.state,
             attempt=run.attempt,
             text=run.text,
+            message=run.answer.get("message"),
+            value=run.answer.get("value"),
             last_event_id=str(run.last_event),
             usage=run.usage,
             problem=run.problem,

@@ -200,7 +200,12 @@ async def answer(services: Services, run: RunRecord) -> ChatResponse:
         raise Conflict("The run was stopped before it was complete.", run_id=run.id)
     complete = from_json(last["complete"].data)
     return ChatResponse(
-        response=complete["content"], run_id=run.id, thread_id=run.thread_id, usage=Usage(**complete["usage"])
+        response=complete["content"],
+        message=complete["message"],
+        value=complete["value"],
+        run_id=run.id,
+        thread_id=run.thread_id,
+        usage=Usage(**complete["usage"]),
     )
 
 

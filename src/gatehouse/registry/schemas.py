@@ -1,0 +1,113 @@
+"""The schemas of runnables, also those that pydantic alone does not take."""
+
+import types
+import typing
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, cast, get_args, get_origin
+
+import typing_extensions
+from langchain_core.messages import AnyMessage, BaseMessage
+from langchain_core.runnables import Runnable
+from langgraph.pregel import Pregel
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    RootModel,
+    TypeAdapter,
+    create_model,
+)
+from pydantic.errors import PydanticUserError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+from typing_extensions import is_typeddict
+
+ANYTHING = ConfigDict(arbitrary_types_allowed=True)
+
+
+def input_schema(runnable: Runnable[Any, Any]) -> type[BaseModel]:
+    """Return what the runnable takes, as LangServe has it.
+
+    Of a graph whose state is a TypedDict nothing is required: who calls it gives what its first nodes need.
+    """
+    state = getattr(getattr(runnable, "builder", None), "input_schema", None)
+    if is_typeddict(state) and isinstance(runnable, Pregel):
+        return schema(f"{runnable.get_name()}Input", ported(state, required=False))
+    try:
+        own: Any = runnable.get_input_schema()
+    except PydanticUserError:
+        return schema(f"{runnable.get_name()}Input", Any)
+    # langchain-core's way to say of a mapping that what its steps take is not known
+    if "root" in own.model_fields and not issubclass(own, RootModel):
+        return schema(f"{runnable.get_name()}Input", Any)
+    return cast("type[BaseModel]", own)
+
+
+def output_schema(runnable: Runnable[Any, Any]) -> type[BaseModel]:
+    """Return what the runnable returns, as LangServe has it."""
+    try:
+        return cast("type[BaseModel]", runnable.get_output_schema())
+    except PydanticUserError:
+        return schema(f"{runnable.get_name()}Output", Any)
+
+
+@dataclass(frozen=True)
+class ToldAs:
+    """Marks what is any value as documented like another type."""
+
+    of: Any
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.any_schema()
+
+    def __get_pydantic_json_schema__(
+        self, _schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(TypeAdapter(self.of).core_schema)
+
+
+def schema(name: str, of: Any) -> type[BaseModel]:
+    """Return a type as a model: itself, or a RootModel of it."""
+    if isinstance(of, type) and issubclass(of, BaseModel):
+        return of
+    root: Any = portable(of)
+    return create_model(name, __base__=cast("type[BaseModel]", RootModel[root]))
+
+
+def portable(annotation: Any) -> Any:
+    """Return an annotation as pydantic wants it: any message, and TypedDicts of `typing_extensions`."""
+    if typing.is_typeddict(annotation):
+        return ported(annotation)
+    if annotation is BaseMessage:  # of which nothing is a subclass: pydantic would make it that, and no more
+        return AnyMessage
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return Annotated[(portable(arguments[0]), *arguments[1:])]
+    changed = tuple(map(portable, arguments))
+    return annotation if changed == arguments else of_parts(get_origin(annotation), changed)
+
+
+def of_parts(origin: Any, parts: tuple[Any, ...]) -> Any:
+    """Return a generic type of other parts."""
+    return Union[parts] if origin in (Union, types.UnionType) else origin[parts]  # noqa: UP007  # of any number
+
+
+def ported(of: Any, required: bool = True) -> Any:
+    """Return the same TypedDict, made by `typing_extensions`; `required` says whether anything may be."""
+    hints = typing.get_type_hints(of, include_extras=True)
+    fields = {
+        name: portable(hint)
+        if required and name in of.__required_keys__
+        else typing_extensions.NotRequired[portable(unmarked(hint))]
+        for name, hint in hints.items()
+    }
+    make: Any = typing_extensions.TypedDict
+    made = make(of.__name__, fields)
+    made.__pydantic_config__ = ANYTHING
+    return made
+
+
+def unmarked(hint: Any) -> Any:
+    """Return a field's type without its Required or NotRequired."""
+    return get_args(hint)[0] if get_origin(hint) in (typing.Required, typing.NotRequired) else hint

@@ -1,0 +1,315 @@
+"""What is read off a runnable: what it takes and returns, and how something is said to it."""
+
+import dataclasses
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast, get_args, get_origin
+
+from langchain_core.load.serializable import Serializable
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import Runnable
+from langserve import CustomUserType
+from pydantic import BaseModel, RootModel
+from typing_extensions import is_typeddict
+
+from gatehouse.registry.schemas import ToldAs, input_schema, output_schema, schema
+
+SAID_FIELDS = ("input", "question", "query", "text", "message", "prompt", "human_input")
+HISTORY_FIELDS = ("history", "chat_history", "messages")
+
+Kind = Literal["text", "messages"]
+Output = Literal["text", "message", "data"]
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """How something that a person says becomes an input.
+
+    `kind` says what is made of it: text, or a list of messages. `field` is the input's field that takes it;
+    None when the input as a whole is that. `history` is the field that takes the messages before it, if any.
+    """
+
+    kind: Kind
+    field: str | None = None
+    history: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Types as LangServe has them: a model of an object, or a RootModel of anything else.
+
+    `saying` is None for an input that no single text makes. `output` is the kind of what is returned, `order`
+    that of its fields; its schema is for the documents, since what is returned is sent as it is. `sparse`
+    says that only what a client has sent reaches the runnable: neither a prompt nor a graph takes None for
+    what is missing.
+    """
+
+    input_schema: type[BaseModel]
+    output_schema: type[BaseModel]
+    saying: Saying | None
+    output: Output
+    order: Sequence[str]
+    sparse: bool
+
+    def typed(self, value: Any) -> Any:
+        """Return JSON as the runnable takes it. Raises ValidationError."""
+        return unpacked(self.input_schema.model_validate(value), self.sparse)
+
+    def with_history(self, value: Any, messages: Sequence[BaseMessage]) -> Any:
+        """Return a typed input with what was said before it, where it has a place for that."""
+        saying = self.saying
+        if saying is None:
+            return value
+        if saying.kind == "text":
+            keeps = saying.history is not None and isinstance(value, dict)
+            return (
+                {**value, saying.history: [*messages, *(value.get(saying.history) or [])]} if keeps else value
+            )
+        if saying.field is None:
+            return [*messages, *as_messages(value)]
+        return {**value, saying.field: [*messages, *as_messages(value[saying.field])]}
+
+    def said(self, text: str) -> Any:
+        """Return the JSON input that says `text`. Raises CannotBeSaid."""
+        return self.of_messages([{"type": "human", "content": text}])
+
+    def of_messages(self, messages: Sequence[Mapping[str, Any]]) -> Any:
+        """Return the JSON input that the last of the messages is, after the others. Raises CannotBeSaid."""
+        saying = self.saying
+        if saying is None:
+            raise CannotBeSaid("It takes no text: send the whole input.")
+        if saying.kind == "messages":
+            return list(messages) if saying.field is None else {saying.field: list(messages)}
+        *before, last = messages
+        text = plain_content(last)
+        if before and saying.history is None:
+            raise CannotBeSaid("It takes one message, without those before it.")
+        if saying.field is None:
+            return text
+        told = before or needs(self.input_schema, saying.history)
+        return (
+            {saying.field: text, saying.history: before} if saying.history and told else {saying.field: text}
+        )
+
+    def widened(self, value: Any) -> Any:
+        """Return an input of messages in LangChain's form, from the other forms in which they are sent.
+
+        `{"input": text}` in place of the messages is a message; those of OpenAI's form have a `role`.
+        """
+        saying = self.saying
+        if saying is None:
+            return value
+        field = saying.field if saying.kind == "messages" else saying.history
+        if saying.kind == "messages" and self._is_text(value):
+            rest = {name: item for name, item in value.items() if name != "input"}
+            whole = self.said(value["input"])
+            return whole if field is None else {**rest, **whole}
+        if field is None:
+            return list(map(in_langchains_form, value)) if isinstance(value, list) else value
+        if isinstance(value, dict) and isinstance(value.get(field), list):
+            return {**value, field: list(map(in_langchains_form, value[field]))}
+        return value
+
+    def _is_text(self, value: Any) -> bool:
+        """Tell whether an input has `input` in place of messages, which is no field of its own."""
+        fields = fields_of(root_of(self.input_schema)) or {}
+        return isinstance(value, dict) and isinstance(value.get("input"), str) and "input" not in fields
+
+
+class CannotBeSaid(ValueError):
+    """An input that cannot be made of what was said; the message is for the client."""
+
+
+TYPES = {"user": "human", "assistant": "ai", "system": "system", "developer": "system", "tool": "tool"}
+
+
+def in_langchains_form(message: Any) -> Any:
+    """Return a message with `type` in place of OpenAI's `role`; what is none stays as it is."""
+    if isinstance(message, dict) and "type" not in message and message.get("role") in TYPES:
+        rest = {name: item for name, item in message.items() if name != "role"}
+        return {"type": TYPES[message["role"]], **rest}
+    return message
+
+
+def plain_content(message: Mapping[str, Any]) -> str:
+    """Return the text of a message of text alone. Raises CannotBeSaid."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else []
+    found = [block.get("text") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
+    texts = [text for text in found if isinstance(text, str)]
+    if not blocks or len(texts) < len(blocks):
+        raise CannotBeSaid("It takes text alone.")
+    return "".join(texts)
+
+
+def shape_of(
+    runnable: Runnable[Any, Any], name: str, input_type: Any = None, output_type: Any = None
+) -> Shape:
+    """Return the shape of a runnable; the types given take the place of its own.
+
+    What is no model of its own is named after the entry: LangServe takes one name for one model.
+    """
+    own = input_schema(runnable)
+    taken = schema(f"{name}_input", whole_of(own) if input_type is None else input_type)
+    returned = whole_of(output_schema(runnable)) if output_type is None else output_type
+    told = schema(f"{name}_output", Annotated[Any, ToldAs(returned)])
+    order = tuple(fields_of(bare(returned)) or ())
+    return Shape(taken, told, saying_of(taken, own), kind_of(returned), order, sparse=input_type is None)
+
+
+def saying_of(taken: type[BaseModel], own: type[BaseModel]) -> Saying | None:
+    """Return how something is said in an input of this schema; `own` is the runnable's own."""
+    annotation = root_of(taken)
+    fields = fields_of(annotation)
+    if fields is None:
+        return said_as_a_whole(annotation)
+    listed = [name for name, (kind, _) in fields.items() if holds_messages(kind)]
+    texts = text_field(fields, listed)
+    if texts is not None:
+        return Saying("text", texts, history_field([name for name in listed if name != texts], own))
+    if "messages" in listed or len(listed) == 1:
+        return Saying("messages", "messages" if "messages" in listed else listed[0])
+    return None
+
+
+def said_as_a_whole(annotation: Any) -> Saying | None:
+    """Return how something is said in an input that is no object with known fields."""
+    if holds_messages(annotation):
+        return Saying("messages")
+    if annotation is str:
+        return Saying("text")
+    # of what takes anything, or any object, nothing is known: by custom its text is in `input`
+    unknown = annotation is Any or annotation is dict or get_origin(annotation) in (dict, Mapping)
+    return Saying("text", "input", "history") if unknown else None
+
+
+def text_field(fields: Mapping[str, tuple[Any, bool]], listed: list[str]) -> str | None:
+    """Return the field that takes what a person says.
+
+    That is `input`, or the only one that is required; where none is, as in the state of a graph, one of the
+    usual names, or the first text.
+    """
+    texts = [name for name, (kind, _) in fields.items() if may_be_text(kind)]
+    required = [name for name, (_, needed) in fields.items() if needed]
+    if "input" in texts:
+        return "input"
+    if required:
+        return required[0] if len(required) == 1 and required[0] in texts else None
+    if "messages" in listed:
+        return None
+    return next((name for name in SAID_FIELDS if name in texts), next(iter(texts), None))
+
+
+def history_field(listed: list[str], own: type[BaseModel]) -> str | None:
+    """Return the field for the messages before a text: where the schema has none, the runnable's own."""
+    known = listed or [
+        name for name, (kind, _) in (fields_of(root_of(own)) or {}).items() if holds_messages(kind)
+    ]
+    if known:
+        return next((name for name in HISTORY_FIELDS if name in known), known[0])
+    return None if fields_of(root_of(own)) is not None else "history"
+
+
+def needs(model: type[BaseModel], name: str | None) -> bool:
+    """Tell whether a field is required."""
+    fields = fields_of(root_of(model)) or {}
+    return name is not None and fields.get(name, (None, False))[1]
+
+
+def kind_of(returned: Any) -> Output:
+    """Return what kind of answer a runnable that returns this gives."""
+    returned = bare(returned)
+    if returned is str:
+        return "text"
+    return "message" if is_message(returned) or "messages" in (fields_of(returned) or {}) else "data"
+
+
+def whole_of(model: type[BaseModel]) -> Any:
+    """Return what a model is a model of: itself, or the root of a RootModel."""
+    return model.model_fields["root"].rebuild_annotation() if issubclass(model, RootModel) else model
+
+
+def root_of(model: type[BaseModel]) -> Any:
+    """Return what a model is a model of: itself, or the root of a RootModel, without annotations."""
+    if not issubclass(model, RootModel):
+        return model
+    return bare(model.model_fields["root"].annotation)
+
+
+def fields_of(annotation: Any) -> dict[str, tuple[Any, bool]] | None:
+    """Return the type of each field, and whether it is required; None for what is no object."""
+    if not isinstance(annotation, type):
+        return None
+    if is_typeddict(annotation):
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        needed = cast("Any", annotation).__required_keys__
+        return {name: (hint, name in needed) for name, hint in hints.items()}
+    if issubclass(annotation, BaseModel):
+        return {
+            name: (field.annotation, field.is_required()) for name, field in annotation.model_fields.items()
+        }
+    if dataclasses.is_dataclass(annotation):
+        hints = typing.get_type_hints(annotation, include_extras=True)
+        return {
+            field.name: (hints[field.name], not_defaulted(field)) for field in dataclasses.fields(annotation)
+        }
+    return None
+
+
+def not_defaulted(field: "dataclasses.Field[Any]") -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def bare(annotation: Any) -> Any:
+    """Return an annotation without Annotated, Required and their kin."""
+    while get_origin(annotation) in (Annotated, typing.Required, typing.NotRequired):
+        annotation = get_args(annotation)[0]
+    return annotation
+
+
+def holds_messages(annotation: Any) -> bool:
+    """Tell whether a list of messages is among what an annotation allows."""
+    annotation = bare(annotation)
+    if get_origin(annotation) in (list, tuple, typing.get_origin(typing.Sequence[Any])):
+        return any(is_message(part) for part in get_args(annotation))
+    return any(holds_messages(part) for part in get_args(annotation) if part is not annotation)
+
+
+def is_message(annotation: Any) -> bool:
+    annotation = bare(annotation)
+    if isinstance(annotation, type):
+        return issubclass(annotation, BaseMessage)
+    return any(is_message(part) for part in get_args(annotation))
+
+
+def may_be_text(annotation: Any) -> bool:
+    annotation = bare(annotation)
+    return annotation in (str, Any) or str in map(bare, get_args(annotation))
+
+
+def unpacked(model: Any, sparse: bool = False) -> Any:
+    """Return a validated input as a runnable takes it, as LangServe does.
+
+    A model that only validation knows of is a dict of its fields, typed; LangChain's own objects stay what
+    they are. `sparse` leaves out what was not sent and has no default.
+    """
+    value = model.root if isinstance(model, RootModel) else model
+    if isinstance(value, BaseModel) and not isinstance(value, Serializable | CustomUserType):
+        names = [name for name in type(value).model_fields if not (sparse and left_out(value, name))]
+        return {name: unpacked(getattr(value, name)) for name in names}
+    return value
+
+
+def as_messages(value: Any) -> list[Any]:
+    """Return what takes messages as a list of them: a text and a prompt's value are that too."""
+    if isinstance(value, str):
+        return [HumanMessage(value)]
+    return value.to_messages() if isinstance(value, PromptValue) else list(value)
+
+
+def left_out(model: BaseModel, name: str) -> bool:
+    return name not in model.model_fields_set and getattr(model, name) is None

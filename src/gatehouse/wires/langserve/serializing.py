@@ -1,0 +1,32 @@
+"""LangServe's JSON of what runnables return: also of what its own serializer has no word for."""
+
+from typing import Any
+
+import orjson
+from langserve.serialization import WellKnownLCSerializer
+from pydantic import BaseModel
+
+from gatehouse.plain_json import from_json, json_bytes, on_one_line
+
+
+class Serializer(WellKnownLCSerializer):
+    """LangServe's, with one JSON for whatever JSON has no word for (`gatehouse.plain_json`)."""
+
+    def dumpd(self, obj: Any) -> Any:
+        return from_json(self.dumps(obj))
+
+    def dumps(self, obj: Any) -> bytes:
+        try:
+            return on_one_line(orjson.dumps(obj, default=dumped))
+        except TypeError:
+            return json_bytes(obj)
+
+
+def dumped(value: Any) -> Any:
+    """Return LangChain's objects as LangServe's clients expect them."""
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    raise TypeError
+
+
+SERIALIZER = Serializer()

@@ -1,0 +1,157 @@
+"""Whatever is served answers the same on every route: what `ainvoke` returns in a notebook."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from corpus_runnables import CORPUS, Case, entries
+from langgraph.checkpoint.memory import InMemorySaver
+from live_app import LiveApp, bearer, serving
+
+from gatehouse.models.scripted.chat import ScriptedChatModel
+from gatehouse.plain_json import from_json, json_bytes
+from gatehouse.registry.checked import checked
+from gatehouse.registry.entry import Parts
+from gatehouse.runs.sources.answers import Answer, answer_of
+from gatehouse.wires.langserve.serializing import SERIALIZER
+
+VOLATILE = {"id", "usage_metadata", "response_metadata", "run_id", "additional_kwargs", "tool_call_id"}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    with serving(tmp_path_factory.mktemp("corpus"), entries()) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def alice(served: LiveApp) -> Iterator[httpx.Client]:
+    with served.client(bearer()) as client:
+        yield client
+
+
+REGISTRY = checked("corpus", entries()).by_name
+
+
+async def in_a_notebook(name: str, case: Case) -> Any:
+    """Return what the runnable itself returns, without any server."""
+    if case.result is not None:
+        return case.result
+    runnable = case.build(Parts(ScriptedChatModel(), [], InMemorySaver()))
+    typed = REGISTRY[name.replace("_", "-")].shape.typed(
+        REGISTRY[name.replace("_", "-")].shape.widened(case.value)
+    )
+    if "output_type" in case.entry:  # an agent as a message: what it takes is a text
+        typed = {"messages": [("human", case.value["input"])]}
+    return await runnable.ainvoke(typed, {"configurable": {"thread_id": "1"}})
+
+
+def stable(value: Any) -> Any:
+    """Return JSON without what differs from call to call."""
+    if isinstance(value, dict):
+        return {name: stable(item) for name, item in value.items() if name not in VOLATILE}
+    return [stable(item) for item in value] if isinstance(value, list) else value
+
+
+def frames(text: str) -> list[tuple[str, Any]]:
+    """Return the events of a stream, and their data."""
+    found: list[tuple[str, Any]] = []
+    for frame in text.replace("\r\n", "\n").split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in frame.splitlines() if ": " in line)
+        if "data" in lines:
+            found.append((lines.get("event", ""), json.loads(lines["data"])))
+    return found
+
+
+def path_of(name: str) -> str:
+    return f"/{name.replace('_', '-')}"
+
+
+@pytest.mark.parametrize("name", CORPUS)
+class TestLangServe:
+    async def test_invoke_and_batch_return_what_ainvoke_does(self, alice: httpx.Client, name: str) -> None:
+        case = CORPUS[name]
+        expected = await in_a_notebook(name, case)
+        answer = alice.post(f"{path_of(name)}/invoke", json={"input": case.value})
+        assert answer.status_code == 200, answer.text
+        output = answer.json()["output"]
+        if "output_type" in case.entry:
+            assert output["content"] == case.text
+        else:
+            assert stable(output) == stable(SERIALIZER.dumpd(expected))
+        batch = alice.post(f"{path_of(name)}/batch", json={"inputs": [case.value]})
+        assert stable(batch.json()["output"]) == [stable(output)]
+
+    async def test_what_is_streamed_adds_up(self, alice: httpx.Client, name: str) -> None:
+        case = CORPUS[name]
+        answer = alice.post(f"{path_of(name)}/stream", json={"input": case.value})
+        told = frames(answer.text)
+        assert [event for event, _ in told][-1] == "end" or "event: end" in answer.text
+        assert "error" not in {event for event, _ in told}, answer.text
+        chunks = [data for event, data in told if event == "data"]
+        if case.adds_up and isinstance(chunks[0], str):
+            whole = "".join(chunks)
+            assert whole == alice.post(f"{path_of(name)}/invoke", json={"input": case.value}).json()["output"]
+        elif case.adds_up and isinstance(chunks[0], dict) and "content" in chunks[0]:
+            assert "".join(chunk["content"] for chunk in chunks if isinstance(chunk["content"], str)) in (
+                case.text,
+                "",
+            )
+
+
+@pytest.mark.parametrize("name", CORPUS)
+class TestRunApi:
+    def asked(self, name: str, how: str) -> dict[str, Any]:
+        case = CORPUS[name]
+        said = {"query": case.query} if how == "query" else {"input": case.value}
+        return {**said, "runnable": name.replace("_", "-")}
+
+    @pytest.mark.parametrize("how", ["input", "query"])
+    async def test_every_way_to_read_a_run_has_the_same_answer(
+        self, alice: httpx.Client, name: str, how: str
+    ) -> None:
+        case = CORPUS[name]
+        if how == "query" and case.query is None:
+            pytest.skip("no single text makes its input")
+        expected = told_of(answer_of(await in_a_notebook(name, case)))
+        answered = alice.post("/api/chat", json=self.asked(name, how))
+        assert answered.status_code == 200, answered.text
+        answer = answered.json()
+        if how == "input" or name not in ("retriever",):
+            assert stable(seen(answer, "response")) == stable(expected)
+        if case.text is not None:
+            assert answer["response"] == case.text
+        run = alice.get(f"/api/runs/{answer['run_id']}").json()
+        assert seen(run, "text") == seen(answer, "response")
+        events = frames(alice.get(f"/api/runs/{answer['run_id']}/stream").text)
+        [complete] = [data for event, data in events if event == "complete"]
+        assert seen(complete, "content") == seen(answer, "response")
+        assert summed(events) == answer["response"]
+        messages = alice.get(f"/api/threads/{answer['thread_id']}/messages").json()["items"]
+        assert messages[-1]["content"] == answer["response"]
+
+
+def seen(answer: dict[str, Any], text: str) -> dict[str, Any]:
+    return {"text": answer[text], "message": answer["message"], "value": answer["value"]}
+
+
+def told_of(answer: Answer) -> dict[str, Any]:
+    told = from_json(json_bytes(answer.told()))
+    return {
+        "text": from_json(json_bytes(answer.text)),
+        "message": told.get("message"),
+        "value": told.get("value"),
+    }
+
+
+def summed(events: list[tuple[str, Any]]) -> str:
+    """Return what a client that knows tokens and restarts alone has at the end."""
+    text = ""
+    for event, data in events:
+        if event == "restart":
+            text = ""
+        elif event == "token":
+            text += data["content"]
+    return text
