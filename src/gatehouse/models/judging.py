@@ -83,11 +83,13 @@ class Judge:
 
     def end(self) -> Answer:
         """Return what the answer came to. Raises the ModelFailed that it is, if it cannot be used."""
+        if rest := self._halves.rest():
+            self._said.append(rest)
         ending = self._ending()
         if failure := self._failure(ending):
             raise failure
         calls, faults = self._calls.made(self._messages, named_anew=not self._blocks)
-        return Answer(self._last(ending, [] if faults else calls), calls, faults, self.text)
+        return Answer(self._last(ending, rest, [] if faults else calls), calls, faults, self.text)
 
     @property
     def text(self) -> str:
@@ -177,13 +179,12 @@ class Judge:
         )
         return ChatGenerationChunk(message=shown)
 
-    def _last(self, ending: Ending, calls: Sequence[ToolCall]) -> ChatGenerationChunk:
+    def _last(self, ending: Ending, rest: str, calls: Sequence[ToolCall]) -> ChatGenerationChunk:
         usage, metadata = used(self._reports), dict(self._metadata)
         if usage is None:
             usage, metadata[ESTIMATED] = self._estimate(calls), True
         if self._refused:
             metadata["finish_reason"] = ending.finish_reason
-        rest = self._halves.rest()
         message = AIMessageChunk(
             content=[] if self._blocks and not rest else rest,
             tool_call_chunks=chunks_of(calls),

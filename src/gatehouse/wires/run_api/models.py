@@ -14,9 +14,15 @@ class ChatResponse(BaseModel):
     """The whole answer."""
 
     response: str
+    finish_reason: str = Field(
+        description="how the answer ended: `stop`, `length` when it was cut at the model's limit, `refusal`, "
+        "or the provider's own word",
+        examples=["stop"],
+    )
     run_id: str
     thread_id: str | None
     usage: Usage
+    usage_estimated: bool = Field(False, description="true when the model's provider did not count all of it")
 
 
 class RunState(BaseModel):
@@ -28,6 +34,7 @@ class RunState(BaseModel):
     state: State
     attempt: int
     text: str
+    finish_reason: str | None = Field(description="how the answer ended; null when it has not, or failed")
     last_event_id: str
     usage: Usage
     problem: dict[str, Any] | None
@@ -41,6 +48,7 @@ class RunState(BaseModel):
             state=run.state,
             attempt=run.attempt,
             text=run.text,
+            finish_reason=run.finish_reason or None,
             last_event_id=str(run.last_event),
             usage=run.usage,
             problem=run.problem,

@@ -200,7 +200,12 @@ async def answer(services: Services, run: RunRecord) -> ChatResponse:
         raise Conflict("The run was stopped before it was complete.", run_id=run.id)
     complete = from_json(last["complete"].data)
     return ChatResponse(
-        response=complete["content"], run_id=run.id, thread_id=run.thread_id, usage=Usage(**complete["usage"])
+        response=complete["content"],
+        finish_reason=complete.get("finish_reason", "stop"),  # of a release that tells none
+        run_id=run.id,
+        thread_id=run.thread_id,
+        usage=Usage(**complete["usage"]),
+        usage_estimated=complete.get("usage_estimated", False),
     )
 
 
