@@ -130,7 +130,7 @@ class ProviderServer(ThreadingHTTPServer):
     def refusal(self, asked: Asked) -> Reply | None:
         """Return what Azure, or OpenAI, says to a wrong key, version or deployment."""
         if asked.path == "/v1/chat/completions":
-            known = asked.headers.get("Authorization") == f"Bearer {KEY}"
+            known = f"Bearer {KEY}" in asked.headers.values()
             return (
                 None if known else fails(401, "invalid_api_key", f"Incorrect API key provided: {KEY[:8]}***.")
             )

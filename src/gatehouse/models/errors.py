@@ -3,7 +3,8 @@
 from typing import ClassVar, Literal
 
 Cause = Literal[
-    "timeout", "connection", "rate_limit", "server", "auth", "bad_request", "content_filter", "other"
+    "timeout", "connection", "rate_limit", "server", "auth", "bad_request", "content_filter", "refusal",
+    "no_answer", "cut_off", "unusable", "other",
 ]  # fmt: skip
 
 
@@ -41,8 +42,28 @@ class ModelUnreachable(ModelFailed):
 class ModelServerFailed(ModelFailed):
     """The provider answered with an error of its own."""
 
-    cause = "server"
+    cause: ClassVar[Cause] = "server"
     transient = outage = True
+
+
+class ModelSaidNothing(ModelServerFailed):
+    """What came with a success was no answer: another site's page, an empty body, an answer of no words."""
+
+    cause = "no_answer"
+
+
+class ModelCutOff(ModelFailed):
+    """The answer ended before its end, and what came of it cannot be used."""
+
+    cause = "cut_off"
+    transient = True
+
+
+class AnswerUnusable(ModelFailed):
+    """The answer came whole and is not what was asked for: no data of the schema, no arguments of a tool."""
+
+    cause = "unusable"
+    transient = True
 
 
 class ModelBusy(ModelFailed):
@@ -83,4 +104,11 @@ class ContentFiltered(ModelFailed):
     """The provider's content filter stopped the input or the answer."""
 
     cause = "content_filter"
+    elsewhere = False
+
+
+class ModelDeclined(ModelFailed):
+    """The model itself refused, where its refusal cannot be the answer: data of a schema was asked for."""
+
+    cause = "refusal"
     elsewhere = False

@@ -4,6 +4,7 @@ Providers' packages are not imported for it: LangChain's `ModelError` family is 
 and the error code that HTTP clients of providers put into their exceptions, then the names of their classes.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -16,26 +17,46 @@ from gatehouse.models.errors import (
     ContentFiltered,
     InputTooLong,
     ModelBusy,
+    ModelCutOff,
+    ModelDeclined,
     ModelFailed,
     ModelMisconfigured,
     ModelQuotaUsedUp,
     ModelRefused,
+    ModelSaidNothing,
     ModelServerFailed,
     ModelTimedOut,
     ModelUnreachable,
 )
 
 MOST_SECONDS = 3600.0  # that a provider may ask us to wait
+MOST_READ = 4000  # characters of what an error says
 DEPTH = 5  # of causes and bodies that are looked into
 FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 CODES: Mapping[str, type[ModelFailed]] = {
     "context_length_exceeded": InputTooLong,
+    "exceed_context_size_error": InputTooLong,
+    "context_window_exceeded": InputTooLong,
+    "model_context_window_exceeded": InputTooLong,
+    "string_above_max_length": InputTooLong,
     "insufficient_quota": ModelQuotaUsedUp,
     "rate_limit_exceeded": ModelBusy,
     "429": ModelBusy,
 }
+# how servers say that the input has more tokens than they take, where they have no code for it
+TOO_LONG = re.compile(
+    r"context[ _](length|window|size)|maximum context|max(imum)? (input|prompt) (length|tokens)"
+    r"|(prompt|input|request|conversation|messages?) (is|are|was) too (long|large)"
+    r"|too many (input |prompt )?tokens|input (token count|length|tokens) .{0,40}(exceed|long|larg|maximum)"
+    r"|exceed\w* .{0,40}(maximum|max|limit).{0,30}tokens|reduce the length|exceed_context_size"
+    r"|too large for model with .{0,20}context|range of input length|max_tokens_per_prompt"
+    r"|tokens.{0,60}must be <=|longer than the (model|maximum)|token limit exceeded",
+    re.IGNORECASE,
+)
+TOO_LONG_STATUSES = frozenset({None, 400, 413, 422, 500})  # a 429 that speaks of tokens is a rate limit
 TIMEOUTS = frozenset({"TimeoutException", "APITimeoutError", "TimeoutError"})
 CONNECTIONS = frozenset({"TransportError", "APIConnectionError", "ConnectionError", "ClientConnectionError"})
+SERVERS = frozenset({"APIError", "ProviderSaid"})
 STATUSES: Mapping[int, type[ModelFailed]] = {
     401: ModelMisconfigured,
     403: ModelMisconfigured,
@@ -46,7 +67,7 @@ STATUSES: Mapping[int, type[ModelFailed]] = {
 }
 LANGCHAIN: Mapping[type[Exception], type[ModelFailed]] = {
     langchain.ContextOverflowError: InputTooLong,
-    langchain.ModelRefusalError: ContentFiltered,  # by the model itself, where data of a schema was asked for
+    langchain.ModelRefusalError: ModelDeclined,
     langchain.ModelAuthenticationError: ModelMisconfigured,
     langchain.ModelPermissionDeniedError: ModelMisconfigured,
     langchain.ModelNotFoundError: ModelMisconfigured,
@@ -56,6 +77,9 @@ LANGCHAIN: Mapping[type[Exception], type[ModelFailed]] = {
     langchain.ModelAPIError: ModelServerFailed,
 }
 SAID: Mapping[type[ModelFailed], str] = {
+    ModelCutOff: "the answer was cut off",
+    ModelDeclined: "the model refused",
+    ModelSaidNothing: "what it sent is no answer",
     ContentFiltered: "the content filter stopped it",
     InputTooLong: "the input is too long",
     ModelBusy: "the rate limit is reached",
@@ -70,10 +94,30 @@ SAID: Mapping[type[ModelFailed], str] = {
 
 def failure_of(error: Exception) -> ModelFailed | None:
     """Return what the exception says about the model; None if it says nothing, as one of our own does."""
+    error = told_in(error)
     if isinstance(error, ModelFailed):
         return error
     kind = _kind(error)
     return kind(SAID[kind], retry_after_of(error)) if kind else None
+
+
+class ProviderSaid(Exception):
+    """An error that a provider sent as a success; `body` is what it sent."""
+
+    def __init__(self, body: object) -> None:
+        told = body.get("message") if isinstance(body, Mapping) else body
+        super().__init__(f"the provider sent an error as a success: {told}")
+        self.body = body if isinstance(body, Mapping) else {"message": str(body)}
+
+
+def told_in(error: Exception) -> Exception:
+    """Return the cause of an error that says more than it: a client makes an error of its own of any."""
+    link: BaseException | None = error
+    for _ in range(DEPTH):
+        if isinstance(link, ModelFailed | ProviderSaid):
+            return link
+        link = link.__cause__ if link else None
+    return error
 
 
 def status_of(error: Exception) -> int | None:
@@ -101,7 +145,9 @@ def _kind(error: Exception) -> type[ModelFailed] | None:
     codes, names = _codes(error), _names(error)
     if codes & FILTERED or "ContentFilterFinishReasonError" in names or _filtered_in_words(error):
         return ContentFiltered
-    told = next((kind for code, kind in CODES.items() if code in codes), None)
+    if "LengthFinishReasonError" in names:
+        return ModelCutOff
+    told = next((kind for code, kind in CODES.items() if code in codes), None) or _kind_in_words(error)
     if told or "ConnectTimeout" in names:
         return told or ModelUnreachable
     known = next((ours for theirs, ours in LANGCHAIN.items() if isinstance(error, theirs)), None)
@@ -116,6 +162,8 @@ def _kind_of_status(status: int, error: Exception) -> type[ModelFailed]:
         return kind
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ModelServerFailed
+    if status < HTTPStatus.MULTIPLE_CHOICES:  # its client could not read what came with a success
+        return ModelSaidNothing
     # a redirect is an address that is not the API's; and Azure has 400 for a version that there is not
     wrong_address = status < HTTPStatus.BAD_REQUEST or "api version" in str(error).lower().replace("-", " ")
     return ModelMisconfigured if wrong_address else ModelRefused
@@ -129,7 +177,7 @@ def _kind_without_response(error: Exception, names: set[str]) -> type[ModelFaile
         return ModelTimedOut
     if names & CONNECTIONS:
         return ModelUnreachable
-    return ModelServerFailed if "APIError" in names else None
+    return ModelServerFailed if names & SERVERS else None
 
 
 def _names(error: Exception) -> set[str]:
@@ -153,9 +201,23 @@ def _codes(error: Exception) -> set[str]:
     return codes
 
 
+def _kind_in_words(error: Exception) -> type[ModelFailed] | None:
+    """Return InputTooLong for an error of a provider, or of its client, that says so."""
+    from_provider = hasattr(error, "body") or hasattr(error, "response") or status_of(error) is not None
+    if from_provider and status_of(error) in TOO_LONG_STATUSES and TOO_LONG.search(_said(error)):
+        return InputTooLong
+    return None
+
+
+def _said(error: Exception) -> str:
+    """Return the words of an error and of its body, up to a bound."""
+    return f"{error} {getattr(error, 'body', None) or ''}"[:MOST_READ]
+
+
 def _filtered_in_words(error: Exception) -> bool:
-    """Tell LangChain's own exception for an Azure answer that was withheld: a bare ValueError."""
-    return type(error) is ValueError and "content filter being triggered" in str(error)
+    """Tell LangChain's exceptions for an answer that was withheld: a bare ValueError, and a refusal's."""
+    plain = type(error) is ValueError and "content filter being triggered" in str(error)
+    return plain or (isinstance(error, langchain.ModelRefusalError) and "content filter" in str(error))
 
 
 def _seconds_until(date: str) -> float:

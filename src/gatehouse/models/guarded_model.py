@@ -15,9 +15,10 @@ from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
 from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
-from gatehouse.models.errors import ContentFiltered
 from gatehouse.models.guarded_runnable import GuardedRunnable
+from gatehouse.models.judged_model import as_chunk, judged
 from gatehouse.models.streams import answered, answered_in_thread, streamed, streamed_in_thread
+from gatehouse.models.structured import structured
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class GuardedChatModel(BaseChatModel):
         """Return the model that asks these, in this order."""
         first = candidates[0].source
         return cls(
-            candidates=tuple(one.asking(Bound(one.source)) for one in candidates),
+            candidates=tuple(one.asking(Bound(judged(one.source))) for one in candidates),
             watch=watch or UnwatchedModel(),
             disable_streaming=first.disable_streaming,
             output_version=first.output_version,
@@ -85,10 +86,8 @@ class GuardedChatModel(BaseChatModel):
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
         """Return what answers with data of `schema`, got from each candidate in its own way."""
         options: dict[str, Any] = {"include_raw": include_raw, **kwargs}
-        structured = [
-            one.asking(one.source.model.with_structured_output(schema, **options)) for one in self.candidates
-        ]
-        return GuardedRunnable(structured, self.watch)
+        answering = [one.asking(structured(one.source.model, schema, **options)) for one in self.candidates]
+        return GuardedRunnable(answering, self.watch)
 
     async def _agenerate(
         self,
@@ -99,7 +98,8 @@ class GuardedChatModel(BaseChatModel):
     ) -> ChatResult:
         async def ask(bound: Bound) -> ChatResult:
             call = bound.model._agenerate
-            return checked(await call(messages, stop, run_manager, **{**bound.kwargs, **kwargs}))
+            result: ChatResult = await call(messages, stop, run_manager, **{**bound.kwargs, **kwargs})
+            return result
 
         return await answered(self._calls(ask), self.watch)
 
@@ -127,8 +127,7 @@ class GuardedChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         def ask(bound: Bound) -> ChatResult:
-            call = bound.model._generate
-            return checked(call(messages, stop, run_manager, **{**bound.kwargs, **kwargs}))
+            return bound.model._generate(messages, stop, run_manager, **{**bound.kwargs, **kwargs})
 
         calls: list[Candidate[Callable[[], ChatResult]]] = self._calls(ask)
         return answered_in_thread(calls, self.watch)
@@ -169,25 +168,11 @@ class GuardedChatModel(BaseChatModel):
 
 
 def says_something(chunk: ChatGenerationChunk) -> bool:
-    """Tell whether the chunk is part of an answer. Raises ContentFiltered if it says that the rest is not."""
+    """Tell whether the chunk is part of an answer."""
     message = chunk.message
-    if metadata := chunk.generation_info or message.response_metadata:
-        refuse_filtered(metadata)
     if message.content or message.additional_kwargs:
         return True
     return isinstance(message, AIMessageChunk) and bool(message.tool_call_chunks or message.usage_metadata)
-
-
-def checked(result: ChatResult) -> ChatResult:
-    """Return the result. Raises ContentFiltered when a part of it was withheld."""
-    for generation in result.generations:
-        refuse_filtered(generation.generation_info or generation.message.response_metadata)
-    return result
-
-
-def refuse_filtered(metadata: dict[str, Any]) -> None:
-    if metadata.get("finish_reason") == "content_filter":
-        raise ContentFiltered("the content filter stopped the answer")
 
 
 async def in_one_piece(
@@ -195,18 +180,3 @@ async def in_one_piece(
 ) -> AsyncGenerator[ChatGenerationChunk]:
     """Yield the answer of a model that does not stream."""
     yield as_chunk(await model._agenerate(messages, stop, **options))
-
-
-def as_chunk(result: ChatResult) -> ChatGenerationChunk:
-    """Return a whole answer as the only chunk of a stream."""
-    generation = result.generations[0]
-    message = cast("AIMessage", generation.message)
-    chunk = AIMessageChunk(
-        content=message.content,
-        additional_kwargs=message.additional_kwargs,
-        response_metadata=message.response_metadata,
-        usage_metadata=message.usage_metadata,
-        tool_calls=message.tool_calls,
-        id=message.id,
-    )
-    return ChatGenerationChunk(message=chunk, generation_info=generation.generation_info)

@@ -1,6 +1,6 @@
 """Chains around models that stand for one another, such as those that answer with data of a schema."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from gatehouse.models.calls import Candidate, ModelWatch
 from gatehouse.models.streams import answered, answered_in_thread, streamed
+from gatehouse.models.structured import areading, astream_reading, reading
 
 Output = Any
 
@@ -45,19 +46,25 @@ class GuardedRunnable(Runnable[Any, Output]):
     def _answer_in_thread(
         self, value: Any, run_manager: CallbackManagerForChainRun, config: RunnableConfig
     ) -> Output:
-        return answered_in_thread(self._calls("invoke", value, config), self.watch)
+        return answered_in_thread(self._calls("invoke", reading, value, config), self.watch)
 
     async def _answer(
         self, value: Any, run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
     ) -> Output:
-        return await answered(self._calls("ainvoke", value, config), self.watch)
+        return await answered(self._calls("ainvoke", areading, value, config), self.watch)
 
     async def _chunks(
         self, values: AsyncIterator[Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
     ) -> AsyncGenerator[Output]:
         async for value in values:
-            async for chunk in streamed(self._calls("astream", value, config), self.watch, lambda _: True):
+            calls = self._calls("astream", astream_reading, value, config)
+            async for chunk in streamed(calls, self.watch, lambda _: True):
                 yield chunk
 
-    def _calls(self, method: str, value: Any, config: RunnableConfig) -> list[Candidate[Any]]:
-        return [one.asking(partial(getattr(one.source, method), value, config)) for one in self.candidates]
+    def _calls(
+        self, method: str, read: Callable[..., Any], value: Any, config: RunnableConfig
+    ) -> list[Candidate[Any]]:
+        return [
+            one.asking(partial(read, partial(getattr(one.source, method), value, config)))
+            for one in self.candidates
+        ]

@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from langchain_core.language_models import BaseChatModel
@@ -13,6 +13,8 @@ from gatehouse.settings.model import ModelSettings
 
 if TYPE_CHECKING:
     from gatehouse.models.http import ModelHttp
+
+Model = TypeVar("Model", bound=BaseChatModel)
 
 NO_KEY = SecretStr("not-needed")  # the client insists on a key, a server of one's own may not
 
@@ -107,7 +109,7 @@ class Providers:
             api_version=settings.azure_api_version,
             **await self._calling(),
         )
-        return Provided(model, f"Azure OpenAI deployment {deployment}", self.patience)
+        return Provided(self._telling(model), f"Azure OpenAI deployment {deployment}", self.patience)
 
     async def _openai(self, name: str) -> Provided:
         from langchain_openai import ChatOpenAI
@@ -124,7 +126,14 @@ class Providers:
             **await self._calling(),
         )
         host = urlsplit(settings.openai_base_url or "").netloc.rpartition("@")[2]  # never the password
-        return Provided(model, f"{name} at {host}" if host else f"OpenAI {name}", self.patience)
+        label = f"{name} at {host}" if host else f"OpenAI {name}"
+        return Provided(self._telling(model), label, self.patience)
+
+    def _telling(self, model: Model) -> Model:
+        """Return a model of OpenAI's kind that tells what its streams used, where its server can."""
+        from gatehouse.models.stream_usage import asking_for_usage
+
+        return asking_for_usage(model) if self.settings.stream_usage == "auto" else model
 
     async def _calling(self) -> dict[str, Any]:
         """Return how models of OpenAI's kind are called: over the process's pool, repeated by us alone."""
@@ -134,7 +143,7 @@ class Providers:
             pool = open_model_http(self.settings.connections, self.settings.call_seconds)
             self._http = await self._stack.enter_async_context(pool)
         return {
-            "stream_usage": True,
+            "stream_usage": self.settings.stream_usage != "never",
             "max_retries": 0,
             "stream_chunk_timeout": 0,  # gatehouse.models.silence watches, without a task for every token
             "timeout": self._http.timeout,

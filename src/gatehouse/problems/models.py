@@ -55,11 +55,41 @@ class ContentFilteredProblem(ApiError):
     default_detail = "The model's content filter stopped this. Put it in other words."
 
 
+class ModelSaidNothingProblem(ApiError):
+    """Its provider answered with a success, and with no answer."""
+
+    status = 502
+    kind = "model-said-nothing"
+    default_detail = "The model's provider sent no answer. Ask again."
+
+
+class ModelCutOffProblem(ApiError):
+    status = 502
+    kind = "model-cut-off"
+    default_detail = "The model's answer was cut off before its end, and nothing of it was done. Ask again."
+
+
+class AnswerUnusableProblem(ApiError):
+    status = 502
+    kind = "model-answer-unusable"
+    default_detail = "The model's answer does not have the form that is needed here. Ask again."
+
+
+class ModelDeclinedProblem(ApiError):
+    status = 422
+    kind = "model-refused"
+    default_detail = "The model refused to answer this. Put it in other words."
+
+
 PROBLEMS: Mapping[type[ModelFailed], type[ApiError]] = {
     model_errors.ModelMisconfigured: ModelMisconfiguredProblem,
     model_errors.ModelTimedOut: ModelTimeout,
     model_errors.InputTooLong: InputTooLongProblem,
     model_errors.ContentFiltered: ContentFilteredProblem,
+    model_errors.ModelSaidNothing: ModelSaidNothingProblem,
+    model_errors.ModelCutOff: ModelCutOffProblem,
+    model_errors.AnswerUnusable: AnswerUnusableProblem,
+    model_errors.ModelDeclined: ModelDeclinedProblem,
 }
 WAITING: Mapping[type[ModelFailed], type[ModelUnavailableProblem]] = {
     model_errors.ModelUnreachable: ModelUnavailableProblem,

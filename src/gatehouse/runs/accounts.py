@@ -1,9 +1,9 @@
 """What an ended run has used, left in Redis with its end until somebody has entered it in the books."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatehouse.plain_json import from_json, json_bytes
-from gatehouse.runs.events import Usage
+from gatehouse.runs.events import Usage, UsageDetails
 from gatehouse.runs.records import RunRecord, State
 
 ACCOUNTS = "gh:runs:accounts"  # by run id
@@ -20,6 +20,8 @@ class Account:
     status: State
     ended_at: float  # Unix seconds, of the process that ended it
     models: dict[str, Usage]
+    details: dict[str, UsageDetails] = field(default_factory=dict)
+    finish_reason: str = ""
 
 
 def account_of(run: RunRecord) -> bytes:
@@ -34,6 +36,8 @@ def account_of(run: RunRecord) -> bytes:
             run.state,
             run.created_at + run.duration_ms / 1000,
             dict(run.models),
+            dict(run.details),
+            run.finish_reason,
         )
     )
 
@@ -41,4 +45,6 @@ def account_of(run: RunRecord) -> bytes:
 def parsed_account(kept: bytes) -> Account:
     """Return what `account_of` kept."""
     fields = from_json(kept)
-    return Account(**{**fields, "models": {name: Usage(**usage) for name, usage in fields["models"].items()}})
+    models = {name: Usage(**usage) for name, usage in fields["models"].items()}
+    details = {name: UsageDetails(**known) for name, known in fields.get("details", {}).items()}
+    return Account(**{**fields, "models": models, "details": details})

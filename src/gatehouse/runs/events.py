@@ -57,6 +57,20 @@ class Usage:
     total_tokens: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class UsageDetails:
+    """What is known of a usage beside its counts, in tokens, each a part of them."""
+
+    reasoning: int = 0
+    cached: int = 0
+    estimated: int = 0  # that nobody counted
+
+    def __add__(self, other: "UsageDetails") -> "UsageDetails":
+        return UsageDetails(
+            self.reasoning + other.reasoning, self.cached + other.cached, self.estimated + other.estimated
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     type: Literal["start"] = "start"
@@ -164,13 +178,18 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Complete:
-    """The whole answer: `content` is its text, `message` its content blocks, `value` what is no message."""
+    """The whole answer: `content` is its text, `message` its content blocks, `value` what is no message.
+
+    `finish_reason` is how it ended: `stop`, `length`, `refusal`, or its provider's own word.
+    """
 
     type: Literal["complete"] = "complete"
     content: str
     message: dict[str, Any] | None = None
     value: Any = None
+    finish_reason: str = "stop"
     usage: Usage
+    usage_estimated: bool = False
     duration_ms: int
 
 

@@ -9,11 +9,15 @@ from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
-from gatehouse.runs.events import Usage
+from gatehouse.models.errors import AnswerUnusable, ContentFiltered, ModelCutOff, ModelDeclined
+from gatehouse.models.judging import finish_reason_of
+from gatehouse.models.usage_reports import ESTIMATED
+from gatehouse.runs.events import Usage, UsageDetails
 from gatehouse.runs.observing import CallObserver, ModelUse
 from gatehouse.runs.unobserved import Unobserved
 
 CHARACTERS_PER_TOKEN = 4
+PAID = (ModelCutOff, AnswerUnusable, ContentFiltered, ModelDeclined)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class UsageMeter(AsyncCallbackHandler):
     def __init__(self) -> None:
         self.observer: CallObserver = Unobserved()
         self.models: dict[str, Usage] = {}
+        self.details: dict[str, UsageDetails] = {}
+        self.finish_reason = "stop"  # of the newest answer; a run that asks no model comes to its end
         self._open: dict[UUID, Call] = {}
 
     @property
@@ -59,6 +65,14 @@ class UsageMeter(AsyncCallbackHandler):
             produced = 0
         return models
 
+    def settled_details(self, models: Mapping[str, Usage]) -> dict[str, UsageDetails]:
+        """Return what else is known of the usage that `settled` returned: what it added is an estimate."""
+        details = dict(self.details)
+        for name, usage in models.items():
+            if added := usage.total_tokens - self.models.get(name, Usage()).total_tokens:
+                details[name] = details.get(name, UsageDetails()) + UsageDetails(estimated=added)
+        return details
+
     async def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
@@ -71,13 +85,19 @@ class UsageMeter(AsyncCallbackHandler):
 
     async def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         call = self._open.pop(run_id, Call("", 0))
-        uses = [self.add(message, call.model) for message in messages_of(response.generations)]
+        messages = list(messages_of(response.generations))
+        uses = [self.add(message, call.model) for message in messages]
         used = total({str(number): use.used for number, use in enumerate(uses)})
-        self.observer.model_ended(run_id, ModelUse(used, uses[0].model if uses else call.model))
+        model, ended = uses[0].model if uses else call.model, ""
+        if messages:
+            ended = finish_reason_of(messages[0].response_metadata)
+            self.finish_reason = ended
+        self.observer.model_ended(run_id, ModelUse(used, model, finish_reason=ended))
 
     async def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        # one that failed by itself has used nothing that we know of; one that was cut off stays open
-        if isinstance(error, Exception):
+        # one that failed by itself has used nothing that we know of; what was cut off, or came and cannot be
+        # used, stays open: it was paid for
+        if isinstance(error, Exception) and not isinstance(error, PAID):
             self._open.pop(run_id, None)
         self.observer.model_ended(run_id, ModelUse(error=type(error).__name__))
 
@@ -104,6 +124,8 @@ class UsageMeter(AsyncCallbackHandler):
             return ModelUse(model=name)
         counts = counted["input_tokens"], counted["output_tokens"], counted["total_tokens"]
         self.models[name] = plus(self.models.get(name), *counts)
+        if (known := details_of(message)) != UsageDetails():
+            self.details[name] = self.details.get(name, UsageDetails()) + known
         return ModelUse(Usage(*counts), name)
 
     def _begin(self, run_id: UUID, kwargs: Mapping[str, Any], texts: Iterable[str]) -> None:
@@ -118,6 +140,17 @@ def messages_of(generations: Sequence[Sequence[Any]]) -> Iterable[AIMessage]:
         for generation in batch:
             if isinstance(generation, ChatGeneration) and isinstance(generation.message, AIMessage):
                 yield generation.message
+
+
+def details_of(message: AIMessage) -> UsageDetails:
+    """Return what a message tells of its usage beside the counts."""
+    counted: Mapping[str, Any] = message.usage_metadata or {}
+    read, written = counted.get("input_token_details") or {}, counted.get("output_token_details") or {}
+    return UsageDetails(
+        reasoning=written.get("reasoning") or 0,
+        cached=read.get("cache_read") or 0,
+        estimated=counted["total_tokens"] if message.response_metadata.get(ESTIMATED) else 0,
+    )
 
 
 def plus(usage: Usage | None, read: int, written: int, both: int) -> Usage:

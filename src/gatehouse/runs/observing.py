@@ -22,6 +22,7 @@ class ModelUse:
     used: Usage = field(default_factory=Usage)
     model: str = ""  # as the provider names it
     error: str = ""
+    finish_reason: str = ""  # of an answer
 
 
 class CallObserver(Protocol):

@@ -11,7 +11,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.reservations import Reservation
 from gatehouse.plain_json import from_json, json_bytes, whole_text
 from gatehouse.runs import replies
-from gatehouse.runs.events import BEGINNING, Cursor, Status, Usage, parse_cursor
+from gatehouse.runs.events import BEGINNING, Cursor, Status, Usage, UsageDetails, parse_cursor
 
 State = Literal["running"] | Status
 
@@ -26,7 +26,8 @@ class RunRecord:
 
     `text` is the answer up to `text_cursor`, saved when the log before it is trimmed and at the end.
     `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
-    models' names; `reservation` is what it has of its caller's limits (None: nothing). `handovers` is how
+    models' names, `details` what else is known of it; `finish_reason` is how the answer ended, empty before
+    it has; `reservation` is what it has of its caller's limits (None: nothing). `handovers` is how
     often its process gave it up in order: those attempts do not count as lost; `trace` is the W3C traceparent
     of the request that started it, empty when nothing is traced. `input` is JSON; `client` is what its entry
     lets a client say of the config (`configurable`, `tags`, `metadata`). `answer` is that of a run that is
@@ -48,6 +49,8 @@ class RunRecord:
     text_cursor: Cursor = BEGINNING
     usage: Usage = field(default_factory=Usage)
     models: Mapping[str, Usage] = field(default_factory=dict)
+    details: Mapping[str, UsageDetails] = field(default_factory=dict)
+    finish_reason: str = ""
     problem: dict[str, Any] | None = None
     duration_ms: int = 0
     reservation: Reservation | None = None
@@ -105,6 +108,8 @@ class RunRecord:
             "text_cursor": str(self.text_cursor),
             "usage": json_bytes(self.usage),
             "models": json_bytes(dict(self.models)),
+            "details": json_bytes(dict(self.details)),
+            "finish_reason": whole_text(self.finish_reason),
             "problem": json_bytes(self.problem),
             "answer": json_bytes(dict(self.answer)),
             "duration_ms": self.duration_ms,
@@ -134,6 +139,10 @@ class RunRecord:
             # during a rolling update a run may be of a release that knows none of these
             client=from_json(text.get("client", b"{}")),
             answer=from_json(text.get("answer", b"{}")),
+            details={
+                name: UsageDetails(**known) for name, known in from_json(text.get("details", b"{}")).items()
+            },
+            finish_reason=text.get("finish_reason", b"").decode(),
             models={name: Usage(**usage) for name, usage in from_json(text.get("models", b"{}")).items()},
             reservation=reservation_of(from_json(text.get("reservation", b"null"))),
             trace=text.get("trace", b"").decode(),

@@ -1,5 +1,7 @@
 """The chat model, and LangSmith, which looks on."""
 
+from typing import Literal
+
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 
 
@@ -23,6 +25,7 @@ class ModelSettings(BaseModel):
     silence: float = 60.0
     call_seconds: float = 180.0
     retries: int = 2
+    stream_usage: Literal["auto", "always", "never"] = "auto"
     connections: int = 1000
     breaker_failures: int = 5
     breaker_cooldown: float = 15.0
@@ -68,6 +71,10 @@ class ChatModelSettings(BaseModel):
         ge=0,
         le=10,
         description="repetitions of a call that failed, for a passing reason, before its first token",
+    )
+    model_stream_usage: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="whether a stream of OpenAI's API is asked what it used; auto: until its server refuses",
     )
     model_breaker_failures: int = Field(
         5, ge=0, description="failures in a row after which the model is left alone; 0: never"
@@ -125,6 +132,7 @@ class ChatModelSettings(BaseModel):
             silence=self.model_timeout,
             call_seconds=self.model_call_timeout,
             retries=self.model_retries,
+            stream_usage=self.model_stream_usage,
             connections=self.model_connections,
             breaker_failures=self.model_breaker_failures,
             breaker_cooldown=self.model_breaker_cooldown,

@@ -9,6 +9,7 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 from gatehouse.runs.observing import ModelUse
 from gatehouse.telemetry.metrics import OTHER, Metrics
 
+ENDS = frozenset({"stop", "length", "refusal"})  # other words are the providers' own
 CUT_OFF = "cut_off"  # the call had not ended when the attempt did
 
 
@@ -42,11 +43,16 @@ class Calls:
         )
 
     def model_ended(self, call: UUID, use: ModelUse) -> None:
+        if use.finish_reason:
+            label = use.finish_reason if use.finish_reason in ENDS else OTHER
+            self._metrics.model_answers.labels(self._model, label).inc()
         span = self._spans.pop(call, None)
         if span is None:
             return
         if use.model:
             span.set_attribute("gen_ai.response.model", use.model)
+        if use.finish_reason:
+            span.set_attribute("gen_ai.response.finish_reasons", [use.finish_reason])
         span.set_attribute("gen_ai.usage.input_tokens", use.used.input_tokens)
         span.set_attribute("gen_ai.usage.output_tokens", use.used.output_tokens)
         end(span, use.error)

@@ -76,6 +76,9 @@ class Metrics:
         self.audit_rows_lost = self._counter("audit_rows_lost", "Rows of the audit log that were lost.")
 
     def _models(self) -> None:
+        self.model_answers = self._counter(
+            "model_answers", "Answers of models, by how they ended.", ("model", "finish_reason")
+        )
         self.model_errors = self._counter("model_errors", "Calls of models that failed.", ("model", "cause"))
         self.circuit_open = Gauge(
             "gatehouse_model_circuit_open", "1: the model is not called now.", ("model",),

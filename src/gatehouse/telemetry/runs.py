@@ -93,6 +93,8 @@ class RunTelemetry:
         if not span.is_recording():
             return
         span.set_attribute("gatehouse.run.status", ended.state)
+        if ended.finish_reason:
+            span.set_attribute("gen_ai.response.finish_reasons", [ended.finish_reason])
         span.set_attribute("gen_ai.usage.input_tokens", ended.usage.input_tokens)
         span.set_attribute("gen_ai.usage.output_tokens", ended.usage.output_tokens)
         if ended.problem is not None:

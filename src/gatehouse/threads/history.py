@@ -49,7 +49,7 @@ class ThreadHistory:
             return []
         characters = self._token_budget * CHARACTERS_PER_TOKEN
         exchanges = await self._store.exchanges(run.principal, run.thread_id, run.id, characters)
-        messages = [message for exchange in exchanges for message in spoken(*exchange)]
+        messages = [message for said, ai in exchanges if ai.strip() for message in spoken(said, ai)]
         return trim_messages(
             messages,
             max_tokens=self._token_budget,
@@ -64,7 +64,8 @@ class ThreadHistory:
         """
         if run.thread_id is None:
             return
-        answer = Answer(run.id, run.attempt, run.text, tool_calls(steps), STATUS[run.state], run.usage)
+        calls, ended = tool_calls(steps), run.finish_reason or None
+        answer = Answer(run.id, run.attempt, run.text, calls, STATUS[run.state], run.usage, ended)
         try:
             await self._store.answer(run.principal, run.thread_id, answer)
         except (OperationalError, InterfaceError, PoolTimeout) as error:

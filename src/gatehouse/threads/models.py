@@ -53,6 +53,12 @@ class Message(Shown):
     status: MessageStatus | None = Field(
         None, description="of an answer: partial when its run was cancelled; null for a human message"
     )
+    finish_reason: str | None = Field(
+        None,
+        description="of an answer: `stop`, `length` when it was cut at the model's limit, `refusal`, or the "
+        "provider's own word; null for one that failed",
+        examples=["stop"],
+    )
     usage: Usage | None = Field(None, description="tokens that the answer took; null for a human message")
     created_at: datetime = Field(examples=[MOMENT])
 

@@ -34,6 +34,7 @@ class Answer:
     tool_calls: tuple[ToolCall, ...]
     status: MessageStatus
     usage: Usage
+    finish_reason: str | None = None
 
 
 class ThreadStore:
@@ -143,6 +144,7 @@ class ThreadStore:
             "tool_calls": [call.model_dump() for call in answer.tool_calls],
             "status": answer.status,
             "usage": asdict(answer.usage),
+            "finish_reason": answer.finish_reason,
         }
         async with self._transaction(principal) as connection:
             if not await _touch(connection, principal, thread_id):

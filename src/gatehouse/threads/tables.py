@@ -43,6 +43,7 @@ messages = Table(
     Column("tool_calls", JSON, nullable=False),  # a list of gatehouse.threads.models.ToolCall
     Column("status", String(8)),
     Column("usage", JSON(none_as_null=True)),  # an gatehouse.runs.events.Usage
+    Column("finish_reason", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("thread_id", "position"),
     UniqueConstraint("run_id", "role"),

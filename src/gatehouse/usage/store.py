@@ -11,13 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.identity.principal import Principal
 from gatehouse.runs.accounts import Account
-from gatehouse.runs.events import Usage
+from gatehouse.runs.events import Usage, UsageDetails
 from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.usage.tables import usage
 
 NAME_LENGTH = 255
-COUNTS = ("input_tokens", "output_tokens", "total_tokens")
+COUNTS = (
+    *("input_tokens", "output_tokens", "total_tokens"),
+    *("reasoning_tokens", "cached_tokens", "estimated_tokens"),
+)
+NOTHING_ELSE = UsageDetails()
 
 
 class UsageOfDay(BaseModel):
@@ -31,9 +35,13 @@ class UsageOfDay(BaseModel):
     model: str = Field(description="empty for runs that called no model", examples=["gpt-5-mini"])
     runs: int = Field(description="runs that used this model; one that used two is counted with each")
     failed: int = Field(description="of these, the runs that failed or were cancelled")
+    cut: int = Field(description="of these, the runs whose answer was cut at the model's limit")
     input_tokens: int
     output_tokens: int
     total_tokens: int
+    reasoning_tokens: int = Field(description="of the output tokens, those that the model thought in")
+    cached_tokens: int = Field(description="of the input tokens, those that its provider had in its cache")
+    estimated_tokens: int = Field(description="of all tokens, those that no provider counted")
 
 
 class UsageStore:
@@ -76,6 +84,7 @@ def rows_of(account: Account) -> list[dict[str, Any]]:
         "user_id": account.user_id,
         "runnable": account.runnable,
         "status": account.status,
+        "finish_reason": account.finish_reason,
         "ended_at": ended_at,
         "day": ended_at.date(),
     }
@@ -86,6 +95,9 @@ def rows_of(account: Account) -> list[dict[str, Any]]:
             "input_tokens": used.input_tokens,
             "output_tokens": used.output_tokens,
             "total_tokens": used.total_tokens,
+            "reasoning_tokens": account.details.get(model, NOTHING_ELSE).reasoning,
+            "cached_tokens": account.details.get(model, NOTHING_ELSE).cached,
+            "estimated_tokens": account.details.get(model, NOTHING_ELSE).estimated,
         }
         for model, used in (account.models or {"": Usage()}).items()
     ]
@@ -99,6 +111,7 @@ def grouped(principal: Principal, first: date, last: date) -> Select[Any]:
             *by,
             func.count().label("runs"),
             func.sum(case((usage.c.status == "completed", 0), else_=1)).label("failed"),
+            func.sum(case((usage.c.finish_reason == "length", 1), else_=0)).label("cut"),
             *(func.sum(usage.c[name]).label(name) for name in COUNTS),
         )
         .where(usage.c.tenant_id == principal.tenant_id, usage.c.day.between(first, last))

@@ -16,6 +16,10 @@ usage = Table(
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("total_tokens", BigInteger, nullable=False),
+    Column("finish_reason", String(64), nullable=False, server_default=""),  # of the run's answer
+    Column("reasoning_tokens", BigInteger, nullable=False, server_default="0"),  # of the output's
+    Column("cached_tokens", BigInteger, nullable=False, server_default="0"),  # of the input's
+    Column("estimated_tokens", BigInteger, nullable=False, server_default="0"),  # of both, counted by nobody
     Column("day", Date, nullable=False),  # of `ended_at`, in UTC
     Column("ended_at", UtcDateTime, nullable=False),
     Index(None, "tenant_id", "user_id", "day"),

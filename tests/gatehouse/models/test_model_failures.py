@@ -66,8 +66,12 @@ class TestKinds:
             (langchain.ModelAPIError(), model_errors.ModelServerFailed),
             (langchain.ModelConnectionError(), model_errors.ModelUnreachable),
             (langchain.ModelTimeoutError(), model_errors.ModelTimedOut),
-            (langchain.ModelRefusalError(), model_errors.ContentFiltered),
-            (OpenAIRefusalError("I can't help with that."), model_errors.ContentFiltered),
+            (langchain.ModelRefusalError(), model_errors.ModelDeclined),
+            (OpenAIRefusalError("I can't help with that."), model_errors.ModelDeclined),
+            (
+                OpenAIRefusalError("Model output was stopped by a content filter"),
+                model_errors.ContentFiltered,
+            ),
         ],
     )
     def test_by_langchains_family(self, error: Exception, kind: Kind) -> None:

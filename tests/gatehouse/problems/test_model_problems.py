@@ -17,6 +17,10 @@ FAILURES = [
     (model_errors.ModelMisconfigured, 502, "model-misconfigured", None),
     (model_errors.InputTooLong, 422, "input-too-long", None),
     (model_errors.ContentFiltered, 422, "content-filtered", None),
+    (model_errors.ModelSaidNothing, 502, "model-said-nothing", None),
+    (model_errors.ModelCutOff, 502, "model-cut-off", None),
+    (model_errors.AnswerUnusable, 502, "model-answer-unusable", None),
+    (model_errors.ModelDeclined, 422, "model-refused", None),
     (model_errors.ModelRefused, 500, "run-failed", None),
 ]
 

@@ -14,6 +14,8 @@ from langgraph.checkpoint.base import (
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from gatehouse.runs.checkpoints.serializing import CheckpointSerializer
+
 FIRST_STEP = 1  # of a graph's nodes; LangGraph stores the input as -1 and 0
 
 
@@ -23,6 +25,8 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
     A later attempt then asks the model again, as it does for a chain. To keep it would take five writes for
     every answer, three before its first token, and LangGraph's savers write one at a time in a process.
     """
+
+    serde = CheckpointSerializer()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)

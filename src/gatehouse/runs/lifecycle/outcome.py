@@ -23,6 +23,8 @@ def outcome(execution: Execution, status: Status, failure: ApiError | None) -> R
         text_cursor=execution.top,
         usage=total(models),
         models=models,
+        details=execution.meter.settled_details(models),
+        finish_reason=execution.meter.finish_reason if status == "completed" else "",
         problem=problem_of(failure, execution.run) if failure else None,
         answer=execution.answer.told() if execution.answer and status == "completed" else {},
         duration_ms=round((time.monotonic() - execution.began) * 1000),
@@ -47,15 +49,20 @@ def last_records(execution: Execution, ended: RunRecord) -> list[Record]:
     if ended.problem is not None:
         events.append(Error(content=ended.problem["detail"], problem=ended.problem))
     elif ended.state == "completed":
-        events.append(
-            Complete(
-                content=ended.text,
-                message=ended.answer.get("message"),
-                value=ended.answer.get("value"),
-                usage=ended.usage,
-                duration_ms=ended.duration_ms,
-            )
-        )
+        events.append(completion(ended))
     status: Any = ended.state
     events.append(End(status=status))
     return [execution.numbered(event) for event in events]
+
+
+def completion(ended: RunRecord) -> Complete:
+    """Return the event of an answer that came to its end."""
+    return Complete(
+        content=ended.text,
+        message=ended.answer.get("message"),
+        value=ended.answer.get("value"),
+        finish_reason=ended.finish_reason,
+        usage=ended.usage,
+        usage_estimated=any(known.estimated for known in ended.details.values()),
+        duration_ms=ended.duration_ms,
+    )

@@ -16,9 +16,15 @@ class ChatResponse(BaseModel):
     response: str
     message: dict[str, Any] | None = Field(None, description="content blocks in LangChain's standard form")
     value: Any = Field(None, description="what a runnable returns that is no message, as JSON")
+    finish_reason: str = Field(
+        description="how the answer ended: `stop`, `length` when it was cut at the model's limit, `refusal`, "
+        "or the provider's own word",
+        examples=["stop"],
+    )
     run_id: str
     thread_id: str | None
     usage: Usage
+    usage_estimated: bool = Field(False, description="true when the model's provider did not count all of it")
 
 
 class RunState(BaseModel):
@@ -32,6 +38,7 @@ class RunState(BaseModel):
     text: str
     message: dict[str, Any] | None = Field(description="of a complete answer: its content blocks")
     value: Any = Field(description="of a complete answer: what is no message, as JSON")
+    finish_reason: str | None = Field(description="how the answer ended; null when it has not, or failed")
     last_event_id: str
     usage: Usage
     problem: dict[str, Any] | None
@@ -47,6 +54,7 @@ class RunState(BaseModel):
             text=run.text,
             message=run.answer.get("message"),
             value=run.answer.get("value"),
+            finish_reason=run.finish_reason or None,
             last_event_id=str(run.last_event),
             usage=run.usage,
             problem=run.problem,

@@ -201,11 +201,13 @@ async def answer(services: Services, run: RunRecord) -> ChatResponse:
     complete = from_json(last["complete"].data)
     return ChatResponse(
         response=complete["content"],
-        message=complete["message"],
-        value=complete["value"],
+        message=complete.get("message"),
+        value=complete.get("value"),
+        finish_reason=complete.get("finish_reason", "stop"),  # of a release that tells none
         run_id=run.id,
         thread_id=run.thread_id,
         usage=Usage(**complete["usage"]),
+        usage_estimated=complete.get("usage_estimated", False),
     )
 
 

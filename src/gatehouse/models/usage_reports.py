@@ -1,0 +1,61 @@
+"""What an answer used, out of the reports that came with it; estimated where none came.
+
+Some providers report what each piece took, others with every piece what it has been so far, others nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from itertools import pairwise
+
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages.ai import UsageMetadata, add_usage
+
+ESTIMATED = "usage_estimated"  # in a message's metadata: nobody counted its tokens
+
+ASCII_PER_TOKEN = 4  # characters
+OTHERS_PER_TOKEN = 1.5  # of scripts that tokenizers know less of
+
+
+def used(reports: Sequence[UsageMetadata]) -> UsageMetadata | None:
+    """Return what the reports of one answer come to; None when none of them counts anything."""
+    told = [report for report in reports if any(counts(report))]
+    if not told:
+        return None
+    return told[-1] if so_far(told) else reduce(add_usage, told)
+
+
+def so_far(reports: Sequence[UsageMetadata]) -> bool:
+    """Tell whether each report is of all that was used before it, too.
+
+    No count falls then, and the input is told again each time, or the output grows each time.
+    """
+    grows = all(
+        all(was <= now for was, now in zip(counts(before), counts(after), strict=True))
+        for before, after in pairwise(reports)
+    )
+    outputs = [report["output_tokens"] for report in reports]
+    again = all(report["input_tokens"] for report in reports)
+    return grows and (again or all(was < now for was, now in pairwise(outputs)))
+
+
+def counts(report: UsageMetadata) -> tuple[int, int, int]:
+    return report["input_tokens"], report["output_tokens"], report["total_tokens"]
+
+
+def estimated(asked: Iterable[BaseMessage], characters: int, others: int) -> UsageMetadata:
+    """Return an estimate for an answer of so many characters, `others` of them not ASCII."""
+    texts = [words_of(message) for message in asked]
+    read = sum(tokens_in(len(text), len(text) - len(text.encode("ascii", "ignore"))) for text in texts)
+    written = tokens_in(characters, others)
+    return UsageMetadata(input_tokens=read, output_tokens=written, total_tokens=read + written)
+
+
+def tokens_in(characters: int, others: int = 0) -> int:
+    """Return about how many tokens a text of so many characters has, `others` of them not ASCII."""
+    return round((characters - others) / ASCII_PER_TOKEN + others / OTHERS_PER_TOKEN)
+
+
+def words_of(message: BaseMessage) -> str:
+    """Return what a model reads of a message, images and files left out: they count by other rules."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    return str(message.text) + "".join(f"{call['name']}{call['args']}" for call in calls)
