@@ -166,8 +166,9 @@ async def write_ahead(connection: aiosqlite.Connection) -> None:
     while True:
         try:
             await connection.execute_fetchall("PRAGMA journal_mode = WAL")
-            return
         except sqlite3.OperationalError:
             if time.monotonic() > until:
                 raise
             await asyncio.sleep(0.05)
+        else:
+            return

@@ -13,7 +13,7 @@ from gatehouse.problems.faults import StrictModel, told
 from gatehouse.problems.models import ModelUnavailableProblem
 from gatehouse.registry.entry import Entry
 from gatehouse.registry.offered import offered
-from gatehouse.runs.engine import Started
+from gatehouse.runs.lifecycle.starting import Started
 from gatehouse.runs.lifecycle.turns import Multitask
 from gatehouse.services import Services
 

@@ -21,9 +21,10 @@ from redis.backoff import ExponentialWithJitterBackoff
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import ApiError
-from gatehouse.runs.engine import RunEngine, Started
+from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Event
 from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.lifecycle.starting import Started
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.tending import Tending, open_runs
 from gatehouse.settings.engine import EngineSettings
@@ -43,6 +44,7 @@ class Conversations:
         self.messages: list[BaseMessage] = []
         self.begun: list[RunRecord] = []
         self.kept: list[tuple[RunRecord, list[Event]]] = []
+        self.undone: list[RunRecord] = []
         self.refusal: ApiError | None = None
         self.failure: Exception | None = None
         self.slowness = 0.0
@@ -52,6 +54,11 @@ class Conversations:
         if self.refusal is not None:
             raise self.refusal
         self.begun.append(run)
+
+    async def undo(self, run: RunRecord) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.undone.append(run)
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         return self.messages
@@ -84,6 +91,10 @@ class Replica:
     async def pause(self) -> None:
         """Do nothing for the runs any more, as after SIGSTOP, though what is in memory stays."""
         await stopped({task for task in self.tasks if task.get_name() in ("run leases", "run sweep")})
+
+    async def stop_sweeping(self) -> None:
+        """Look after no orphan any more, so that whoever joins one is the first to see it."""
+        await stopped({task for task in self.tasks if task.get_name() == "run sweep"})
 
     def wake(self) -> None:
         """Go on after a pause."""
