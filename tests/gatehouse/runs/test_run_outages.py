@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from live_redis import RedisServer
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisGone
-from run_replicas import ALICE, Conversations, RedisServer, Replicas, client_of, until
+from run_replicas import ALICE, Conversations, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from live_redis import RedisServer
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisGone
-from run_replicas import ALICE, LEASE, Conversations, RedisServer, Replica, Replicas, client_of, until
+from run_replicas import ALICE, LEASE, Conversations, Replica, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import last, seen
 

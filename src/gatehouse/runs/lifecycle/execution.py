@@ -135,8 +135,9 @@ class Execution:
 
     def numbered(self, event: Event) -> Record:
         """Return the event as the next record of this attempt."""
+        item = record(Cursor(self.run.attempt, self._sequence + 1), event)  # may refuse what is no Unicode
         self._sequence += 1
-        return record(Cursor(self.run.attempt, self._sequence), event)
+        return item
 
     def halt(self, why: Stop) -> None:
         """Stop now. What was produced is kept. The first reason counts, but for the loss of the lease."""
