@@ -17,6 +17,7 @@ from gatehouse.runs.conversation.history import History
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Cursor
 from gatehouse.runs.lifecycle.conducting import Conductor
+from gatehouse.runs.lifecycle.containing import containing
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.log.log import reraise_cancellation
 from gatehouse.runs.observing import RunObserver
@@ -39,8 +40,17 @@ async def open_runs(
     observer: RunObserver | None = None,
 ) -> AsyncIterator[RunEngine]:
     """Yield an engine whose background tasks run; at the end it hands its runs over."""
+    loop = asyncio.get_running_loop()
     engine = RunEngine(Conductor(redis, runnables, history, checkpoints, settings, observer))
     tending = Tending(engine)
+    with containing(loop):
+        async with working(engine, tending):
+            yield engine
+
+
+@asynccontextmanager
+async def working(engine: RunEngine, tending: "Tending") -> AsyncIterator[None]:
+    """Do the work of an engine in the background; at the end it hands its runs over."""
     async with in_background(
         run_log_writer=engine.conductor.writer.run(),
         run_log_reader=engine.reader.run(),
@@ -49,7 +59,7 @@ async def open_runs(
         run_answers=engine.conductor.keeping.keep_late(),
     ):
         try:
-            yield engine
+            yield
         finally:
             await engine.hand_over()
 

@@ -23,6 +23,7 @@ from gatehouse.problems.models import problem_of
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.events import Restart, Status
 from gatehouse.runs.lifecycle.attempts import Attempts
+from gatehouse.runs.lifecycle.containing import inside_run
 from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.lifecycle.ending import Ending
 from gatehouse.runs.lifecycle.execution import Execution, ExecutionLimits, Halted
@@ -194,6 +195,7 @@ class Conductor:
         """Execute an attempt from its first event to the end of the run, or to where it is given up."""
         status: Status = "cancelled"
         failure: ApiError | None = None
+        inside_run.set(True)  # in the context of this task, and of all that are made in it
         try:
             with self.observer.attempt(execution.run) as execution.meter.observer:
                 status, failure = await self._attempt(execution, tap)

@@ -24,6 +24,7 @@ from gatehouse.runs.events import (
     ToolStart,
     record,
 )
+from gatehouse.runs.lifecycle.containing import RunnableExited
 from gatehouse.runs.log.feed import Feed
 from gatehouse.runs.log.log import LogWriter
 from gatehouse.runs.metering import UsageMeter
@@ -175,7 +176,7 @@ class Execution:
         self.phase = "producing"
         try:
             await self._produce(history, tap)
-        except (asyncio.CancelledError, Exception) as error:
+        except BaseException as error:
             if self.stop is None:
                 self._raise(error)
         finally:
@@ -196,9 +197,14 @@ class Execution:
         return asyncio.get_running_loop().call_later(max(0.0, seconds), self.halt, why)
 
     def _raise(self, error: BaseException) -> NoReturn:
-        """Raise what the runnable raised; a cancellation that nobody asked for is a failure like another."""
+        """Raise what the runnable raised; what is no Exception is a failure like another, too.
+
+        That goes for a cancellation that nobody asked for, and for what would end the process.
+        """
         if isinstance(error, asyncio.CancelledError) and not (self.task and self.task.cancelling()):
             raise RuntimeError("the runnable cancelled itself") from error
+        if not isinstance(error, asyncio.CancelledError | Exception):
+            raise RunnableExited(type(error).__name__) from error
         raise error
 
     def _stopped(self, why: Stop) -> NoReturn:
