@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 CANCEL_AGAIN_SECONDS = 0.2
 
@@ -23,3 +25,28 @@ async def in_background(**work: Coroutine[Any, Any, None]) -> AsyncIterator[None
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+
+
+async def outlasted(task: "asyncio.Future[Any]") -> bool:
+    """Return when the task is done, come what may; True when the caller was cancelled meanwhile.
+
+    For a step that another process sees: who has asked for it must know whether it was taken. The caller
+    raises the cancellation when it has made good what it leaves behind.
+    """
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
+
+
+async def uninterrupted(work: Coroutine[Any, Any, Result]) -> Result:
+    """Return what `work` returns; a cancellation is raised when it is done, and not before."""
+    task = asyncio.ensure_future(work)
+    if await outlasted(task):
+        if not task.cancelled():
+            task.exception()  # nobody is left to be told
+        raise asyncio.CancelledError
+    return task.result()

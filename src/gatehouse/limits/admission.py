@@ -1,8 +1,6 @@
 """What one request is charged: once, in one call, with the runs that it starts if it starts any."""
 
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import structlog
 from redis.exceptions import RedisError
@@ -15,18 +13,6 @@ from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import Unavailable
 
 log = structlog.get_logger(__name__)
-
-
-@asynccontextmanager
-async def taken(admission: "Admission | None") -> AsyncIterator[Reservation | None]:
-    """Yield what a run takes of an admission; it goes back when the run does not begin."""
-    reservation = await admission.take() if admission is not None else None
-    try:
-        yield reservation
-    except BaseException:
-        if admission is not None and reservation is not None:
-            admission.give_back(reservation)
-        raise
 
 
 class Admission:
@@ -65,6 +51,11 @@ class Admission:
         self._begun.append(self._seats.popleft())
         return self._begun[-1]
 
+    def lose(self, reservation: Reservation) -> None:
+        """Forget what a run took that may or may not have begun: who finds out gives it back."""
+        self._begun.remove(reservation)
+        self._limiter.reservations.drop(reservation)
+
     def give_back(self, reservation: Reservation) -> None:
         """Take back what a run took that could not begin."""
         self._begun.remove(reservation)
@@ -82,8 +73,9 @@ class Admission:
         left, self._seats, self._slots = [*self._seats, *self._slots], deque(), []
         try:
             await reservations.release(keys, left)
-        except (RedisError, OSError) as error:  # the leases run out by themselves
-            log.warning("limits cannot be given back", error=type(error).__name__)
+        except (RedisError, OSError) as error:
+            log.warning("limits cannot be given back yet", error=type(error).__name__)
+            reservations.give_up(keys, left)
 
     async def _admit(self, requests: int, runs: int = 0, at_once: int | None = None) -> Admitted:
         try:

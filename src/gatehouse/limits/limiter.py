@@ -1,5 +1,6 @@
 """Charges callers for what they ask, in one call to Redis."""
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -7,6 +8,7 @@ from langchain_core.utils.uuid import uuid7
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gatehouse.background import outlasted
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import Counted, counted
 from gatehouse.limits.refusal import Limit, LimitReached, Whose
@@ -68,8 +70,10 @@ class Limiter:
         check_size(plan, requests)
         seats, slots = reservations_for(runs, at_once, plan.plan.tokens_reserved)
         keys = counted(principal)
-        occupied = [reservation.slot for reservation in (*seats, *slots) if reservation.slot]
-        answer = await self._ask(keys, plan, requests, slots=occupied, seats=seats)
+        if not seats:
+            answer = await self._ask(keys, plan, requests)
+        else:
+            answer = await self._taken(keys, plan, requests, seats, slots)
         if answer is None:
             return Admitted(None, None)
         refusal = refusal_of(answer)
@@ -79,6 +83,25 @@ class Limiter:
         else:
             seats, slots = [], []
         return Admitted(standing_of(plan, answer), refusal, seats, slots)
+
+    async def _taken(
+        self,
+        keys: Counted,
+        plan: NamedPlan,
+        requests: int,
+        seats: Sequence[Reservation],
+        slots: Sequence[Reservation],
+    ) -> list[int] | None:
+        """Ask for what runs need. What Redis may have given to a caller who is gone is given back."""
+        wanted = (*seats, *slots)
+        occupied = [reservation.slot for reservation in wanted if reservation.slot]
+        asking = asyncio.ensure_future(self._ask(keys, plan, requests, slots=occupied, seats=seats))
+        gone = await outlasted(asking)
+        if gone or asking.exception() is not None or asking.result() is None:
+            self.reservations.give_up(keys, wanted)
+        if gone:
+            raise asyncio.CancelledError
+        return asking.result()
 
     async def look(self, principal: Principal) -> Standing | None:
         """Return what a principal may still use, and charge nothing; None when it is not known. Raises

@@ -28,7 +28,10 @@ def limits_of(
     without_redis: WithoutRedis,
     failures: int,
 ) -> Limits:
-    """Return the limits that these plans make; `failures` are the sign-ins that an address may fail."""
-    known = Plans(plans)
+    """Return the limits that these plans make; `failures` are the sign-ins that an address may fail.
+
+    Runs that are taken over are held to them too.
+    """
+    known = reservations.plans = Plans(plans)
     limiter = Limiter(redis, known, reservations, without_redis)
     return Limits(limiter, OpenStreams(known), SignIns(redis, failures))

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import Counted, counted
 from gatehouse.limits.scripts import RELEASE, RENEW
+from gatehouse.settings.plans import Plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,28 @@ class Settlement(NamedTuple):
     arguments: tuple[str, str, int]
 
 
-class Reservations:
-    """The reservations of one process. `lease` is in seconds: it has to outlast the takeover of a run."""
+class Hold(NamedTuple):
+    """What `limits.scripts.HOLD` is called with: the keys, then lease in ms, slot, reservation and what is
+    allowed: runs and tokens of the user, and of the tenant."""
 
-    def __init__(self, redis: Redis, lease: float) -> None:
+    keys: tuple[str, ...]
+    arguments: tuple[int, str, str, int, int, int, int]
+
+
+NOTHING_HELD = Hold((), (0, "", "", 0, 0, 0, 0))
+UNLIMITED = 10**15
+
+
+class Reservations:
+    """The reservations of one process. `lease` is in seconds: it has to outlast the takeover of a run.
+
+    `plans` say what a run is held to that is taken over after its place has lapsed (None: to nothing).
+    """
+
+    def __init__(self, redis: Redis, lease: float, plans: Plans | None = None) -> None:
         self._redis = redis
+        self.plans = plans
+        self._given_up: list[tuple[Counted, tuple[Reservation, ...]]] = []
         self._held: dict[str, tuple[Counted, Reservation]] = {}
         self._renewing = asyncio.Lock()
         self.lease_ms = int(lease * 1000)
@@ -58,8 +76,8 @@ class Reservations:
         self._held[reservation.seat] = (keys, reservation)
 
     def adopt(self, principal: Principal, reservation: Reservation) -> None:
-        """Renew the reservation of a run that another process began; a batch's slots did not come with it."""
-        self.keep(counted(principal), replace(reservation, slot=reservation.slot or reservation.seat))
+        """Renew the reservation of a run that another process began, as `adopted` has it."""
+        self.keep(counted(principal), adopted(reservation))
 
     def drop(self, reservation: Reservation) -> Reservation:
         """Renew the reservation no longer; return it as it was last."""
@@ -75,9 +93,30 @@ class Reservations:
             last = self.drop(reservation)
         return Settlement(counted(principal).runs, (last.slot, last.member, used))
 
+    def hold(self, principal: Principal, reservation: Reservation | None) -> Hold:
+        """Return what takes the place of a run together with the run itself."""
+        if reservation is None:
+            return NOTHING_HELD
+        allowed = (UNLIMITED,) * 4
+        if self.plans is not None:
+            plan = self.plans.of(principal.plan)
+            allowed = (plan.user.runs, plan.user.tokens, plan.tenant.runs, plan.tenant.tokens)
+        member = reservation.member if reservation.tokens else ""
+        return Hold(counted(principal).runs, (self.lease_ms, reservation.slot, member, *allowed))
+
+    def give_up(self, keys: Counted, reservations: Iterable[Reservation]) -> None:
+        """Give back with the next renewal what may have been taken: Redis has not said whether it was."""
+        self._given_up.append((keys, tuple(self.drop(reservation) for reservation in reservations)))
+
     async def renew(self) -> None:
-        """Renew every reservation, one script for each caller. Raises RedisError."""
+        """Renew every reservation, one script for each caller, and give back what was given up.
+
+        Raises RedisError.
+        """
         async with self._renewing:
+            while self._given_up:
+                await self._release(*self._given_up[-1])
+                self._given_up.pop()
             by_caller: defaultdict[Counted, list[Reservation]] = defaultdict(list)
             for keys, reservation in self._held.values():
                 by_caller[keys].append(reservation)
@@ -92,9 +131,18 @@ class Reservations:
     async def release(self, keys: Counted, reservations: Iterable[Reservation]) -> None:
         """Give reservations back whose runs did not begin. Raises RedisError."""
         async with self._renewing:
-            slots, members = parts([self.drop(reservation) for reservation in reservations])
+            dropped = [self.drop(reservation) for reservation in reservations]
+        await self._release(keys, dropped)
+
+    async def _release(self, keys: Counted, reservations: Iterable[Reservation]) -> None:
+        slots, members = parts(reservations)
         if slots or members:
             await self._redis.eval(RELEASE, 6, *keys.runs, len(slots), *slots, *members)
+
+
+def adopted(reservation: Reservation) -> Reservation:
+    """Return what a run has on another process: a batch's slots do not come with it."""
+    return replace(reservation, slot=reservation.slot or reservation.seat)
 
 
 def parts(reservations: Iterable[Reservation]) -> tuple[list[str], list[str]]:

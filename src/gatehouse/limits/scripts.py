@@ -125,6 +125,47 @@ end
 """
 )
 
+# What the scripts of a run's life hold of its caller's limits with, in the same step. `keys` are as above,
+# and `member` is '' for a run that has no tokens reserved.
+# fits: whether the run has its place still, or there is room for it; `allowed` are runs and tokens of both
+# hold: takes the place, or renews it
+# let_go: gives it back; one that has lapsed is no error
+HOLD = (
+    concurrency.LUA
+    + budget.LUA
+    + CLOCK
+    + """
+local function fits(keys, slot, member, allowed)
+  for whose = 0, 1 do
+    local slots, reserved, tokens = keys[3 * whose + 1], keys[3 * whose + 2], keys[3 * whose + 3]
+    local runs = occupied(slots, now_ms)
+    if not redis.call('ZSCORE', slots, slot) and runs + 1 > allowed[2 * whose + 1] then return false end
+    local used, held = committed(tokens, reserved, now_ms)
+    if member ~= '' and not redis.call('ZSCORE', reserved, member)
+      and used + held + tokens_of(member) > allowed[2 * whose + 2] then return false end
+  end
+  return true
+end
+
+local function hold(keys, slot, member, lease)
+  for whose = 0, 1 do
+    if slot ~= '' then occupy(keys[3 * whose + 1], slot, now_ms, lease) end
+    if member ~= '' then
+      committed(keys[3 * whose + 3], keys[3 * whose + 2], now_ms)
+      reserve(keys[3 * whose + 3], keys[3 * whose + 2], member, now_ms, lease)
+    end
+  end
+end
+
+local function let_go(keys, slot, member)
+  for whose = 0, 1 do
+    if slot ~= '' then redis.call('ZREM', keys[3 * whose + 1], slot) end
+    if member ~= '' then unreserve(keys[3 * whose + 3], keys[3 * whose + 2], member) end
+  end
+end
+"""
+)
+
 # Failed sign-ins of one address. KEYS: its rate. ARGV: interval, burst. Returns microseconds to wait.
 CHARGE_ONE = (
     rate.LUA

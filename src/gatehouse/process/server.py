@@ -48,6 +48,23 @@ def run_one(
 class DrainingServer(uvicorn.Server):
     """A server that a signal ends in stages, and that listens until the last of them (docs/failures.md)."""
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until the end, whatever is raised in between.
+
+        What a callback of a library raises that is no Exception ends the event loop: it is begun again, and
+        those who are served do not notice.
+        """
+        with asyncio.Runner(loop_factory=self.config.get_loop_factory()) as runner:
+            loop = runner.get_loop()
+            serving = loop.create_task(self.serve(sockets=sockets))
+            while not serving.done():
+                try:
+                    loop.run_until_complete(serving)
+                except (SystemExit, KeyboardInterrupt) as error:
+                    if serving.done() or not self.started:
+                        raise
+                    log.error("event loop goes on", error=type(error).__name__)  # noqa: TRY400  # below: no secret
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         services: Services = self.lifespan.state["services"]
         await self._drain(services)

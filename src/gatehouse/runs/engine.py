@@ -4,20 +4,22 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.utils.uuid import uuid7
 
 from gatehouse.identity.principal import Principal
-from gatehouse.limits.admission import Admission, taken
-from gatehouse.problems.draining import Drain
-from gatehouse.problems.errors import Conflict, NotFound
+from gatehouse.limits.admission import Admission
+from gatehouse.problems.errors import NotFound
+from gatehouse.runs import replies
+from gatehouse.runs.answers import ANSWERS
 from gatehouse.runs.events import BEGINNING, Cursor, Record
 from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.lifecycle.conducting import Conductor
-from gatehouse.runs.lifecycle.control import STARTING_SECONDS, viewers_key
+from gatehouse.runs.lifecycle.control import viewers_key
 from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.lifecycle.starting import Idempotency, Started, Starting
 from gatehouse.runs.lifecycle.turns import Multitask, Turns
 from gatehouse.runs.log.log import log_key
 from gatehouse.runs.log.reader import LogReader
@@ -25,18 +27,8 @@ from gatehouse.runs.records import RunRecord, load, run_key
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.viewing import Viewing
 
-KNOWN_SECONDS = 5.0
-KNOWN_POLL = 0.1
 ERASE_SECONDS = 1.0
 ERASE_POLL = 0.02
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A run that was started, or that an Idempotency-Key found; `tap` is None when it was found."""
-
-    run: RunRecord
-    tap: Tap | None
 
 
 class RunEngine:
@@ -52,10 +44,11 @@ class RunEngine:
         self.observer = conductor.observer
         self.attempts = conductor.attempts
         self.control = conductor.control
-        self.drain = Drain()
+        self.drain = conductor.drain
         self.reader = LogReader(self.redis, self.owner, self.settings.feed_size, conductor.stop)
         self.viewing = Viewing(self.redis, conductor, self.reader)
-        self.turns = Turns(self.control, self.settings.deadline, self.cancel)
+        turns = Turns(self.control, self.settings.deadline, self.cancel)
+        self.starting = Starting(conductor, turns, self.settings.deadline)
 
     @property
     def local(self) -> Mapping[str, Execution]:
@@ -88,80 +81,30 @@ class RunEngine:
 
         `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
-        first run instead. `client` is what its entry lets a client say of the config. `admission`
-        is charged for the run (None: it is the server's own, and not limited).
-        Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting.
+        first run instead. `client` is what its entry lets a client say of the config. `admission` is charged
+        for the run (None: it is the server's own, and not limited).
+        Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting,
+        NotStored.
         """
-        run_id = run_id or str(uuid7())
-        if idempotency is not None:
-            first = await self._claim_key(principal, idempotency, run_id, multitask)
-            if first != run_id:
-                return await self._found(first, admission)
-        try:
-            self.drain.check()
-            async with taken(admission) as reservation:
-                run = self._record(
-                    id=run_id,
-                    principal=principal,
-                    runnable=runnable,
-                    input=value,
-                    thread_id=str(uuid7()) if new_thread else thread_id,
-                    opens_thread=new_thread,
-                    grace=grace,
-                    reservation=reservation,
-                    client=client or {},
-                )
-                await self._enter_thread(run, multitask)
-                await self.conductor.begin(run, tap)
-        except BaseException:
-            if idempotency is not None:
-                await self.control.drop_key(principal, idempotency[0])
-            raise
-        if idempotency is not None:
-            await self.control.keep_key(principal, idempotency[0])
-        return Started(run, tap)
-
-    async def _found(self, run_id: str, admission: Admission | None) -> Started:
-        if admission is not None:
-            await admission.charge()  # a request, but no second run
-        return Started(await self._known(run_id), None)
+        run = self._record(
+            id=run_id or str(uuid7()),
+            principal=principal,
+            runnable=runnable,
+            input=value,
+            thread_id=str(uuid7()) if new_thread else thread_id,
+            opens_thread=new_thread,
+            grace=grace,
+            client=client or {},
+        )
+        if idempotency is None:
+            return await self.starting.start(run, multitask, tap, admission)
+        return await self.starting.once(run, multitask, tap, admission, Idempotency(*idempotency))
 
     def _record(self, **fields: Any) -> RunRecord:
         """Return the record of a run that begins now."""
         now = time.time()
         deadline = now + self.settings.deadline
         return RunRecord(created_at=now, deadline=deadline, trace=self.observer.trace(), **fields)
-
-    async def _claim_key(
-        self, principal: Principal, idempotency: tuple[str, bytes], run_id: str, multitask: Multitask
-    ) -> str:
-        """Return the id of the first run with this Idempotency-Key: `run_id`, if there was none."""
-        waiting = 0 if multitask == "reject" else self.settings.deadline
-        seconds = waiting + STARTING_SECONDS
-        return await self.control.claim_key(principal, *idempotency, run_id, seconds)
-
-    async def _enter_thread(self, run: RunRecord, multitask: Multitask) -> None:
-        """Store the question in the run's thread, if it has one: in a new one, or when its turn has come."""
-        if run.thread_id is None:
-            return
-        if run.opens_thread:
-            await self.history.begin(run)
-            return
-        await self.turns.take(run, multitask)
-        try:
-            self.drain.check()  # it may have waited for long
-            await self.history.begin(run)
-        except BaseException:
-            await self.turns.leave(run)
-            raise
-
-    async def _known(self, run_id: str) -> RunRecord:
-        """Return the run that an Idempotency-Key found, which another request may be about to start."""
-        for _ in range(int(KNOWN_SECONDS / KNOWN_POLL)):
-            if run := await load(self.redis, run_id):
-                return run
-            await asyncio.sleep(KNOWN_POLL)
-        raise Conflict("The first request with this key has not started its run.", run_id=run_id)
 
     async def get(self, principal: Principal, run_id: str) -> RunRecord:
         """Return the caller's run, with its text so far. Raises NotFound, also for another's."""
@@ -210,8 +153,11 @@ class RunEngine:
             await self.cancel(run_id)
         for run_id in run_ids:
             await self._until_ended(run_id)
-            keys = (run_key(run_id), log_key(run_id), lease_key(run_id), viewers_key(run_id))
+            keys: tuple[str, ...] = (run_key(run_id), log_key(run_id), lease_key(run_id), viewers_key(run_id))
+            if key := await self.redis.hget(run_key(run_id), "key"):
+                keys = (*keys, replies.text(key))
             await self.redis.delete(*keys)
+            await self.redis.hdel(ANSWERS, run_id)
             await self.attempts.forget(run_id)
 
     async def _until_ended(self, run_id: str) -> None:

@@ -29,9 +29,10 @@ class RunRecord:
     models' names, `details` what else is known of it; `finish_reason` is how the answer ended, empty before
     it has; `reservation` is what it has of its caller's limits (None: nothing). `handovers` is how
     often its process gave it up in order: those attempts do not count as lost; `trace` is the W3C traceparent
-    of the request that started it, empty when nothing is traced. `input` is JSON; `client` is what its entry
-    lets a client say of the config (`configurable`, `tags`, `metadata`). `answer` is that of a run that is
-    complete: a `message`, a `value`, or both.
+    of the request that started it, empty when nothing is traced; `idempotency` is under which key Redis keeps
+    the Idempotency-Key that it was started with, empty without one. `input` is JSON; `client` is what its
+    entry lets a client say of the config (`configurable`, `tags`, `metadata`). `answer` is that of a run that
+    is complete: a `message`, a `value`, or both.
     """
 
     id: str
@@ -59,6 +60,7 @@ class RunRecord:
     trace: str = ""
     client: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
+    idempotency: str = ""
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -98,6 +100,7 @@ class RunRecord:
             "opens_thread": int(self.opens_thread),
             "trace": self.trace,
             "client": json_bytes(dict(self.client)),
+            "key": self.idempotency,
             **self.progress(),
         }
 
@@ -145,6 +148,7 @@ class RunRecord:
             finish_reason=text.get("finish_reason", b"").decode(),
             models={name: Usage(**usage) for name, usage in from_json(text.get("models", b"{}")).items()},
             reservation=reservation_of(from_json(text.get("reservation", b"null"))),
+            idempotency=text.get("key", b"").decode(),
             trace=text.get("trace", b"").decode(),
             problem=from_json(text["problem"]),
             duration_ms=int(text["duration_ms"]),

@@ -17,6 +17,7 @@ from gatehouse.runs.conversation.history import History
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Cursor
 from gatehouse.runs.lifecycle.conducting import Conductor
+from gatehouse.runs.lifecycle.containing import containing
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.log.log import reraise_cancellation
 from gatehouse.runs.observing import RunObserver
@@ -40,16 +41,26 @@ async def open_runs(
     observer: RunObserver | None = None,
 ) -> AsyncIterator[RunEngine]:
     """Yield an engine whose background tasks run; at the end it hands its runs over."""
+    loop = asyncio.get_running_loop()
     engine = RunEngine(Conductor(redis, runnables, history, checkpoints, settings, observer))
     tending = Tending(engine)
+    with containing(loop):
+        async with working(engine, tending):
+            yield engine
+
+
+@asynccontextmanager
+async def working(engine: RunEngine, tending: "Tending") -> AsyncIterator[None]:
+    """Do the work of an engine in the background; at the end it hands its runs over."""
     async with in_background(
         run_log_writer=engine.conductor.writer.run(),
         run_log_reader=engine.reader.run(),
         run_leases=tending.beat(),
         run_sweep=tending.sweep(),
+        run_answers=engine.conductor.keeping.keep_late(),
     ):
         try:
-            yield engine
+            yield
         finally:
             await engine.hand_over()
 
@@ -72,11 +83,15 @@ class Tending:
             await asyncio.sleep(self.settings.lease / BEATS_PER_LEASE)
             asked = time.monotonic()
             try:
-                now = await self.redis_time()
+                now = await self.well()
                 if time.monotonic() - asked > self.settings.lease / BEATS_PER_LEASE:
                     self._be_unsure()
                 await self._renew(now)
-                await self.engine.conductor.reservations.renew()
+                if (
+                    time.monotonic() - asked < self.settings.lease
+                ):  # else others may have ended runs from here
+                    await self.engine.conductor.reservations.renew()
+                await self.engine.conductor.settle_doubts()
                 await self._note_viewers(now)
                 await self._stop_orphans(now)
                 await self._trim()
@@ -93,8 +108,7 @@ class Tending:
             reraise_cancellation()
             await asyncio.sleep(self.settings.lease / 2)
             try:
-                for run_id in await self.engine.attempts.neglected(await self.redis_time()):
-                    await self._look_after(run_id)
+                await self._look_after_all(await self.redis_time())
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 log.warning("runs cannot be looked after", error=type(error).__name__)
@@ -105,6 +119,10 @@ class Tending:
 
     def _be_unsure(self) -> None:
         self._unsure_until = time.monotonic() + 2 * self.settings.lease
+
+    async def well(self) -> float:
+        """Say that this process is well; return the time in Unix seconds by Redis's clock."""
+        return await self.engine.attempts.well()
 
     async def redis_time(self) -> float:
         """Return the time in Unix seconds by Redis's clock."""
@@ -119,7 +137,7 @@ class Tending:
         renewed = await engine.attempts.renew(attempts, now + 1.2 * self.settings.lease)
         for run_id, execution in held.items():
             if run_id in renewed.lost:
-                execution.halt("lost")
+                engine.conductor.lose(execution)
                 continue
             execution.held_until = began + self.settings.lease
             if run_id in renewed.cancelled:
@@ -146,13 +164,23 @@ class Tending:
             else:
                 execution.halt("cancelled")
 
-    async def _look_after(self, run_id: str) -> None:
+    async def _look_after_all(self, now: float) -> None:
+        """Look after every run that nobody was heard of: past those that nobody here can take."""
+        passed = 0
+        while run_ids := await self.engine.attempts.neglected(now, passed):
+            for run_id in run_ids:
+                passed += await self._look_after(run_id)
+
+    async def _look_after(self, run_id: str) -> bool:
+        """Take the run over or forget it; True when it is still listed as neglected."""
         if run_id in self.engine.local or await self.engine.attempts.owner_of(run_id):
-            return
+            return True
         await self.engine.conductor.revive(run_id)
         run = await load(self.engine.redis, run_id)
         if run is None or run.finished:
             await self.engine.attempts.forget(run_id)
+            return False
+        return True
 
     async def _trim(self) -> None:
         """Drop records past the log's length and age, after the text up to them was saved."""

@@ -13,7 +13,7 @@ from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import NotFound
 from gatehouse.runs.events import BEGINNING, Cursor, Gap, Record, record
 from gatehouse.runs.lifecycle.conducting import Conductor
-from gatehouse.runs.log.feed import Feed
+from gatehouse.runs.log.feed import Feed, unbroken
 from gatehouse.runs.log.log import FLUSH_SECONDS, RunLog, reraise_cancellation
 from gatehouse.runs.log.reader import LogReader
 from gatehouse.runs.records import RunRecord, load
@@ -46,6 +46,8 @@ class Viewing:
                 if run is None:
                     raise NotFound("The run is not known any more: it expired or was deleted.")
                 if run.finished:
+                    if cursor > run.last_event:  # of no record that there ever was: the end is still told
+                        cursor = Cursor(run.last_event.attempt, run.last_event.sequence - 1)
                     while records := await self._logged(run_id, cursor):
                         yield records
                         cursor = records[-1].cursor
@@ -115,14 +117,16 @@ class Viewing:
                 await feed.changed()
 
     async def _logged(self, run_id: str, cursor: Cursor) -> list[Record]:
-        """Return the log's records after the cursor, or a `gap` when the first of them does not follow it."""
+        """Return the log's records after the cursor, up to a hole; or a `gap` when there is one at once."""
         records = await self.log.after(run_id, cursor)
         if not records and run_id in self.conductor.local:
             reraise_cancellation()
             await self.conductor.writer.flushed()  # they are on their way
             records = await self.log.after(run_id, cursor)
-        if not records or records[0].cursor.follows(cursor):
-            return records
+        if whole := unbroken(records, cursor):
+            return whole
+        if not records:
+            return []
         run = await load(self.redis, run_id)
         if run is None:
             return []

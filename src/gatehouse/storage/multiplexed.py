@@ -15,10 +15,21 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 LOOK_EVERY = 0.25  # seconds between two looks at calls that have no answer
 SILENCE = 5.0  # seconds after which a connection that owes an answer is given up; longer than a call waits
 NOTHING = object()
+NOT_PRIMARY = ("READONLY", "MASTERDOWN")  # in what a server answers that another has replaced
+
+
+class NoAnswer(RedisTimeout, TimeoutError):
+    """Redis has not answered in time: nobody knows whether it will obey."""
+
+
+def is_of_replica(text: str) -> bool:
+    """Tell whether a server's error means that it takes no writes: the primary is another one now."""
+    return any(word in text for word in NOT_PRIMARY)
 
 
 class Multiplexed:
@@ -31,7 +42,7 @@ class Multiplexed:
         self._opening = asyncio.Lock()
 
     async def call(self, seconds: float, *command: Any) -> Any:
-        """Return Redis's answer. Raises RedisError and OSError, of which TimeoutError is one.
+        """Return Redis's answer. Raises RedisError, of which NoAnswer is one.
 
         A call on a connection that turns out to be closed is made again on a new one: Redis or a firewall may
         have closed it while nobody used it. Whoever calls must bear that Redis has obeyed twice.
@@ -43,9 +54,14 @@ class Multiplexed:
                 return await line.call(packed, seconds)
             except RedisConnectionError:
                 pass
-        async with asyncio.timeout(seconds):
-            line = await self._opened()
-            return await line.call(packed, seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                line = await self._opened()
+                return await line.call(packed, seconds)
+        except NoAnswer:
+            raise
+        except TimeoutError as error:
+            raise NoAnswer("Redis does not answer") from error
 
     async def _opened(self) -> "Line":
         async with self._opening:
@@ -80,7 +96,7 @@ class Line(asyncio.Protocol):
         self._transport.set_protocol(self)
 
     def call(self, packed: bytes, seconds: float) -> asyncio.Future[Any]:
-        """Return what the answer will be: RedisError, or TimeoutError after so many seconds."""
+        """Return what the answer will be: RedisError, which is NoAnswer after so many seconds."""
         answer: asyncio.Future[Any] = self._loop.create_future()
         now = self._loop.time()
         if not self._waiting:
@@ -102,8 +118,13 @@ class Line(asyncio.Protocol):
         self._reader.feed(data)
         try:
             while (reply := self._reader.gets()) is not NOTHING:
-                if not isinstance(reply, PushNotification):
-                    self._tell(reply)
+                if isinstance(reply, PushNotification):
+                    continue
+                if isinstance(reply, RedisConnectionError):  # a replica: with who asks again, the primary
+                    self.is_open = False
+                self._tell(reply)
+            if not self.is_open:
+                self._give_up()
         except (ProtocolError, IndexError):  # no Redis, or an answer that nobody asked for
             self._give_up()
 
@@ -121,7 +142,7 @@ class Line(asyncio.Protocol):
         now = self._loop.time()
         for answer, _, until in self._waiting:
             if until <= now and not answer.done():
-                answer.set_exception(TimeoutError("Redis does not answer"))
+                answer.set_exception(NoAnswer("Redis does not answer"))
         if self._waiting and self._waiting[0][1] <= now - SILENCE:
             self._is_silent = True
             self._give_up()
@@ -138,7 +159,7 @@ class Line(asyncio.Protocol):
         for answer, _, _ in self._waiting:
             if not answer.done():
                 answer.set_exception(
-                    TimeoutError("Redis does not answer")
+                    NoAnswer("Redis does not answer")
                     if self._is_silent
                     else RedisConnectionError("Redis closed the connection")
                 )
@@ -146,8 +167,10 @@ class Line(asyncio.Protocol):
         self._redis_py.connection_lost(exc)
 
 
-def error_of(text: str) -> ResponseError:
+def error_of(text: str) -> RedisError:
     """Return the error that Redis answered with."""
+    if is_of_replica(text):
+        return RedisConnectionError("Redis is a replica now")
     return NoScriptError(text) if text.startswith("NOSCRIPT") else ResponseError(text)
 
 

@@ -7,9 +7,7 @@ from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeVar
 
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,17 +18,14 @@ from gatehouse.storage.database import (
     open_engine,
     unreachable,
 )
+from gatehouse.storage.redis_pool import pool_of
 from gatehouse.storage.schema import schemas_of, why_not_ready
-from gatehouse.storage.script import COMMAND_SECONDS
 from gatehouse.storage.valkey import CannotRun, running_valkey
 
 log = structlog.get_logger(__name__)
 
 Entered = TypeVar("Entered")
 
-REDIS_WAIT = 5  # seconds that a call waits for a free connection
-REDIS_CONNECT = 3
-REDIS_CHECK = 15  # seconds of idleness after which a connection is tried before it is used
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries at the start
 
 
@@ -120,7 +115,8 @@ def unusable_redis(error: Exception) -> CannotStart:
     """Return what to raise for a URL that is wrong; redis-py's own error may quote it with its password."""
     return CannotStart(
         f"Redis: GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__}): it has the form "
-        "redis://user:password@host:6379/0, or rediss:// for TLS, with what is special in the password as %XX"
+        "redis://user:password@host:6379/0, or rediss:// for TLS, or "
+        "redis+sentinel://user:password@host:26379,host2:26379/name/0, what is special in the password as %XX"
     )
 
 
@@ -137,18 +133,8 @@ async def in_thread(manager: AbstractContextManager[Entered]) -> AsyncIterator[E
 def redis_of(url: str, connections: int) -> Redis:
     """Return a client whose callers wait for a free connection: in a burst, redis-py's own pool raises.
 
-    No command waits for longer than `COMMAND_SECONDS`, and none is repeated by the client: whether a command
-    whose answer was lost had its effect is for its caller to judge. A connection that Redis closed while
-    nobody used it is replaced before it is used.
+    A connection that Redis closed while nobody used it is replaced before it is used, and one to a server
+    that is no primary any more. Raises ValueError.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=connections,
-        timeout=REDIS_WAIT,
-        socket_connect_timeout=REDIS_CONNECT,
-        socket_timeout=COMMAND_SECONDS,  # the longest blocking command takes one
-        **({} if url.startswith("unix://") else {"socket_keepalive": True}),  # TCP's
-        health_check_interval=REDIS_CHECK,
-        retry=Retry(NoBackoff(), 0),
-    )
+    pool = pool_of(url, connections)
     return Redis.from_pool(pool)

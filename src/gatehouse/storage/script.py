@@ -25,7 +25,7 @@ class Script:
         self._seconds = seconds
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:
-        """Return what the script returns. Raises RedisError and OSError, of which TimeoutError is one."""
+        """Return what the script returns. Raises RedisError, of which NoAnswer is one."""
         arguments = (len(keys), *keys, *args)
         try:
             return await self._shared.call(self._seconds, "EVALSHA", self._sha, *arguments)

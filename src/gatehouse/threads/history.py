@@ -39,6 +39,18 @@ class ThreadHistory:
         else:
             await self._store.begin(run.principal, run.thread_id, run.id, text)
 
+    async def undo(self, run: RunRecord) -> None:
+        """Take back what `begin` may have stored of a run that could not be started.
+
+        Raises HistoryAway when the database is.
+        """
+        if run.thread_id is None:
+            return
+        try:
+            await self._store.unsay(run.principal, run.thread_id, run.id, with_thread=run.opens_thread)
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
+            raise HistoryAway from error
+
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         """Return what was said in the thread and answered, oldest first, within the token budget.
 

@@ -134,6 +134,14 @@ class ThreadStore:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
             await _append(connection, principal, thread_id, count + 1, _said(run_id, text))
 
+    async def unsay(self, principal: Principal, thread_id: str, run_id: str, *, with_thread: bool) -> None:
+        """Erase the message of a run that could not be started, and the thread that began with it."""
+        said = delete(messages).where(queries.messages_of(principal, thread_id), messages.c.run_id == run_id)
+        async with self._transaction(principal) as connection:
+            await connection.execute(said)
+            if with_thread:
+                await connection.execute(delete(threads).where(queries.this_thread(principal, thread_id)))
+
     async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
         """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""
         row = {

@@ -12,6 +12,9 @@ from gatehouse.services import services_of
 from gatehouse.storage.database import ANSWER_SECONDS
 from gatehouse.storage.schema import schemas_of, why_not_ready
 
+READY = "gh:ready"  # written to see whether it can be: a replica, and a full Redis, answer to a PING
+READY_MS = 60_000
+
 router = APIRouter(tags=["health"])
 
 
@@ -34,9 +37,9 @@ async def readyz(request: Request) -> dict[str, Any]:
         raise Unavailable("The database cannot be used.")
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
-            await services.redis.ping()
+            await services.redis.set(READY, services.runs.owner, px=READY_MS)
     except (RedisError, OSError):  # TimeoutError among them
-        raise Unavailable("Redis cannot be reached.") from None
+        raise Unavailable("Redis cannot be reached, or takes no writes.") from None
     if not services.authenticator.tokens.ready:
         raise Unavailable("The issuer's keys were not fetched yet.")
     return {"status": "ok", "model": services.model.label}

@@ -16,7 +16,7 @@ from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
 from gatehouse.registry.shape import CannotBeSaid, in_langchains_form
 from gatehouse.registry.taking import configured, taken
-from gatehouse.runs.engine import Started
+from gatehouse.runs.lifecycle.starting import Started
 from gatehouse.runs.lifecycle.turns import Multitask
 from gatehouse.services import Services
 

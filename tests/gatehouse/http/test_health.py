@@ -41,21 +41,21 @@ class TestNotReady:
         assert self.answers(live)["detail"] == "The database cannot be used."
 
     def test_without_redis(self, live: LiveApp, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def gone() -> None:
+        async def gone(*_arguments: Any, **_options: Any) -> None:
             raise RedisGone("redis://:password@redis cannot be reached")
 
-        monkeypatch.setattr(live.services.redis, "ping", gone)
+        monkeypatch.setattr(live.services.redis, "set", gone)
         answer = self.answers(live)
-        assert answer["detail"] == "Redis cannot be reached."
+        assert answer["detail"] == "Redis cannot be reached, or takes no writes."
         assert "password" not in str(answer)
 
     def test_with_a_redis_that_does_not_answer(self, live: LiveApp, monkeypatch: pytest.MonkeyPatch) -> None:
-        async def hangs() -> None:
+        async def hangs(*_arguments: Any, **_options: Any) -> None:
             await asyncio.sleep(60)
 
-        monkeypatch.setattr(live.services.redis, "ping", hangs)
+        monkeypatch.setattr(live.services.redis, "set", hangs)
         monkeypatch.setattr(health, "ANSWER_SECONDS", 0.1)
-        assert self.answers(live)["detail"] == "Redis cannot be reached."
+        assert self.answers(live)["detail"] == "Redis cannot be reached, or takes no writes."
 
     def test_without_the_keys_of_an_issuer_that_never_answered(self, serve: Serve) -> None:
         live = serve("/chat", issuer="http://127.0.0.1:1", jwt_secret=None)

@@ -126,7 +126,7 @@ class TestWithoutRedis:
 
         monkeypatch.setattr(here.reservations, "release", gone)
         await admission.close()
-        assert [entry["event"] for entry in logs] == ["limits cannot be given back"]
+        assert [entry["event"] for entry in logs] == ["limits cannot be given back yet"]
 
 
 class TestScript:

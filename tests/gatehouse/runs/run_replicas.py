@@ -1,33 +1,31 @@
 """Several engines over one store, as several processes would have them; and how they come to grief."""
 
 import asyncio
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
-from live_server import free_port
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from waiting import until
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import ApiError
-from gatehouse.runs.engine import RunEngine, Started
+from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Event
 from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.lifecycle.starting import Started
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.tending import Tending, open_runs
 from gatehouse.settings.engine import EngineSettings
-from gatehouse.storage.valkey import executable
+
+__all__ = ["until"]  # of those who use the replicas
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "token-1", claims={"portfolio_id": "p1"})
 BOB = Principal("beta", "bob", "Bob", frozenset({"runnable:chat"}), "api_key", "key-1")
@@ -43,6 +41,7 @@ class Conversations:
         self.messages: list[BaseMessage] = []
         self.begun: list[RunRecord] = []
         self.kept: list[tuple[RunRecord, list[Event]]] = []
+        self.undone: list[RunRecord] = []
         self.refusal: ApiError | None = None
         self.failure: Exception | None = None
         self.slowness = 0.0
@@ -52,6 +51,11 @@ class Conversations:
         if self.refusal is not None:
             raise self.refusal
         self.begun.append(run)
+
+    async def undo(self, run: RunRecord) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.undone.append(run)
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         return self.messages
@@ -84,6 +88,10 @@ class Replica:
     async def pause(self) -> None:
         """Do nothing for the runs any more, as after SIGSTOP, though what is in memory stays."""
         await stopped({task for task in self.tasks if task.get_name() in ("run leases", "run sweep")})
+
+    async def stop_sweeping(self) -> None:
+        """Look after no orphan any more, so that whoever joins one is the first to see it."""
+        await stopped({task for task in self.tasks if task.get_name() == "run sweep"})
 
     def wake(self) -> None:
         """Go on after a pause."""
@@ -151,62 +159,3 @@ async def stopped(tasks: set[asyncio.Task[Any]]) -> None:
     for task in ending:
         task.cancel()
     await asyncio.gather(*ending, return_exceptions=True)
-
-
-async def until(true: Callable[[], Any], seconds: float = 10.0) -> float:
-    """Return after how many seconds it was true; fail when it is not within `seconds`.
-
-    May be given a coroutine function. Of those seconds a machine that stands still takes 0.1 at a time.
-    """
-    began = looked = time.monotonic()
-    passed = 0.0
-    while True:
-        answer = true()
-        came_true = await answer if asyncio.iscoroutine(answer) else answer
-        now = time.monotonic()
-        passed, looked = passed + min(now - looked, 0.1), now
-        assert passed < seconds, "this did not come true in time"
-        if came_true:
-            return now - began
-        await asyncio.sleep(0.01)
-
-
-class RedisServer:
-    """A Valkey of a test's own on a free loopback port, to be stopped and started again."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
-        self.options = options or ("--save", "", "--appendonly", "no")
-        self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it and return when it answers. It loads what it has on disk."""
-        where = ("--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder))
-        self.process = subprocess.Popen(
-            [str(executable()), *where, *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        until_time = time.monotonic() + 10
-        while not answers(self.port):
-            assert time.monotonic() < until_time, "Valkey does not answer"
-            time.sleep(0.02)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(10)
-            self.process = None
-
-
-def answers(port: int) -> bool:
-    """Tell whether a Redis that has loaded its data listens on the port."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
-    except OSError:
-        return False

@@ -9,14 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from live_redis import RedisServer
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisGone
-from run_replicas import Conversations, RedisServer, Replicas, client_of, until
+from run_replicas import ALICE, Conversations, Replicas, client_of, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
 from gatehouse.problems.errors import NotFound
+from gatehouse.runs.answers import ANSWERS, kept_answer, parsed_answer
 from gatehouse.runs.conversation.history import HistoryAway
+from gatehouse.runs.events import Token, ToolEnd, ToolStart
+from gatehouse.runs.records import RunRecord
 from gatehouse.runs.tending import Tending
 
 
@@ -192,7 +196,7 @@ class TestAfterAnOutage:
             raise RedisGone("away")
 
         with monkeypatch.context() as patch:
-            patch.setattr(tending, "redis_time", away)
+            patch.setattr(tending, "well", away)
             await one_beat(tending)
         tending.settings = replace(tending.settings, lease=30)
         await tending._stop_orphans(0.0)
@@ -210,7 +214,7 @@ class TestAfterAnOutage:
             await asyncio.sleep(0.2)
             return time.time()
 
-        tending.redis_time = late  # type: ignore[method-assign]
+        tending.well = late  # type: ignore[method-assign]
         await one_beat(tending)
         assert tending._unsure_until > time.monotonic()
 
@@ -235,6 +239,59 @@ class TestThreadsAway:
         history.failure = HistoryAway()
         run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
         assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
+
+    async def test_get_their_answers_when_they_are_back_however_long_that_takes(
+        self, shaken: Replicas, history: Conversations, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.lifecycle.keeping.KEEP_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.keeping.LATE_PAUSE", 0.1)
+        here = await shaken.open(lease=30)
+        history.failure = HistoryAway()
+        run = (await here.start("/words", {"n": 2}, thread_id="t1")).run
+        gone = (await here.start("/words", {"n": 2}, thread_id="t2")).run
+        for one in (run, gone):
+            await seen(here.engine, one.id)
+        await here.engine.erase([gone.id])
+        await here.close()  # its process does not live to see it
+        there = await shaken.open(lease=30)
+        await asyncio.sleep(0.3)
+        assert history.kept == []
+        history.failure = None
+        await until(lambda: history.kept)
+        [(kept, _)] = history.kept
+        assert (kept.id, kept.text, kept.state, kept.principal) == (
+            run.id,
+            "w0 w1 ",
+            "completed",
+            run.principal,
+        )
+        await until(lambda: is_empty(there.redis, ANSWERS))
+
+    async def test_have_the_answers_that_waited_before_the_next_question(
+        self, shaken: Replicas, history: Conversations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.lifecycle.keeping.KEEP_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.keeping.LATE_PAUSE", 60)
+        here = await shaken.open(lease=30)
+        history.failure = HistoryAway()
+        first = (await here.start("/words", {"n": 2}, thread_id="t1")).run
+        await seen(here.engine, first.id)
+        history.failure = None
+        second = (await here.start("/words", {"n": 1}, thread_id="t1")).run
+        await seen(here.engine, second.id)
+        assert [kept.id for kept, _ in history.kept] == [first.id, second.id]
+
+    def test_get_the_tool_steps_too(self) -> None:
+        run = RunRecord("r", ALICE, "/told", {}, "t", 1.0, 2.0, 30.0, state="completed", text="a\u2028é")
+        steps = [
+            ToolStart(content="", tool="add", call_id="c", input={"a": 1}),
+            ToolEnd(content="", tool="add", call_id="c", output="2", is_error=False),
+        ]
+        assert parsed_answer(kept_answer(run, [*steps, Token("x")])) == (run, steps)
+
+
+async def is_empty(redis: Redis, key: str) -> bool:
+    return not await redis.exists(key)
 
 
 async def one_beat(tending: Tending) -> None:

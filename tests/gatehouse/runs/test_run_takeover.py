@@ -55,7 +55,7 @@ class TestCrash:
 
     async def test_is_noticed_by_a_viewer_that_joins(self, replicas: Replicas, told: Told) -> None:
         here, there = await replicas.open(), await replicas.open()
-        await there.pause()  # so that no sweep is faster
+        await there.stop_sweeping()  # so that no sweep is faster
         run_id = await dead_run(here, told)
         await lease_expired(there, run_id)
         viewer = Viewer(there.engine, run_id)
@@ -99,7 +99,7 @@ class TestCrash:
 
     async def test_too_often_fails_the_run(self, replicas: Replicas, told: Told) -> None:
         first, second, third = [await replicas.open(max_attempts=2) for _ in range(3)]
-        await third.pause()
+        await third.stop_sweeping()
         run_id = await dead_run(first, told)
         await until(lambda: len(told.inputs) == 2)
         await second.engine.conductor.writer.flushed()
@@ -136,7 +136,7 @@ class TestCrash:
 
     async def test_is_noticed_by_a_cancel(self, replicas: Replicas, told: Told) -> None:
         here, there = await replicas.open(), await replicas.open()
-        await there.pause()
+        await there.stop_sweeping()
         run_id = await dead_run(here, told)
         await lease_expired(there, run_id)
         await there.engine.cancel(run_id)

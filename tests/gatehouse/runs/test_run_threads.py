@@ -9,7 +9,7 @@ from run_runnables import Told
 from run_viewers import Viewer, last, seen
 
 from gatehouse.problems.errors import Conflict, InvalidInput, NotFound
-from gatehouse.runs.engine import Started
+from gatehouse.runs.lifecycle.starting import Started
 
 
 async def status(replica: Replica, run_id: str) -> str:
@@ -223,7 +223,7 @@ class TestIdempotencyKey:
         history: Conversations,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr("gatehouse.runs.engine.KNOWN_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.starting.KNOWN_SECONDS", 0.3)
         history.slowness = 2.0
         first = asyncio.create_task(here.start("/told", thread_id="t1", idempotency=("k", b"body")))
         await asyncio.sleep(0.05)

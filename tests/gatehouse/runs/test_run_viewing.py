@@ -5,9 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from run_replicas import Replica, until
+from run_runnables import Told
+from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
 from gatehouse.runs.events import Cursor, Record, Token, record
 from gatehouse.runs.log.feed import Feed
+from gatehouse.runs.log.log import log_key
 from gatehouse.runs.viewing import Viewing
 
 
@@ -47,3 +51,50 @@ async def test_lets_others_have_the_event_loop_until_it_is_there() -> None:
     log.records.append(restarted)
     assert [one.cursor for one in await viewer] == [Cursor(2, 1)]
     await view.aclose()  # type: ignore[attr-defined]
+
+
+class TestHole:
+    """A Redis that failed over has lost what its primary had not passed on yet."""
+
+    async def test_in_the_middle_of_the_log_is_a_gap(self, here: Replica, there: Replica, told: Told) -> None:
+        run_id = (await here.start("/told")).run.id
+        for word in "abcd":
+            told.tell(run_id, word)
+            await until(lambda word=word: word in here.engine.local[run_id].text)  # type: ignore[misc]
+            await here.engine.conductor.writer.flushed()
+        lost = await here.redis.xrange(log_key(run_id), min="1-3", max="1-4")
+        await here.redis.xdel(log_key(run_id), *[entry for entry, _ in lost])
+        viewer = await Viewer(there.engine, run_id).until(lambda viewer: len(viewer.records) >= 3)
+        assert types(viewer.records)[:4] == ["start", "token", "gap", "token"][: len(viewer.records)]
+        told.end(run_id)
+        records = await viewer.end()
+        assert types(records) == ["start", "token", "gap", "token", "complete", "end"]
+        assert_dense(records)
+        late = await seen(there.engine, run_id)
+        assert types(late) == ["start", "token", "gap", "complete", "end"]
+        assert assembled(late) == "abcd"
+
+    def test_in_what_a_mirror_reads_at_once_is_one(self) -> None:
+        feed = Feed(10)
+        feed.extend([record(Cursor(1, at), Token("x")) for at in (1, 2, 5, 6)])
+        assert feed.base == Cursor(1, 4)
+        assert [item.cursor.sequence for item in feed.after(feed.base)] == [5, 6]
+
+
+class TestCursorOfNoRecord:
+    async def test_is_told_the_end(self, here: Replica, there: Replica, told: Told) -> None:
+        run_id = (await here.start("/told")).run.id
+        viewers = [Viewer(replica.engine, run_id, Cursor(1, 999)) for replica in (here, there)]
+        told.tell(run_id, "a")
+        await asyncio.sleep(0.1)
+        told.end(run_id)
+        for viewer in viewers:
+            assert types(await viewer.end()) == ["end"]
+
+
+async def test_an_event_that_cannot_be_told_leaves_no_hole(here: Replica, told: Told) -> None:
+    run_id = (await here.start("/told")).run.id
+    told.tell(run_id, "a", "\ud83d")
+    records = await seen(here.engine, run_id)
+    assert_dense(records)
+    assert last(records, "end")["status"] == "failed"

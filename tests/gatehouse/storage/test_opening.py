@@ -134,7 +134,7 @@ class TestFrozenRedis:
     async def test_is_waited_for_no_longer_than_a_call_may_take(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gatehouse.storage.opening.COMMAND_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.storage.redis_pool.COMMAND_SECONDS", 0.3)
         server = redis_server(tmp_path)
         server.start()
         await redis_ready(server)

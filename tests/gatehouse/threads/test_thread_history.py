@@ -11,7 +11,7 @@ from thread_callers import principal
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import Conflict, NotFound
-from gatehouse.runs.conversation.history import History, HistoryAway
+from gatehouse.runs.conversation.history import HistoryAway
 from gatehouse.runs.events import AgentAction, Event, Restart, Start, ToolEnd, ToolStart, Usage
 from gatehouse.runs.records import RunRecord, State
 from gatehouse.threads.history import ThreadHistory, said, tool_calls
@@ -78,15 +78,45 @@ def finished(call_id: str, output: str, *, is_error: bool = False, tool: str = "
 
 
 class TestOpen:
-    def test_is_the_history_that_the_engine_asks_for(self, history: ThreadHistory) -> None:
-        asked: History = history
-        assert asked is history
-
     async def test_names_the_thread_after_the_input(
         self, store: ThreadStore, alice: Principal, thread_id: str
     ) -> None:
         thread = await store.get(alice, thread_id)
         assert (thread.title, thread.runnable) == ("What is a bond?", "chat")
+
+
+class TestUndo:
+    async def test_takes_back_the_thread_that_began_with_the_run(
+        self, history: ThreadHistory, store: ThreadStore, alice: Principal
+    ) -> None:
+        run = replace(run_of(alice, str(uuid7()), "What is a share?"), opens_thread=True)
+        await history.undo(run)
+        await history.begin(run)
+        await history.undo(run)
+        with pytest.raises(NotFound):
+            await store.get(alice, str(run.thread_id))
+
+    async def test_takes_the_question_alone_out_of_a_thread_that_was_there(
+        self, history: ThreadHistory, store: ThreadStore, alice: Principal, thread_id: str
+    ) -> None:
+        before = await last_message(store, alice, thread_id)
+        run = run_of(alice, thread_id, "What is a share?")
+        await history.begin(run)
+        await history.undo(run)
+        assert await last_message(store, alice, thread_id) == before
+
+    async def test_does_nothing_to_anothers_thread(
+        self,
+        history: ThreadHistory,
+        store: ThreadStore,
+        alice: Principal,
+        stranger: Principal,
+        thread_id: str,
+    ) -> None:
+        run = run_of(alice, thread_id, "What is a share?")
+        await history.begin(run)
+        await history.undo(replace(run, principal=stranger, opens_thread=True))
+        assert (await last_message(store, alice, thread_id)).content == "What is a share?"
 
 
 class TestBegin:

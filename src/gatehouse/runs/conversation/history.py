@@ -22,6 +22,10 @@ class History(Protocol):
         """
         ...
 
+    async def undo(self, run: RunRecord) -> None:
+        """Take back what `begin` may have stored of a run that could not be started. Raises HistoryAway."""
+        ...
+
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         """Return the thread's messages before those of `run`, oldest first, within the token budget."""
         ...

@@ -17,7 +17,7 @@ async def all_steps(log: RunLog, run: RunRecord, own: Sequence[Event]) -> list[E
     """
     if run.attempt == 1:
         return list(own)
-    earlier = [step for record in await _before(log, run) if (step := _step_of(record))]
+    earlier = [step for record in await _before(log, run) if (step := step_of(record))]
     return [*still_true(earlier, own), *own]
 
 
@@ -41,7 +41,8 @@ async def _before(log: RunLog, run: RunRecord) -> list[Record]:
     return found
 
 
-def _step_of(record: Record) -> Step | None:
+def step_of(record: Record) -> Step | None:
+    """Return the tool step that a record tells of, None for any other."""
     if record.type == "tool_start":
         return ToolStart(**from_json(record.data))
     if record.type == "tool_end":

@@ -11,91 +11,43 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from gatehouse.limits.reservations import Settlement
-from gatehouse.limits.scripts import SETTLE
+from gatehouse.limits.reservations import NOTHING_HELD, Hold, Settlement
 from gatehouse.runs import replies
 from gatehouse.runs.accounts import ACCOUNTS, account_of
+from gatehouse.runs.answers import ANSWERS
 from gatehouse.runs.events import Cursor, Record
 from gatehouse.runs.lifecycle.control import thread_keys
+from gatehouse.runs.lifecycle.scripts import (
+    CREATE,
+    EXCUSE,
+    FINISH,
+    RELEASE,
+    RENEW,
+    TAKE,
+    TRIM,
+    UNDO,
+    WELL,
+)
 from gatehouse.runs.log.log import log_key, packed
 from gatehouse.runs.records import RunRecord, run_key
 from gatehouse.storage.script import COMMAND_SECONDS, Script
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 
-# A client repeats a command whose reply was lost with the connection: what it has done it may do again.
-CREATE = """
-redis.call('HSET', KEYS[1], unpack(ARGV, 6))
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.pcall('XADD', KEYS[2], 'MAXLEN', 0, '0-1', 'records', '')
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
-redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
-if KEYS[5] then redis.call('SET', KEYS[5], ARGV[1], 'EX', ARGV[2]) end
-"""
-
-# Refuses when the run has ended or another process holds it; else the caller has the next attempt. One that
-# asks again has it already: a client repeats a command whose reply was lost with the connection.
-TAKE = """
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-local owner = redis.call('GET', KEYS[2])
-if owner == ARGV[1] then return tonumber(redis.call('HGET', KEYS[1], 'attempt')) end
-if owner then return 0 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-return redis.call('HINCRBY', KEYS[1], 'attempt', 1)
-"""
-
-# A lease that ran out but that nobody took is taken up again: its attempt is still the newest. Returns 2
-# when the run is to stop: the message that said so may not have come through.
-RENEW = """
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[3] then return 0 end
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-local owner = redis.call('GET', KEYS[2])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-if redis.call('HGET', KEYS[1], 'cancel') ~= '' then return 2 end
-return 1
-"""
-
-RELEASE = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('HINCRBY', KEYS[3], 'handovers', 1)
-redis.call('ZADD', KEYS[2], 'XX', 0, ARGV[2])
-return redis.call('DEL', KEYS[1])
-"""
-
-# The text is saved before the records that tell it go.
-TRIM = """
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-redis.call('HSET', KEYS[1], 'text', ARGV[2], 'text_cursor', ARGV[3])
-redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4])
-return 1
-"""
-
-# The last records, the outcome, the account, what it held of its caller's limits and the expiry in one step:
-# a run is never ended by halves. KEYS from the sixth on are those of what it held, if it held anything.
-FINISH = (
-    SETTLE
-    + """
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
-redis.call('ZREM', KEYS[5], ARGV[5])
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
-redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
-redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
-redis.call('HSET', KEYS[1], unpack(ARGV, 10))
-if KEYS[6] then settle({unpack(KEYS, 6)}, ARGV[7], ARGV[8], ARGV[9]) end
-redis.call('DEL', KEYS[2])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('EXPIRE', KEYS[3], ARGV[2])
-return 1
-"""
-)
+NEGLECTED_AT_ONCE = 100
+WELL_AT = "gh:runs:well"  # when a replica last was well, and Redis with it
+UNWELL = "gh:runs:unwell"
+WELL_FOR = 0.5  # leases without a word from any replica, after which Redis was not well
+UNDONE_SECONDS = 600  # for which a start that was undone cannot come through any more
 NO_RESERVATION = Settlement((), ("", "", 0))
 
 
 def lease_key(run_id: str) -> str:
     return f"gh:{{{run_id}}}:lease"
+
+
+def undone_key(run_id: str) -> str:
+    return f"gh:{{{run_id}}}:undone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +68,60 @@ class Attempts:
         self.keep = keep
         self._create = Script(redis, CREATE, COMMAND_SECONDS)
         self._finish = Script(redis, FINISH, COMMAND_SECONDS)
+        self._take = Script(redis, TAKE, COMMAND_SECONDS)
+        self._undo = Script(redis, UNDO, COMMAND_SECONDS)
 
-    async def create(self, run: RunRecord) -> None:
+    async def create(self, run: RunRecord, hold: Hold = NOTHING_HELD, claim: str = "") -> bool:
         """Store a new run, with an empty log and its first attempt held by this process.
 
-        One that opens a thread has its turn in it.
+        One that opens a thread has its turn in it. `hold` is its place in its caller's limits, `claim` what
+        its Idempotency-Key says. False when it was undone before.
         """
         known_for = ceil(run.deadline - run.created_at + self.keep)
-        keys = [run_key(run.id), log_key(run.id), lease_key(run.id), ACTIVE]
-        if run.opens_thread:  # nobody knows the thread yet, so nobody can be before it
-            keys.append(thread_keys(run)[0])
+        thread = (
+            thread_keys(run)[0] if run.opens_thread else ""
+        )  # nobody knows it, so nobody can be before it
+        keys = (
+            run_key(run.id), log_key(run.id), lease_key(run.id), ACTIVE, undone_key(run.id), thread,
+            run.idempotency, *hold.keys,
+        )  # fmt: skip
         look_after = run.created_at + 2 * self.lease
-        arguments: list[Any] = [run.id, known_for, self.owner, self.lease_ms, look_after]
+        arguments: list[Any] = [run.id, known_for, self.owner, self.lease_ms, look_after, claim]
+        arguments += hold.arguments[:3]
         for item in run.fields().items():
             arguments += item
-        await self._create(keys, arguments)
+        return bool(await self._create(keys, arguments))
 
-    async def take(self, run_id: str) -> int:
-        """Return the number of the attempt that this process now holds, or 0 when it may not have the run."""
-        taken = await self.redis.eval(TAKE, 2, run_key(run_id), lease_key(run_id), self.owner, self.lease_ms)
-        return int(taken)
+    async def undo(self, run: RunRecord, hold: Hold = NOTHING_HELD) -> None:
+        """Take a start back, however far it came: the run, its place, its turn and its Idempotency-Key.
+
+        Nothing of it that is still under way takes effect any more.
+        """
+        thread, queue = thread_keys(run) if run.thread_id else ("", "")
+        keys = (
+            undone_key(run.id), run_key(run.id), log_key(run.id), lease_key(run.id), ACTIVE, thread, queue,
+            run.idempotency, *hold.keys,
+        )  # fmt: skip
+        await self._undo(keys, (run.id, UNDONE_SECONDS, *hold.arguments[1:3]))
+
+    async def well(self) -> float:
+        """Say that this process is well, and Redis with it; return Redis's time in Unix seconds."""
+        long = int(WELL_FOR * self.lease_ms)
+        seconds, microseconds = await self.redis.eval(WELL, 2, WELL_AT, UNWELL, long, self.lease_ms)
+        return float(seconds) + float(microseconds) / 1e6
+
+    async def take(self, run_id: str, hold: Hold = NOTHING_HELD) -> int:
+        """Return the number of the attempt that this process now holds, or 0 when it may not have the run.
+
+        -1: what the run holds of its caller's limits has lapsed, and there is no room for it now.
+        """
+        keys = (run_key(run_id), lease_key(run_id), WELL_AT, UNWELL, *hold.keys)
+        arguments = (self.owner, self.lease_ms, int(WELL_FOR * self.lease_ms), *hold.arguments)
+        return int(await self._take(keys, arguments))
+
+    async def excuse(self, run_id: str, attempt: int) -> None:
+        """Say of an attempt that another took over that its process is alive: it does not count as lost."""
+        await self.redis.eval(EXCUSE, 1, run_key(run_id), attempt)
 
     async def renew(self, attempts: Mapping[str, int], look_again: float) -> Renewed:
         """Renew the leases of these runs (id to attempt); return which of them are not to go on.
@@ -168,15 +154,30 @@ class Attempts:
         await self.redis.eval(TRIM, 2, run_key(run_id), log_key(run_id), *arguments)
 
     async def finish(
-        self, run: RunRecord, records: Sequence[Record], settlement: Settlement = NO_RESERVATION
+        self,
+        run: RunRecord,
+        records: Sequence[Record],
+        settlement: Settlement = NO_RESERVATION,
+        answer: bytes = b"",
     ) -> bool:
-        """Append the last records and store the outcome; False when a newer attempt holds the run."""
+        """Append the last records and store the outcome; False when a newer attempt holds the run.
+
+        `answer` is one that its thread could not take yet: it waits in Redis.
+        """
         last = str(records[-1].cursor)
         arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records), run.id, account_of(run)]
-        arguments += settlement.arguments
+        arguments += [*settlement.arguments, answer]
         for item in {"state": run.state, **run.progress()}.items():
             arguments += item
-        keys = (run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS, ACTIVE, *settlement.keys)
+        keys = (
+            run_key(run.id),
+            lease_key(run.id),
+            log_key(run.id),
+            ACCOUNTS,
+            ACTIVE,
+            ANSWERS,
+            *settlement.keys,
+        )
         return bool(await self._finish(keys, arguments))
 
     async def owner_of(self, run_id: str) -> str | None:
@@ -184,9 +185,9 @@ class Attempts:
         owner = await self.redis.get(lease_key(run_id))
         return replies.text(owner) if owner else None
 
-    async def neglected(self, now: float) -> list[str]:
-        """Return the ids of runs whose process was not heard of in time."""
-        found = await self.redis.zrangebyscore(ACTIVE, "-inf", now, start=0, num=100)
+    async def neglected(self, now: float, after: int = 0) -> list[str]:
+        """Return the ids of runs whose process was not heard of in time: the next ones `after` so many."""
+        found = await self.redis.zrangebyscore(ACTIVE, "-inf", now, start=after, num=NEGLECTED_AT_ONCE)
         return [replies.text(run_id) for run_id in found]
 
     async def forget(self, run_id: str) -> None:

@@ -3,31 +3,37 @@
 import asyncio
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import structlog
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableLambda
 from langchain_core.utils.uuid import uuid7
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gatehouse.limits.reservations import Reservations, Settlement
+from gatehouse.background import outlasted, uninterrupted
+from gatehouse.limits.reservations import NOTHING_HELD, Reservations, adopted
 from gatehouse.models.errors import ModelFailed
-from gatehouse.problems.draining import Restarting
+from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.problems.models import problem_of
-from gatehouse.runs.conversation.history import History
-from gatehouse.runs.events import Record, Restart, Status
-from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
+from gatehouse.runs.conversation.history import History, HistoryAway
+from gatehouse.runs.events import Restart, Status
+from gatehouse.runs.lifecycle.attempts import Attempts
+from gatehouse.runs.lifecycle.containing import inside_run
 from gatehouse.runs.lifecycle.control import Control
+from gatehouse.runs.lifecycle.ending import Ending
 from gatehouse.runs.lifecycle.execution import Execution, ExecutionLimits, Halted
-from gatehouse.runs.lifecycle.keeping import keep_answer
-from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
-from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
+from gatehouse.runs.lifecycle.keeping import Keeping
+from gatehouse.runs.lifecycle.outcome import why_over
+from gatehouse.runs.lifecycle.undoing import NotStored, Undoing
+from gatehouse.runs.log.log import LogWriter
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord, load
-from gatehouse.runs.sources.serving import Serving, serving_of
+from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.unobserved import Unobserved
 from gatehouse.settings.engine import EngineSettings
@@ -36,9 +42,16 @@ log = structlog.get_logger(__name__)
 
 CLEAN_SECONDS = 5.0  # in which a tool that is at work may return before its run is handed over
 CLOSE_SECONDS = 5.0
-RESERVATION_LEASES = (
-    3.5  # an orphan is taken over within two leases and a half: until then it keeps its place
-)
+# An orphan is taken over within two leases and a half, and keeps its place until then
+RESERVATION_LEASES = 3.5
+
+
+async def refuse(_value: Any) -> None:
+    """Refuse: `Conductor.revive` leaves what would be executed to the processes that serve it."""
+    raise RunFailed
+
+
+NOT_SERVED: Runnable[Any, Any] = RunnableLambda(refuse)
 
 
 class Conductor:
@@ -63,26 +76,58 @@ class Conductor:
         self.writer = LogWriter(redis, self._lost)
         self.attempts = Attempts(redis, self.owner, settings.lease, settings.keep)
         self.control = Control(redis)
+        self.drain = Drain()
         self.reservations = Reservations(redis, RESERVATION_LEASES * settings.lease)
+        self.undoing = Undoing(self.attempts, history, self.reservations)
+        self.keeping = Keeping(redis, history)
+        self.ending = Ending(
+            runnables, self.writer, self.attempts, self.control, self.reservations, self.keeping, checkpoints,
+            self.observer,
+        )  # fmt: skip
+        self.maybe_taken: set[str] = set()
         self.local: dict[str, Execution] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
 
-    async def begin(self, run: RunRecord, tap: Tap | None) -> None:
-        """Store a new run and execute its first attempt."""
+    async def begin(self, run: RunRecord, tap: Tap | None, claim: str = "") -> bool:
+        """Store a new run and execute its first attempt; True when the caller was cancelled meanwhile.
+
+        `claim` is what its Idempotency-Key says. Then a run without grace is executed for nobody, and is
+        cancelled before it begins. Raises NotStored.
+        """
         held_until = time.monotonic() + self.settings.lease
-        await self.attempts.create(run)
+        hold = self.reservations.hold(run.principal, run.reservation)
+        creating = asyncio.ensure_future(self.attempts.create(run, hold, claim))
+        left = await outlasted(creating)
+        try:
+            if not creating.result():
+                raise NotStored
+        except (RedisError, OSError) as error:
+            raise NotStored from error
         self.observer.started(run)
-        self._execute(run, held_until, tap)
+        execution = self._execute(run, held_until, tap)
+        if left and not run.grace:
+            execution.halt("cancelled")
+        return left
 
     async def revive(self, run_id: str) -> None:
-        """Make the next attempt at a run whose process is gone. Does nothing if it has one."""
+        """Make the next attempt at a run whose process is gone. Does nothing if it has one.
+
+        One that is not to be executed again is ended, also by a process that does not serve its runnable;
+        any other is left alone by a process that is about to end.
+        """
+        await uninterrupted(self._revive(run_id))
+
+    async def _revive(self, run_id: str) -> None:
         known = await load(self.redis, run_id)
+        if self.closing or known is None or known.finished or run_id in self.local:
+            return
+        over = why_over(replace(known, attempt=known.attempt + 1), self.settings.max_attempts)
         # during a rolling update a run may be of a runnable that only other processes have
-        if self.closing or known is None or known.runnable not in self.runnables:
+        if over is None and (self.drain.leaving or known.runnable not in self.runnables):
             return
         held_until = time.monotonic() + self.settings.lease
-        if not await self.attempts.take(run_id):
+        if not await self._taken(known, over):
             return
         run = await load(self.redis, run_id)
         if run is None or run_id in self.local:
@@ -92,6 +137,28 @@ class Conductor:
         if run.reservation is not None:
             self.reservations.adopt(run.principal, run.reservation)
         self._execute(run, held_until, None)
+
+    async def _taken(self, known: RunRecord, over: Exception | None) -> bool:
+        """Take the next attempt, with the run's place in the limits when it is to be executed."""
+        hold = NOTHING_HELD
+        if over is None and known.reservation is not None:
+            hold = self.reservations.hold(known.principal, adopted(known.reservation))
+        try:
+            taken = await self.attempts.take(known.id, hold)
+        except (RedisError, OSError):
+            self.maybe_taken.add(known.id)
+            raise
+        if taken < 0:
+            log.warning("orphan waits: its caller's limits have no room for it", run_id=known.id)
+        return taken > 0
+
+    async def settle_doubts(self) -> None:
+        """Undo the starts, and go on with the attempts, of which Redis had not said whether it has them."""
+        await self.undoing.go_on()
+        for run_id in list(self.maybe_taken):
+            self.maybe_taken.discard(run_id)
+            if await self.attempts.owner_of(run_id) == self.owner:
+                await self.revive(run_id)
 
     def stop(self, run_id: str) -> None:
         """Cancel a run of this process; one of another is left alone."""
@@ -115,22 +182,25 @@ class Conductor:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _execute(self, run: RunRecord, held_until: float, tap: Tap | None) -> None:
+    def _execute(self, run: RunRecord, held_until: float, tap: Tap | None) -> Execution:
         limits = ExecutionLimits(self.settings.recursion_limit, self.settings.feed_size)
-        execution = Execution(run, self.runnables[run.runnable], self.writer, limits, held_until)
+        runnable = self.runnables.get(run.runnable, NOT_SERVED)
+        execution = Execution(run, runnable, self.writer, limits, held_until)
         self.local[run.id] = execution
         execution.task = asyncio.create_task(self._conduct(execution, tap), name=f"run {run.id}")
         self.tasks.add(execution.task)
         execution.task.add_done_callback(self.tasks.discard)
+        return execution
 
     async def _conduct(self, execution: Execution, tap: Tap | None) -> None:
         """Execute an attempt from its first event to the end of the run, or to where it is given up."""
         status: Status = "cancelled"
         failure: ApiError | None = None
+        inside_run.set(True)  # in the context of this task, and of all that are made in it
         try:
             with self.observer.attempt(execution.run) as execution.meter.observer:
                 status, failure = await self._attempt(execution, tap)
-                if execution.given_up or not await self._finish(execution, status, failure):
+                if execution.given_up or not await self.ending.finish(execution, status, failure):
                     await self._give_up(execution)
         finally:
             self._forget(execution)
@@ -166,74 +236,28 @@ class Conductor:
             execution.emit(execution.start_event())
             return
         execution.emit(Restart(content="The process that executed this run is gone.", attempt=run.attempt))
-        if run.cancel:
-            raise Halted
-        if run.attempt - run.handovers > self.settings.max_attempts:
-            raise RunFailed("The run was lost too often. Start it again.")
+        if over := why_over(run, self.settings.max_attempts):
+            raise over
 
     def _history_of(self, run: RunRecord) -> Any:
         async def history() -> dict[str, Any]:
             if run.thread_id is None or run.opens_thread:
                 return {}
+            with suppress(HistoryAway):  # then it cannot tell what came before either
+                await self.keeping.keep_waiting()
             return {"history": await self.history.before(run)}
 
         return history
 
-    async def _finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
-        """Store the answer and end the run; False when that is another process's to do."""
-        await execution.settle()
-        await self.writer.flushed()
-        if execution.given_up:
-            return False
-        ended, took = outcome(execution, status, failure), timing(execution)
-        if ended.thread_id is not None:
-            await keep_answer(self.history, self.redis, execution, ended)
-        last = last_records(execution, ended)
-        finished = await self._end(execution, ended, last)
-        if finished:
-            for item in last:
-                execution.feed.append(item)
-            self.observer.ended(ended, took)
-            await self._clean_up(ended)
-        return finished
-
-    async def _end(self, execution: Execution, ended: RunRecord, last: list[Record]) -> bool:
-        """Try until the end of the run is in Redis; False when the run is given up before."""
-        settlement = await self._settlement(ended)
-        while True:
-            try:
-                return await self.attempts.finish(ended, last, settlement)
-            except (RedisError, OSError) as error:
-                log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
-            if execution.given_up:
-                return False
-            await asyncio.sleep(RETRY_SECONDS)
-
-    async def _settlement(self, ended: RunRecord) -> Settlement:
-        """Return what gives back, together with the end of a run, what it has of its caller's limits."""
-        if ended.reservation is None:
-            return NO_RESERVATION
-        return await self.reservations.settlement(
-            ended.principal, ended.reservation, ended.usage.total_tokens
-        )
-
-    async def _clean_up(self, ended: RunRecord) -> None:
-        """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
-        try:
-            if ended.thread_id is not None:
-                await self.control.leave_thread(ended)
-            if serving_of(self.runnables[ended.runnable]).keeps_checkpoints:
-                await self.checkpoints.adelete_thread(ended.id)
-        except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is replaced
-            log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)
-        except Exception:
-            log.exception("run could not be cleaned up", run_id=ended.id)
-
     async def _give_up(self, execution: Execution) -> None:
         """Leave the run to another process; one that is handed over can be taken at once."""
+        run = execution.run
         if execution.stop == "handover":
             await self.writer.flushed()
-            await self.attempts.release(execution.run.id)
+            await self.attempts.release(run.id)
+        elif execution.stop == "lost":
+            with suppress(RedisError, OSError):  # it counts as lost, then
+                await self.attempts.excuse(run.id, run.attempt)
 
     def _forget(self, execution: Execution) -> None:
         if execution.run.reservation is not None:
@@ -242,11 +266,17 @@ class Conductor:
             del self.local[execution.run.id]
         execution.feed.close()
 
+    def lose(self, execution: Execution) -> None:
+        """Give up a run that another process has, and what it holds with it: that is the other's to renew."""
+        execution.halt("lost")
+        if execution.run.reservation is not None:
+            self.reservations.drop(execution.run.reservation)
+
     def _lost(self, run_id: str, attempt: int) -> None:
         execution = self.local.get(run_id)
         if execution is not None and execution.run.attempt == attempt:
             log.warning("run lost to another process", run_id=run_id, attempt=attempt)
-            execution.halt("lost")
+            self.lose(execution)
 
 
 async def ended_within(

@@ -12,7 +12,6 @@ from gatehouse.runs import replies
 from gatehouse.runs.records import RunRecord, run_key
 from gatehouse.storage.digest import digest_of
 
-IDEMPOTENCY_SECONDS = 86_400
 WAITING_SECONDS = 3.0
 STARTING_SECONDS = 30.0  # in which a run that has its thread is stored; no database waits longer
 
@@ -78,6 +77,11 @@ def idempotency_key(principal: Principal, key: str) -> str:
     return "gh:idempotency:" + own_name(principal, key)
 
 
+def claim_of(run_id: str, body: bytes) -> str:
+    """Return what an Idempotency-Key says: the run that it began, and with which body."""
+    return f"{run_id} {hashlib.sha256(body).hexdigest()}"
+
+
 def own_name(principal: Principal, name: str) -> str:
     """Return a name that no other principal's can equal."""
     return digest_of(principal.tenant_id, principal.user_id, name)
@@ -110,25 +114,16 @@ class Control:
     ) -> str:
         """Return the run that this principal started with this Idempotency-Key: `run_id` if it is the first.
 
-        The claim lasts for `seconds`, unless `keep_key` says that the run was started: a process that is
-        killed before must not keep the key from those who ask again. Raises InvalidInput when the key was
-        used with another body.
+        The claim lasts for `seconds`, unless the run is stored meanwhile, and then for as long as the run is
+        known: a process that is killed before must not keep the key from those who ask again. Raises
+        InvalidInput when the key was used with another body.
         """
-        digest = hashlib.sha256(body).hexdigest()
-        arguments = (f"{run_id} {digest}", ceil(seconds))
-        found = await self.redis.eval(CLAIM_KEY, 1, idempotency_key(principal, key), *arguments)
-        first, _, first_digest = found.decode().partition(" ")
-        if first_digest != digest:
+        mine = claim_of(run_id, body)
+        found = await self.redis.eval(CLAIM_KEY, 1, idempotency_key(principal, key), mine, ceil(seconds))
+        first, _, digest = found.decode().partition(" ")
+        if digest != mine.partition(" ")[2]:
             raise InvalidInput("This Idempotency-Key was used with another body.")
         return str(first)
-
-    async def keep_key(self, principal: Principal, key: str) -> None:
-        """Keep an Idempotency-Key whose run was started."""
-        await self.redis.expire(idempotency_key(principal, key), IDEMPOTENCY_SECONDS)
-
-    async def drop_key(self, principal: Principal, key: str) -> None:
-        """Forget an Idempotency-Key whose run could not be started."""
-        await self.redis.delete(idempotency_key(principal, key))
 
     async def watched_elsewhere(self, run_id: str, now: float) -> bool:
         """Tell whether another process has a viewer of the run."""

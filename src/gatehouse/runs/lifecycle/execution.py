@@ -26,6 +26,7 @@ from gatehouse.runs.events import (
     ToolStart,
     record,
 )
+from gatehouse.runs.lifecycle.containing import RunnableExited
 from gatehouse.runs.log.feed import Feed
 from gatehouse.runs.log.log import LogWriter
 from gatehouse.runs.metering import UsageMeter
@@ -173,8 +174,9 @@ class Execution:
 
     def numbered(self, event: Event) -> Record:
         """Return the event as the next record of this attempt."""
+        item = record(Cursor(self.run.attempt, self._sequence + 1), event)  # may refuse what is no Unicode
         self._sequence += 1
-        return record(Cursor(self.run.attempt, self._sequence), event)
+        return item
 
     def halt(self, why: Stop) -> None:
         """Stop now. What was produced is kept. The first reason counts, but for the loss of the lease."""
@@ -212,7 +214,7 @@ class Execution:
         self.phase = "producing"
         try:
             await self._produce(history, tap)
-        except (asyncio.CancelledError, Exception) as error:
+        except BaseException as error:
             if self.stop is None:
                 self._raise(error)
         finally:
@@ -233,9 +235,14 @@ class Execution:
         return asyncio.get_running_loop().call_later(max(0.0, seconds), self.halt, why)
 
     def _raise(self, error: BaseException) -> NoReturn:
-        """Raise what the runnable raised; a cancellation that nobody asked for is a failure like another."""
+        """Raise what the runnable raised; what is no Exception is a failure like another, too.
+
+        That goes for a cancellation that nobody asked for, and for what would end the process.
+        """
         if isinstance(error, asyncio.CancelledError) and not (self.task and self.task.cancelling()):
             raise RuntimeError("the runnable cancelled itself") from error
+        if not isinstance(error, asyncio.CancelledError | Exception):
+            raise RunnableExited(type(error).__name__) from error
         raise error
 
     def _stopped(self, why: Stop) -> NoReturn:

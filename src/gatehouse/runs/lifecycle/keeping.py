@@ -1,44 +1,99 @@
-"""Stores the answer of a run in its thread, and waits for stores that are away."""
+"""Stores the answers of runs in their threads. What a thread cannot take now waits in Redis until it can."""
 
 import asyncio
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gatehouse.runs.answers import ANSWERS, kept_answer, parsed_answer
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.steps import all_steps
+from gatehouse.runs.events import Event
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.log.log import RETRY_SECONDS, RunLog
 from gatehouse.runs.records import RunRecord
 
 log = structlog.get_logger(__name__)
 
-KEEP_SECONDS = 20.0  # in which a database that was restarted is back
+KEEP_SECONDS = 5.0  # that a run's viewers wait for its end, so that its thread has the answer then
+LATE_PAUSE = 1.0  # between two looks at the answers that wait
+AT_ONCE = 100
 
 
-async def keep_answer(history: History, redis: Redis, execution: Execution, ended: RunRecord) -> None:
-    """Store the answer, or log why it cannot be: the run ends all the same.
+class Keeping:
+    """Keeps the answers of the runs of one process, and those that wait, whosever they are."""
 
-    A store that is away is waited for, for 20 s, while the run is this process's.
-    """
-    until = time.monotonic() + KEEP_SECONDS
-    try:
-        while not (execution.given_up or await kept(history, redis, execution, ended)):
-            if time.monotonic() > until:
-                log.error("answer not stored: its store is away", run_id=ended.id)
-                return
-            await asyncio.sleep(RETRY_SECONDS)
-    except Exception:
-        log.exception("answer could not be stored", run_id=ended.id)
+    def __init__(self, redis: Redis, history: History) -> None:
+        self._redis = redis
+        self._history = history
 
+    async def keep(self, execution: Execution, ended: RunRecord) -> bytes:
+        """Store the answer; return it as it is to wait in Redis where its store is away for seconds.
 
-async def kept(history: History, redis: Redis, execution: Execution, ended: RunRecord) -> bool:
-    """Store the answer; False when Redis or the database is away."""
-    try:
-        await history.keep(ended, await all_steps(RunLog(redis), ended, execution.steps))
-    except (RedisError, OSError, HistoryAway) as error:
-        log.warning("answer waits to be stored", run_id=ended.id, error=type(error).__name__)
-        return False
-    return True
+        A store that refuses it is in the log: the run ends all the same.
+        """
+        until = time.monotonic() + KEEP_SECONDS
+        try:
+            steps = await self._steps(execution, ended)
+            while not (execution.given_up or await self._kept(ended, steps)):
+                if time.monotonic() > until:
+                    log.warning("answer waits: its store is away", run_id=ended.id)
+                    return kept_answer(ended, steps)
+                await asyncio.sleep(RETRY_SECONDS)
+        except Exception:
+            log.exception("answer could not be stored", run_id=ended.id)
+        return b""
+
+    async def keep_late(self) -> None:
+        """Store the answers that wait, until cancelled."""
+        while True:
+            await asyncio.sleep(LATE_PAUSE)
+            try:
+                await self.keep_waiting()
+            except (RedisError, OSError, HistoryAway) as error:
+                log.warning("answers still wait", error=type(error).__name__)
+            except Exception:  # the next look may find others
+                log.exception("answers are not stored")
+
+    async def keep_waiting(self) -> None:
+        """Store the answers that wait. Raises HistoryAway, and what Redis raises."""
+        if not await self._redis.hlen(ANSWERS):
+            return
+        reply: Any = await self._redis.hscan(ANSWERS, count=AT_ONCE)
+        kept: dict[bytes, bytes] = reply[1]
+        for run_id, answer in kept.items():
+            await self._keep_late(run_id.decode(), answer)
+            await self._redis.hdel(ANSWERS, run_id.decode())
+
+    async def _keep_late(self, run_id: str, answer: bytes) -> None:
+        """Store an answer. One that its store refuses would be refused for ever: the log has it."""
+        try:
+            await self._history.keep(*parsed_answer(answer))
+        except HistoryAway:
+            raise
+        except Exception:
+            log.exception("answer could not be stored", run_id=run_id)
+
+    async def _steps(self, execution: Execution, ended: RunRecord) -> Sequence[Event]:
+        """Return the steps of the run over all its attempts."""
+        while True:
+            try:
+                return await all_steps(RunLog(self._redis), ended, execution.steps)
+            except (RedisError, OSError) as error:  # without Redis the run cannot end anyway
+                log.warning("answer waits to be stored", run_id=ended.id, error=type(error).__name__)
+                if execution.given_up:
+                    return ()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _kept(self, ended: RunRecord, steps: Sequence[Event]) -> bool:
+        """Store the answer; False when the database is away."""
+        try:
+            await self._history.keep(ended, list(steps))
+        except HistoryAway as error:
+            log.warning("answer waits to be stored", run_id=ended.id, error=type(error).__name__)
+            return False
+        return True

@@ -4,9 +4,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from gatehouse.problems.errors import ApiError
+from gatehouse.problems.errors import ApiError, CredentialExpired, DeadlineExceeded, RunFailed
 from gatehouse.runs.events import Complete, End, Error, Event, Record, Status
-from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.lifecycle.execution import Execution, Halted
 from gatehouse.runs.metering import total
 from gatehouse.runs.observing import Timing
 from gatehouse.runs.records import RunRecord
@@ -29,6 +29,20 @@ def outcome(execution: Execution, status: Status, failure: ApiError | None) -> R
         answer=execution.answer.told() if execution.answer and status == "completed" else {},
         duration_ms=round((time.monotonic() - execution.began) * 1000),
     )
+
+
+def why_over(run: RunRecord, max_attempts: int) -> Exception | None:
+    """Return what a run ends with that its next attempt must not execute again, None for one that goes on."""
+    if run.cancel:
+        return Halted()
+    if not run.grace:
+        return RunFailed("The server that executed this run is gone, and its caller with it.")
+    if run.attempt - run.handovers > max_attempts:
+        return RunFailed("The run was lost too often. Start it again.")
+    now, expires_at = time.time(), run.principal.expires_at
+    if now >= run.deadline:
+        return DeadlineExceeded()
+    return CredentialExpired() if expires_at is not None and now >= expires_at else None
 
 
 def problem_of(failure: ApiError, run: RunRecord) -> dict[str, Any]:

@@ -40,11 +40,10 @@ class Feed:
 
     def extend(self, records: list[Record]) -> None:
         """Add records that were read from the log; what the log had lost before them is behind the base."""
-        first = records[0].cursor
-        if not first.follows(self.top):
-            self.base = Cursor(first.attempt, first.sequence - 1)
-            self._records.clear()
         for record in records:
+            if not record.cursor.follows(self.top):
+                self.base = Cursor(record.cursor.attempt, record.cursor.sequence - 1)
+                self._records.clear()
             self.append(record)
 
     def close(self) -> None:
@@ -79,3 +78,12 @@ class Feed:
 
 def _cursor(record: Record) -> Cursor:
     return record.cursor
+
+
+def unbroken(records: list[Record], after: Cursor) -> list[Record]:
+    """Return the first records that follow on the cursor and on each other, without a hole between them."""
+    for count, record in enumerate(records):
+        if not record.cursor.follows(after):
+            return records[:count]
+        after = record.cursor
+    return records

@@ -1,0 +1,92 @@
+"""Ends runs: the answer into the thread, the last records, what was held, and what lives only as long."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from langchain_core.runnables import Runnable
+from langgraph.checkpoint.base import BaseCheckpointSaver
+from redis.exceptions import RedisError
+
+from gatehouse.limits.reservations import Reservations, Settlement
+from gatehouse.problems.errors import ApiError
+from gatehouse.runs.events import Record, Status
+from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
+from gatehouse.runs.lifecycle.control import Control
+from gatehouse.runs.lifecycle.execution import Execution
+from gatehouse.runs.lifecycle.keeping import Keeping
+from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
+from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
+from gatehouse.runs.observing import RunObserver
+from gatehouse.runs.records import RunRecord
+from gatehouse.runs.sources.serving import Serving, serving_of
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Ends the runs of one process."""
+
+    runnables: Mapping[str, Runnable[Any, Any] | Serving]
+    writer: LogWriter
+    attempts: Attempts
+    control: Control
+    reservations: Reservations
+    keeping: Keeping
+    checkpoints: BaseCheckpointSaver[Any]
+    observer: RunObserver
+
+    async def finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
+        """Store the answer and end the run; False when that is another process's to do."""
+        await execution.settle()
+        await self.writer.flushed()
+        if execution.given_up:
+            return False
+        ended, took = outcome(execution, status, failure), timing(execution)
+        waiting = b""
+        if ended.thread_id is not None:
+            waiting = await self.keeping.keep(execution, ended)
+        last = last_records(execution, ended)
+        finished = await self._end(execution, ended, last, waiting)
+        if finished:
+            for item in last:
+                execution.feed.append(item)
+            self.observer.ended(ended, took)
+            await self._clean_up(ended)
+        return finished
+
+    async def _end(self, execution: Execution, ended: RunRecord, last: list[Record], waiting: bytes) -> bool:
+        """Try until the end of the run is in Redis; False when the run is given up before."""
+        settlement = await self._settlement(ended)
+        while True:
+            try:
+                return await self.attempts.finish(ended, last, settlement, waiting)
+            except (RedisError, OSError) as error:
+                log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
+            if execution.given_up:
+                return False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _settlement(self, ended: RunRecord) -> Settlement:
+        """Return what gives back, together with the end of a run, what it has of its caller's limits."""
+        if ended.reservation is None:
+            return NO_RESERVATION
+        return await self.reservations.settlement(
+            ended.principal, ended.reservation, ended.usage.total_tokens
+        )
+
+    async def _clean_up(self, ended: RunRecord) -> None:
+        """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
+        runnable = self.runnables.get(ended.runnable)
+        try:
+            if ended.thread_id is not None:
+                await self.control.leave_thread(ended)
+            if runnable is None or serving_of(runnable).keeps_checkpoints:
+                await self.checkpoints.adelete_thread(ended.id)
+        except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is swept
+            log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)
+        except Exception:
+            log.exception("run could not be cleaned up", run_id=ended.id)
