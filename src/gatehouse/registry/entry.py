@@ -35,8 +35,9 @@ class Entry:
     `path` starts with a slash and is one lower-case segment. `tools` are tools, or factories of them that
     are handed `Resources`; the factory gets them built, in `Parts`. `scope` is what a caller needs; by
     default `runnable:<name>`. `example` is a question for it, which a development server's banner asks.
-    `input_type` and `output_type` are what LangServe validates and documents; the runnable is invoked with an
-    `input_type` as a dict of plain JSON.
+    `default` is for the one that answers what is asked of no runnable in particular; without one the first
+    does. `input_type` and `output_type` are what LangServe validates and documents; the runnable is invoked
+    with an `input_type` as a dict of plain JSON.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Entry:
     playground: Literal["default", "chat"] = "default"
     scope: str = ""
     example: str = ""
+    default: bool = False
 
     @property
     def name(self) -> str:

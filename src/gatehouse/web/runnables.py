@@ -7,6 +7,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel, Field
 
 from gatehouse.problems.errors import Unauthenticated
+from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import Entry
 from gatehouse.registry.offered import offered
 from gatehouse.services import services_of
@@ -26,19 +27,21 @@ class UsableRunnable(BaseModel):
         examples=["input"],
     )
     example: str = Field(description="a question for it; empty when its entry names none")
+    default: bool = Field(description="whether it answers what is asked of no runnable in particular")
     output: Output = Field(
         description="text; a message, as of an agent that uses tools; or data of a schema",
         examples=["message"],
     )
 
     @classmethod
-    def of(cls, entry: Entry) -> "UsableRunnable":
+    def of(cls, entry: Entry, *, default: bool) -> "UsableRunnable":
         return cls(
             name=entry.name,
             path=entry.path,
             description=entry.description,
             input_field=entry.spoken_field,
             example=entry.example,
+            default=default,
             output=output_of(entry.output_type),
         )
 
@@ -59,7 +62,9 @@ async def list_runnables(request: Request, principal: CurrentPrincipal) -> Usabl
     services = services_of(request)
     entries = offered(services.settings, principal, services.entries)
     usable = [entry for entry in entries.values() if principal.may(entry.required_scope)]
-    return UsableRunnables(model=services.model.label, items=[UsableRunnable.of(entry) for entry in usable])
+    default = default_entry(entries, principal)
+    items = [UsableRunnable.of(entry, default=entry is default) for entry in usable]
+    return UsableRunnables(model=services.model.label, items=items)
 
 
 def output_of(output_type: Any) -> Output:

@@ -11,6 +11,7 @@ from gatehouse.limits.admission import Admission
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
 from gatehouse.problems.faults import StrictModel, told
 from gatehouse.problems.models import ModelUnavailableProblem
+from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import Entry
 from gatehouse.registry.offered import offered
 from gatehouse.runs.engine import Started
@@ -27,7 +28,7 @@ class ChatRequest(StrictModel):
     query: str = Field(min_length=1, max_length=100_000, examples=["What is a bond?"])
     thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
     runnable: Name | None = Field(
-        None, description="the runnable's name; by default that of the thread, or the first that is served"
+        None, description="the runnable's name; by default that of the thread, or the default entry"
     )
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
@@ -61,8 +62,8 @@ async def start(
 
 
 def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:
-    """Return the entry of this name, or the first. Raises NotFound or InsufficientScope."""
-    entry = next(iter(served.values()), None) if name is None else served.get(name)
+    """Return the entry of this name, or the default one. Raises NotFound or InsufficientScope."""
+    entry = default_entry(served, principal) if name is None else served.get(name)
     if entry is None:
         raise NotFound("There is no such runnable.")
     if not principal.may(entry.required_scope):
