@@ -47,9 +47,8 @@ LANES = (
 )
 
 # A tutorial's page has its script and its handlers in it; what it loads is this site's all the same
-TUTORIAL_POLICY = (
-    POLICY + "; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
-)
+INLINE = "img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+TUTORIAL_POLICY = f"{POLICY}; {INLINE}"
 
 logger = logging.getLogger(__name__)
 
