@@ -25,6 +25,7 @@ REGISTRY = [
         "An investment assistant that calls tools on the caller's own portfolio.",
         tools=(calculate_roi, calculator, get_portfolio_performance, list_holdings, compare_investments),
         output_type=AIMessageChunk,
+        default=True,
         example="How is my portfolio doing?",
     ),
 ]

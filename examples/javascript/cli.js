@@ -7,6 +7,7 @@ if (!CLIENTS.includes(client) || !question) {
   console.error(`usage: node cli.js ${CLIENTS.join("|")} QUESTION [RUNNABLE]`);
   process.exit(2);
 }
+process.stdout.on("error", ({ code }) => process.exit(code === "EPIPE" ? 0 : 1)); // nobody reads on: `| head -1`
 const { ask } = await import(`./${client}.js`);
 const url = process.env.GATEHOUSE_URL ?? "http://127.0.0.1:8000";
 try {

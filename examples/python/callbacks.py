@@ -5,6 +5,8 @@ python examples/python/callbacks.py openai:gpt-5-mini
 """
 
 import asyncio
+import logging
+import os
 import sys
 from uuid import UUID
 
@@ -45,4 +47,10 @@ async def main(model: BaseChatModel) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(init_chat_model(sys.argv[1]) if len(sys.argv) > 1 else ScriptedChatModel(delay=0.01)))
+    logging.getLogger("langchain_core.callbacks.manager").disabled = True  # the run ends
+    try:
+        asyncio.run(
+            main(init_chat_model(sys.argv[1]) if len(sys.argv) > 1 else ScriptedChatModel(delay=0.01))
+        )
+    except BrokenPipeError:  # nobody reads on: `| head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

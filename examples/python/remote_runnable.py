@@ -40,6 +40,9 @@ async def ask_all(*questions: str) -> None:
 
 
 if __name__ == "__main__":
-    ask(sys.argv[1])
-    asyncio.run(ask_agent(sys.argv[1]))
-    asyncio.run(ask_all(*sys.argv[1:]))
+    try:
+        ask(sys.argv[1])
+        asyncio.run(ask_agent(sys.argv[1]))
+        asyncio.run(ask_all(*sys.argv[1:]))
+    except BrokenPipeError:  # nobody reads on: `| head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,6 @@
 // A page with nothing of Gatehouse in it: a WebSocket, {"message": …}, and LangChain's on_parser_* events.
 
-const HOST = new URLSearchParams(location.search).get("host") ?? "localhost:8000";
+const HOST = new URLSearchParams(location.search).get("host") ?? `${location.hostname || "localhost"}:8000`;
 const scheme = location.protocol === "https:" ? "wss" : "ws";
 
 const log = document.querySelector("#log");

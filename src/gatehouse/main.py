@@ -95,7 +95,7 @@ def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Te
     app.add_middleware(Authenticate, public=PATHS.public)
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=settings.allowed_origins,
+        allow_origins=settings.page_origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=[
             "authorization",

@@ -353,9 +353,9 @@ class TestEveryTab:
     ) -> None:
         here, there = sites
         with (
-            here.socket("/ws/openai/", alice) as asking,
-            there.socket("/ws/openai/", alice) as watching,
-            there.socket("/ws/openai/", bob) as his,
+            here.socket("/ws/openai/?events=run", alice) as asking,
+            there.socket("/ws/openai/?events=run", alice) as watching,
+            there.socket("/ws/openai/?events=run", bob) as his,
         ):
             asking.send(json.dumps({"message": "[delay 0.005] [tokens 200]"}))
             asked, watched = frames_until(asking, "end"), frames_until(watching, "end")
@@ -366,31 +366,31 @@ class TestEveryTab:
                 his.recv(timeout=0.5)
 
     def test_tokens_that_come_together_travel_together(self, site: LiveSite, alice: httpx.Client) -> None:
-        with site.socket("/ws/openai/", alice) as socket:
+        with site.socket("/ws/openai/?events=run", alice) as socket:
             socket.send(json.dumps({"message": "[tokens 3000]"}))
             events = frames_until(socket, "end")
         assert placed_text(events) == counted(3000)
         assert len(events) < 600
 
     def test_the_answer_outlives_the_tab_that_asked(self, site: LiveSite, alice: httpx.Client) -> None:
-        with site.socket("/ws/openai/", alice) as watching:
-            with site.socket("/ws/openai/", alice) as asking:
+        with site.socket("/ws/openai/?events=run", alice) as watching:
+            with site.socket("/ws/openai/?events=run", alice) as asking:
                 asking.send(json.dumps({"message": "[delay 0.02] [tokens 50]"}))
                 frames_until(asking, "token")
             assert placed_text(frames_until(watching, "end")) == counted(50)
 
     def test_a_tab_that_comes_late_has_it_told_again(self, site: LiveSite, alice: httpx.Client) -> None:
-        with site.socket("/ws/openai/", alice) as asking:
+        with site.socket("/ws/openai/?events=run", alice) as asking:
             asking.send(json.dumps({"message": "[delay 0.02] [tokens 50]"}))
             run = frames_until(asking, "token")[-1]["run_id"]
-            with site.socket("/ws/openai/", alice) as late:
+            with site.socket("/ws/openai/?events=run", alice) as late:
                 late.send(json.dumps({"type": "resume", "run_id": run}))
                 frames_until(late, "start")
                 assert placed_text(frames_until(late, "end")) == counted(50)
 
     def test_a_silent_socket_stays(self, site: LiveSite, alice: httpx.Client) -> None:
         """Longer than redis-py's own time limit, which is as long as the channel layer waits for a message."""
-        with site.socket("/ws/openai/", alice) as socket:
+        with site.socket("/ws/openai/?events=run", alice) as socket:
             with pytest.raises(TimeoutError):
                 socket.recv(timeout=6.5)
             socket.send(json.dumps({"message": "[tokens 3]"}))
@@ -401,8 +401,8 @@ class TestEveryTab:
         with (
             here.visitor("alice") as leaving,
             here.visitor("alice") as staying,
-            there.socket("/ws/openai/", leaving) as closed,
-            there.socket("/ws/openai/", staying) as other,
+            there.socket("/ws/openai/?events=run", leaving) as closed,
+            there.socket("/ws/openai/?events=run", staying) as other,
         ):
             leaving.post("/sign-out/")
             with pytest.raises(ConnectionClosed) as end:
@@ -411,6 +411,98 @@ class TestEveryTab:
             assert end.value.rcvd.code == 4401
             other.send(json.dumps({"message": "[tokens 3]"}))
             assert placed_text(frames_until(other, "end")) == counted(3)
+
+
+class TestPagesOfTutorials:
+    """Pages that append what they are sent: a frame's `message`, or an unnamed event's text."""
+
+    def test_a_socket_sends_texts_and_nothing_else(self, site: LiveSite, alice: httpx.Client) -> None:
+        with site.socket("/ws/openai/", alice) as socket:
+            socket.send(json.dumps({"message": '[tool calculator {"expression": "2+2"}] [tokens 30]'}))
+            text, frames = "", []
+            while text != counted(30):
+                frames.append(json.loads(socket.recv(timeout=30)))
+                text += frames[-1]["message"]
+        assert all(list(frame) == ["message"] for frame in frames)
+
+    def test_a_late_tab_that_has_all_told_again_adds_nothing_twice(
+        self, site: LiveSite, alice: httpx.Client
+    ) -> None:
+        with (
+            site.socket("/ws/openai/", alice) as appending,
+            site.socket("/ws/openai/?events=run", alice) as asking,
+            site.socket("/ws/openai/?events=run", alice) as late,
+        ):
+            asking.send(json.dumps({"message": "[tokens 30]"}))
+            run = frames_until(asking, "end")[-1]["run_id"]
+            frames_until(late, "end")
+            late.send(json.dumps({"type": "resume", "run_id": run}))
+            frames_until(late, "end")
+            appending.send(json.dumps({"message": "[say the next]"}))
+            text = ""
+            while not text.endswith("the next"):
+                text += json.loads(appending.recv(timeout=30))["message"]
+        assert text == counted(30) + "the next"
+
+    def test_a_refusal_is_a_text_too(self, site: LiveSite, alice: httpx.Client) -> None:
+        with site.socket("/ws/openai/", alice) as socket:
+            socket.send("hi")
+            assert json.loads(socket.recv(timeout=30)) == {"message": "\nSend a JSON object."}
+
+    @pytest.mark.parametrize("name", ["message", "query", "prompt", "q"])
+    @pytest.mark.parametrize("path", ["/sse_stream", "/sse_stream/"])
+    def test_an_event_source_gets_texts(self, alice: httpx.Client, name: str, path: str) -> None:
+        response = alice.get(path, params={name: "[say one] [tokens 3]"})
+        assert response.headers["content-type"] == "text/event-stream"
+        assert "event:" not in response.text
+        assert appended_text(response.text) == "one " + counted(3)
+
+    def test_one_that_asks_nothing_has_the_sites_own_question_answered(self, alice: httpx.Client) -> None:
+        assert appended_text(alice.get("/sse_stream").text) == "This is a scripted answer."
+
+    def test_a_text_of_several_lines_stays_one(self, alice: httpx.Client) -> None:
+        response = alice.get("/sse_stream", params={"message": "[say a\n\nb] [say c]"})
+        assert appended_text(response.text).replace(" ", "").startswith("a\n\nb")
+
+    def test_it_goes_on_where_it_was_and_asks_nothing_twice(self, alice: httpx.Client) -> None:
+        whole = alice.get("/sse_stream", params={"message": "[tokens 20]"}).text
+        seen = [line.removeprefix("id: ") for line in whole.splitlines() if line.startswith("id: ")]
+        place = whole.index(f"id: {seen[10]}")
+        rest = alice.get("/sse_stream", params={"message": "[tokens 20]"}, headers={"last-event-id": seen[9]})
+        assert appended_text(whole[:place]) + appended_text(rest.text) == counted(20)
+        again = alice.get("/sse_stream", headers={"last-event-id": seen[-1]})
+        assert again.status_code == 204
+        assert alice.get("/sse_stream", headers={"last-event-id": "garbage"}).status_code == 400
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"sec-fetch-mode": "navigate"}],
+    )
+    def test_no_other_site_and_no_link_asks(self, alice: httpx.Client, headers: dict[str, str]) -> None:
+        assert alice.get("/sse_stream", params={"message": "hi"}, headers=headers).status_code == 403
+
+    def test_who_is_signed_out_is_not_answered(self, site: LiveSite) -> None:
+        assert httpx.get(f"{site.url}/sse_stream").status_code == 401
+        assert httpx.get(f"{site.url}/tutorials/sse/").status_code == 302
+
+    def test_a_page_that_is_not_there_is_a_404(self, alice: httpx.Client) -> None:
+        assert alice.get("/tutorials/nothing/").status_code == 404
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+    def test_they_work_in_chromium_under_either_name(self, site: LiveSite, host: str) -> None:
+        run_node_tests(
+            "tutorial_pages.test.js",
+            needs="chromium",
+            SITE_URL=site.url.replace("127.0.0.1", host),
+            SITE_PASSWORD=PASSWORD,
+        )
+
+
+def appended_text(stream: str) -> str:
+    """Return what a page has when it has appended the `data` of every event."""
+    blocks = [block.split("\n") for block in stream.split("\n\n")]
+    texts = [[line.removeprefix("data: ") for line in lines if line.startswith("data: ")] for lines in blocks]
+    return "".join("\n".join(lines) for lines in texts)
 
 
 class TestGatehouseDropped:
@@ -439,7 +531,7 @@ class TestGatehouseDropped:
                 seen = [json.loads(socket.recv(timeout=30)) for _ in range(10)]
                 proxy.cut()
                 assert text_of(seen + frames_until(socket, "end")) == counted(60)
-            with site.socket("/ws/openai/", alice) as socket:
+            with site.socket("/ws/openai/?events=run", alice) as socket:
                 socket.send(json.dumps({"message": self.SLOW}))
                 seen = frames_until(socket, "token")
                 proxy.cut()
@@ -472,7 +564,7 @@ class TestGatehouseAway:
                 assert (answer.status_code, list(answer.json())) == (503, ["error"])
                 assert int(answer.headers["retry-after"]) > 0
 
-    @pytest.mark.parametrize("path", ["/ws/chat/", "/ws/openai/"])
+    @pytest.mark.parametrize("path", ["/ws/chat/", "/ws/openai/?events=run"])
     def test_sockets_tell_it_and_stay(self, lonely_site: LiveSite, path: str) -> None:
         with lonely_site.visitor("alice") as alice, lonely_site.socket(path, alice) as socket:
             for _ in range(2):

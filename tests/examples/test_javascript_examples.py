@@ -16,6 +16,14 @@ CLIENTS = ["fetch-sse", "event-source", "web-socket", "remote-runnable"]
 RESUMING = ["fetch-sse", "event-source", "web-socket"]
 LONG = "[delay 0.01] [tokens 100]"
 ANSWER = [f"t{number}" for number in range(1, 101)]
+# what a shell's `node cli.js … | head -c 1` is
+ONE_BYTE = """
+const { spawn } = require("node:child_process");
+const stdio = ["ignore", "pipe", "inherit"];
+const cli = spawn(process.execPath, ["cli.js", ...process.argv.slice(1)], { stdio });
+cli.stdout.once("data", () => cli.stdout.destroy());
+cli.on("exit", (code) => process.exit(code ?? 1));
+"""
 
 
 def node(
@@ -61,6 +69,11 @@ class TestNode:
         done = node(server, "cli.js", client, "Hi", GATEHOUSE_API_KEY="gh_dev_nonsense")
         assert done.returncode == 1
         assert "not valid" in done.stderr
+
+    @pytest.mark.parametrize("client", CLIENTS)
+    def test_ends_quietly_when_nobody_reads_on(self, server: LiveServer, client: str) -> None:
+        done = node(server, "-e", ONE_BYTE, client, LONG)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.e2e

@@ -41,6 +41,25 @@ def test_resuming_loses_and_repeats_nothing(server: LiveServer, cuts: int) -> No
     assert text.split() == ANSWER
 
 
+@pytest.mark.parametrize("script", ["remote_runnable.py", "resuming.py", "callbacks.py"])
+def test_ends_quietly_when_nobody_reads_on(server: LiveServer, script: str) -> None:
+    """As `python resuming.py … | head -c 1` does."""
+    arguments = [] if script == "callbacks.py" else [LONG]
+    process = subprocess.Popen(
+        [sys.executable, str(EXAMPLES / script), *arguments],
+        env={**os.environ, "GATEHOUSE_URL": server.url, "GATEHOUSE_API_KEY": server.keys["alice"]},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(1)
+    process.stdout.close()
+    complaints = process.stderr.read().decode()
+    assert process.wait(60) == 0, complaints
+    process.stderr.close()
+    assert [line for line in complaints.splitlines() if " tokens, " not in line] == []  # callbacks' progress
+
+
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda file: file.name)
 def test_is_short(script: Path) -> None:
     assert len(script.read_text().splitlines()) < 60

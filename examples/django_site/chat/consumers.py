@@ -12,6 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from chat import gatehouse
+from chat.appended import Answers
 from chat.broadcast import Placed, batches
 from chat.gatehouse import Event, Question, Resumption
 from chat.groups import group_of, shown
@@ -21,6 +22,7 @@ from chat.requests import command_in
 SIGNED_OUT = 4401  # as Gatehouse's own socket closes
 ASSISTANT = "Assistant"
 RELAYED = frozenset({"on_parser_start", "on_parser_stream", "on_parser_end"})
+EVENTS_OF_RUN = b"events=run"  # in the address of a page that places and takes back what it shows
 TYPED = frozenset({"restart", "gap", "error", "end"})  # LangChain has no event for these
 
 logger = logging.getLogger(__name__)
@@ -95,9 +97,17 @@ def is_assistants(frame: Event) -> bool:
 
 
 class EveryTabConsumer(ChatConsumer):
-    """`ws/openai/`: what one tab asks, all tabs of the user see, whichever process they are connected to."""
+    """`ws/openai/`: what one tab asks, all tabs of the user see, whichever process they are connected to.
+
+    A page gets frames `{"message"}`, whose texts it appends, as the tutorials' do; with `?events=run` the
+    run's own events.
+    """
+
+    answers: Answers | None = None
 
     async def connect(self) -> None:
+        if EVENTS_OF_RUN not in self.scope["query_string"]:
+            self.answers = Answers()
         if self.scope["user"].is_authenticated:
             await self.channel_layer.group_add(group_of(self.user_id), self.channel_name)
         await super().connect()
@@ -128,6 +138,12 @@ class EveryTabConsumer(ChatConsumer):
             if run_id is None:
                 raise
             await self.show_everywhere({**problem.event(), "run_id": run_id})
+
+    async def show(self, event: Event) -> None:
+        if self.answers is None:
+            await super().show(event)
+        elif text := self.answers.text_of(event):
+            await self.send(json.dumps({"message": text}))
 
     async def show_everywhere(self, event: Event) -> None:
         await self.channel_layer.group_send(group_of(self.user_id), shown(event))

@@ -2,13 +2,17 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
+
+from django.conf import settings
 
 from chat.gatehouse import Question, Resumption
 from chat.problems import Problem
 
 LONGEST_MESSAGE = 10_000  # characters
+QUESTION_NAMES = ("message", "query", "question", "prompt", "q", "text", "input", "content")
 LONE_SURROGATE = re.compile("[\\ud800-\\udfff]")  # JSON can hold it, UTF-8 cannot
 EVENT_ID = re.compile(r"[0-9]{1,6}-[0-9]{1,9}")
 
@@ -24,6 +28,21 @@ def command_in(text: str | None) -> Question | Resumption:
     if given.get("type") != "resume":
         return question_of(given)
     return resumption_of(uuid_of(given, "run_id"), given.get("last_event_id"))
+
+
+def question_in_address(parameters: Mapping[str, str]) -> Question:
+    """Return the question that an EventSource asks, under any name that pages give it. Raises Problem.
+
+    Without one it is the site's own: a page that only opens the stream sees an answer too.
+    """
+    named = (parameters[name] for name in QUESTION_NAMES if parameters.get(name))
+    return question_of({"message": next(named, settings.SITE_QUESTION)})
+
+
+def seen_in(last_event_id: str) -> Resumption:
+    """Return the run that an EventSource has lost; its ids are `RUN_ID/EVENT_ID`. Raises Problem."""
+    run_id, _, event_id = last_event_id.partition("/")
+    return resumption_of(uuid_of({"run_id": run_id}, "run_id"), event_id)
 
 
 def resumption_of(run_id: UUID, last_event_id: object) -> Resumption:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import wraps
@@ -12,18 +13,30 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LogoutView
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.shortcuts import render
+from django.template.exceptions import TemplateDoesNotExist
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from chat import gatehouse
+from chat.appended import Appended
 from chat.gatehouse import Event
 from chat.groups import group_of, signed_out
 from chat.identity import jwks as public_keys
 from chat.problems import Problem
-from chat.requests import question_in, resumption_of
+from chat.requests import question_in, question_in_address, resumption_of, seen_in
+from chatsite.middleware import POLICY
 
+LINE_END = re.compile("\r\n|\r|\n")  # those of server-sent events
+Frame = Callable[[Event], bytes]
 AsyncView = Callable[..., Awaitable[HttpResponseBase]]
 
 LANES = (
@@ -32,6 +45,10 @@ LANES = (
     {"id": "sse", "name": "Server-sent events", "address": "POST api/chat/stream/", "how": "typed events"},
     {"id": "tabs", "name": "Every tab", "address": "ws/openai/", "how": "one answer in all your tabs"},
 )
+
+# A tutorial's page has its script and its handlers in it; what it loads is this site's all the same
+INLINE = "img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+TUTORIAL_POLICY = f"{POLICY}; {INLINE}"
 
 logger = logging.getLogger(__name__)
 
@@ -44,10 +61,37 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "chat.html", {"lanes": LANES})
 
 
+@never_cache
+@require_GET
+@login_required
+def tutorial(request: HttpRequest, name: str) -> HttpResponse:
+    """Show a page as a tutorial has it: `templates/tutorials/NAME.html`, with its script in it."""
+    try:
+        response = render(request, f"tutorials/{name}.html")
+    except TemplateDoesNotExist:
+        raise Http404 from None
+    response["Content-Security-Policy"] = TUTORIAL_POLICY
+    return response
+
+
 @require_GET
 def jwks(_: HttpRequest) -> JsonResponse:
     """Publish the key that Gatehouse verifies this site's tokens with."""
     return JsonResponse(public_keys(), headers={"Cache-Control": "public, max-age=300"})
+
+
+def server_sent(event: Event) -> bytes:
+    """Return an event in the format of the WHATWG's HTML standard, section 9.2."""
+    about = f"id: {event['id']}\n" if "id" in event else ""
+    return f"{about}event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+
+def unnamed(event: Event, appended: Appended) -> bytes:
+    """Return an event as its text alone; without one it still tells the browser how far it is."""
+    about = f"id: {event['run_id']}/{event['id']}\n" if "id" in event else ""
+    text = appended.text_of(event)
+    lines = [f"data: {line}\n" for line in LINE_END.split(text)] if text else []
+    return f"{about}{''.join(lines)}\n".encode()
 
 
 def for_users(view: AsyncView) -> AsyncView:
@@ -93,34 +137,46 @@ async def join(request: HttpRequest, user_id: int, run_id: UUID) -> HttpResponse
     return await event_stream(gatehouse.events(user_id, wanted))
 
 
-async def event_stream(events: AsyncGenerator[Event]) -> HttpResponseBase:
+@require_GET
+@for_users
+async def sse_stream(request: HttpRequest, user_id: int) -> HttpResponseBase:
+    """Answer `new EventSource("/sse_stream?message=…")` with unnamed events, whose texts a page appends.
+
+    Where the browser connects again, the run goes on where it was; 204 when it has ended, so that a browser
+    asks nothing twice. Only a page of this site may ask: a GET carries no CSRF token.
+    """
+    if request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        raise Problem(403, "A page of another site may not ask.")
+    if request.headers.get("Sec-Fetch-Mode") == "navigate":  # a link: in a mail, or in a model's own answer
+        raise Problem(403, "An address that is opened asks nothing: an EventSource does.")
+    last_event_id = request.headers.get("Last-Event-ID")
+    wanted = seen_in(last_event_id) if last_event_id else question_in_address(request.GET)
+    appended = Appended(joined_late=last_event_id is not None)
+    return await event_stream(gatehouse.events(user_id, wanted), lambda event: unnamed(event, appended))
+
+
+async def event_stream(events: AsyncGenerator[Event], frame: Frame = server_sent) -> HttpResponseBase:
     """Return the events as a response. Raises Problem when the first one does not come."""
     try:
         first = await anext(events)  # awaited here, where a refusal can still be a status
     except StopAsyncIteration:
         return HttpResponse(status=204)
     return StreamingHttpResponse(
-        encoded(first, events),
+        encoded(first, events, frame),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
 
 
-async def encoded(first: Event, others: AsyncGenerator[Event]) -> AsyncGenerator[bytes]:
+async def encoded(first: Event, others: AsyncGenerator[Event], frame: Frame) -> AsyncGenerator[bytes]:
     """Yield server-sent events. Django closes it when the browser leaves, and so the stream behind it."""
     async with aclosing(others):
-        yield server_sent(first)
+        yield frame(first)
         try:
             async for event in others:
-                yield server_sent(event)
+                yield frame(event)
         except Problem as problem:
-            yield server_sent(problem.event())
-
-
-def server_sent(event: Event) -> bytes:
-    """Return an event in the format of the WHATWG's HTML standard, section 9.2."""
-    about = f"id: {event['id']}\n" if "id" in event else ""
-    return f"{about}event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+            yield frame(problem.event())
 
 
 class SignOut(LogoutView):

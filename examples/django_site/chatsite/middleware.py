@@ -14,7 +14,7 @@ def content_security_policy(
 ) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
     async def with_policy(request: HttpRequest) -> HttpResponseBase:
         response = await get_response(request)
-        response["Content-Security-Policy"] = POLICY
+        response.headers.setdefault("Content-Security-Policy", POLICY)
         return response
 
     return with_policy

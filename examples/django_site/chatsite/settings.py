@@ -18,6 +18,7 @@ ALLOWED_HOSTS = os.environ.get("SITE_HOSTS", "localhost,127.0.0.1").split(",")
 # are the same two words.
 GATEHOUSE_URL = os.environ.get("GATEHOUSE_URL", "http://127.0.0.1:8000")
 GATEHOUSE_RUNNABLE = os.environ.get("GATEHOUSE_RUNNABLE", "agent")
+SITE_QUESTION = os.environ.get("SITE_QUESTION", "How is my portfolio doing?")
 TOKEN_ISSUER = os.environ.get("SITE_ISSUER", "http://localhost:8001")
 TOKEN_AUDIENCE = os.environ.get("GATEHOUSE_AUDIENCE", "gatehouse")
 TOKEN_SCOPES = ["runnable:chat", "runnable:agent"]

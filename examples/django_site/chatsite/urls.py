@@ -12,5 +12,8 @@ urlpatterns = [
     path("api/chat/", views.chat),
     path("api/chat/stream/", views.stream),
     path("api/runs/<uuid:run_id>/stream/", views.join),
+    path("sse_stream", views.sse_stream),
+    path("sse_stream/", views.sse_stream),
+    path("tutorials/<slug:name>/", views.tutorial),
     path(".well-known/jwks.json", views.jwks),
 ]

@@ -622,7 +622,7 @@ export interface components {
             query: string;
             /**
              * Runnable
-             * @description the runnable's name; by default that of the thread, or the first that is served
+             * @description the runnable's name; by default that of the thread, or the default entry
              */
             runnable?: string | null;
             /**
@@ -949,7 +949,7 @@ export interface components {
         NewThread: {
             /**
              * Runnable
-             * @description the runnable's name; by default the first that is served
+             * @description the runnable's name; by default the default entry
              * @example chat
              */
             runnable?: string | null;
@@ -1188,6 +1188,11 @@ export interface components {
          * @description A runnable, and how a client says something to it.
          */
         UsableRunnable: {
+            /**
+             * Default
+             * @description whether it answers what is asked of no runnable in particular
+             */
+            default: boolean;
             /** Description */
             description: string;
             /**

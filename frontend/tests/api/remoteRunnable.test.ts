@@ -6,7 +6,7 @@ import { at, frames, http, problem, RUN, runState, server, sse, THREAD } from ".
 const question = (output: "text" | "message" | "data", input_field = "input"): Question => ({
   text: "Hello",
   threadId: THREAD,
-  runnable: { name: "chat", path: "/chat", description: "", example: "", input_field, output },
+  runnable: { name: "chat", path: "/chat", description: "", example: "", input_field, output, default: false },
 });
 
 async function asked(from: Question): Promise<Received["event"][]> {

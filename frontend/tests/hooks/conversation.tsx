@@ -13,6 +13,7 @@ const CHAT: Runnable = {
   description: "",
   example: "",
   input_field: "input",
+  default: true,
   output: "text",
 };
 export const ME = { tenant_id: "acme", user_id: "alice", name: "Alice", scopes: ["*"], expires_at: null };

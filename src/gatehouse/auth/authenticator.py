@@ -70,9 +70,9 @@ class Authenticator:
             raise Unauthenticated
         by_cookie = presented.kind == "session" or presented.cookie is not None
         if connection.scope["type"] == "websocket":
-            check_handshake(connection, self.settings.allowed_origins, cookie=by_cookie)
+            check_handshake(connection, self.settings.page_origins, cookie=by_cookie)
         elif by_cookie:
-            check_forgery(connection, self.settings.allowed_origins)
+            check_forgery(connection, self.settings.page_origins)
         with lookup():
             try:
                 if presented.kind == "ticket":

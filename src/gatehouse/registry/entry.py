@@ -28,7 +28,8 @@ class Entry:
 
     `path` starts with a slash; its segments are lower-case. `tools` are tools, or factories of them that are
     handed `Resources`; the factory gets them built, in `Parts`. `scope` is what a caller needs; by default
-    `runnable:<name>`. `example` is a question for it, which a development server's banner asks.
+    `runnable:<name>`. `example` is a question for it, which a development server's banner asks. `default` is
+    for the one that answers what is asked of no runnable in particular; without one the first does.
 
     `input_type` and `output_type` take the place of the types that are read off the runnable. A graph of
     messages whose output is a message (`AIMessageChunk`) is served as one that takes text and streams its
@@ -47,6 +48,7 @@ class Entry:
     playground: Literal["default", "chat"] = "default"
     scope: str = ""
     example: str = ""
+    default: bool = False
     answering: Sequence[str] = ()
     configurable: Sequence[str] = ()
     client_history: bool = False

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from gatehouse.registry.checked import BadRegistry, Registry, checked
+from gatehouse.registry.default import with_one_default
 from gatehouse.registry.entry import Entry
 from gatehouse.settings.modules import see_working_folder
 
@@ -35,7 +36,7 @@ def entries_of(name: str, found: Any) -> Registry:
         raise BadRegistry(
             f"{name}: it is {type(found).__name__}, neither a list of entries nor a function that returns one"
         )
-    return checked(name, found)
+    return with_one_default(checked(name, found))
 
 
 def named(name: str) -> Any:

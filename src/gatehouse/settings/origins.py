@@ -1,6 +1,7 @@
 """Origins as browsers send them (RFC 6454 section 6.2), made of what an operator writes."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from pydantic_settings import NoDecode
 from gatehouse.settings.lists import split
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+LOOPBACK = {"localhost": "localhost", "127.0.0.1": "127.0.0.1", "::1": "[::1]"}  # as in an origin
 ANYBODY = frozenset({"*", "null"})  # any page, and any page without an origin of its own
 
 
@@ -41,6 +43,17 @@ def origin(text: str) -> str:
         raise ValueError(f"{text!r} has a path: an origin ends with the host or its port")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + ("" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}")
+
+
+def under_every_loopback_name(listed: Iterable[str]) -> tuple[str, ...]:
+    """Return the origins, those of this machine under each of its names: people use them as one."""
+    known = dict.fromkeys(listed)
+    for listed_origin in tuple(known):
+        parts = urlsplit(listed_origin)
+        if parts.hostname in LOOPBACK:
+            port = f":{parts.port}" if parts.port else ""
+            known |= dict.fromkeys(f"{parts.scheme}://{host}{port}" for host in LOOPBACK.values())
+    return tuple(known)
 
 
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(origins)]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Self
 
 from pydantic import model_validator
@@ -11,7 +12,7 @@ from gatehouse.settings.identity import IdentitySettings
 from gatehouse.settings.limits import LimitSettings
 from gatehouse.settings.lists import split
 from gatehouse.settings.model import ChatModelSettings
-from gatehouse.settings.origins import ANYBODY
+from gatehouse.settings.origins import ANYBODY, under_every_loopback_name
 from gatehouse.settings.server import ServerSettings
 
 
@@ -64,6 +65,11 @@ class Settings(LimitSettings, IdentitySettings, ChatModelSettings, ServerSetting
             yield "GATEHOUSE_PUBLIC_URL beside GATEHOUSE_OIDC_CLIENT_ID"
         if self.public_url and not self.public_url.startswith("https://"):
             yield "an https:// GATEHOUSE_PUBLIC_URL"
+
+    @cached_property
+    def page_origins(self) -> tuple[str, ...]:
+        """The origins whose pages are let in. In development a page of this machine has all its names."""
+        return under_every_loopback_name(self.allowed_origins) if self.development else self.allowed_origins
 
     @property
     def issuer_on_the_web(self) -> bool:

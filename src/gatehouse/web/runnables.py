@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from gatehouse.problems.errors import Unauthenticated
+from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
 from gatehouse.registry.shape import Output
@@ -24,19 +25,21 @@ class UsableRunnable(BaseModel):
         examples=["input"],
     )
     example: str = Field(description="a question for it; empty when its entry names none")
+    default: bool = Field(description="whether it answers what is asked of no runnable in particular")
     output: Output = Field(
         description="text; a message, as of an agent that uses tools; or data of a schema",
         examples=["message"],
     )
 
     @classmethod
-    def of(cls, entry: ServedEntry) -> "UsableRunnable":
+    def of(cls, entry: ServedEntry, *, default: bool) -> "UsableRunnable":
         return cls(
             name=entry.name,
             path=entry.path,
             description=entry.description,
             input_field=input_field(entry),
             example=entry.example,
+            default=default,
             output=entry.shape.output,
         )
 
@@ -57,7 +60,9 @@ async def list_runnables(request: Request, principal: CurrentPrincipal) -> Usabl
     services = services_of(request)
     entries = offered(services.settings, principal, services.entries)
     usable = [entry for entry in entries.values() if principal.may(entry.required_scope)]
-    return UsableRunnables(model=services.model.label, items=[UsableRunnable.of(entry) for entry in usable])
+    default = default_entry(entries, principal)
+    items = [UsableRunnable.of(entry, default=entry is default) for entry in usable]
+    return UsableRunnables(model=services.model.label, items=items)
 
 
 def input_field(entry: ServedEntry) -> str | None:

@@ -12,6 +12,7 @@ from gatehouse.plain_json import json_bytes
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
 from gatehouse.problems.faults import StrictModel
 from gatehouse.problems.models import ModelUnavailableProblem
+from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
 from gatehouse.registry.shape import CannotBeSaid, in_langchains_form
@@ -36,7 +37,7 @@ class ChatRequest(StrictModel):
     input: Any = Field(None, description="in place of a query: the runnable's whole input, of its own schema")
     thread_id: Name | None = Field(None, description="the thread that goes on; without it a new one begins")
     runnable: Name | None = Field(
-        None, description="the runnable's name; by default that of the thread, or the first that is served"
+        None, description="the runnable's name; by default that of the thread, or the default entry"
     )
     configurable: dict[str, Any] = Field({}, description="those fields that the runnable lets a client set")
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
@@ -94,8 +95,8 @@ async def start(
 
 
 def chosen(served: Mapping[str, ServedEntry], principal: Principal, name: str | None) -> ServedEntry:
-    """Return the entry of this name, or the first. Raises NotFound or InsufficientScope."""
-    entry = next(iter(served.values()), None) if name is None else served.get(name)
+    """Return the entry of this name, or the default one. Raises NotFound or InsufficientScope."""
+    entry = default_entry(served, principal) if name is None else served.get(name)
     if entry is None:
         raise NotFound("There is no such runnable.")
     if not principal.may(entry.required_scope):

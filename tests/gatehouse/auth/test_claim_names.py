@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from auth_settings import MakeSettings
 from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, good_claims, signed
+from structlog.testing import capture_logs
 
 from gatehouse.auth.configuration import BadConfiguration
 from gatehouse.auth.tokens.claim_names import ClaimName, claim_names
@@ -119,12 +120,6 @@ class TestAudienceClaim:
             verify({"claim_audience": "client_id"}, client_id=value)
 
 
-class TestUser:
-    def test_of_another_claim_still_needs_a_sub(self, verify: Any) -> None:
-        with pytest.raises(InvalidCredential):
-            verify({"claim_user_id": "oid"}, oid="alice", sub=DROP)
-
-
 class TestClaimName:
     @pytest.mark.parametrize(
         ("text", "path"),
@@ -155,3 +150,40 @@ class TestClaimName:
     def test_of_a_tenant_that_is_none_is_refused(self, make_settings: MakeSettings) -> None:
         with pytest.raises(BadConfiguration, match="GATEHOUSE_TENANT_ID"):
             claim_names(make_settings(tenant_id="a\nb"))
+
+
+class TestUserIdWithoutSub:
+    def test_is_the_claim_that_the_operator_names(self, verify: Any) -> None:
+        assert verify({"claim_user_id": "user_id"}, sub=DROP, user_id="alice").user_id == "alice"
+        assert verify({"claim_user_id": "custom:user"}, sub=DROP, **{"custom:user": "a"}).user_id == "a"
+
+    def test_may_be_the_number_of_a_row(self, verify: Any) -> None:
+        assert verify({"claim_user_id": "user_id"}, sub=DROP, user_id=42).user_id == "42"
+
+    @pytest.mark.parametrize("value", [True, -1, 1.5, "", [], {}, "a\x00", 10**300])
+    def test_is_refused_when_it_names_nobody(self, verify: Any, value: Any) -> None:
+        with pytest.raises(InvalidCredential):
+            verify({"claim_user_id": "user_id"}, sub=DROP, user_id=value)
+
+    @pytest.mark.parametrize("sub", ["", 5, None, [], "a\x00"])
+    def test_does_not_make_a_bad_sub_good(self, verify: Any, sub: Any) -> None:
+        with pytest.raises(InvalidCredential):
+            verify({"claim_user_id": "user_id"}, sub=sub, user_id="alice")
+
+    @pytest.mark.parametrize(
+        ("settings", "claims", "missing"),
+        [
+            ({}, {"sub": DROP, "user_id": "alice"}, "sub"),
+            ({"claim_user_id": "user_id"}, {"sub": DROP}, "user_id"),
+            ({"claim_user_id": "ids.user"}, {"sub": DROP, "ids": {}}, "ids.user"),
+            ({"claim_tenant_id": "tid"}, {}, "tid"),
+            ({}, {"exp": DROP}, "exp"),
+            ({}, {"aud": DROP}, "aud"),
+        ],
+    )
+    def test_the_log_says_which_claim_is_missing(
+        self, verify: Any, settings: Settings, claims: dict[str, Any], missing: str
+    ) -> None:
+        with capture_logs() as logs, pytest.raises(InvalidCredential):
+            verify(settings, **claims)
+        assert [log["reason"] for log in logs] == [f"the claim {missing} is missing"]

@@ -120,7 +120,7 @@ class TestTypedEvents:
         response = client.post("/api/chat/stream", json={"query": "x"})
         start = frames_in(response.text)[0].data
         assert start["run_id"] == response.headers["x-run-id"]
-        assert (start["runnable"], start["attempt"]) == ("chat", 1)
+        assert (start["runnable"], start["attempt"]) == ("agent", 1)
         assert client.get(f"/api/threads/{start['thread_id']}").status_code == 200
 
     def test_tell_of_tools(self, client: httpx.Client) -> None:

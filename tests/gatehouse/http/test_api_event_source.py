@@ -5,10 +5,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from live_app import LiveApp
+from live_app import LiveApp, Serve
 from probe_runnables import numbered
 from sse_frames import frames_in, frames_of
 
+APP = "https://app.example"
 PATHS = ("/api/chat/stream", "/api/stream")
 
 
@@ -99,13 +100,41 @@ class TestReconnection:
         assert client.get("/api/chat/stream", params=address).status_code == 400
 
 
+def ask(live: LiveApp, origin: str, site: str | None, **headers: str) -> httpx.Response:
+    """Return what a page's EventSource gets, with a ticket that its own server asked for."""
+    with live.client() as server:
+        ticket = server.post("/api/tickets", json={"route": "/api/chat/stream"}).json()["ticket"]
+    sent = {"origin": origin, **({"sec-fetch-site": site} if site else {}), **headers}
+    with live.client({}) as page:
+        return page.get("/api/chat/stream", params={"query": "[say hi]", "ticket": ticket}, headers=sent)
+
+
 class TestOtherSites:
+    @pytest.fixture
+    def listing(self, serve: Serve) -> LiveApp:
+        return serve("/chat", allowed_origins=APP)
+
     @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     def test_may_not_start_a_run(self, client: httpx.Client, path: str, site: str) -> None:
         response = client.get(path, params={"query": "x"}, headers={"sec-fetch-site": site})
         assert response.status_code == 403
         assert response.json()["type"] == "urn:gatehouse:problem:forbidden"
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", None])
+    def test_that_are_not_listed_may_not_either(self, listing: LiveApp, site: str | None) -> None:
+        for origin in ("https://other.example", "null", "https://app.example.evil"):
+            assert ask(listing, origin, site).status_code == 403
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", None])
+    def test_that_are_listed_may_with_a_ticket(self, listing: LiveApp, site: str | None) -> None:
+        response = ask(listing, APP, site)
+        assert response.status_code == 200
+        assert response.headers["access-control-allow-origin"] == APP
+        assert frames_in(response.text)[-1].type == "end"
+
+    def test_that_are_listed_may_not_by_a_link(self, listing: LiveApp) -> None:
+        assert ask(listing, APP, "cross-site", **{"sec-fetch-mode": "navigate"}).status_code == 403
 
     @pytest.mark.parametrize("site", ["same-origin", "none"])
     def test_our_own_pages_may(self, client: httpx.Client, site: str) -> None:

@@ -6,6 +6,8 @@ import httpx
 import pytest
 from live_app import LiveApp, Serve
 
+from gatehouse.settings import Settings
+
 ORIGIN = "https://app.example"
 
 
@@ -70,3 +72,35 @@ class TestList:
         assert client.options("/chat/invoke", headers=preflight(origin)).status_code == 400
         answer = client.get("/livez", headers={"origin": origin})
         assert "access-control-allow-origin" not in answer.headers
+
+
+class TestThisMachine:
+    """People use its names as one: a page that is listed under one of them is let in under all."""
+
+    NAMES = ("http://localhost:5500", "http://127.0.0.1:5500", "http://[::1]:5500")
+
+    @pytest.mark.parametrize("listed", NAMES)
+    def test_has_all_its_names_in_development(self, listed: str) -> None:
+        settings = Settings(_env_file=None, allowed_origins=listed)
+        assert set(settings.page_origins) == set(self.NAMES)
+
+    def test_has_other_ports_that_are_not_listed(self) -> None:
+        settings = Settings(_env_file=None, allowed_origins="https://localhost, https://app.example")
+        assert settings.page_origins == (
+            "https://localhost", "https://app.example", "https://127.0.0.1", "https://[::1]",
+        )  # fmt: skip
+
+    def test_is_let_in_under_another_name(self, serve: Serve) -> None:
+        with serve("/chat", allowed_origins=self.NAMES[0]).client() as client:
+            answer = client.options("/chat/invoke", headers=preflight(self.NAMES[1]))
+            foreign = client.options("/chat/invoke", headers=preflight("http://127.0.0.1:5501"))
+        assert answer.headers["access-control-allow-origin"] == self.NAMES[1]
+        assert foreign.status_code == 400
+
+    def test_has_the_listed_name_alone_in_production(self) -> None:
+        production = {
+            "environment": "production", "database_url": "postgresql+psycopg://x/y", "redis_url": "redis://x",
+            "api_key_pepper": "p" * 40, "jwt_secret": "s" * 40, "issuer": "https://issuer.example",
+        }  # fmt: skip
+        settings = Settings(_env_file=None, **production, allowed_origins=self.NAMES[0])
+        assert settings.page_origins == (self.NAMES[0],)

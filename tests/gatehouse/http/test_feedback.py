@@ -28,7 +28,7 @@ class TestGive:
             assert given.json() | {"created_at": 0, "updated_at": 0} == {
                 "run_id": run_id,
                 "thread_id": thread_id,
-                "runnable": "chat",
+                "runnable": "agent",
                 "score": "up",
                 "comment": "",
                 "created_at": 0,

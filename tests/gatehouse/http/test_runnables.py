@@ -27,6 +27,7 @@ def test_lists_what_the_registry_serves_in_its_order(shared: LiveApp) -> None:
         "input_field": "input",
         "output": "text",
         "example": "",
+        "default": False,
     }
     assert items["agent"]["example"] == "How is my portfolio doing?"
 

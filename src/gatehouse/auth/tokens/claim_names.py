@@ -62,6 +62,11 @@ class ClaimNames:
     fixed_tenant: str | None = None
     scope_prefix: str = ""
 
+    @property
+    def by_sub(self) -> bool:
+        """Whether `sub` names the user. Where another claim does, a token may be without it."""
+        return self.user_id.is_plain("sub")
+
     def check_audience(self, claims: Mapping[str, Any], audience: str) -> None:
         """Raise BadToken unless the audience is the claim's value, or is in the list that it is."""
         value = self.audience.value(claims)

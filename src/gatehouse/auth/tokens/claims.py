@@ -43,10 +43,11 @@ def named_principal(
     grants: frozenset[str] = frozenset(),
 ) -> Principal:
     """Return whom the claims name; `grants` are further scopes. Raises BadToken."""
-    identifier_in(claims, ClaimName(("sub",)))  # also where another claim names the user
+    if "sub" in claims:
+        identifier_in(claims, ClaimName(("sub",)))  # also where another claim names the user
     return Principal(
         tenant_id=names.fixed_tenant or identifier_in(claims, names.tenant_id),
-        user_id=identifier_in(claims, names.user_id),
+        user_id=_user_id(claims, names),
         name=_display_name(names.name.value(claims)),
         scopes=_scopes(claims, names) | grants,
         credential="jwt",
@@ -73,8 +74,11 @@ def is_for_another_use(claims: Mapping[str, Any]) -> bool:
 
 def identifier_in(claims: Mapping[str, Any], name: ClaimName) -> str:
     """Return a claim that names somebody or something. Raises BadToken."""
+    value = name.value(claims)
+    if value is None:
+        raise BadToken(f"the claim {name} is missing")
     try:
-        return identifier(name.value(claims))
+        return identifier(value)
     except ValueError:
         raise BadToken(f"{name} does not name anything") from None
 
@@ -82,6 +86,14 @@ def identifier_in(claims: Mapping[str, Any], name: ClaimName) -> str:
 def fingerprint(token: str) -> str:
     """Return what names a token that has no `jti`."""
     return digest_of(token)[:32]
+
+
+def _user_id(claims: Mapping[str, Any], names: ClaimNames) -> str:
+    """Return who the user is. A framework's own claim may be a number, as a row's id is; `sub` may not."""
+    value = names.user_id.value(claims)
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0 and not names.by_sub:
+        return identifier(str(value))
+    return identifier_in(claims, names.user_id)
 
 
 def _optional(claims: Mapping[str, Any], name: ClaimName) -> str | None:

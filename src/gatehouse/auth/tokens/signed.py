@@ -58,6 +58,8 @@ def verified(read: Callable[[], Result]) -> Result:
         return read()
     except ApiError:
         raise
+    except jwt.MissingRequiredClaimError as error:
+        reason = f"the claim {error.claim} is missing"
     except BadToken as error:
         reason = str(error)
     except Exception as error:  # whatever a token does to the parser, it is a bad token

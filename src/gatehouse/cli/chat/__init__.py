@@ -24,7 +24,8 @@ def chat(
         typer.Option(metavar="FILE", help="Holds an API key or a token, in place of GATEHOUSE_API_KEY."),
     ] = None,
     runnable: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who answers: chat, agent, …; by default the first.")
+        str | None,
+        typer.Option(metavar="NAME", help="Who answers: chat, agent, …; else the default entry."),
     ] = None,
     thread: Annotated[
         str | None, typer.Option(metavar="ID", help="The conversation that goes on. By default a new one.")

@@ -102,7 +102,7 @@ async def sign_in(request: Request) -> Response:
     JSON is answered with who signed in. A form is answered with a redirect to its field `next`, a path on
     this server, or with the page again.
     """
-    if is_own_page(request, services_of(request).settings.allowed_origins) is False:
+    if is_own_page(request, services_of(request).settings.page_origins) is False:
         raise Forbidden(CROSS_SITE)  # else a foreign page could sign its visitor in as somebody else
     match media_type(request):
         case "application/json":

@@ -1,13 +1,16 @@
 """The routes of threads: list, begin, read, rename and delete them, and read their messages."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 
+from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
 from gatehouse.problems.faults import StrictModel
+from gatehouse.registry.default import default_entry
+from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
 from gatehouse.services import services_of
 from gatehouse.threads.models import MessagePage, Thread, ThreadPage
@@ -24,7 +27,7 @@ class NewThread(StrictModel):
     """What a thread is begun with."""
 
     runnable: str | None = Field(
-        None, description="the runnable's name; by default the first that is served", examples=["chat"]
+        None, description="the runnable's name; by default the default entry", examples=["chat"]
     )
     title: Title | None = Field(
         None, description="by default the first message gives it", examples=["Savings plan"]
@@ -49,9 +52,10 @@ async def list_threads(
 async def begin_thread(request: Request, principal: CurrentPrincipal, new: NewThread) -> Thread:
     """Begin a thread, that runs can then be started in."""
     services = services_of(request)
-    served = {path.removeprefix("/"): path for path in services.runs.runnables}
-    runnable = served_name(offered(services.settings, principal, served), new.runnable)
-    return await services.threads.create(principal, runnable, new.title or "")
+    entries = offered(services.settings, principal, services.entries)
+    return await services.threads.create(
+        principal, served_name(entries, principal, new.runnable), new.title or ""
+    )
 
 
 @router.get("/{thread_id}", responses=NotFound.schema())
@@ -86,9 +90,9 @@ async def list_messages(
     return await services_of(request).threads.messages(principal, thread_id, limit, cursor)
 
 
-def served_name(served: Mapping[str, Any], name: str | None) -> str:
-    """Return the name of a runnable that is served, or of the first. Raises NotFound."""
-    found = next(iter(served), None) if name is None else name.removeprefix("/")
-    if found is None or found not in served:
+def served_name(served: Mapping[str, ServedEntry], principal: Principal, name: str | None) -> str:
+    """Return the name of a runnable that is served, or of the default one. Raises NotFound."""
+    entry = default_entry(served, principal) if name is None else served.get(name.removeprefix("/"))
+    if entry is None:
         raise NotFound("There is no such runnable.")
-    return found
+    return entry.name

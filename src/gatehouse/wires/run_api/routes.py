@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from gatehouse.auth.browser.origin import media_type
+from gatehouse.auth.browser.origin import is_own_page, media_type
 from gatehouse.identity.principal import Principal
 from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import (
@@ -159,8 +159,10 @@ async def for_event_source(
     request: Request, principal: Principal, parameters: EventSourceParameters, frame: sse.Frame
 ) -> Response:
     """Start a run for an EventSource, or join the one that it lost."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Forbidden("Another site may not start a run.")
+    # CORS keeps another site from reading, not from asking. "none" is a person's own address bar
+    own = is_own_page(request, services_of(request).settings.page_origins)
+    if own is False and request.headers.get("sec-fetch-site") != "none":
+        raise Forbidden("Another site may not start a run: GATEHOUSE_ALLOWED_ORIGINS lists those that may.")
     if request.headers.get("sec-fetch-mode") == "navigate":  # a link, of a mail or of a model's answer
         raise Forbidden("An address that is opened starts no run: an EventSource does.")
     # on its own reconnection a browser sends the header, and the address stays as it was

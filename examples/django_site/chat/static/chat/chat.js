@@ -331,7 +331,7 @@ const lanes = [
   new RestLane("rest"),
   new ChatLane("socket", "/ws/chat/"),
   new SseLane("sse"),
-  new EveryTabLane("tabs", "/ws/openai/"),
+  new EveryTabLane("tabs", "/ws/openai/?events=run"),
 ];
 const form = document.querySelector(".ask");
 const message = document.querySelector("#message");
