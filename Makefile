@@ -32,6 +32,7 @@ check: $(VENV)/.dev  ## lint, types, import directions, lock files up to date
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/typecheck.py
 	$(BIN)/lint-imports
 	$(BIN)/python requirements/lock.py --check
 

@@ -19,7 +19,13 @@ from new_project import environment_of_a_person, new_project, own_tests
 from gatehouse.cli.project.template import PINNED, PROJECT, template_files
 
 ROOT = Path(__file__).parents[3]
-SHAPE = ("app/main.py", "chains/registry.py", "tools/opening_hours.py", "tests/test_served.py", "Dockerfile")
+SHAPE: tuple[str, ...] = (
+    "app/main.py",
+    "chains/registry.py",
+    "tools/opening_hours.py",
+    "tests/test_served.py",
+    "Dockerfile",
+)
 SHAPE += (".env.example", ".gitignore", ".dockerignore", "README.md", "Makefile", "requirements.txt")
 SHAPE += ("k8s/base/deployment.yaml", "k8s/components/ingress/ingress.yaml")
 SHAPE += ("k8s/overlays/dev/kustomization.yaml", "k8s/overlays/production/kustomization.yaml")
