@@ -85,14 +85,16 @@ async def new_socket(target: Target) -> AsyncIterator[str]:
 
 
 async def remote_stream(target: Target) -> AsyncIterator[str]:
-    async for text in RemoteRunnable(f"{target.url}/chat", headers=target.headers).astream(
-        {"input": QUESTION}
-    ):
+    async for text in remote(target).astream({"input": QUESTION}):
         yield text
 
 
 async def remote_invoke(target: Target) -> AsyncIterator[str]:
-    yield await RemoteRunnable(f"{target.url}/chat", headers=target.headers).ainvoke({"input": QUESTION})
+    yield await remote(target).ainvoke({"input": QUESTION})
+
+
+def remote(target: Target) -> RemoteRunnable[dict[str, str], str]:
+    return RemoteRunnable(f"{target.url}/chat", headers=target.headers)
 
 
 async def texts(source: httpx2.EventSource) -> AsyncIterator[str]:

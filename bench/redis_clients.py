@@ -48,7 +48,7 @@ async def main() -> None:
             sha = await redis.script_load(TEXT)
             calls: dict[str, Call] = {
                 "our shared connection": lambda: script(["bench:clients"], [1]),
-                "redis-py's pool": lambda: redis.execute_command("EVALSHA", sha, 1, "bench:clients", 1),
+                "redis-py's pool": lambda: redis.evalsha(sha, 1, "bench:clients", 1),
             }
             if url and (glide := glide_of(url)):
                 client, glide_script = await glide

@@ -16,6 +16,7 @@ from functools import partial
 from multiprocessing import forkserver
 from multiprocessing import process as multiprocessing_process
 from pathlib import Path
+from typing import Any
 
 from gatehouse.cli import main
 from gatehouse.process.fork_server import begin, process_context
@@ -92,7 +93,7 @@ def started(
 
 def end_fork_server() -> None:
     """End it with the tests, and wait for that a little: what it cost is then told of them (`time make test`)."""
-    server = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     if server._forkserver_pid is None:
         return
     os.close(server._forkserver_alive_fd)

@@ -98,7 +98,8 @@ class LiveSite:
         """Return an open WebSocket with the visitor's cookies, from a page of this site."""
         cookies = "; ".join(f"{name}={value}" for name, value in (visitor.cookies if visitor else {}).items())
         options = {"origin": self.url, "additional_headers": {"cookie": cookies}, "proxy": None, **options}
-        return connect(self.url.replace("http", "ws") + path, **options)
+        opened: ClientConnection = connect(self.url.replace("http", "ws") + path, **options)
+        return opened
 
 
 def prepared(python: Path, folder: Path) -> Installation:

@@ -20,6 +20,7 @@ from gatehouse_processes import GATEHOUSE, ServerProcess, executed, started
 from migrated_databases import migrated_copy
 from sqlalchemy import make_url
 
+import gatehouse
 from gatehouse.auth.tokens.issuing import issue_token
 from gatehouse.cli.database import brought_up_to_date
 from gatehouse.cli.serving.development_keys import development_keys
@@ -29,6 +30,8 @@ from gatehouse.storage.opening import open_database
 from tools.portfolio.seed import seed
 
 ROOT = Path(__file__).parents[1]
+# what is tested, also where another copy of it is installed, and the demonstration
+PYTHONPATH = os.pathsep.join([str(Path(gatehouse.__file__).parents[1]), str(ROOT)])
 
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 START_LINK = "the-sign-in-link-of-a-throwaway-server"
@@ -165,7 +168,7 @@ def server_environment(folder: Path, **more: str) -> dict[str, str]:
     return {
         **inherited,
         **coverage,
-        "PYTHONPATH": str(ROOT),  # where the demonstration is
+        "PYTHONPATH": PYTHONPATH,
         "GATEHOUSE_MIGRATIONS": "tools.migrations",
         "GATEHOUSE_DATA_DIR": str(folder / "data"),
         "GATEHOUSE_MODEL": "scripted",

@@ -54,8 +54,8 @@ def running_provider() -> Iterator[OidcProvider]:
     process = subprocess.Popen(
         [node, "provider.js"], cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
+    assert process.stdout is not None
     try:
-        assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url, "the provider did not start"
         yield OidcProvider(url)

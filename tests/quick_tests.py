@@ -14,7 +14,7 @@ import pytest
 
 
 def pytest_configure() -> None:
-    httpx._transports.default.create_ssl_context = cache(httpx._config.create_ssl_context)
+    httpx._transports.default.create_ssl_context = cache(httpx._config.create_ssl_context)  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(wrapper=True)

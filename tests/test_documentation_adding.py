@@ -56,7 +56,7 @@ def paste(folder: Path) -> None:
 @pytest.fixture(scope="module", params=["demonstration", "project"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh copy of the demonstration, or a new project, with the README's lines pasted into it."""
-    made = tmp_path_factory.mktemp("adding") / request.param
+    made: Path = tmp_path_factory.mktemp("adding") / request.param
     paste(copied(made) if request.param == "demonstration" else new_project(made))
     return made
 

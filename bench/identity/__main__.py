@@ -18,12 +18,12 @@ from bench.identity.targets import ASYMMETRIC, SYMMETRIC, api_key_headers, issue
 from bench.machine import machine
 from bench.processes import AMPLE, redis_ready, redis_server
 from chains.registry import REGISTRY
-from gatehouse.lifespan import Services, open_services, tune_garbage_collection
-from gatehouse.main import create_app
+from gatehouse.cli.database import brought_up_to_date
+from gatehouse.lifespan import open_services, tune_garbage_collection
+from gatehouse.main import PATHS, create_app
 from gatehouse.registry.loading import load_registry
+from gatehouse.services import Services
 from gatehouse.settings import Settings
-from gatehouse.storage.database import open_engine
-from gatehouse.storage.schema import upgrade
 from gatehouse.telemetry.logs import configure_logging
 from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.web.middleware.authenticate import Authenticate
@@ -96,9 +96,7 @@ async def opened(
         _env_file=None, data_dir=folder / "data", model="scripted", redis_url=redis_url,
         plans=json.loads(AMPLE), **signer.settings,
     )  # fmt: skip
-    engine = open_engine(settings.database)
-    await upgrade(engine)
-    await engine.dispose()
+    await brought_up_to_date(settings)
     async with open_services(settings, load_registry(REGISTRY), Telemetry.of(settings)) as services:
         tune_garbage_collection()
         yield services, settings, signer.token()
@@ -111,7 +109,8 @@ async def callers(services: Services, settings: Settings, algorithm: str, token:
     if algorithm == SYMMETRIC:
         credentials["API key"] = await api_key_headers(services)
         credentials["session"] = await session_headers(services, token)
-    authenticated, limited = Authenticate(bare), Authenticate(Limit(bare, []))
+    authenticated = Authenticate(bare, PATHS.public)
+    limited = Authenticate(Limit(bare, PATHS), PATHS.public)
     found = {}
     for name, headers in credentials.items():
         found[name] = Caller(authenticated, services, headers)

@@ -10,8 +10,9 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gatehouse.lifespan import Services
+from gatehouse.services import Services
 from gatehouse.storage.multiplexed import Line
+from gatehouse.web.request_state import KEY, RequestState
 
 AT_ONCE = 8
 BODY = b'{"input":{"input":"[say hello]"}}'
@@ -60,7 +61,7 @@ class Caller:
             "scheme": "http", "path": self.path, "raw_path": self.path.encode(), "query_string": b"",
             "root_path": "", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 8000),
             "headers": [(b"host", b"127.0.0.1:8000"), (b"content-type", b"application/json"), *headers],
-            "state": {"services": self.services, "request_id": "bench"},
+            "state": {"services": self.services, KEY: RequestState("bench")},
         }  # fmt: skip
 
 

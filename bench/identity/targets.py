@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
 from bench.processes import SECRET
-from gatehouse.lifespan import Services
+from gatehouse.services import Services
 
 CLAIMS = {"iss": "gatehouse", "aud": "gatehouse", "sub": "alice", "tenant_id": "acme", "scope": "*"}
 SYMMETRIC = "HS256"

@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from gatehouse.lifespan import Services
 from gatehouse.process.listening import listen
 from gatehouse.process.server import run_one
+from gatehouse.services import Services
 from gatehouse.settings import Settings
 
 TICK = 0.010  # seconds that the task asks to sleep for

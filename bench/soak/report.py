@@ -42,13 +42,13 @@ class Soaked:
         """By which share the memory of the last quarter is above that of the first."""
         rss = self.steady("rss", self.outside)
         quarter = max(1, len(rss) // 4)
-        return statistics.mean(rss[-quarter:]) / statistics.mean(rss[:quarter]) - 1
+        return float(statistics.mean(rss[-quarter:]) / statistics.mean(rss[:quarter]) - 1)
 
     @property
     def lag_p99(self) -> float:
         """The 99th percentile of all that was measured while all streams were open, in ms."""
         lags = sorted(chain.from_iterable(self.steady("lags_ms", self.inside)))
-        return lags[int(0.99 * len(lags))]
+        return float(lags[int(0.99 * len(lags))])
 
     @property
     def faults(self) -> list[str]:
@@ -113,7 +113,7 @@ class Soaked:
 
     def _cores(self) -> float:
         steady = [one for one in self.outside if self.warm <= one["t"] <= self.full]
-        return (steady[-1]["cpu"] - steady[0]["cpu"]) / max(1e-9, steady[-1]["t"] - steady[0]["t"])
+        return float((steady[-1]["cpu"] - steady[0]["cpu"]) / max(1e-9, steady[-1]["t"] - steady[0]["t"]))
 
 
 def triple(name: str, soaked: Soaked, steady: Sequence[float]) -> str:

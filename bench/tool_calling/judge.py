@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.tools import BaseTool
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from bench.tool_calling.sets import Prompt
 from tools.calculator import evaluate
@@ -53,7 +53,7 @@ def _is_right_choice(prompt: Prompt, done: Done) -> bool:
 
 def _are_valid(tool: BaseTool, given: Mapping[str, Any]) -> bool:
     try:
-        tool.get_input_schema().model_validate(given)
+        TypeAdapter(tool.get_input_schema()).validate_python(given)
     except ValidationError:
         return False
     return True

@@ -11,9 +11,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.tools import BaseTool
 
 from bench.machine import machine
 from bench.tool_calling.sets import HERE
@@ -97,7 +99,7 @@ async def _report(model: str) -> str:
 
 
 @asynccontextmanager
-async def _tools() -> AsyncIterator[list[object]]:
+async def _tools() -> AsyncIterator[list[BaseTool]]:
     """Yield the agent's tools over the demonstration's data."""
     with tempfile.TemporaryDirectory() as folder:
         engine = open_engine(f"sqlite+aiosqlite:///{Path(folder) / 'demo.db'}")
@@ -110,7 +112,7 @@ async def _tools() -> AsyncIterator[list[object]]:
 
 
 async def _conversation(
-    kind: str, entry: str, runnable: Runnable, questions: Sequence[str]
+    kind: str, entry: str, runnable: Runnable[Any, Any], questions: Sequence[str]
 ) -> AsyncIterator[Answer]:
     history: list[BaseMessage] = []
     for number, question in enumerate(questions):
@@ -120,7 +122,7 @@ async def _conversation(
         history += [HumanMessage(question), AIMessage(said)]
 
 
-async def _said(runnable: Runnable, history: Sequence[BaseMessage], question: str) -> str:
+async def _said(runnable: Runnable[Any, Any], history: Sequence[BaseMessage], question: str) -> str:
     customer = DEMO_CUSTOMERS[0]
     caller: RunnableConfig = {"configurable": {"tenant_id": customer.tenant_id, "user_id": customer.user_id}}
     messages = [*history, HumanMessage(question)]

@@ -59,11 +59,11 @@ class TestChain:
 
 class TestTextParser:
     async def test_passes_text_on_as_it_comes(self) -> None:
-        assert await streamed(AIMessageChunk("a"), "b", AIMessageChunk("")) == ["a", "b", ""]
+        assert await streamed(AIMessageChunk(content="a"), "b", AIMessageChunk(content="")) == ["a", "b", ""]
 
     async def test_takes_the_text_out_of_content_blocks(self) -> None:
         blocks = AIMessageChunk(
-            [
+            content=[
                 {"type": "text", "text": "a", "index": 0},
                 {"type": "reasoning", "reasoning": "hidden", "index": 1},
             ]

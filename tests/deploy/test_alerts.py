@@ -92,7 +92,7 @@ def test_expressions_group_by_labels_of_their_metrics() -> None:
             for group in re.findall(r"\bby \(([^)]*)\)", expression)
             for label in group.split(",")
         }
-        known = set().union(*(KNOWN[each.name] for each in selectors(parsed(expression))))
+        known = set().union(*(KNOWN[str(each.name)] for each in selectors(parsed(expression))))
         assert labels <= known | OF_PROMETHEUS, f"{name}: {labels - known}"
 
 

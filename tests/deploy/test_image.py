@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +22,7 @@ RUNTIME_BASE = "docker.io/library/python:3.12-slim"
 BUILD_BASE = "localhost/build-stand-in:latest"
 PACKAGE_IMAGE = "localhost/gatehouse:package"
 PROJECT_IMAGE = "localhost/mine:test"
-BUILT_WITH = {"BUILD_IMAGE": BUILD_BASE, "NODE_IMAGE": BUILD_BASE, "REVISION": "abc123"}
+BUILT_WITH: dict[str, Any] = {"BUILD_IMAGE": BUILD_BASE, "NODE_IMAGE": BUILD_BASE, "REVISION": "abc123"}
 LARGEST = 350_000_000
 
 

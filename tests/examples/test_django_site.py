@@ -33,7 +33,7 @@ NOT_OURS = ("Traceback", "Warning:", "was never awaited", "was destroyed")
 
 @pytest.fixture(scope="module")
 def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    python = installed(request.config.cache.mkdir("django_site"))  # type: ignore[union-attr]
+    python = installed(request.config.cache.mkdir("django_site"))
     return prepared(python, tmp_path_factory.mktemp("site"))
 
 
@@ -106,7 +106,7 @@ def events_of(response: httpx.Response) -> list[dict[str, Any]]:
 
 def frames_until(socket: ClientConnection, kind: str) -> list[dict[str, Any]]:
     """Return the frames up to the first of this type."""
-    frames = []
+    frames: list[dict[str, Any]] = []
     while not frames or frames[-1].get("type") != kind:
         frames.append(json.loads(socket.recv(timeout=30)))
     return frames

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from gatehouse.settings import Settings
 
 SECRET = "a secret of the bank"
-PRODUCTION = {
+PRODUCTION: dict[str, Any] = {
     "environment": "production",
     "database_url": "postgresql+psycopg://gatehouse@db/gatehouse",
     "redis_url": "redis://redis",
@@ -227,7 +227,7 @@ class TestDoors:
     )  # fmt: skip
     def test_that_stand_open_are_refused_in_production(self, name: str, value: str) -> None:
         with pytest.raises(ValidationError, match=f"GATEHOUSE_{name.upper()}"):
-            Settings(**{**PRODUCTION, name: value})  # type: ignore[arg-type]
+            Settings(**{**PRODUCTION, name: value})
         assert Settings(**{name: value})  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("value", ["", "  "])

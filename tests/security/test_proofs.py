@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("line", [*REQUIREMENTS, *CASES])
 def test_every_proof_is_there(line: str) -> None:
-    proofs = (REQUIREMENTS | CASES)[line]
+    proofs = {**REQUIREMENTS, **CASES}[line]
     assert proofs
     for proof in proofs:
         file, name = proof.split("::")

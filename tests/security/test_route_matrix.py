@@ -2,10 +2,12 @@
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import pytest
+from _pytest.mark import ParameterSet
 from fastapi.routing import iter_route_contexts
 from guarded_server import Guarded
 from route_matrix import MATRIX, Access
@@ -18,13 +20,19 @@ from gatehouse.auth.credentials import SUBPROTOCOL
 from gatehouse.main import create_app
 from gatehouse.settings import Settings
 
-HTTP = [
-    pytest.param(*route, access, id=" ".join(route))
-    for route, access in MATRIX.items()
-    if route[0] != "WEBSOCKET"
-]
-PROTECTED = [case for case in HTTP if not case.values[2].public]
-SCOPED = [case for case in HTTP if case.values[2].scope]
+
+def cases(of: Callable[[str, Access], bool]) -> list[ParameterSet]:
+    """Return method, path and access of the routes of HTTP for whose method and access this holds."""
+    return [
+        pytest.param(method, path, access, id=f"{method} {path}")
+        for (method, path), access in MATRIX.items()
+        if method != "WEBSOCKET" and of(method, access)
+    ]
+
+
+HTTP = cases(lambda _, access: True)
+PROTECTED = cases(lambda _, access: not access.public)
+SCOPED = cases(lambda _, access: bool(access.scope))
 SOCKETS = [path for method, path in MATRIX if method == "WEBSOCKET"]
 ALWAYS = {
     "x-content-type-options": "nosniff",
@@ -110,7 +118,7 @@ class TestWithoutCredential:
 
     @pytest.mark.parametrize(
         ("method", "path", "access"),
-        [case for case in HTTP if case.values[2].public and case.values[0] == "GET"],
+        cases(lambda method, access: access.public and method == "GET"),
     )
     def test_public_routes_answer(self, guarded: Guarded, method: str, path: str, access: Access) -> None:
         with guarded.client() as client:
@@ -235,7 +243,7 @@ def refusal(
     offered: list[Subprotocol] | None = None,
 ) -> int:
     """Return the status that a handshake is refused with."""
-    origin = (headers or {}).pop("origin", None)
+    origin: Any = (headers or {}).pop("origin", None)
     url = guarded.server.url.replace("http", "ws") + path
     with (
         pytest.raises(InvalidStatus) as caught,

@@ -6,18 +6,19 @@ from typing import Any
 
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, ToolMessage
-from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.tools import BaseTool
 from scripted_model import ScriptedModel, calls
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 Tools = dict[str, BaseTool]
 
 
 async def results(tools: Tools, model: ScriptedModel, config: RunnableConfig) -> list[ToolMessage]:
     """Run the agent to its answer and return what its tools said."""
-    agent = create_agent(model, list(tools.values()))
-    state: dict[str, Any] = await agent.ainvoke({"messages": [("user", "How am I doing?")]}, config)
+    agent: Runnable[Any, Any] = create_agent(model, list(tools.values()))
+    state = await agent.ainvoke({"messages": [("user", "How am I doing?")]}, config)
     assert state["messages"][-1].text == "Done."
     return [message for message in state["messages"] if isinstance(message, ToolMessage)]
 
@@ -80,4 +81,5 @@ async def test_no_connection_is_held_after_a_run(
     tools: Tools, alice: RunnableConfig, engine: AsyncEngine
 ) -> None:
     await results(tools, asks(("list_holdings", {}), ("get_portfolio_performance", {})), alice)
+    assert isinstance(engine.pool, QueuePool)
     assert engine.pool.checkedout() == 0

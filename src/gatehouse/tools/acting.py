@@ -22,8 +22,13 @@ class MayNotAct(Exception):
     """The caller may not act any more, so the run is over: no agent makes a message of it."""
 
 
-def acts(tool: StructuredTool) -> StructuredTool:
-    """Return the tool, marked as one that changes something."""
+def acts(tool: BaseTool) -> StructuredTool:
+    """Return the tool, marked as one that changes something.
+
+    Raises TypeError when it is of a class of its own, whose calls nothing could check.
+    """
+    if not isinstance(tool, StructuredTool):
+        raise TypeError(f"{tool.name}: acts marks tools that are made of a function, as by @tool.")
     return tool.model_copy(update={"metadata": {**(tool.metadata or {}), MARK: True}})
 
 

@@ -57,7 +57,8 @@ class Fleet:
         await self.edge.reroute(self.routed)
         await old.gone(EXIT_SECONDS)
         self.drains.append(round(time.monotonic() - began, 1))
-        self.exits.append(old.process.returncode if old.process else -1)
+        code = old.process.returncode if old.process else None
+        self.exits.append(-1 if code is None else code)
 
     async def kill(self) -> None:
         """Kill a replica without a word; nginx finds out by itself, and a new one comes."""

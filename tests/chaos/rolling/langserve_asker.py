@@ -63,6 +63,6 @@ class LangServeAsker(Asker):
 def frame_of(frame: str) -> tuple[str, Any]:
     """Return the event of LangServe's frame and its data; a comment is neither."""
     lines = [line for line in frame.split("\r\n") if line and not line.startswith(":")]
-    fields = dict(line.split(": ", 1) if ": " in line else (line.rstrip(":"), "") for line in lines)
+    fields = {name: value for name, _, value in (line.partition(": ") for line in lines)}
     data = fields.get("data", "")
     return fields.get("event", ""), orjson.loads(data) if data else None

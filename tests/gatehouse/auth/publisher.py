@@ -70,7 +70,7 @@ def text(body: str | bytes, status: int = 200, **headers: str) -> Answer:
     return answer
 
 
-def document(content: Mapping[str, Any], **headers: str) -> Answer:
+def document(content: Mapping[str, Any], **headers: Any) -> Answer:
     return text(json.dumps(content), **headers)
 
 

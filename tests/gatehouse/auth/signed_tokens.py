@@ -49,7 +49,7 @@ def good_claims(**changes: Any) -> dict[str, Any]:
     return {name: value for name, value in claims.items() if value is not DROP}
 
 
-def token(header: Mapping[str, Any] | None = None, **changes: Any) -> str:
+def token(header: Any = None, **changes: Any) -> str:
     """Return a token with these changes to a good one's claims, and additions to its header."""
     merged = {**HEADER, **(header or {})}
     return signed(

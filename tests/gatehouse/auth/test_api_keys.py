@@ -18,7 +18,7 @@ from gatehouse.identity import recent
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidCredential, NotFound
 
-ALICE = {"tenant_id": "acme", "user_id": "alice"}
+ALICE: dict[str, Any] = {"tenant_id": "acme", "user_id": "alice"}
 
 
 def now() -> datetime:

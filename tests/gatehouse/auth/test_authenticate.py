@@ -1,4 +1,5 @@
 import asyncio
+import time
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,7 +14,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatehouse.auth.api_keys.store import ApiKeys, CreatedKey
 from gatehouse.auth.authenticator import open_authenticator
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.identity import recent
 from gatehouse.main import PATHS
 
 SAME_ORIGIN = {"sec-fetch-site": "same-origin"}
@@ -115,7 +115,7 @@ async def status_of(served: Served, path: str) -> int:
          "query_string": b"", "headers": [(b"host", b"localhost:8000")], "root_path": ""},
         receive, send,
     )  # fmt: skip
-    return statuses[0]
+    return int(statuses[0])
 
 
 class TestGoodCredential:
@@ -322,8 +322,8 @@ class TestSession:
     ) -> None:
         assert (await client.get("/agent")).status_code == 200
         await keys.revoke(alice.record.id)  # by another process than the one that serves
-        later = recent.monotonic() + 5
-        monkeypatch.setattr(recent, "monotonic", lambda: later)
+        later = time.monotonic() + 5
+        monkeypatch.setattr("gatehouse.identity.recent.monotonic", lambda: later)
         assert (await client.get("/agent")).status_code == 401
 
     async def test_of_a_token_is_not_looked_up_among_the_keys(self, client: AsyncClient) -> None:

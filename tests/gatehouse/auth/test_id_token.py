@@ -88,7 +88,7 @@ class TestSignedIn:
 
     async def test_refuses_none_and_hmac_though_it_came_from_the_issuer_itself(self) -> None:
         claims = {"iss": ISSUER, "aud": CLIENT, "sub": "alice", "iat": 1, "exp": 9e9, "nonce": NONCE}
-        for forged in (jwt.encode(claims, None, "none"), jwt.encode(claims, "s" * 64, "HS256")):
+        for forged in (jwt.encode(claims, "", "none"), jwt.encode(claims, "s" * 64, "HS256")):
             with pytest.raises(InvalidCredential):
                 await TOKENS.signed_in(forged, NONCE)
 

@@ -310,7 +310,7 @@ class TestVerifier:
             verifier_of(KeySet(()), **{empty: ""})
 
 
-HOURS = {"exp": int(time.time()) + 36_000}  # for what is made when the tests are collected
+HOURS: dict[str, Any] = {"exp": int(time.time()) + 36_000}  # for what is made when the tests are collected
 GOOD = token(**HOURS)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -365,7 +365,7 @@ def joined(parts: list[bytes]) -> str:
     return ".".join(encode(part) for part in parts)
 
 
-ASYMMETRIC = [(RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")]
+ASYMMETRIC: list[tuple[Any, str]] = [(RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")]
 PUBLIC = verifier_of(public((RSA_KEY, "RS256"), (EC_KEY, "ES256"), (ED_KEY, "EdDSA")))
 SIGNED = {
     alg: jwt.encode(good_claims(**HOURS), key, alg, {"kid": alg, "typ": "at+jwt"}) for key, alg in ASYMMETRIC

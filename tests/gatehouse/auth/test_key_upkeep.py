@@ -13,8 +13,8 @@ from gatehouse.auth.api_keys.store import ApiKeys
 from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.problems.errors import InvalidCredential
 
-ALICE = {"tenant_id": "acme", "user_id": "alice"}
-BOB = {"tenant_id": "beta", "user_id": "bob"}
+ALICE: dict[str, Any] = {"tenant_id": "acme", "user_id": "alice"}
+BOB: dict[str, Any] = {"tenant_id": "beta", "user_id": "bob"}
 
 
 async def last_use(engine: AsyncEngine, key_id: str) -> Any:

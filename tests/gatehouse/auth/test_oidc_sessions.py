@@ -152,5 +152,6 @@ class TestLogins:
         [key] = [key async for key in redis.scan_iter("gh:oidc:login:*")]
         kept = await redis.get(key)
         assert state.encode() not in key
+        assert isinstance(kept, bytes)
         assert b"the browser's secret" not in kept
         assert 0 < await redis.ttl(key) <= 600

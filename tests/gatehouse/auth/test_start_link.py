@@ -69,4 +69,4 @@ class TestStartLink:
 
     async def test_is_kept_as_a_hash(self, redis: Redis, link: StartLink) -> None:
         [key] = await redis.keys("*")
-        assert TOKEN.encode() not in key + await redis.get(key)
+        assert TOKEN not in f"{key!r} {await redis.get(key)!r}"

@@ -48,7 +48,7 @@ class TestIssue:
     async def test_keeps_a_hash_for_30_seconds(self, tickets: Tickets, redis: Redis) -> None:
         ticket = await tickets.issue(ALICE, ROUTE)
         [key] = await redis.keys("*")
-        assert ticket.encode() not in key + await redis.get(key)
+        assert ticket not in f"{key!r} {await redis.get(key)!r}"
         assert LIFETIME == 30
         assert 29_000 < await redis.pttl(key) <= 30_000
         assert len(ticket) >= 256 / 6

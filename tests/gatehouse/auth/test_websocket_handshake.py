@@ -38,7 +38,7 @@ async def greeting(
     address: str, headers: dict[str, str] | None = None, offered: Any = None
 ) -> dict[str, Any]:
     """Return what an accepted socket says first."""
-    origin = (headers or {}).pop("origin", None)
+    origin: Any = (headers or {}).pop("origin", None)
     async with connect(
         f"ws://{address}/ws", additional_headers=headers, origin=origin, subprotocols=offered, proxy=None
     ) as socket:

@@ -11,13 +11,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from agent_graphs import agent_graph
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.language_models import FakeListLLM
+from langchain_core.language_models import FakeListLLM, LanguageModelInput
 from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 
-from chains import agent
 from gatehouse.callbacks.handlers import Accumulator, Progress, ProgressTracker, StreamingWriter
 from gatehouse.callbacks.text import TextHandler, text_of
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
@@ -139,7 +139,9 @@ class TestStreamingWriter:
 
     def test_answers_of_threads_do_not_mix_either(self) -> None:
         stream = io.StringIO()
-        questions = [f"[delay 0.001][say {letter} {letter} {letter}]" for letter in "abcdef"]
+        questions: list[LanguageModelInput] = [
+            f"[delay 0.001][say {letter} {letter} {letter}]" for letter in "abcdef"
+        ]
         MODEL.batch(questions, heard_by(StreamingWriter(stream)))
         assert sorted(stream.getvalue().splitlines()) == [
             f"{letter} {letter} {letter}" for letter in "abcdef"
@@ -195,7 +197,7 @@ class TestAccumulator:
 
     async def test_of_an_agent_the_text_is_the_final_answer(self) -> None:
         kept = Accumulator()
-        served = StreamingAgent(agent.build(Parts(MODEL, [double])))
+        served = StreamingAgent(agent_graph(Parts(MODEL, [double])))
         question = '[say let me see][tool double {"number": 4}][say it is eight]'
         async for _ in served.astream({"input": question}, heard_by(kept)):
             pass

@@ -14,12 +14,18 @@ import yaml
 from cli_results import Run, failure_of
 from gatehouse_processes import GATEHOUSE, executed
 from live_server import LiveServer, banner_of, running
-from new_project import environment_of_a_person, new_project, own_tests
+from new_project import environment_of_a_person, new_project
 
 from gatehouse.cli.project.template import PINNED, PROJECT, template_files
 
 ROOT = Path(__file__).parents[3]
-SHAPE = ("app/main.py", "chains/registry.py", "tools/opening_hours.py", "tests/test_served.py", "Dockerfile")
+SHAPE: tuple[str, ...] = (
+    "app/main.py",
+    "chains/registry.py",
+    "tools/opening_hours.py",
+    "tests/test_served.py",
+    "Dockerfile",
+)
 SHAPE += (".env.example", ".gitignore", ".dockerignore", "README.md", "Makefile", "requirements.txt")
 SHAPE += ("k8s/base/deployment.yaml", "k8s/components/ingress/ingress.yaml")
 SHAPE += ("k8s/overlays/dev/kustomization.yaml", "k8s/overlays/production/kustomization.yaml")
@@ -97,9 +103,6 @@ class TestFiles:
 
 
 class TestProject:
-    def test_passes_its_own_tests(self, project: Path) -> None:
-        assert " passed" in own_tests(project)
-
     def test_answers_the_printed_curl_in_its_own_words(self, made: LiveServer) -> None:
         (curl,) = [line for line in banner_of(made) if line.startswith("curl ")]
         done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60, check=True)

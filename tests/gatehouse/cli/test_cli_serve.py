@@ -16,6 +16,7 @@ import httpx
 import pytest
 from gatehouse_processes import GATEHOUSE, started
 from live_server import (
+    PYTHONPATH,
     LiveServer,
     banner_of,
     free_port,
@@ -48,7 +49,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         ["$(BIN)/gatehouse", "serve"],
     ]
     script = "\n".join(["set -e", *commands]).replace("$(BIN)", str(Path(GATEHOUSE).parent))
-    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "GATEHOUSE_MODEL": "scripted"}
+    variables = {"PATH": os.environ["PATH"], "PYTHONPATH": PYTHONPATH, "GATEHOUSE_MODEL": "scripted"}
     with running(["bash", "-c", script], folder, variables, keys={}) as server:
         yield server
 
@@ -156,7 +157,7 @@ class TestStop:
     def test_its_data_and_keys_are_there_at_the_second_start(self, made: LiveServer) -> None:
         key = {"x-api-key": key_of("alice", made)}
         answer = httpx.post(f"{made.url}/api/chat", json={"query": "[say hello]"}, headers=key).json()
-        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "GATEHOUSE_MODEL": "scripted"}
+        variables = {"PATH": os.environ["PATH"], "PYTHONPATH": PYTHONPATH, "GATEHOUSE_MODEL": "scripted"}
         with running([GATEHOUSE, "serve"], made.folder, variables, {}, started) as second:
             assert key_of("alice", second) == key["x-api-key"]
             messages = httpx.get(f"{second.url}/api/threads/{answer['thread_id']}/messages", headers=key)

@@ -18,10 +18,10 @@ from migrated_databases import migrated_copy
 from starlette.types import ASGIApp
 
 from gatehouse.auth.tokens.issuing import issue_token
-from gatehouse.lifespan import Services
 from gatehouse.main import create_app
 from gatehouse.process.listening import options
 from gatehouse.registry.entry import Entry
+from gatehouse.services import Services
 from gatehouse.settings import Settings
 
 # tests ask more at once than a person does; those of the limits say what they are

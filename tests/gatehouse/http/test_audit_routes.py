@@ -12,7 +12,7 @@ from live_app import LiveApp, bearer, token
 from websockets.sync.client import connect
 
 PLANS = {"default": {"requests_per_minute": 6000, "burst": 500, "concurrent_runs": 1}}
-AUDITOR = {"user": "auditor", "scopes": ("audit:read",)}
+AUDITOR: dict[str, Any] = {"user": "auditor", "scopes": ("audit:read",)}
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from langserve.lzstring import LZString
 from live_app import LiveApp, bearer
 
 ATTACK = '{"configurable": {"x": "</script><script>alert(1)</script>"}}'
-HASH = LZString.compressToEncodedURIComponent(ATTACK)
+HASH = LZString.compressToEncodedURIComponent(ATTACK)  # type: ignore[no-untyped-call]
 METHODS = ("GET", "POST")
 
 

@@ -5,7 +5,7 @@ import io
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import httpx
@@ -128,7 +128,7 @@ class TestLeaving:
             assert list(frames)[-1].event == "error"
 
 
-def silent_reader(live: LiveApp, path: str, body: dict[str, object], **headers: str) -> socket.socket:
+def silent_reader(live: LiveApp, path: str, body: Mapping[str, object], **headers: str) -> socket.socket:
     """Return a connection that has asked for a stream and reads its head only."""
     content = json.dumps(body).encode()
     fields = {

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from live_redis import empty_redis
@@ -36,7 +37,7 @@ def ids(frames: list[Json]) -> list[str]:
 
 async def started(client: Client, message: str, **fields: str) -> str:
     """Send a message and return the id of the run that its `start` tells of."""
-    return (await client.ask({"message": message, **fields}))["run_id"]
+    return str((await client.ask({"message": message, **fields}))["run_id"])
 
 
 def silent(sent: list[Message]) -> WebSocket:
@@ -485,7 +486,7 @@ class TestClosing:
             assert await client.closed() == (4408, "idle")
 
     async def test_cuts_a_reader_that_takes_nothing_and_lets_its_run_go_on(self) -> None:
-        reader = {"compression": None, "max_queue": 1, "narrow": True}
+        reader: dict[str, Any] = {"compression": None, "max_queue": 1, "narrow": True}
         async with serving(send_timeout=0.3) as server, server.client(**reader) as client:
             run_id = await started(client, "wait flood")
             server.script.gate.set()
@@ -496,7 +497,7 @@ class TestClosing:
             assert code in (1006, 4408)
 
     async def test_is_an_internal_error_when_the_server_is_at_fault(self) -> None:
-        principals = {"broken": replace(ALICE, expires_at="soon")}
+        principals = {"broken": replace(ALICE, expires_at=cast("float", "soon"))}
         async with serving(principals=principals) as server, server.client(user="broken") as client:
             assert (await client.closed())[0] == 1011
 

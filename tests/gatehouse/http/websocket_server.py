@@ -105,7 +105,7 @@ class Assistant(Runnable[Json, AIMessageChunk]):
     async def asteps(self, input: Json, config: RunnableConfig) -> AsyncIterator[Step]:
         yield ToolCalled("add", "call-1", {"a": 1, "b": 2})
         yield ToolReturned("add", "call-1", "3", is_error=False)
-        yield AIMessageChunk("It is 3.")
+        yield AIMessageChunk(content="It is 3.")
 
 
 class SignedIn:

@@ -176,6 +176,7 @@ class TestFallback:
             assert isinstance(second, AzureChatOpenAI)
             pool = first.http_async_client
             assert pool is second.http_async_client
+            assert pool is not None
             assert not pool.is_closed
             assert not pool.follow_redirects
             assert first.max_retries == second.max_retries == 0
@@ -235,7 +236,7 @@ class TestOtherProviders:
             key: int
 
         def invalid(name: str, *, model_provider: str) -> None:
-            Secretive(key=KEY.get_secret_value())  # type: ignore[arg-type]
+            Secretive(key=KEY.get_secret_value())
 
         def failing(name: str, *, model_provider: str) -> None:
             raise RuntimeError(KEY.get_secret_value())

@@ -36,7 +36,7 @@ def usage(read: int, written: int) -> UsageMetadata:
 
 
 def chunk(text: str, info: dict[str, Any] | None = None, **fields: Any) -> ChatGenerationChunk:
-    return ChatGenerationChunk(message=AIMessageChunk(text, **fields), generation_info=info)
+    return ChatGenerationChunk(message=AIMessageChunk(content=text, **fields), generation_info=info)
 
 
 SPLIT = Told(

@@ -16,7 +16,6 @@ from sqlalchemy.exc import ArgumentError
 from starlette.types import Receive, Scope, Send
 
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.lifespan import Services
 from gatehouse.models.opening import ModelUnavailable
 from gatehouse.problems.draining import Drain
 from gatehouse.process.endings import StartFailed
@@ -24,6 +23,7 @@ from gatehouse.process.listening import listen, options
 from gatehouse.process.server import OneWorker
 from gatehouse.process.startup import Contained, reason
 from gatehouse.registry.checked import BadRegistry
+from gatehouse.services import Services
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart
 from gatehouse.storage.schema import NoMigrations

@@ -170,7 +170,7 @@ class TestRunMany:
         self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(Workers, "run", lambda _self: None)
-        run_many(Settings(_env_file=None, start_link="l" * 43, model="scripted"), 2, listener, lambda: None)  # type: ignore[arg-type]
+        run_many(Settings(_env_file=None, start_link="l" * 43, model="scripted"), 2, listener, lambda: None)
         assert os.environ["GATEHOUSE_START_LINK"] == "l" * 43
 
     def test_runs_one_embedded_model_for_all(

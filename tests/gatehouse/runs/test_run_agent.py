@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from agent_graphs import agent_graph
+from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
@@ -12,7 +14,6 @@ from migrated_databases import url_of
 from run_replicas import ALICE, LEASE, Conversations, Replicas, until
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
-from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.opening import open_checkpoints
@@ -72,7 +73,7 @@ def office(replicas: Replicas, desk: Desk, checkpoints: BaseCheckpointSaver[str]
 
     replicas.checkpoints = checkpoints
     replicas.runnables = {
-        "/agent": StreamingAgent(agent.build(Parts(ScriptedChatModel(), [look_up, think], checkpoints)))
+        "/agent": StreamingAgent(agent_graph(Parts(ScriptedChatModel(), [look_up, think], checkpoints)))
     }
     return replicas
 
@@ -147,7 +148,7 @@ class TestAgent:
         here = await office.open()
         run = (await here.start("/agent", {"input": ASK})).run
         await Viewer(here.engine, run.id).until(lambda viewer: viewer.types.count("tool_start") == 2)
-        config = {"configurable": {"thread_id": run.id}}
+        config: RunnableConfig = {"configurable": {"thread_id": run.id}}
         assert await checkpoints.aget_tuple(config) is not None
         desk.go_on.set()
         await seen(here.engine, run.id)

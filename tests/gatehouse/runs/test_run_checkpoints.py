@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypedDict
 
 import pytest
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from postgres_databases import empty_database, execute
 from psycopg.conninfo import conninfo_to_dict
@@ -28,7 +29,7 @@ async def count_in(url: str) -> None:
     graph.add_node("add", lambda state: {"count": state["count"] + 1})
     graph.add_edge(START, "add")
     graph.add_edge("add", END)
-    config = {"configurable": {"thread_id": "run-1"}}
+    config: RunnableConfig = {"configurable": {"thread_id": "run-1"}}
     async with open_checkpoints(url) as checkpoints:
         await graph.compile(checkpointer=checkpoints).ainvoke({"count": 1}, config)
     async with open_checkpoints(url) as checkpoints:  # another process

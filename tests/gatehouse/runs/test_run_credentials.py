@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from agent_graphs import agent_graph
 from langchain_core.tools import StructuredTool, tool
 from redis.asyncio import Redis
 from run_replicas import ALICE, BOB, Replica, Replicas, until
@@ -13,7 +14,6 @@ from run_runnables import Told
 from run_viewers import Viewer, assert_dense, last, seen, types
 from structlog.typing import EventDict
 
-from chains import agent
 from gatehouse.identity.principal import Principal
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.problems.errors import CredentialExpired
@@ -180,7 +180,7 @@ class Bank:
             self.sent.append(amount)
             return "sent"
 
-        acting: StructuredTool = acts(transfer)  # type: ignore[arg-type]
+        acting: StructuredTool = acts(transfer)
         return [look_up, guarded(acting, self.guard)]
 
 
@@ -188,7 +188,7 @@ class Bank:
 def bank(redis: Redis, ledger: Ledger, replicas: Replicas) -> Bank:
     bank = Bank(redis, ledger)
     parts = Parts(ScriptedChatModel(), bank.tools(), replicas.checkpoints)
-    replicas.runnables = {**replicas.runnables, "/agent": StreamingAgent(agent.build(parts))}
+    replicas.runnables = {**replicas.runnables, "/agent": StreamingAgent(agent_graph(parts))}
     return bank
 
 

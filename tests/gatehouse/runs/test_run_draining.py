@@ -6,20 +6,20 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from agent_graphs import agent_graph
 from langchain_core.tools import tool
 from migrated_databases import url_of
 from run_replicas import ALICE, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
-from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.opening import open_checkpoints
-from gatehouse.runs.lifecycle.execution import Tap
 from gatehouse.runs.records import load
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.tap import Tap
 
 
 class TestStages:
@@ -174,7 +174,7 @@ async def office(replicas: Replicas, tmp_path: Path) -> AsyncIterator[tuple[Repl
     async with open_checkpoints(url_of(tmp_path / "gatehouse.db")) as saver:
         replicas.checkpoints = saver
         replicas.runnables = {
-            "/agent": StreamingAgent(agent.build(Parts(ScriptedChatModel(), [transfer], saver)))
+            "/agent": StreamingAgent(agent_graph(Parts(ScriptedChatModel(), [transfer], saver)))
         }
         yield replicas, desk
         await replicas.close()

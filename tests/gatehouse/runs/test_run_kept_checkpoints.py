@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
+from agent_graphs import agent_graph
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
@@ -14,7 +15,6 @@ from langgraph.graph import START, StateGraph, add_messages
 from migrated_databases import url_of
 from postgres_databases import empty_database
 
-from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.kept import is_worth_keeping
@@ -64,7 +64,7 @@ def agent_of(saver: Saver, calls: list[str], *, slow: bool = False) -> Streaming
         return "thought"
 
     tools: list[BaseTool] = [look_up, think]
-    return StreamingAgent(agent.build(Parts(ScriptedChatModel(), tools, saver)))
+    return StreamingAgent(agent_graph(Parts(ScriptedChatModel(), tools, saver)))
 
 
 async def answer(
@@ -93,7 +93,7 @@ async def test_an_answer_without_tools_is_not_written_down(url: str, calls: list
         assert await answer(saver, calls, "[say hello]") == "hello"
         assert await rows(saver, url) == 0
         await saver.adelete_thread("run-1")
-        assert saver._unkept == set()
+        assert vars(saver)["_unkept"] == set()
 
 
 async def test_a_later_attempt_asks_anew_what_came_before_the_first_tool(url: str, calls: list[str]) -> None:

@@ -84,7 +84,7 @@ class TestAppend:
     async def test_gives_entries_the_ids_of_their_last_records(self, redis: Redis, writing: Writing) -> None:
         writing.add(*tokens(1, 5))
         await writing.writer.flushed()
-        assert [entry_id for entry_id, _ in await redis.xrange(log_key(RUN))] == [b"1-5"]
+        assert [entry_id for entry_id, _ in await redis.xrange(log_key(RUN)) or ()] == [b"1-5"]
 
     async def test_takes_the_records_of_a_burst_together(self, redis: Redis, writing: Writing) -> None:
         for item in tokens(1, 100):
@@ -316,7 +316,7 @@ def breaks(
     """Have the next append fail, before or after Redis has done it."""
     monkeypatch.setattr("gatehouse.runs.log.log.RETRY_SECONDS", 0.02)
     append = writing.writer._append
-    failed = []
+    failed: list[bool] = []
 
     async def failing(keys: Any, arguments: Any) -> Any:
         if failed:

@@ -66,13 +66,13 @@ class Tools(Unobserved):
 
     def __init__(self) -> None:
         self.began = asyncio.Event()
-        self.ended: list[str] = []
+        self.errors: list[str] = []
 
     def tool_began(self, call: UUID, tool: str, call_id: str) -> None:
         self.began.set()
 
     def tool_ended(self, call: UUID, error: str) -> None:
-        self.ended.append(error)
+        self.errors.append(error)
 
 
 class TestToolCalls:
@@ -86,7 +86,7 @@ class TestToolCalls:
         meter.observer = tools = Tools()
         with pytest.raises(LookupError):
             await failing.ainvoke({}, {"callbacks": [meter]})
-        assert tools.ended == ["LookupError"]
+        assert tools.errors == ["LookupError"]
 
     async def test_one_that_is_cut_off_has_not_failed(self) -> None:
         @tool
@@ -102,7 +102,7 @@ class TestToolCalls:
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert tools.ended == []
+        assert tools.errors == []
 
 
 def test_total_of_no_model_is_nothing() -> None:

@@ -53,7 +53,7 @@ class TestBrokenConnections:
         async with Redis.from_url(str(lasting_url(here.redis))) as breaker:
             broken = 0
             while run.id in here.engine.local:
-                broken += await breaker.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+                broken += await breaker.client_kill_filter(_type="normal", skipme=True)
                 await asyncio.sleep(0.2)
         assert broken > 5
         for viewer in viewers:

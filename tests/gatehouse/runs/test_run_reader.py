@@ -94,7 +94,7 @@ class TestFollowing:
         calls = []
         xread = redis.xread
 
-        async def counted(streams: dict[str, str], **options: Any) -> Any:
+        async def counted(streams: Any, **options: Any) -> Any:
             calls.append(len(streams))
             return await xread(streams, **options)
 
@@ -152,9 +152,9 @@ class TestOutage:
     ) -> None:
         monkeypatch.setattr("gatehouse.runs.log.reader.RETRY_SECONDS", 0.02)
         xread = redis.xread
-        failed = []
+        failed: list[bool] = []
 
-        async def failing(streams: dict[str, str], **options: Any) -> Any:
+        async def failing(streams: Any, **options: Any) -> Any:
             if not failed:
                 failed.append(True)
                 raise Disconnected("gone")

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from agent_graphs import agent_graph
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel
 
-from chains import agent, chat
+from chains import chat
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.events import Event, Token, Usage
@@ -43,7 +44,7 @@ def a_chain() -> Runnable[Any, Any]:
 
 
 def an_agent(*tools: BaseTool) -> Runnable[Any, Any]:
-    return StreamingAgent(agent.build(Parts(ScriptedChatModel(), tools or [add, broken])))
+    return StreamingAgent(agent_graph(Parts(ScriptedChatModel(), tools or [add, broken])))
 
 
 async def followed(

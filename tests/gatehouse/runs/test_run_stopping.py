@@ -79,7 +79,7 @@ class TestCancel:
         assert last(await seen(here.engine, run.id), "end")["status"] == "cancelled"
 
     async def test_wins_over_a_runnable_that_swallows_it(self, here: Replica, replicas: Replicas) -> None:
-        async def deaf(inputs: object, config: object = None) -> object:  # type: ignore[misc]
+        async def deaf(inputs: object, config: object = None) -> object:
             async for _ in inputs:  # type: ignore[attr-defined]
                 while True:
                     try:

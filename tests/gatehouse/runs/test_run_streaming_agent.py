@@ -4,13 +4,13 @@ import asyncio
 from typing import Any
 
 import pytest
+from agent_graphs import agent_graph
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from structlog.testing import capture_logs
 
-from chains import agent
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.sources.graphs import as_chunk
@@ -56,7 +56,7 @@ def counted() -> Counted:
 
 @pytest.fixture
 def assistant(counted: Counted) -> StreamingAgent:
-    return StreamingAgent(agent.build(Parts(ScriptedChatModel(), counted.tools())))
+    return StreamingAgent(agent_graph(Parts(ScriptedChatModel(), counted.tools())))
 
 
 def config_of(run_id: str = "run-1", attempt: int = 1) -> RunnableConfig:
@@ -83,7 +83,7 @@ class TestAnswer:
     async def test_in_one_piece_is_the_last_message(self, assistant: StreamingAgent) -> None:
         answer = await assistant.ainvoke({"input": '[tool add {"a": 1, "b": 2}]'}, config_of())
         assert isinstance(answer, AIMessageChunk)
-        assert answer.content.endswith("3")
+        assert answer.text.endswith("3")
         assert answer.tool_calls == []
 
     async def test_batch_answers_each(self, assistant: StreamingAgent) -> None:
@@ -148,7 +148,7 @@ class TestToolFailures:
     async def test_what_a_tool_itself_says_is_told(self, counted: Counted) -> None:
         tools = [tool.model_copy(update={"handle_tool_error": True}) for tool in counted.tools()]
         steps = await steps_of(
-            StreamingAgent(agent.build(Parts(ScriptedChatModel(), tools))), "[tool refuse {}]"
+            StreamingAgent(agent_graph(Parts(ScriptedChatModel(), tools))), "[tool refuse {}]"
         )
         returned = tool_steps_of(steps)[-1]
         assert returned == ToolReturned("refuse", returned.call_id, "There is no portfolio.", is_error=True)
@@ -164,7 +164,7 @@ class TestToolFailures:
             return ""
 
         run = asyncio.create_task(
-            steps_of(StreamingAgent(agent.build(Parts(ScriptedChatModel(), [wait]))), "[tool wait {}]")
+            steps_of(StreamingAgent(agent_graph(Parts(ScriptedChatModel(), [wait]))), "[tool wait {}]")
         )
         await began.wait()
         run.cancel()
@@ -175,7 +175,7 @@ class TestToolFailures:
 class TestCheckpoints:
     @pytest.fixture
     def kept(self, counted: Counted) -> StreamingAgent:
-        return StreamingAgent(agent.build(Parts(ScriptedChatModel(), counted.tools(), InMemorySaver())))
+        return StreamingAgent(agent_graph(Parts(ScriptedChatModel(), counted.tools(), InMemorySaver())))
 
     async def test_a_second_attempt_does_not_call_a_finished_tool_again(
         self, kept: StreamingAgent, counted: Counted

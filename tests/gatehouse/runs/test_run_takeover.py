@@ -361,7 +361,7 @@ class TestHandover:
         cleaned = asyncio.Event()
 
         class Stubborn(Words):
-            async def astream(self, *_: object, **__: object):  # type: ignore[no-untyped-def,override]
+            async def astream(self, *_: object, **__: object):  # type: ignore[no-untyped-def]
                 yield "a"
                 try:
                     await asyncio.sleep(30)

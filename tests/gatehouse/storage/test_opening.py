@@ -24,7 +24,7 @@ PASSWORD = "hunter2secret"
 
 
 def settings(url: str | None, **more: Any) -> Settings:
-    return Settings(_env_file=None, redis_url=url, **more)  # type: ignore[arg-type]
+    return Settings(_env_file=None, redis_url=url, **more)
 
 
 async def refusal(url: str) -> CannotStart:
@@ -117,7 +117,7 @@ class TestStart:
             (f"sqlite+aiosqlite:///{tmp_path}/new.db", "run gatehouse db upgrade"),
         ):
             with pytest.raises(CannotStart, match=reason) as refused:
-                async with open_database(Settings(_env_file=None, database_url=url)):  # type: ignore[arg-type]
+                async with open_database(Settings(_env_file=None, database_url=url)):
                     pass
             assert "hunter2" not in str(refused.value)
 

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import InjectedToolCallId, StructuredTool, tool
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.tools import BaseTool, InjectedToolCallId, StructuredTool, tool
+from langchain_core.utils.function_calling import convert_to_openai_tool
 from scripted_model import ScriptedModel, calls
 from tool_calls import call
 
@@ -109,8 +110,20 @@ class TestGuarded:
         self, transfer: StructuredTool, guard: Guard
     ) -> None:
         checked = guarded(transfer, guard)
-        assert checked.tool_call_schema.model_json_schema() == transfer.tool_call_schema.model_json_schema()
+        assert convert_to_openai_tool(checked) == convert_to_openai_tool(transfer)
         assert (checked.metadata or {})[MARK] is True
+
+
+class TestMark:
+    def test_of_a_tool_whose_calls_nothing_can_check_is_refused(self) -> None:
+        class Raw(BaseTool):
+            name: str = "raw"
+            description: str = "Does as it likes."
+
+            def _run(self) -> None: ...
+
+        with pytest.raises(TypeError, match="raw: acts marks"):
+            acts(Raw())
 
 
 class TestInAnAgent:
@@ -119,7 +132,7 @@ class TestInAnAgent:
     ) -> None:
         guard.open = False
         model = ScriptedModel(script=[calls(("transfer", {"amount": 5}))])
-        graph = create_agent(model, [guarded(transfer, guard)])
+        graph: Runnable[Any, Any] = create_agent(model, [guarded(transfer, guard)])
         with pytest.raises(MayNotAct):
             await graph.ainvoke({"messages": [("human", "send 5")]}, CALLER)
         assert done == []

@@ -21,7 +21,7 @@ CTRL_C = "\x03"
 CTRL_D = "\x04"
 
 
-class Screen(pyte.HistoryScreen):  # type: ignore[misc]  # pyte has no types for it
+class Screen(pyte.HistoryScreen):
     """A screen that answers the program's questions, as where the cursor is."""
 
     def __init__(self, columns: int, rows: int, keyboard: int) -> None:

@@ -82,7 +82,7 @@ class TestOptions:
         assert started["runnable"] == "agent"
 
     def test_thread_goes_on(self, alice: Run) -> None:
-        threads = []
+        threads: list[str] = []
         for arguments in [(), ("--thread",)]:
             given = (*arguments, threads[0]) if arguments else ()
             started = json.loads(alice("--json", *given, "[tokens 1]").stdout.splitlines()[0])

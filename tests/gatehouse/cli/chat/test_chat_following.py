@@ -83,7 +83,8 @@ class TestConnections:
             await followed(EventServer([httpx2.ConnectError("refused")]))
 
     async def test_a_server_that_is_away_is_waited_for(self) -> None:
-        away = [httpx2.ConnectError("refused"), problem(503, "not ready", retry_after=0.01)]
+        away: list[httpx2.Response | Exception] = [httpx2.ConnectError("refused")]
+        away += [problem(503, "not ready", retry_after=0.01)]
         server = EventServer([stream(start()), *away, stream(tokens("A", "B"), END)])
         assert ids(await followed(server)) == ["1-1", "lost", "lost", "lost", "1-2", "1-3", "1-4"]
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, HumanMessage, ToolMessage
 from pydantic import BaseModel, Field
 
@@ -23,6 +24,7 @@ SHIPPED = sets()[0]
 PROMPTS = [prompt for prompt in SHIPPED.prompts if prompt.prompt][::4]
 
 pytestmark = pytest.mark.timeout(300)
+in_one_loop = pytest.mark.asyncio(loop_scope="module")  # in which the model was opened
 
 
 class Facts(BaseModel):
@@ -32,8 +34,9 @@ class Facts(BaseModel):
     points: list[str] = Field(description="the points")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def model() -> AsyncIterator[EmbeddedChat]:
+    """The model, which takes most of a second to read."""
     async with open_embedded_chat() as model:
         yield model
 
@@ -45,6 +48,7 @@ async def answered(model: EmbeddedChat, *said: str | BaseMessage) -> AIMessage:
     )
 
 
+@in_one_loop
 class TestTools:
     async def test_most_prompts_get_the_right_tool_or_none(self, model: EmbeddedChat) -> None:
         right = 0
@@ -84,6 +88,7 @@ class TestTools:
         assert call["args"].keys() == {"initial", "final"}
 
 
+@in_one_loop
 class TestTalk:
     async def test_a_greeting_is_answered_at_once(self, model: EmbeddedChat) -> None:
         assert (await model.ainvoke("Hi there!")).text == "Hello! How can I help you?"
@@ -101,6 +106,7 @@ class TestTalk:
         assert whole.usage_metadata["output_tokens"] > 3
 
 
+@in_one_loop
 class TestForms:
     async def test_a_structured_output_fits_its_model(self, model: EmbeddedChat) -> None:
         structured = model.with_structured_output(Facts, method="json_schema")
@@ -117,6 +123,7 @@ class TestForms:
 
 
 class TestEverydayVectors:
+    @in_one_loop
     async def test_are_those_of_the_messages_that_are_kept(self, model: EmbeddedChat) -> None:
         prompts = [vectors.wants(text) for texts in vectors.KINDS for text in texts]
         kept = list(struct.iter_unpack(f"<{vectors.SIZE}e", vectors.FILE.read_bytes()))
