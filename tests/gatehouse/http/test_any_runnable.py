@@ -1,5 +1,6 @@
 """Whatever is served answers the same on every route: what `ainvoke` returns in a notebook."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -35,7 +36,7 @@ def alice(served: LiveApp) -> Iterator[httpx.Client]:
 REGISTRY = checked("corpus", entries()).by_name
 
 
-async def in_a_notebook(name: str, case: Case) -> Any:
+def in_a_notebook(name: str, case: Case) -> Any:
     """Return what the runnable itself returns, without any server."""
     if case.result is not None:
         return case.result
@@ -45,7 +46,7 @@ async def in_a_notebook(name: str, case: Case) -> Any:
     )
     if "output_type" in case.entry:  # an agent as a message: what it takes is a text
         typed = {"messages": [("human", case.value["input"])]}
-    return await runnable.ainvoke(typed, {"configurable": {"thread_id": "1"}})
+    return asyncio.run(runnable.ainvoke(typed, {"configurable": {"thread_id": "1"}}))
 
 
 def stable(value: Any) -> Any:
@@ -71,9 +72,9 @@ def path_of(name: str) -> str:
 
 @pytest.mark.parametrize("name", CORPUS)
 class TestLangServe:
-    async def test_invoke_and_batch_return_what_ainvoke_does(self, alice: httpx.Client, name: str) -> None:
+    def test_invoke_and_batch_return_what_ainvoke_does(self, alice: httpx.Client, name: str) -> None:
         case = CORPUS[name]
-        expected = await in_a_notebook(name, case)
+        expected = in_a_notebook(name, case)
         answer = alice.post(f"{path_of(name)}/invoke", json={"input": case.value})
         assert answer.status_code == 200, answer.text
         output = answer.json()["output"]
@@ -84,7 +85,7 @@ class TestLangServe:
         batch = alice.post(f"{path_of(name)}/batch", json={"inputs": [case.value]})
         assert stable(batch.json()["output"]) == [stable(output)]
 
-    async def test_what_is_streamed_adds_up(self, alice: httpx.Client, name: str) -> None:
+    def test_what_is_streamed_adds_up(self, alice: httpx.Client, name: str) -> None:
         case = CORPUS[name]
         answer = alice.post(f"{path_of(name)}/stream", json={"input": case.value})
         told = frames(answer.text)
@@ -109,13 +110,13 @@ class TestRunApi:
         return {**said, "runnable": name.replace("_", "-")}
 
     @pytest.mark.parametrize("how", ["input", "query"])
-    async def test_every_way_to_read_a_run_has_the_same_answer(
+    def test_every_way_to_read_a_run_has_the_same_answer(
         self, alice: httpx.Client, name: str, how: str
     ) -> None:
         case = CORPUS[name]
         if how == "query" and case.query is None:
             pytest.skip("no single text makes its input")
-        expected = told_of(answer_of(await in_a_notebook(name, case)))
+        expected = told_of(answer_of(in_a_notebook(name, case)))
         answered = alice.post("/api/chat", json=self.asked(name, how))
         assert answered.status_code == 200, answered.text
         answer = answered.json()
