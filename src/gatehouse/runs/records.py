@@ -29,7 +29,8 @@ class RunRecord:
     `opens_thread` says that its thread begins with it: nothing was said before. `models` is the usage by the
     models' names; `reservation` is what it has of its caller's limits (None: nothing). `handovers` is how
     often its process gave it up in order: those attempts do not count as lost; `trace` is the W3C traceparent
-    of the request that started it, empty when nothing is traced.
+    of the request that started it, empty when nothing is traced. `forks` is the message of its thread in
+    whose place it is asked, empty when it is asked after the last.
     """
 
     id: str
@@ -53,6 +54,7 @@ class RunRecord:
     opens_thread: bool = False
     handovers: int = 0
     trace: str = ""
+    forks: str = ""
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -91,6 +93,7 @@ class RunRecord:
             "reservation": json_bytes(self.reservation),
             "opens_thread": int(self.opens_thread),
             "trace": self.trace,
+            "forks": self.forks,
             **self.progress(),
         }
 
@@ -126,10 +129,11 @@ class RunRecord:
             text=text["text"].decode(),
             text_cursor=parse_cursor(text["text_cursor"].decode()),
             usage=Usage(**orjson.loads(text["usage"])),
-            # during a rolling update a run may be of a release that knows none of these three
+            # during a rolling update a run may be of a release that knows none of these four
             models={name: Usage(**usage) for name, usage in orjson.loads(text.get("models", b"{}")).items()},
             reservation=reservation_of(orjson.loads(text.get("reservation", b"null"))),
             trace=text.get("trace", b"").decode(),
+            forks=text.get("forks", b"").decode(),
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",

@@ -37,7 +37,7 @@ class ThreadHistory:
             runnable = run.runnable.removeprefix("/")
             await self._store.open(run.principal, run.thread_id, runnable, run.id, text)
         else:
-            await self._store.begin(run.principal, run.thread_id, run.id, text)
+            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks)
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         """Return what was said in the thread and answered, oldest first, within the token budget.
