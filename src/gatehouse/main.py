@@ -27,6 +27,7 @@ from gatehouse.web.resources import audit, feedback, threads, usage
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
+from gatehouse.wires.run_api import forks
 from gatehouse.wires.run_api import paths as api_paths
 from gatehouse.wires.run_api import routes as api
 from gatehouse.wires.websocket import paths as websocket_paths
@@ -42,6 +43,7 @@ ROUTERS = (
     home_client.router,
     runnables.router,
     threads.router,
+    forks.router,
     feedback.router,
     usage.router,
     audit.router,

@@ -98,6 +98,8 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/threads/{thread_id}"): signed_in(THREAD),
     ("PATCH", "/api/threads/{thread_id}"): signed_in(THREAD, {"title": "x"}),
     ("DELETE", "/api/threads/{thread_id}"): signed_in(THREAD),
+    ("PUT", "/api/threads/{thread_id}/branch"): signed_in(f"{THREAD}/branch", {"message_id": UNKNOWN}),
+    ("POST", "/api/threads/{thread_id}/fork"): signed_in(f"{THREAD}/fork", {"message_id": UNKNOWN}),
     ("GET", "/api/threads/{thread_id}/messages"): signed_in(f"{THREAD}/messages"),
     ("POST", "/api/keys"): Access("/api/keys", "keys:admin", body={"user_id": "alice"}),
     ("GET", "/api/keys"): Access("/api/keys", "keys:admin"),

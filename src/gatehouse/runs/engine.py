@@ -70,6 +70,7 @@ class RunEngine:
         run_id: str | None = None,
         thread_id: str | None = None,
         new_thread: bool = False,
+        forks: str = "",
         grace: float = 30,
         multitask: Multitask = "reject",
         idempotency: tuple[str, bytes] | None = None,
@@ -79,7 +80,8 @@ class RunEngine:
     ) -> Started:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
-        `new_thread` begins a thread for it. `grace` is how many seconds it goes on after its last viewer
+        `new_thread` begins a thread for it; `forks` is the message of its thread in whose place it is asked
+        (empty: it is asked after the last). `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
         first run instead. `client` is what its entry lets a client say of the config. `admission` is charged
         for the run (None: it is the server's own, and not limited).
@@ -93,6 +95,7 @@ class RunEngine:
             input=value,
             thread_id=str(uuid7()) if new_thread else thread_id,
             opens_thread=new_thread,
+            forks=forks,
             grace=grace,
             client=client or {},
         )

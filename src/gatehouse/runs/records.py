@@ -32,7 +32,8 @@ class RunRecord:
     of the request that started it, empty when nothing is traced; `idempotency` is under which key Redis keeps
     the Idempotency-Key that it was started with, empty without one. `input` is JSON; `client` is what its
     entry lets a client say of the config (`configurable`, `tags`, `metadata`). `answer` is that of a run that
-    is complete: a `message`, a `value`, or both.
+    is complete: a `message`, a `value`, or both. `forks` is the message of its thread in whose place it is
+    asked, empty when it is asked after the last.
     """
 
     id: str
@@ -61,6 +62,7 @@ class RunRecord:
     client: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
     idempotency: str = ""
+    forks: str = ""
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -101,6 +103,7 @@ class RunRecord:
             "trace": self.trace,
             "client": json_bytes(dict(self.client)),
             "key": self.idempotency,
+            "forks": self.forks,
             **self.progress(),
         }
 
@@ -148,6 +151,7 @@ class RunRecord:
             finish_reason=text.get("finish_reason", b"").decode(),
             models={name: Usage(**usage) for name, usage in from_json(text.get("models", b"{}")).items()},
             reservation=reservation_of(from_json(text.get("reservation", b"null"))),
+            forks=text.get("forks", b"").decode(),
             idempotency=text.get("key", b"").decode(),
             trace=text.get("trace", b"").decode(),
             problem=from_json(text["problem"]),

@@ -37,7 +37,7 @@ class ThreadHistory:
             runnable = run.runnable.removeprefix("/")
             await self._store.open(run.principal, run.thread_id, runnable, run.id, text)
         else:
-            await self._store.begin(run.principal, run.thread_id, run.id, text)
+            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks)
 
     async def undo(self, run: RunRecord) -> None:
         """Take back what `begin` may have stored of a run that could not be started.

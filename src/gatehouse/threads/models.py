@@ -61,6 +61,11 @@ class Message(Shown):
     )
     usage: Usage | None = Field(None, description="tokens that the answer took; null for a human message")
     created_at: datetime = Field(examples=[MOMENT])
+    branches: tuple[str, ...] = Field(
+        (),
+        description="ids of the questions that were asked in this one's place, itself among them, the oldest "
+        "first; empty when there is no other",
+    )
 
 
 class ThreadPage(Shown):

@@ -4,6 +4,7 @@ Those that a run needs are built once: building them costs more than executing t
 """
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -75,7 +76,7 @@ def thread_page(principal: Principal, limit: int, cursor: str | None) -> Select[
 
 def message_page(principal: Principal, thread_id: str, limit: int, cursor: str | None) -> Select[Any]:
     """Return the query of a page of messages, the oldest first, and of one more if there is one."""
-    query = select(messages).where(messages_of(principal, thread_id))
+    query = select(messages).where(messages_of(principal, thread_id), messages.c.shown)
     if cursor is not None:
         query = query.where(messages.c.position > read_message_cursor(cursor))
     return query.order_by(messages.c.position).limit(limit + 1)
@@ -88,6 +89,11 @@ def answer_of(principal: Principal, thread_id: str, run_id: str) -> Update:
     )
 
 
+def show_only(principal: Principal, thread_id: str, shown: Collection[str]) -> Update:
+    """Return the update that shows these messages of the thread, and no other."""
+    return update(messages).where(messages_of(principal, thread_id)).values(shown=messages.c.id.in_(shown))
+
+
 # Takes the time `now`, and `new_title` for a thread that has no title
 TOUCH = (
     update(threads)
@@ -98,15 +104,33 @@ TOUCH = (
     )
 )
 
-# The position of the thread's last message, and the attempt of the run's message with the role `its_role`:
-# each null when there is none
+# The position of the thread's last message, the attempt of the run's message with the role `its_role`, and
+# the id of the last message that is shown: each null when there is none
 PLACE = select(
     select(func.max(messages.c.position)).where(_of_thread(messages)).scalar_subquery(),
     select(messages.c.attempt)
     .where(_of_thread(messages), messages.c.run_id == bindparam("of_run"))
     .where(messages.c.role == bindparam("its_role"))
     .scalar_subquery(),
+    select(messages.c.id)
+    .where(_of_thread(messages), messages.c.shown)
+    .order_by(messages.c.position.desc())
+    .limit(1)
+    .scalar_subquery(),
 )
+
+# The id of a run's question, and whether its branch is shown
+QUESTION = select(messages.c.id, messages.c.shown).where(
+    _of_thread(messages), messages.c.run_id == bindparam("of_run"), messages.c.role == "human"
+)
+
+# Where each message of a thread is, shown or not
+PLACES = select(
+    messages.c.id, messages.c.parent_id, messages.c.position, messages.c.run_id, messages.c.role
+).where(_of_thread(messages))
+
+# Null unless a thread has branches
+HIDDEN = select(messages.c.id).where(_of_thread(messages), ~messages.c.shown).limit(1)
 
 
 def _exchanges() -> Select[str, str]:
@@ -127,7 +151,7 @@ def _exchanges() -> Select[str, str]:
         .join_from(said, answer, said.c.run_id == answer.c.run_id)
         .where(_of_thread(said), said.c.role == "human")
         .where(_of_thread(answer), answer.c.role == "ai")
-        .where(said.c.run_id != bindparam("of_run"), answer.c.content != "")
+        .where(said.c.run_id != bindparam("of_run"), said.c.shown, answer.c.content != "")
         .subquery()
     )
     return (

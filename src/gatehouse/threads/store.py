@@ -3,25 +3,25 @@
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from langchain_core.utils.uuid import uuid7
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.identity.principal import Principal
-from gatehouse.plain_json import whole_text
 from gatehouse.problems.errors import Conflict, NotFound
 from gatehouse.runs.events import Usage
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads import queries
+from gatehouse.threads.branches import BEGINNING
+from gatehouse.threads.branching import leave_branch, question_of, show_branch, with_branches
 from gatehouse.threads.cursors import message_cursor, thread_cursor
-from gatehouse.threads.models import Message, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
+from gatehouse.threads.models import MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
+from gatehouse.threads.rows import append, beneath, lock, owned_by, placed, read_thread, said, storable, touch
 from gatehouse.threads.tables import messages, threads
 from gatehouse.threads.titles import title_of
 
 INSERT_THREAD = insert(threads)
-INSERT_MESSAGE = insert(messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,14 @@ class Answer:
     status: MessageStatus
     usage: Usage
     finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What somebody asked in a thread, by the id of its message."""
+
+    id: str
+    text: str
 
 
 class ThreadStore:
@@ -54,7 +62,7 @@ class ThreadStore:
             id=str(uuid7()), runnable=runnable, title=storable(title), created_at=now, updated_at=now
         )
         async with self._transaction(principal) as connection:
-            await connection.execute(INSERT_THREAD, {**thread.model_dump(), **_owner(principal)})
+            await connection.execute(INSERT_THREAD, {**thread.model_dump(), **owned_by(principal)})
         return thread
 
     async def open(self, principal: Principal, thread_id: str, runnable: str, run_id: str, text: str) -> None:
@@ -63,14 +71,15 @@ class ThreadStore:
         thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(text))}
         async with self._transaction(principal) as connection:
             await connection.execute(
-                INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **_owner(principal)}
+                INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
             )
-            await _append(connection, principal, thread_id, 1, _said(run_id, text))
+            first = {**said(run_id, text), "parent_id": BEGINNING}
+            await append(connection, principal, thread_id, 1, first)
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
         """Return the caller's thread. Raises NotFound."""
         async with self._transaction(principal) as connection:
-            return await _read(connection, principal, thread_id)
+            return await read_thread(connection, principal, thread_id)
 
     async def page(self, principal: Principal, limit: int, cursor: str | None = None) -> ThreadPage:
         """Return the caller's threads, that with the newest message first. Raises BadRequest for the cursor.
@@ -91,14 +100,14 @@ class ThreadStore:
         change = update(threads).where(queries.this_thread(principal, thread_id))
         async with self._transaction(principal) as connection:
             await connection.execute(change.values(title=storable(title)))
-            return await _read(connection, principal, thread_id)
+            return await read_thread(connection, principal, thread_id)
 
     async def delete(self, principal: Principal, thread_id: str) -> list[str]:
         """Erase the thread and its messages; return the ids of its runs, oldest first. Raises NotFound."""
         of_thread = queries.messages_of(principal, thread_id)
         run_ids = select(messages.c.run_id).where(of_thread).order_by(messages.c.position)
         async with self._transaction(principal) as connection:
-            if not await _touch(connection, principal, thread_id):
+            if not await touch(connection, principal, thread_id):
                 raise NotFound(queries.NO_SUCH_THREAD)
             erased = (await connection.scalars(run_ids)).all()
             await connection.execute(delete(messages).where(of_thread))
@@ -108,31 +117,55 @@ class ThreadStore:
     async def messages(
         self, principal: Principal, thread_id: str, limit: int, cursor: str | None = None
     ) -> MessagePage:
-        """Return messages of the thread, oldest first. Raises NotFound, and BadRequest for the cursor."""
+        """Return messages of the branch that is shown, oldest first.
+
+        Raises NotFound, and BadRequest for the cursor.
+        """
         query = queries.message_page(principal, thread_id, limit, cursor)
         async with self._transaction(principal) as connection:
-            await _read(connection, principal, thread_id)
+            await read_thread(connection, principal, thread_id)
             rows = (await connection.execute(query)).all()
-        items = tuple(Message.model_validate(row) for row in rows[:limit])
+            items = await with_branches(connection, principal, thread_id, rows[:limit])
         more = len(rows) > limit
         return MessagePage(
             items=items, next_cursor=message_cursor(rows[limit - 1].position) if more else None
         )
 
-    async def begin(self, principal: Principal, thread_id: str, run_id: str, text: str) -> None:
+    async def question(self, principal: Principal, thread_id: str, message_id: str) -> Question:
+        """Return the question that a message is, or answers. Raises NotFound."""
+        async with self._transaction(principal) as connection:
+            await read_thread(connection, principal, thread_id)
+            found = await question_of(connection, principal, thread_id, message_id)
+            content = await connection.scalar(select(messages.c.content).where(messages.c.id == found))
+        return Question(found, str(content))
+
+    async def show(self, principal: Principal, thread_id: str, message_id: str) -> Thread:
+        """Show the branch that a message is on, and return the thread. Raises NotFound."""
+        async with self._transaction(principal) as connection:
+            if not await lock(connection, principal, thread_id):
+                raise NotFound(queries.NO_SUCH_THREAD)
+            await show_branch(connection, principal, thread_id, message_id)
+            return await read_thread(connection, principal, thread_id)
+
+    async def begin(
+        self, principal: Principal, thread_id: str, run_id: str, text: str, forks: str = ""
+    ) -> None:
         """Store the message that starts a run; a repetition stores nothing.
 
-        Raises NotFound, and Conflict when the thread has as many messages as it may.
+        With `forks`, a message of the thread, it begins a branch: in place of that question, or of the one
+        that was answered so. Raises NotFound, and Conflict when the thread has as many messages as it may.
         """
         async with self._transaction(principal) as connection:
-            if not await _touch(connection, principal, thread_id, title_of(text)):
+            if not await touch(connection, principal, thread_id, title_of(text)):
                 raise NotFound(queries.NO_SUCH_THREAD)
-            count, attempt = await _place(connection, principal, thread_id, run_id, "human")
+            count, attempt, last = await placed(connection, principal, thread_id, run_id, "human")
             if attempt:
                 return
             if count >= self._max_messages:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
-            await _append(connection, principal, thread_id, count + 1, _said(run_id, text))
+            parent = await leave_branch(connection, principal, thread_id, forks) if forks else last
+            question = {**said(run_id, text), "parent_id": parent}
+            await append(connection, principal, thread_id, count + 1, question)
 
     async def unsay(self, principal: Principal, thread_id: str, run_id: str, *, with_thread: bool) -> None:
         """Erase the message of a run that could not be started, and the thread that began with it."""
@@ -155,11 +188,12 @@ class ThreadStore:
             "finish_reason": answer.finish_reason,
         }
         async with self._transaction(principal) as connection:
-            if not await _touch(connection, principal, thread_id):
+            if not await touch(connection, principal, thread_id):
                 return
-            count, attempt = await _place(connection, principal, thread_id, answer.run_id, "ai")
+            count, attempt, last = await placed(connection, principal, thread_id, answer.run_id, "ai")
             if not attempt:
-                await _append(connection, principal, thread_id, count + 1, row)
+                row |= await beneath(connection, principal, thread_id, answer.run_id, last)
+                await append(connection, principal, thread_id, count + 1, row)
             elif attempt <= answer.attempt:
                 await connection.execute(queries.answer_of(principal, thread_id, answer.run_id).values(row))
 
@@ -176,51 +210,3 @@ class ThreadStore:
 
     def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self._engine, principal.tenant_id)
-
-
-def storable(text: str) -> str:
-    """Return `text` without what a database cannot hold: NUL in PostgreSQL's, half a character in any."""
-    return whole_text(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
-
-
-def _owner(principal: Principal) -> dict[str, str]:
-    return {"tenant_id": principal.tenant_id, "user_id": principal.user_id}
-
-
-async def _read(connection: AsyncConnection, principal: Principal, thread_id: str) -> Thread:
-    query = select(threads).where(queries.this_thread(principal, thread_id))
-    row = (await connection.execute(query)).one_or_none()
-    if row is None:
-        raise NotFound(queries.NO_SUCH_THREAD)
-    return Thread.model_validate(row)
-
-
-async def _touch(connection: AsyncConnection, principal: Principal, thread_id: str, title: str = "") -> bool:
-    """Lock the thread for this transaction; False when the principal has no such thread.
-
-    It gets this title if it has none.
-    """
-    values = {**queries.owner(principal, thread_id), "now": datetime.now(UTC), "new_title": storable(title)}
-    result = await connection.execute(queries.TOUCH, values)
-    return result.rowcount == 1
-
-
-async def _place(
-    connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
-) -> tuple[int, int]:
-    """Return how many messages the thread has, and the attempt of the run's message with this role, or 0."""
-    values = {**queries.owner(principal, thread_id, run_id), "its_role": role}
-    count, attempt = (await connection.execute(queries.PLACE, values)).one()
-    return count or 0, attempt or 0
-
-
-def _said(run_id: str, text: str) -> dict[str, Any]:
-    return {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
-
-
-async def _append(
-    connection: AsyncConnection, principal: Principal, thread_id: str, position: int, row: dict[str, Any]
-) -> None:
-    place = {"thread_id": thread_id, "position": position, **_owner(principal)}
-    message = {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}
-    await connection.execute(INSERT_MESSAGE, message)

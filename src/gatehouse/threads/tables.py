@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    true,
 )
 
 from gatehouse.storage.database import UtcDateTime, metadata
@@ -45,6 +47,9 @@ messages = Table(
     Column("usage", JSON(none_as_null=True)),  # an gatehouse.runs.events.Usage
     Column("finish_reason", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("parent_id", String(36)),  # the message before it; gatehouse.threads.branches
+    Column("shown", Boolean, nullable=False, server_default=true()),  # whether its branch is
+    Column("checkpoint_id", String(64)),  # where a thread is a graph's state: that behind this message
     UniqueConstraint("thread_id", "position"),
     UniqueConstraint("run_id", "role"),
     CheckConstraint("role IN ('human', 'ai')", name="role"),

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import NotFound
 from gatehouse.storage.tenancy import tenant_transaction
-from gatehouse.threads.store import storable
+from gatehouse.threads.rows import storable
 from gatehouse.threads.tables import messages, threads
 from gatehouse.usage.feedback_table import feedback
 

@@ -68,9 +68,17 @@ class ChatRequest(StrictModel):
 
 
 async def start(
-    services: Services, principal: Principal, chat: ChatRequest, key: str | None, admission: Admission
+    services: Services,
+    principal: Principal,
+    chat: ChatRequest,
+    key: str | None,
+    admission: Admission,
+    forks: str = "",
 ) -> Started:
-    """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError."""
+    """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError.
+
+    `forks` is the message of its thread in whose place it is asked; empty: after the last.
+    """
     name = chat.runnable
     if name is None and chat.thread_id is not None:
         name = (await services.threads.get(principal, chat.thread_id)).runnable
@@ -80,6 +88,7 @@ async def start(
     value = chat.input_of(entry)
     ignore_unknown = services.settings.unknown_configurable == "ignore"
     client = {"configurable": configured(entry, chat.configurable, ignore_unknown)}
+    named = {"forks": forks} if forks else {}
     return await services.runs.start(
         principal,
         entry.path,
@@ -89,7 +98,8 @@ async def start(
         new_thread=chat.thread_id is None,
         grace=services.settings.disconnect_grace,
         multitask=chat.multitask,
-        idempotency=(key, json_bytes(chat.model_dump())) if key else None,
+        forks=forks,
+        idempotency=(key, json_bytes({**chat.model_dump(), **named})) if key else None,
         admission=admission,
     )
 

@@ -241,5 +241,6 @@ class TestDocumentation:
             "get /api/threads/{thread_id}": ["404", "422"],
             "patch /api/threads/{thread_id}": ["404", "422"],
             "delete /api/threads/{thread_id}": ["404", "422"],
+            "put /api/threads/{thread_id}/branch": ["404", "409", "422"],
             "get /api/threads/{thread_id}/messages": ["404", "422"],
         }

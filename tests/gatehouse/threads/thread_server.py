@@ -1,7 +1,7 @@
 """The routes of threads over a real store and a real run engine, for callers that tests name."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from thread_callers import principal
 
 from gatehouse.identity.principal import Principal
+from gatehouse.registry.entry import Entry
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.lifecycle.conducting import Conductor
 from gatehouse.runs.tending import open_runs
@@ -29,6 +30,9 @@ from gatehouse.web.request_state import state_of
 from gatehouse.web.resources.threads import router
 
 
+ENTRIES = {name: Entry(f"/{name}", lambda _: RUNNABLES["/chat"], "Never ends.") for name in ("chat", "agent")}
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """The services that these routes use."""
@@ -36,6 +40,7 @@ class Parts:
     threads: ThreadStore
     runs: RunEngine
     settings: Settings = field(default_factory=lambda: Settings(_env_file=None))
+    entries: Mapping[str, Entry] = field(default_factory=lambda: ENTRIES)
 
 
 class SignedIn:

@@ -69,8 +69,12 @@ def viewers_key(run_id: str) -> str:
 
 def thread_keys(run: RunRecord) -> tuple[str, str]:
     """Return the keys of a run's thread. Each user has their own: a claim comes before the thread is read."""
-    thread = "gh:thread:" + own_name(run.principal, run.thread_id or "")
+    thread = thread_key(run.principal, run.thread_id or "")
     return thread, f"{thread}:queue"
+
+
+def thread_key(principal: Principal, thread_id: str) -> str:
+    return "gh:thread:" + own_name(principal, thread_id)
 
 
 def idempotency_key(principal: Principal, key: str) -> str:
@@ -104,6 +108,15 @@ class Control:
         arguments = (run.id, ceil(seconds), prefix, suffix, *times)
         before = await self.redis.eval(CLAIM_THREAD, 2, *thread_keys(run), *arguments)
         return None if before == 1 else replies.text(before)
+
+    async def run_of(self, principal: Principal, thread_id: str) -> str | None:
+        """Return the run that has the thread, or None when it is free or that run has ended."""
+        holder = await self.redis.get(thread_key(principal, thread_id))
+        if holder is None:
+            return None
+        run_id = replies.text(holder)
+        state = await self.redis.hget(run_key(run_id), "state")
+        return run_id if state in (None, b"running") else None
 
     async def leave_thread(self, run: RunRecord) -> None:
         """Give the thread back, or the place in its queue."""

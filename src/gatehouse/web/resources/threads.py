@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field, StringConstraints
 
 from gatehouse.identity.principal import Principal
-from gatehouse.problems.errors import BadRequest, InvalidInput, NotFound, Unauthenticated
+from gatehouse.problems.errors import BadRequest, Conflict, InvalidInput, NotFound, Unauthenticated
 from gatehouse.problems.faults import StrictModel
 from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
@@ -38,6 +38,12 @@ class Renaming(StrictModel):
     """The thread's new title."""
 
     title: Title = Field(examples=["Savings plan"])
+
+
+class Branch(StrictModel):
+    """Which branch of a thread is shown."""
+
+    message_id: Annotated[str, StringConstraints(max_length=36)] = Field(description="a message on it")
 
 
 @router.get("", responses={**BadRequest.schema(), **InvalidInput.schema()})
@@ -79,6 +85,19 @@ async def delete_thread(request: Request, principal: CurrentPrincipal, thread_id
     await services.runs.erase(await services.threads.delete(principal, thread_id))
 
 
+@router.put(
+    "/{thread_id}/branch", responses={**NotFound.schema(), **Conflict.schema(), **InvalidInput.schema()}
+)
+async def show_branch(
+    request: Request, principal: CurrentPrincipal, thread_id: str, choice: Branch
+) -> Thread:
+    """Show the branch that a message is on: what is before it, and the newest of what follows."""
+    services = services_of(request)
+    if run_id := await services.runs.control.run_of(principal, thread_id):
+        raise Conflict("This thread has a run that has not ended.", run_id=run_id)
+    return await services.threads.show(principal, thread_id, choice.message_id)
+
+
 @router.get(
     "/{thread_id}/messages",
     responses={**BadRequest.schema(), **NotFound.schema(), **InvalidInput.schema()},
@@ -86,7 +105,7 @@ async def delete_thread(request: Request, principal: CurrentPrincipal, thread_id
 async def list_messages(
     request: Request, principal: CurrentPrincipal, thread_id: str, limit: Limit = 50, cursor: After = None
 ) -> MessagePage:
-    """The thread's messages, the oldest first, with the tools that an answer used."""
+    """The messages of the branch that is shown, the oldest first, with the tools that an answer used."""
     return await services_of(request).threads.messages(principal, thread_id, limit, cursor)
 
 

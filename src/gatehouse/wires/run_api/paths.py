@@ -8,6 +8,6 @@ STREAMING = frozenset({
 })  # fmt: skip
 
 PATHS = Paths(
-    starts=STREAMING | {("POST", "/api/chat")},
+    starts=STREAMING | {("POST", "/api/chat"), ("POST", "/api/threads/{thread_id}/fork")},
     streams=STREAMING | {("GET", "/api/runs/{run_id}/stream")},
 )

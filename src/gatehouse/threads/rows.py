@@ -1,0 +1,83 @@
+"""The rows of one thread, read and written within a transaction on it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_core.utils.uuid import uuid7
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatehouse.identity.principal import Principal
+from gatehouse.plain_json import whole_text
+from gatehouse.problems.errors import NotFound
+from gatehouse.threads import queries
+from gatehouse.threads.branches import BEGINNING
+from gatehouse.threads.models import Thread
+from gatehouse.threads.tables import messages, threads
+
+INSERT_MESSAGE = insert(messages)
+
+
+def storable(text: str) -> str:
+    """Return `text` without what a database cannot hold: NUL in PostgreSQL's, half a character in any."""
+    return whole_text(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def owned_by(principal: Principal) -> dict[str, str]:
+    return {"tenant_id": principal.tenant_id, "user_id": principal.user_id}
+
+
+async def read_thread(connection: AsyncConnection, principal: Principal, thread_id: str) -> Thread:
+    query = select(threads).where(queries.this_thread(principal, thread_id))
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound(queries.NO_SUCH_THREAD)
+    return Thread.model_validate(row)
+
+
+async def touch(connection: AsyncConnection, principal: Principal, thread_id: str, title: str = "") -> bool:
+    """Lock the thread for this transaction; False when the principal has no such thread.
+
+    It gets this title if it has none.
+    """
+    values = {**queries.owner(principal, thread_id), "now": datetime.now(UTC), "new_title": storable(title)}
+    result = await connection.execute(queries.TOUCH, values)
+    return result.rowcount == 1
+
+
+async def lock(connection: AsyncConnection, principal: Principal, thread_id: str) -> bool:
+    """Lock the thread for this transaction, and leave it where it is in the list; False without it."""
+    mine = update(threads).where(queries.this_thread(principal, thread_id))
+    return (await connection.execute(mine.values(title=threads.c.title))).rowcount == 1
+
+
+async def placed(
+    connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
+) -> tuple[int, int, str]:
+    """Return how many messages the thread has, the attempt of the run's message with this role, or 0, and the
+    last message that is shown, or BEGINNING.
+    """
+    values = {**queries.owner(principal, thread_id, run_id), "its_role": role}
+    count, attempt, last = (await connection.execute(queries.PLACE, values)).one()
+    return count or 0, attempt or 0, last or BEGINNING
+
+
+async def beneath(
+    connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, last: str
+) -> dict[str, Any]:
+    """Return where an answer is: beneath its question, on the same branch; one without, after the last."""
+    values = queries.owner(principal, thread_id, run_id)
+    question = (await connection.execute(queries.QUESTION, values)).one_or_none()
+    return {"parent_id": question.id, "shown": question.shown} if question else {"parent_id": last}
+
+
+def said(run_id: str, text: str) -> dict[str, Any]:
+    return {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
+
+
+async def append(
+    connection: AsyncConnection, principal: Principal, thread_id: str, position: int, row: dict[str, Any]
+) -> None:
+    place = {"thread_id": thread_id, "position": position, **owned_by(principal)}
+    message = {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}
+    await connection.execute(INSERT_MESSAGE, message)

@@ -1,0 +1,62 @@
+"""A thread's question, edited or asked again: its run begins a branch beside what was said."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from pydantic import Field, StringConstraints
+
+from gatehouse.problems.errors import Conflict, InsufficientScope, InvalidInput, NotFound, Unauthenticated
+from gatehouse.problems.faults import StrictModel
+from gatehouse.runs.lifecycle.turns import Multitask
+from gatehouse.services import services_of
+from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.request_state import admission_of
+from gatehouse.wires.questions import ChatRequest, Name, start
+from gatehouse.wires.run_api.models import RunState
+from gatehouse.wires.run_api.routes import IdempotencyKey
+
+router = APIRouter(prefix="/api/threads", tags=["threads"], responses=Unauthenticated.schema())
+
+REFUSALS = {**InsufficientScope.schema(), **NotFound.schema(), **Conflict.schema(), **InvalidInput.schema()}
+
+
+class Fork(StrictModel):
+    """Where a thread branches off, and what is asked there."""
+
+    message_id: Annotated[str, StringConstraints(max_length=36)] = Field(
+        description="the question that is edited or asked again, or its answer"
+    )
+    query: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100_000,
+        description="the edited question; without it the same is asked again",
+    )
+    runnable: Name | None = Field(None, description="who answers; by default that of the thread")
+    multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
+
+
+@router.post("/{thread_id}/fork", status_code=202, responses=REFUSALS)
+async def fork(
+    request: Request,
+    principal: CurrentPrincipal,
+    thread_id: str,
+    body: Fork,
+    idempotency_key: IdempotencyKey = None,
+) -> RunState:
+    """Edit a question, or ask it again. What was said is kept as a branch, and the new one is shown.
+
+    The run has begun when this returns: read it at `/api/runs/{run_id}/stream`.
+    """
+    services = services_of(request)
+    question = await services.threads.question(principal, thread_id, body.message_id)
+    chat = ChatRequest(
+        query=body.query or question.text,
+        thread_id=thread_id,
+        runnable=body.runnable,
+        multitask=body.multitask,
+    )
+    started = await start(
+        services, principal, chat, idempotency_key, admission_of(request), forks=question.id
+    )
+    return RunState.of(started.run)
