@@ -100,6 +100,10 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
             f"its types cannot be told ({type(error).__name__}: {error}): give the entry an input_type "
             "and an output_type, or the runnable with_types"
         ) from error
+    if ending := ending_graph(runnable, {}):
+        answering_of(entry, ending[1])
+    elif entry.answering:
+        raise BadRunnable("answering names nodes, and it is no graph")
     specs = {spec.id: spec for spec in runnable.config_specs}
     if unknown := sorted(set(entry.configurable) - specs.keys()):
         raise BadRunnable(f"configurable names what it does not have: {', '.join(unknown)}")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
@@ -150,8 +150,11 @@ class RunEngine:
         await self.conductor.close()
         self.viewing.close()
 
-    async def erase(self, run_ids: list[str]) -> None:
-        """Stop these runs and forget them: their input, their log and their text."""
+    async def erase(self, run_ids: list[str], states: Sequence[str] = ()) -> None:
+        """Stop these runs and forget them: their input, their log and their text; and what graphs have kept.
+
+        `states` are the names (`state_key`) under which their thread may have states.
+        """
         for run_id in run_ids:
             await self.cancel(run_id)
         for run_id in run_ids:
@@ -162,6 +165,8 @@ class RunEngine:
             await self.redis.delete(*keys)
             await self.redis.hdel(ANSWERS, run_id)
             await self.attempts.forget(run_id)
+        for state in states:
+            await self.conductor.checkpoints.adelete_thread(state)
 
     async def _until_ended(self, run_id: str) -> None:
         """Wait for a run that was cancelled, so that its viewers see its end and its answer is kept first."""

@@ -32,8 +32,9 @@ class RunRecord:
     of the request that started it, empty when nothing is traced; `idempotency` is under which key Redis keeps
     the Idempotency-Key that it was started with, empty without one. `input` is JSON; `client` is what its
     entry lets a client say of the config (`configurable`, `tags`, `metadata`). `answer` is that of a run that
-    is complete: a `message`, a `value`, or both. `forks` is the message of its thread in whose place it is
-    asked, empty when it is asked after the last.
+    is complete: a `message`, a `value`, or both; `checkpoint_id` the state that it left in its
+    thread. `forks` is the message of its thread in whose place it is asked, empty when it is asked after the
+    last.
     """
 
     id: str
@@ -61,6 +62,7 @@ class RunRecord:
     trace: str = ""
     client: Mapping[str, Any] = field(default_factory=dict)
     answer: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint_id: str = ""
     idempotency: str = ""
     forks: str = ""
 
@@ -118,6 +120,7 @@ class RunRecord:
             "finish_reason": whole_text(self.finish_reason),
             "problem": json_bytes(self.problem),
             "answer": json_bytes(dict(self.answer)),
+            "checkpoint_id": self.checkpoint_id,
             "duration_ms": self.duration_ms,
         }
 
@@ -145,6 +148,7 @@ class RunRecord:
             # during a rolling update a run may be of a release that knows none of these
             client=from_json(text.get("client", b"{}")),
             answer=from_json(text.get("answer", b"{}")),
+            checkpoint_id=text.get("checkpoint_id", b"").decode(),
             details={
                 name: UsageDetails(**known) for name, known in from_json(text.get("details", b"{}")).items()
             },

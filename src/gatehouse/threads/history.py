@@ -9,6 +9,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from gatehouse.runs.conversation.history import HistoryAway
+from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Event, ToolEnd, ToolStart
 from gatehouse.runs.records import RunRecord, State
 from gatehouse.threads.models import MessageStatus, ToolCall
@@ -32,12 +33,12 @@ class ThreadHistory:
         """
         if run.thread_id is None:
             return
-        text = said(run.input)
+        text, blocks = said(run.input), blocks_said(run.input)
         if run.opens_thread:
             runnable = run.runnable.removeprefix("/")
-            await self._store.open(run.principal, run.thread_id, runnable, run.id, text)
+            await self._store.open(run.principal, run.thread_id, runnable, run.id, text, blocks)
         else:
-            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks)
+            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks, blocks)
 
     async def undo(self, run: RunRecord) -> None:
         """Take back what `begin` may have stored of a run that could not be started.
@@ -69,6 +70,12 @@ class ThreadHistory:
             start_on="human",
         )
 
+    async def place(self, run: RunRecord) -> StatePlace:
+        """Return where a run goes on in the states of its thread: after those of its own branch."""
+        if run.thread_id is None:
+            return StatePlace(run.id)
+        return await self._store.place(run.principal, run.thread_id, run.id)
+
     async def keep(self, run: RunRecord, steps: Iterable[Event]) -> None:
         """Store the answer of a run that has ended, unless its thread was deleted meanwhile.
 
@@ -77,16 +84,30 @@ class ThreadHistory:
         if run.thread_id is None:
             return
         calls, ended = tool_calls(steps), run.finish_reason or None
-        answer = Answer(run.id, run.attempt, run.text, calls, STATUS[run.state], run.usage, ended)
+        answer = Answer(
+            run.id, run.attempt, run.text, calls, STATUS[run.state], run.usage, ended,
+            content=run.answer, checkpoint_id=run.checkpoint_id or None,
+        )  # fmt: skip
         try:
             await self._store.answer(run.principal, run.thread_id, answer)
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise HistoryAway from error
 
 
-def spoken(human: str, ai: str) -> tuple[BaseMessage, BaseMessage]:
+def spoken(human: Any, ai: str) -> tuple[BaseMessage, BaseMessage]:
     """Return an exchange as messages. Tool calls are not told again: a model would expect their results."""
     return HumanMessage(human), AIMessage(ai)
+
+
+def blocks_said(value: Any) -> list[dict[str, Any]] | None:
+    """Return the content blocks of the last message that an input is; None when it is text alone."""
+    if isinstance(value, Mapping):
+        value = value.get("messages")
+    last = value[-1] if isinstance(value, list) and value else None
+    content = last.get("content") if isinstance(last, Mapping) else None
+    if not isinstance(content, list) or all(isinstance(block, str) for block in content):
+        return None
+    return [block if isinstance(block, dict) else {"type": "text", "text": block} for block in content]
 
 
 def said(value: Any) -> str:

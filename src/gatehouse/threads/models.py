@@ -49,6 +49,10 @@ class Message(Shown):
     )
     role: Literal["human", "ai"]
     content: str = Field(examples=["What is a bond?"])
+    blocks: list[dict[str, Any]] | None = Field(
+        None, description="the content in LangChain's standard form; null when it is no more than text"
+    )
+    value: Any = Field(None, description="of an answer: what the runnable returned that is no message")
     tool_calls: tuple[ToolCall, ...] = Field((), description="in the order in which they began")
     status: MessageStatus | None = Field(
         None, description="of an answer: partial when its run was cancelled; null for a human message"

@@ -129,11 +129,16 @@ PLACES = select(
     messages.c.id, messages.c.parent_id, messages.c.position, messages.c.run_id, messages.c.role
 ).where(_of_thread(messages))
 
+# The states that a graph left in a thread, by the ids of its answers
+STATES = select(messages.c.id, messages.c.checkpoint_id).where(
+    _of_thread(messages), messages.c.checkpoint_id.is_not(None)
+)
+
 # Null unless a thread has branches
 HIDDEN = select(messages.c.id).where(_of_thread(messages), ~messages.c.shown).limit(1)
 
 
-def _exchanges() -> Select[str, str]:
+def _exchanges() -> Select[str, Any, str]:
     """Return the query of what was said and answered before a run, the oldest first.
 
     Only the newest exchanges that have `characters` in all are read, so that a long thread costs no more
@@ -144,6 +149,7 @@ def _exchanges() -> Select[str, str]:
     newest = (
         select(
             said.c.content.label("said"),
+            said.c.blocks,
             answer.c.content.label("answer"),
             said.c.position,
             func.sum(length).over(order_by=said.c.position.desc()).label("characters"),
@@ -155,7 +161,7 @@ def _exchanges() -> Select[str, str]:
         .subquery()
     )
     return (
-        select(newest.c.said, newest.c.answer)
+        select(newest.c.said, newest.c.blocks, newest.c.answer)
         .where(newest.c.characters <= bindparam("characters"))
         .order_by(newest.c.position)
     )

@@ -1,5 +1,6 @@
 """The rows of one thread, read and written within a transaction on it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +15,8 @@ from gatehouse.threads import queries
 from gatehouse.threads.branches import BEGINNING
 from gatehouse.threads.models import Thread
 from gatehouse.threads.tables import messages, threads
+
+Blocks = list[dict[str, Any]]
 
 INSERT_MESSAGE = insert(messages)
 
@@ -71,8 +74,18 @@ async def beneath(
     return {"parent_id": question.id, "shown": question.shown} if question else {"parent_id": last}
 
 
-def said(run_id: str, text: str) -> dict[str, Any]:
-    return {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
+def said(run_id: str, text: str, blocks: Blocks | None = None) -> dict[str, Any]:
+    content = {"content": storable(text), "blocks": storable_json(blocks)}
+    return {"run_id": run_id, "attempt": 1, "role": "human", "tool_calls": [], **content}
+
+
+def storable_json(value: Any) -> Any:
+    """Return JSON without what a database cannot hold in text."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, Mapping):
+        return {storable(name): storable_json(item) for name, item in value.items()}
+    return [storable_json(item) for item in value] if isinstance(value, list) else value
 
 
 async def append(

@@ -1,8 +1,10 @@
 """Where threads and their messages are kept. What is another's is not found, as if it did not exist."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from langchain_core.utils.uuid import uuid7
 from sqlalchemy import delete, insert, select, update
@@ -10,14 +12,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import Conflict, NotFound
+from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Usage
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads import queries
 from gatehouse.threads.branches import BEGINNING
-from gatehouse.threads.branching import leave_branch, question_of, show_branch, with_branches
+from gatehouse.threads.branching import leave_branch, question_of, show_branch, tree_of, with_branches
 from gatehouse.threads.cursors import message_cursor, thread_cursor
 from gatehouse.threads.models import MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
-from gatehouse.threads.rows import append, beneath, lock, owned_by, placed, read_thread, said, storable, touch
+from gatehouse.threads.rows import (
+    Blocks,
+    append,
+    beneath,
+    lock,
+    owned_by,
+    placed,
+    read_thread,
+    said,
+    storable,
+    storable_json,
+    touch,
+)
 from gatehouse.threads.tables import messages, threads
 from gatehouse.threads.titles import title_of
 
@@ -26,7 +41,11 @@ INSERT_THREAD = insert(threads)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a run said in the end. A later attempt's answer replaces that of an earlier one."""
+    """What a run said in the end. A later attempt's answer replaces that of an earlier one.
+
+    `content` has what there is of `message` and `value`, as in `complete`; `checkpoint_id` is the state that
+    a graph left.
+    """
 
     run_id: str
     attempt: int
@@ -35,6 +54,8 @@ class Answer:
     status: MessageStatus
     usage: Usage
     finish_reason: str | None = None
+    content: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +86,15 @@ class ThreadStore:
             await connection.execute(INSERT_THREAD, {**thread.model_dump(), **owned_by(principal)})
         return thread
 
-    async def open(self, principal: Principal, thread_id: str, runnable: str, run_id: str, text: str) -> None:
+    async def open(
+        self,
+        principal: Principal,
+        thread_id: str,
+        runnable: str,
+        run_id: str,
+        text: str,
+        blocks: Blocks | None = None,
+    ) -> None:
         """Begin a thread with the message that starts a run; its title comes from the message."""
         now = datetime.now(UTC)
         thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(text))}
@@ -73,7 +102,7 @@ class ThreadStore:
             await connection.execute(
                 INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
             )
-            first = {**said(run_id, text), "parent_id": BEGINNING}
+            first = {**said(run_id, text, blocks), "parent_id": BEGINNING}
             await append(connection, principal, thread_id, 1, first)
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
@@ -148,7 +177,13 @@ class ThreadStore:
             return await read_thread(connection, principal, thread_id)
 
     async def begin(
-        self, principal: Principal, thread_id: str, run_id: str, text: str, forks: str = ""
+        self,
+        principal: Principal,
+        thread_id: str,
+        run_id: str,
+        text: str,
+        forks: str = "",
+        blocks: Blocks | None = None,
     ) -> None:
         """Store the message that starts a run; a repetition stores nothing.
 
@@ -164,7 +199,7 @@ class ThreadStore:
             if count >= self._max_messages:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
             parent = await leave_branch(connection, principal, thread_id, forks) if forks else last
-            question = {**said(run_id, text), "parent_id": parent}
+            question = {**said(run_id, text, blocks), "parent_id": parent}
             await append(connection, principal, thread_id, count + 1, question)
 
     async def unsay(self, principal: Principal, thread_id: str, run_id: str, *, with_thread: bool) -> None:
@@ -186,6 +221,9 @@ class ThreadStore:
             "status": answer.status,
             "usage": asdict(answer.usage),
             "finish_reason": answer.finish_reason,
+            "blocks": storable_json(more_than_text(answer.content.get("message"))),
+            "value": storable_json(answer.content.get("value")),
+            "checkpoint_id": answer.checkpoint_id,
         }
         async with self._transaction(principal) as connection:
             if not await touch(connection, principal, thread_id):
@@ -199,14 +237,36 @@ class ThreadStore:
 
     async def exchanges(
         self, principal: Principal, thread_id: str, run_id: str, characters: int
-    ) -> list[tuple[str, str]]:
+    ) -> list[tuple[str | Blocks, str]]:
         """Return the thread's messages but those of `run_id`, each with its answer, oldest first.
 
-        They are the newest that have at most `characters` in all; what was not answered is left out.
+        A message that is more than text is its content blocks. They are the newest that have at most
+        `characters` in all; what was not answered is left out.
         """
         values = {**queries.owner(principal, thread_id, run_id), "characters": characters}
         async with self._transaction(principal) as connection:
-            return [(said, answer) for said, answer in await connection.execute(queries.EXCHANGES, values)]
+            rows = await connection.execute(queries.EXCHANGES, values)
+            return [(blocks or said, answer) for said, blocks, answer in rows]
+
+    async def place(self, principal: Principal, thread_id: str, run_id: str) -> StatePlace:
+        """Return where a run goes on in the states of the thread: after the newest of its own branch."""
+        values = queries.owner(principal, thread_id, run_id)
+        async with self._transaction(principal) as connection:
+            tree = await tree_of(connection, principal, thread_id)
+            question = (await connection.execute(queries.QUESTION, values)).one_or_none()
+            states = await connection.execute(queries.STATES, values)
+            kept = {row.id: row.checkpoint_id for row in states}
+        before = tree.before(question.id) if question else []
+        mine = [kept[message_id] for message_id in before if message_id in kept]
+        root = tree.by_id[before[0]].run_id if before else run_id
+        return StatePlace(root, mine[-1] if mine else "")
 
     def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self._engine, principal.tenant_id)
+
+
+def more_than_text(message: Mapping[str, Any] | None) -> Blocks | None:
+    """Return the content blocks of a message; None when they say no more than its text."""
+    blocks = message["content"] if message else []
+    plain = len(blocks) <= 1 and all(block.keys() == {"type", "text"} for block in blocks)
+    return None if plain else list(blocks)

@@ -46,6 +46,8 @@ messages = Table(
     Column("status", String(8)),
     Column("usage", JSON(none_as_null=True)),  # an gatehouse.runs.events.Usage
     Column("finish_reason", String(64)),
+    Column("blocks", JSON(none_as_null=True)),  # the content, where it is more than text
+    Column("value", JSON(none_as_null=True)),  # what a runnable returned that is no message
     Column("created_at", UtcDateTime, nullable=False),
     Column("parent_id", String(36)),  # the message before it; gatehouse.threads.branches
     Column("shown", Boolean, nullable=False, server_default=true()),  # whether its branch is

@@ -79,6 +79,10 @@ class LiveApp:
             assert time.monotonic() < until, "it did not happen in time"
             time.sleep(0.02)
 
+    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Return what a coroutine returns on the server's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
+
     def running(self, run_id: str) -> bool:
         """Tell whether the server executes this run."""
         return run_id in self.services.runs.local

@@ -109,7 +109,7 @@ class TestViewers:
     async def test_with_a_cursor_beyond_the_end_are_done_at_once(self, here: Replica, told: Told) -> None:
         run = (await here.start("/words", {"n": 1})).run
         await seen(here.engine, run.id)
-        assert await seen(here.engine, run.id, Cursor(1, 99)) == []
+        assert [record.type for record in await seen(here.engine, run.id, Cursor(1, 99))] == ["end"]
 
     async def test_of_a_run_that_never_was_are_told(self, here: Replica) -> None:
         with pytest.raises(NotFound):
@@ -168,7 +168,7 @@ class TestViewers:
         assert run.id in here.engine.local  # it has ended, and is not forgotten yet
         seen = [records async for records in here.engine.view(run.id, Cursor(1, 10_000))]
         closed.set()
-        assert seen == []
+        assert [record.type for records in seen for record in records] == ["end"]
 
 
 class TestRunnable:
@@ -189,7 +189,8 @@ class TestRunnable:
         await here.start("/told", {"input": "a"}, thread_id="t1")
         await here.start("/told", {"input": "b"})
         await until(lambda: len(told.inputs) == 2)
-        assert told.inputs == [{"input": "a", "history": history.messages}, {"input": "b"}]
+        assert {"input": "a", "history": history.messages} in told.inputs
+        assert {"input": "b"} in told.inputs
 
     async def test_bursts_without_starving_the_others(self, here: Replica, told: Told) -> None:
         slow = (await here.start("/told")).run

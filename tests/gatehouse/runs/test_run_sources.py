@@ -19,6 +19,7 @@ from gatehouse.runs.sources.answers import Answer
 from gatehouse.runs.sources.gathering import combined
 from gatehouse.runs.sources.serving import serving_of
 from gatehouse.runs.sources.sources import Mode, Observed, source
+from gatehouse.runs.sources.steps import NOTHING
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 MODES: list[Mode] = ["stream", "invoke", "events", "log"]
@@ -135,7 +136,7 @@ class TestAgent:
 
     async def test_yields_the_answers_chunks_alone(self) -> None:
         _, chunks = await followed("stream", an_agent(), {"input": ASK_TOOL})
-        told = [chunk for chunk in chunks if chunk is not None]
+        told = [chunk for chunk in chunks if chunk is not NOTHING]
         assert all(isinstance(chunk, AIMessageChunk) for chunk in told)
         assert "".join(str(chunk.text) for chunk in told) == "It is 4."
 

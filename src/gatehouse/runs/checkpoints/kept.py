@@ -15,6 +15,7 @@ from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from gatehouse.runs.checkpoints.serializing import CheckpointSerializer
+from gatehouse.runs.conversation.places import is_state_key
 
 FIRST_STEP = 1  # of a graph's nodes; LangGraph stores the input as -1 and 0
 
@@ -43,7 +44,7 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
         placed = config["configurable"]
         run_id, namespace = placed["thread_id"], placed["checkpoint_ns"]
         if namespace == "":  # a graph inside a node is kept with its whole
-            if not is_worth_keeping(checkpoint, metadata):
+            if not (is_state_key(run_id) or is_worth_keeping(checkpoint, metadata)):
                 self._unkept.add(run_id)
             elif run_id in self._unkept:
                 self._unkept.remove(run_id)

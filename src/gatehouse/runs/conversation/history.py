@@ -4,6 +4,7 @@ from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
+from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Event
 from gatehouse.runs.records import RunRecord
 
@@ -28,6 +29,10 @@ class History(Protocol):
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         """Return the thread's messages before those of `run`, oldest first, within the token budget."""
+        ...
+
+    async def place(self, run: RunRecord) -> StatePlace:
+        """Return where a run goes on in the states that its thread keeps."""
         ...
 
     async def keep(self, run: RunRecord, steps: list[Event]) -> None:

@@ -21,6 +21,7 @@ from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.problems.models import problem_of
 from gatehouse.runs.conversation.history import History, HistoryAway
+from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Restart, Status
 from gatehouse.runs.lifecycle.attempts import Attempts
 from gatehouse.runs.lifecycle.containing import inside_run
@@ -33,7 +34,7 @@ from gatehouse.runs.lifecycle.undoing import NotStored, Undoing
 from gatehouse.runs.log.log import LogWriter
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord, load
-from gatehouse.runs.sources.serving import Serving
+from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.unobserved import Unobserved
 from gatehouse.settings.engine import EngineSettings
@@ -241,10 +242,15 @@ class Conductor:
 
     def _history_of(self, run: RunRecord) -> Any:
         async def history() -> dict[str, Any]:
-            if run.thread_id is None or run.opens_thread:
+            if run.thread_id is None:
                 return {}
+            keeps_state = serving_of(self.runnables[run.runnable]).keeps_state
+            if run.opens_thread:
+                return {"place": StatePlace(run.id)} if keeps_state else {}
             with suppress(HistoryAway):  # then it cannot tell what came before either
                 await self.keeping.keep_waiting()
+            if keeps_state:
+                return {"place": await self.history.place(run)}
             return {"history": await self.history.before(run)}
 
         return history

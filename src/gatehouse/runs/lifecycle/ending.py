@@ -84,7 +84,7 @@ class Ending:
         try:
             if ended.thread_id is not None:
                 await self.control.leave_thread(ended)
-            if runnable is None or serving_of(runnable).keeps_checkpoints:
+            if runnable is None or serving_of(runnable).keeps_checkpoints:  # a thread's states stay
                 await self.checkpoints.adelete_thread(ended.id)
         except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is swept
             log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)

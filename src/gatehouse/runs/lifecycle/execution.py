@@ -14,6 +14,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from gatehouse.plain_json import Halves, whole_text
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
+from gatehouse.runs.conversation.places import STATE, StatePlace
 from gatehouse.runs.events import (
     BEGINNING,
     Cursor,
@@ -93,6 +94,7 @@ class Execution:
         self.meter = UsageMeter()
         self.text: list[str] = []
         self.answer: Answer | None = None  # when the runnable has returned
+        self._place: StatePlace | None = None
         self.steps: list[Event] = []
         self._halves = Halves()
         self.viewers = 0
@@ -254,7 +256,9 @@ class Execution:
     async def _produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
         if self.stop is not None:
             return
-        value = self.serving.input_of(self.run.input, (await history()).get("history"))
+        before = await history()
+        self._place = before.get("place")
+        value = self.serving.input_of(self.run.input, before.get("history"))
         count = 0
         async with aclosing(self._source(value, tap)) as source:
             async for chunk in source:
@@ -293,6 +297,7 @@ class Execution:
                     "thread_id": run.thread_id,
                     "run_id": run.id,
                     "attempt": run.attempt,
+                    **({STATE: self._place} if self._place else {}),
                 },
             ),
         }

@@ -27,6 +27,7 @@ def outcome(execution: Execution, status: Status, failure: ApiError | None) -> R
         finish_reason=execution.meter.finish_reason if status == "completed" else "",
         problem=problem_of(failure, execution.run) if failure else None,
         answer=execution.answer.told() if execution.answer and status == "completed" else {},
+        checkpoint_id=execution.answer.checkpoint_id if execution.answer and status == "completed" else "",
         duration_ms=round((time.monotonic() - execution.began) * 1000),
     )
 

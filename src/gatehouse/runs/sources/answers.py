@@ -21,6 +21,7 @@ class Answer:
 
     `message` is a message of LangChain with its standard content blocks, `value` any other JSON; an agent
     that returns more than messages has both. `is_value` tells a value that is null from none.
+    `checkpoint_id` is the checkpoint of the state that a graph left in its thread.
     """
 
     text: str = ""
@@ -28,6 +29,7 @@ class Answer:
     value: Any = None
     is_value: bool = False
     finish_reason: str = ""
+    checkpoint_id: str = ""
 
     def told(self) -> dict[str, Any]:
         """Return what there is of `message` and `value`."""

@@ -8,11 +8,11 @@ run compares it with what was told, so that a viewer is never left with anything
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
-import orjson
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 
+from gatehouse.runs.conversation.places import STATE, StatePlace, state_key
 from gatehouse.runs.sources.answering import Answering
 from gatehouse.runs.sources.answers import BETWEEN, closing, messages_in, of_messages, text_of
 from gatehouse.runs.sources.steps import (
@@ -39,7 +39,8 @@ async def graph_steps(
     its checkpoints are the thread's memory.
     """
     config = checkpointed(config, keeps)
-    resumed = await begun(graph, config)
+    if resumed := await begun(graph, config):
+        config = newest(config)
     own, following = graph.stream_mode, Following(answering, resumed)
     stream = graph.astream(
         None if resumed else value,
@@ -58,6 +59,7 @@ async def graph_steps(
         following.output = (await graph.aget_state(config)).values
     for step in following.last_steps():
         yield step, NOTHING
+    yield Returned(following.output, await checkpoint_of(graph, config) if keeps else ""), NOTHING
 
 
 async def graph_output(graph: Graph, value: Any, config: RunnableConfig, keeps: bool = False) -> Any:
@@ -68,18 +70,31 @@ async def graph_output(graph: Graph, value: Any, config: RunnableConfig, keeps: 
 def checkpointed(config: RunnableConfig, keeps: bool) -> RunnableConfig:
     """Return the config under which a graph keeps its checkpoints: those of this run alone, or of its thread.
 
-    A thread's are found by its owner's ids too, whatever anybody calls a thread.
+    A thread's are found by its owner's ids too, whatever anybody calls a thread. The run goes on from the
+    checkpoint that its question follows, on whatever branch that is.
     """
-    configurable = config.get("configurable", {})
-    key = configurable.get("run_id", "")
-    if keeps and configurable.get("thread_id"):
-        key = state_key(configurable["tenant_id"], configurable["user_id"], configurable["thread_id"])
-    return {**config, "configurable": {**configurable, "thread_id": key}}
+    configurable = dict(config.get("configurable", {}))
+    place: StatePlace | None = configurable.pop(STATE, None)
+    thread_id = configurable.get("thread_id")
+    configurable["thread_id"] = configurable.get("run_id", "")
+    if keeps and place is not None and thread_id:
+        owner = configurable["tenant_id"], configurable["user_id"]
+        configurable["thread_id"] = state_key(*owner, thread_id, place.root)
+        if place.checkpoint_id:
+            configurable["checkpoint_id"] = place.checkpoint_id
+    return {**config, "configurable": configurable}
 
 
-def state_key(tenant_id: str, user_id: str, thread_id: str) -> str:
-    """Return the name under which a thread's state is kept."""
-    return orjson.dumps([tenant_id, user_id, thread_id]).decode()
+def newest(config: RunnableConfig) -> RunnableConfig:
+    """Return the config of the newest checkpoint, whatever it follows."""
+    rest = {name: value for name, value in config["configurable"].items() if name != "checkpoint_id"}
+    return {**config, "configurable": rest}
+
+
+async def checkpoint_of(graph: Graph, config: RunnableConfig) -> str:
+    """Return the id of the newest checkpoint, from which the next question of the thread goes on."""
+    state = await graph.aget_state(newest(config))
+    return str(state.config["configurable"].get("checkpoint_id", ""))
 
 
 async def begun(graph: Graph, config: RunnableConfig) -> bool:
@@ -87,7 +102,7 @@ async def begun(graph: Graph, config: RunnableConfig) -> bool:
     configurable = config["configurable"]
     if not graph.checkpointer or configurable.get("attempt", 1) == 1:
         return False
-    state = await graph.aget_state(config)
+    state = await graph.aget_state(newest(config))
     return state.created_at is not None and (state.metadata or {}).get("run_id") == configurable.get("run_id")
 
 
@@ -123,7 +138,6 @@ class Following:
     def last_steps(self) -> Iterator[Step]:
         """Yield what is left to say when the graph has ended."""
         yield from self._telling.missed(self.output)
-        yield Returned(self.output)
 
 
 class Telling:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
+from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.sources.answering import Answering
-from gatehouse.runs.sources.graphs import state_key
 from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph
 
@@ -64,7 +64,7 @@ class Serving:
     @property
     def keeps_checkpoints(self) -> bool:
         """Tell whether a run of it leaves checkpoints under the run's own id."""
-        return not self.keeps_state and (is_stepwise(self.runnable) or has_graph(self.runnable))
+        return is_stepwise(self.runnable) or has_graph(self.runnable)
 
     def input_of(self, value: Any, before: Sequence[BaseMessage] | None) -> Any:
         """Return what the runnable takes for an input's JSON; `before` are the messages of its thread."""

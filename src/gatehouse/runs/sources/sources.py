@@ -13,7 +13,7 @@ from langgraph.pregel import Pregel
 from gatehouse.runs.sources.answering import answering
 from gatehouse.runs.sources.answers import messages_in, tool_steps_in
 from gatehouse.runs.sources.gathering import Gathering
-from gatehouse.runs.sources.graphs import Graph, checkpointed, graph_steps
+from gatehouse.runs.sources.graphs import Graph, checkpoint_of, checkpointed, graph_steps
 from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.steps import NOTHING, Returned, Step, is_stepwise
 from gatehouse.runs.sources.telling import Emit, tell
@@ -44,7 +44,7 @@ def source(
         return chunks(serving, value, config, emit)
     if isinstance(unwrapped(runnable), Pregel):
         own = checkpointed(config, serving.keeps_state)
-        return native(mode, runnable, value, own, emit, options)
+        return native(mode, serving, value, own, emit, options)
     observed = Observed(serving, emit)
     # both are generators, though LangChain declares them as iterators
     if mode == "events":
@@ -102,16 +102,22 @@ async def output(serving: Serving, value: Any, config: RunnableConfig, emit: Emi
     if has_graph(runnable):
         config = checkpointed(config, serving.keeps_state)
     whole = await runnable.ainvoke(value, config)
-    conclude(whole, emit)
+    conclude(whole, emit, await left_state(serving, config))
     yield whole
 
 
-def conclude(whole: Any, emit: Emit) -> None:
+async def left_state(serving: Serving, config: RunnableConfig) -> str:
+    """Return the checkpoint of the state that a graph has left in its thread, empty for any other."""
+    ending = ending_graph(serving.runnable, config) if serving.keeps_state else None
+    return await checkpoint_of(ending[1], config) if ending else ""
+
+
+def conclude(whole: Any, emit: Emit, checkpoint_id: str = "") -> None:
     """Give the tool steps of an output and the answer that it is to `emit`."""
     if (messages := messages_in(whole)) is not None:
         for step in tool_steps_in(messages):
             tell(step, emit)
-    tell(Returned(whole), emit)
+    tell(Returned(whole, checkpoint_id), emit)
 
 
 Ending = tuple[list[Runnable[Any, Any]], Graph, RunnableConfig]
@@ -136,7 +142,7 @@ def hides_graph(runnable: Runnable[Any, Any]) -> bool:
 
 async def native(
     mode: Mode,
-    runnable: Runnable[Any, Any],
+    serving: Serving,
     value: Any,
     config: RunnableConfig,
     emit: Emit,
@@ -145,10 +151,10 @@ async def native(
     """Yield LangChain's own events or patches of what has a graph in it, and conclude from the last."""
     whole: Any = None
     if mode == "events":
-        stream = cast("AsyncGenerator[Any]", runnable.astream_events(value, config, **options))
+        stream = cast("AsyncGenerator[Any]", serving.runnable.astream_events(value, config, **options))
         root = ""
     else:
-        stream = patches(runnable, value, config, options)
+        stream = patches(serving.runnable, value, config, options)
     async for item in stream:
         if mode == "log":
             whole = next((op["value"] for op in item.ops if op["path"] == "/final_output"), whole)
@@ -157,7 +163,7 @@ async def native(
             if item["run_id"] == root and item["event"] == "on_chain_end":
                 whole = item["data"].get("output")
         yield item
-    conclude(whole, emit)
+    conclude(whole, emit, await left_state(serving, config))
 
 
 class Observed(Runnable[Any, Any]):

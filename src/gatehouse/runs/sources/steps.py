@@ -65,9 +65,10 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What the runnable returned, as `ainvoke` does."""
+    """What the runnable returned, as `ainvoke` does, and the checkpoint of the state that it left."""
 
     output: Any
+    checkpoint_id: str = ""
 
 
 Step = AIMessageChunk | ToolCalled | ToolReturned | Said | TakenBack | Told | StateChanged | Returned

@@ -1,6 +1,7 @@
 """A step of a runnable as the events that a run's viewers are told."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
@@ -40,7 +41,7 @@ NOT_THE_ANSWER = "What was said so far is not the answer."
 def tell(step: Step, emit: Emit, shows_state: bool = False) -> None:
     """Give a step to `emit` as events, or as the answer."""
     if isinstance(step, Returned):
-        emit(answer_of(step.output))
+        emit(replace(answer_of(step.output), checkpoint_id=step.checkpoint_id))
     elif shows_state or not isinstance(step, StateChanged):
         for event in events_of(step):
             emit(event)

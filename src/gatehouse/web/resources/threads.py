@@ -12,6 +12,7 @@ from gatehouse.problems.faults import StrictModel
 from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
+from gatehouse.runs.conversation.places import state_key
 from gatehouse.services import services_of
 from gatehouse.threads.models import MessagePage, Thread, ThreadPage
 from gatehouse.web.dependencies import CurrentPrincipal
@@ -82,7 +83,9 @@ async def rename_thread(
 async def delete_thread(request: Request, principal: CurrentPrincipal, thread_id: str) -> None:
     """Erase the thread, its messages and its runs. A run that goes on is stopped."""
     services = services_of(request)
-    await services.runs.erase(await services.threads.delete(principal, thread_id))
+    runs = await services.threads.delete(principal, thread_id)
+    owner = principal.tenant_id, principal.user_id
+    await services.runs.erase(runs, [state_key(*owner, thread_id, run_id) for run_id in runs])
 
 
 @router.put(

@@ -1,0 +1,28 @@
+"""Where a thread's memory is the states of a graph: under which name, and after which state a run goes on."""
+
+from dataclasses import dataclass
+
+import orjson
+
+STATE = "__state"  # in `configurable`: a StatePlace; nothing that begins so is traced
+
+
+@dataclass(frozen=True, slots=True)
+class StatePlace:
+    """Where a run goes on in its thread's states: after this checkpoint, empty for the first.
+
+    `root` is the run that the branch begins with: each first question has states of its own.
+    """
+
+    root: str
+    checkpoint_id: str = ""
+
+
+def state_key(*parts: str) -> str:
+    """Return the name under which what is somebody's own is kept. No run has such an id."""
+    return orjson.dumps(parts).decode()
+
+
+def is_state_key(name: str) -> bool:
+    """Tell whether checkpoints of this name are a thread's own states, and not those of one run."""
+    return name.startswith("[")
