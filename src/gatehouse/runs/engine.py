@@ -150,6 +150,8 @@ class RunEngine:
             await self.cancel(run_id)
         for run_id in run_ids:
             await self._until_ended(run_id)
+            if run := await load(self.redis, run_id):
+                await self.conductor.leftovers.note(run_id, run.principal.tenant_id)
             keys: tuple[str, ...] = (run_key(run_id), log_key(run_id), lease_key(run_id), viewers_key(run_id))
             if key := await self.redis.hget(run_key(run_id), "key"):
                 keys = (*keys, replies.text(key))
