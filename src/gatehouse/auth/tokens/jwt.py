@@ -11,7 +11,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.settings import Settings
 
 TYPES = frozenset({"jwt", "at+jwt"})  # RFC 9068 section 2.1
-REQUIRED = ("iss", "sub", "exp", "iat")
+REQUIRED = ("iss", "exp", "iat")
 
 
 class JwtVerifier:
@@ -35,11 +35,12 @@ class JwtVerifier:
         self._max_lifetime = max_lifetime
         self._names = names or ClaimNames()
         by_aud = self._names.audience.is_plain("aud")
+        required = (*REQUIRED, "sub") if self._names.user_id.is_plain("sub") else REQUIRED
         self._expected = Expected(
             issuer,
             audience if by_aud else None,
             TYPES,
-            (*REQUIRED, "aud") if by_aud else REQUIRED,
+            (*required, "aud") if by_aud else required,
             leeway,
         )
 

@@ -91,10 +91,12 @@ class RevokedTokens:
 
     async def _when_redis_began(self) -> bytes:
         """Return what Redis was told when it was first asked: another one has forgotten it."""
-        if begun := await self._redis.get(BEGUN):
+        begun: Any = await self._redis.get(BEGUN)
+        if begun:
             return bytes(begun)
         await self._redis.set(BEGUN, str(uuid7()), nx=True)
-        return bytes(await self._redis.get(BEGUN) or b"")
+        begun = await self._redis.get(BEGUN)
+        return bytes(begun or b"")
 
     async def _hear(self) -> None:
         after = self._last if self._last == "-" else f"({self._last}"
