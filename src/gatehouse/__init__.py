@@ -5,8 +5,13 @@ docs/updating.md what is promised of it. Nothing else in the package is promised
 when the name is first asked for, so that `import gatehouse` costs nothing.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# Before LangGraph is imported: graphs then tell their checkpointer of the types in their state, and it makes
+# objects of no others (gatehouse.runs.checkpoints.serializing)
+os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 if TYPE_CHECKING:
     from gatehouse.callbacks.handlers import Accumulator as Accumulator

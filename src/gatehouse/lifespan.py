@@ -56,7 +56,7 @@ async def open_services(
         check_lists(settings, registry)
         watch = ModelMetrics(metrics, settings.chat_model.name)
         model = await enter(open_chat_model(settings.chat_model, watch))
-        checkpoints = await enter(checkpoints_of(settings))
+        checkpoints = await enter(checkpoints_of(settings, registry))
         credential_valid = authenticator.standing.credential_valid
         audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
         await enter(audit.going_on())
@@ -88,15 +88,18 @@ async def open_services(
 
 
 @asynccontextmanager
-async def checkpoints_of(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def checkpoints_of(settings: Settings, registry: Registry) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """Yield the checkpointer. In production its tables are `gatehouse db upgrade`'s to make.
+
+    It reads objects of the types that an entry names, in `checkpoint_types`.
 
     Raises CannotStart.
     """
     try:
         if settings.development:
             await set_up_checkpoints(settings.database)
-        async with open_checkpoints(settings.database) as checkpoints:
+        allowed = {kind for entry in registry.entries for kind in entry.checkpoint_types}
+        async with open_checkpoints(settings.database, allowed) as checkpoints:
             yield checkpoints
     except CheckpointsBehind as error:
         raise CannotStart(f"database: {error}") from None

@@ -142,7 +142,7 @@ async def open_authenticator(
         await start_link.register(token)
     sessions = Sessions(redis, settings.session_lifetime)
     oidc = await asyncio.to_thread(open_oidc, settings, issuer, redis, sessions)
-    revoked = RevokedTokens(redis, settings.jwt_max_lifetime + settings.jwt_leeway)
+    revoked = RevokedTokens(redis, engine, settings.jwt_max_lifetime + settings.jwt_leeway)
     return Authenticator(settings, tokens, api_keys, sessions, start_link, Tickets(redis), revoked, oidc)
 
 

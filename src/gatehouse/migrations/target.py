@@ -5,6 +5,7 @@ A module with tables is imported here, so that the metadata knows of them.
 
 import gatehouse.audit.table
 import gatehouse.auth.api_keys.tables
+import gatehouse.auth.tokens.revocations
 import gatehouse.storage.database
 import gatehouse.threads.tables
 import gatehouse.usage.feedback_table

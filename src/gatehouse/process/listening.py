@@ -10,6 +10,7 @@ from typing import Any
 
 from gatehouse.process.endings import StartFailed
 from gatehouse.process.protocol import BoundedHead
+from gatehouse.process.websocket_protocol import BoundedWebSocket
 from gatehouse.settings import Settings
 from gatehouse.telemetry.logs import configure_logging
 
@@ -51,6 +52,7 @@ def options(settings: Settings) -> dict[str, Any]:
         "timeout_keep_alive": KEEP_ALIVE,
         "timeout_graceful_shutdown": 1,  # by then DrainingServer has let the streams end
         "http": BoundedHead,
+        "ws": BoundedWebSocket,
         "ws_max_size": MAX_FRAME,
     }
 

@@ -5,13 +5,15 @@ import asyncio
 from httptools import HttpParserError
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from gatehouse.process.stalled import CutWhenStalled
+
 MAX_HEAD = 65_536  # bytes of request line and headers
 MAX_BESIDE = 65_536  # bytes of a chunked body that are not its content
 HEAD_SECONDS = 20.0  # within which they must arrive
 TOO_LARGE = 431  # RFC 6585 section 5
 
 
-class BoundedHead(HttpToolsProtocol):
+class BoundedHead(CutWhenStalled, HttpToolsProtocol):
     """A connection that sends a head larger than `MAX_HEAD` gets a 431; one that is slow with it is closed.
 
     httptools itself buffers a header of any length, and a connection that never sends one stays open. The

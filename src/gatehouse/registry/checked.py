@@ -14,6 +14,7 @@ from langgraph.pregel import Pregel
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
+from gatehouse.registry.schemas import classes_in
 from gatehouse.registry.shape import is_message, shape_of
 from gatehouse.registry.unopened import UnopenedModel
 from gatehouse.runs.sources.answering import Answering, answering
@@ -22,12 +23,12 @@ from gatehouse.runs.sources.graphs import Graph
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
-from gatehouse.runs.sources.unwrapping import unwrapped
+from gatehouse.runs.sources.unwrapping import parts_of, unwrapped
 from gatehouse.tools.acting import BeforeActing, nobody_acts
 from gatehouse.tools.building import BadTool, Resources, build_tools
 
 PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
-OPERATIONS = {"invoke", "batch", "stream", "stream_log", "stream_events", "playground", "feedback", "c"}
+OPERATIONS = {"invoke", "batch", "stream", "stream_log", "stream_events", "playground", "feedback"}
 
 
 class BadRegistry(Exception):
@@ -108,6 +109,7 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
     if unknown := sorted(set(entry.configurable) - specs.keys()):
         raise BadRunnable(f"configurable names what it does not have: {', '.join(unknown)}")
     said = {field.name: getattr(entry, field.name) for field in dataclasses.fields(Entry)}
+    said["checkpoint_types"] = {*entry.checkpoint_types, *declared_types(runnable)}
     return ServedEntry(**said, shape=shape, fields=[specs[name] for name in entry.configurable])
 
 
@@ -166,6 +168,14 @@ def runnable_of(entry: Entry, parts: Parts) -> Runnable[Any, Any]:
     if isinstance(graph, Pregel) and is_message(entry.output_type):
         return StreamingAgent(graph, answering_of(entry, graph))
     return runnable
+
+
+def declared_types(runnable: Runnable[Any, Any]) -> set[type]:
+    """Return the classes that the states of its graphs are declared with: checkpoints have objects of them."""
+    graphs: list[Any] = [part for part in parts_of(runnable) if isinstance(part, Pregel)]
+    graphs += [within for graph in graphs for _, within in graph.get_subgraphs(recurse=True)]
+    states = [getattr(getattr(graph, "builder", None), "state_schema", None) for graph in graphs]
+    return {kind for state in states for kind in classes_in(state)}
 
 
 def answering_of(entry: Entry, graph: Graph) -> Answering:

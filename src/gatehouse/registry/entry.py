@@ -36,7 +36,8 @@ class Entry:
     answer. `answering` names the nodes of a graph that answer, where that cannot be read off it.
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
     what an assistant said before, `client_tracing` that its tags and metadata reach traces.
-    `memory` is what a thread keeps: its messages, the graph's own state, or nothing.
+    `memory` is what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are
+    types of objects in a state that its declaration does not name; LangChain's own are known.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Entry:
     client_tracing: bool = False
     memory: Literal["messages", "state", "none"] = "messages"
     shows_state: bool = False
+    checkpoint_types: Sequence[type] = ()
 
     @property
     def name(self) -> str:

@@ -2,7 +2,9 @@
 
 import types
 import typing
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, is_dataclass
+from enum import Enum
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 import typing_extensions
@@ -111,3 +113,27 @@ def ported(of: Any, required: bool = True) -> Any:
 def unmarked(hint: Any) -> Any:
     """Return a field's type without its Required or NotRequired."""
     return get_args(hint)[0] if get_origin(hint) in (typing.Required, typing.NotRequired) else hint
+
+
+def classes_in(annotation: Any, seen: frozenset[Any] = frozenset()) -> set[type]:
+    """Return the classes of models, dataclasses and enumerations that an annotation is made of."""
+    if annotation in seen:
+        return set()
+    seen |= {annotation}
+    parts = [*get_args(annotation)] if get_origin(annotation) is not None else []
+    own: set[type] = set()
+    if isinstance(annotation, type) and not parts:
+        if issubclass(annotation, BaseModel | Enum) or is_dataclass(annotation):
+            own = {annotation}
+        parts = list(hints_of(annotation).values())
+    return own.union(*(classes_in(part, seen) for part in parts if isinstance(part, Hashable)))
+
+
+def hints_of(of: type) -> dict[str, Any]:
+    """Return the types of the fields of a TypedDict, a model or a dataclass; none of any other class."""
+    if not (is_typeddict(of) or issubclass(of, BaseModel) or is_dataclass(of)):
+        return {}
+    try:
+        return typing.get_type_hints(of)
+    except (NameError, TypeError):  # a name that is only there for type checkers
+        return {}

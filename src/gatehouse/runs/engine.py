@@ -150,15 +150,17 @@ class RunEngine:
         await self.conductor.close()
         self.viewing.close()
 
-    async def erase(self, run_ids: list[str], states: Sequence[str] = ()) -> None:
+    async def erase(self, run_ids: list[str], tenant_id: str = "", states: Sequence[str] = ()) -> None:
         """Stop these runs and forget them: their input, their log and their text; and what graphs have kept.
 
-        `states` are the names (`state_key`) under which their thread may have states.
+        `states` are the names (`state_key`) under which their thread may have states, of this tenant.
         """
         for run_id in run_ids:
             await self.cancel(run_id)
         for run_id in run_ids:
             await self._until_ended(run_id)
+            if run := await load(self.redis, run_id):
+                await self.conductor.leftovers.note(run_id, run.principal.tenant_id)
             keys: tuple[str, ...] = (run_key(run_id), log_key(run_id), lease_key(run_id), viewers_key(run_id))
             if key := await self.redis.hget(run_key(run_id), "key"):
                 keys = (*keys, replies.text(key))
@@ -166,7 +168,7 @@ class RunEngine:
             await self.redis.hdel(ANSWERS, run_id)
             await self.attempts.forget(run_id)
         for state in states:
-            await self.conductor.checkpoints.adelete_thread(state)
+            await self.conductor.leftovers.delete(state, tenant_id)
 
     async def _until_ended(self, run_id: str) -> None:
         """Wait for a run that was cancelled, so that its viewers see its end and its answer is kept first."""

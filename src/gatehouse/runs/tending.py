@@ -57,6 +57,7 @@ async def working(engine: RunEngine, tending: "Tending") -> AsyncIterator[None]:
         run_log_reader=engine.reader.run(),
         run_leases=tending.beat(),
         run_sweep=tending.sweep(),
+        run_leftovers=engine.conductor.leftovers.look(),
         run_answers=engine.conductor.keeping.keep_late(),
     ):
         try:

@@ -11,7 +11,11 @@ from gatehouse.settings.lists import Names, Texts, split
 
 ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
-Algorithm = Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"]
+Algorithm = Literal[
+    "HS256", "HS384", "HS512",
+    "RS256", "RS384", "RS512", "PS256", "PS384", "PS512",
+    "ES256", "ES384", "ES512", "EdDSA",
+]  # fmt: skip
 
 
 class IdentitySettings(BaseModel):
@@ -22,8 +26,8 @@ class IdentitySettings(BaseModel):
     jwt_secret: SecretStr | None = Field(
         None, description="HS256 secret, at least 32 bytes; generated in development when no key is set"
     )
-    jwt_public_key_file: Path | None = Field(None, description="PEM public key for RS256, ES256 or EdDSA")
-    jwks_file: Path | None = Field(None, description="JWKS file for RS256, ES256 or EdDSA")
+    jwt_public_key_file: Path | None = Field(None, description="PEM public key for RS*, PS*, ES* or EdDSA")
+    jwks_file: Path | None = Field(None, description="JWKS file for RS*, PS*, ES* or EdDSA")
     jwks_url: str | None = Field(
         None, description="URL of the issuer's JWKS; without any key set, an https issuer says where it is"
     )
@@ -39,7 +43,9 @@ class IdentitySettings(BaseModel):
         86_400, ge=0, description="seconds that keys are used beyond their age while the issuer is down"
     )
     jwt_algorithms: Annotated[tuple[Algorithm, ...], NoDecode, BeforeValidator(split)] = Field(
-        (), description="algorithms accepted, separated by commas; by default those that fit the keys"
+        (),
+        description="algorithms accepted, separated by commas; by default those that fit the keys, and "
+        "RS256 of RSA keys that name none",
     )
     jwt_leeway: float = Field(30, ge=0, le=60, description="seconds that clocks may differ")
     jwt_max_lifetime: float = Field(86_400, gt=0, description="seconds from iat to exp at most")

@@ -6,6 +6,7 @@ PostgreSQL, every statement names the tenant and the user itself, and the polici
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Literal
 
 from sqlalchemy import func, select
@@ -14,6 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 # The tenant whose rows are seen and written; the one API key that is seen before its tenant is known; "on"
 # for the operator's list of the keys of all tenants
 Setting = Literal["gatehouse.tenant", "gatehouse.api_key", "gatehouse.operator"]
+
+# Whose rows stores see that know of no principal, such as LangGraph's: the tenant of the run that goes on
+tenant_of_context: ContextVar[str] = ContextVar("tenant_of_context", default="")
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, encode, good_claims, signed, token, with_raw
+from structlog.testing import capture_logs
 
 from gatehouse.auth.configuration import BadConfiguration
 from gatehouse.auth.tokens.claim_names import ClaimName, ClaimNames
@@ -411,3 +412,58 @@ class TestMutatedAsymmetricToken:
         mixed = [segments(SIGNED[first])[0], *segments(SIGNED[second])[1:]]
         shuffled = [mixed[index] for index in order]
         assert (first == second and order == [0, 1, 2]) or refused(joined(shuffled), PUBLIC)
+
+
+RSA_NAMES = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+CURVES = {"ES256": ec.SECP256R1(), "ES384": ec.SECP384R1(), "ES512": ec.SECP521R1()}
+PRIVATE: dict[str, Any] = {
+    **dict.fromkeys(RSA_NAMES, RSA_KEY),
+    **{name: ec.generate_private_key(curve) for name, curve in CURVES.items()},
+    "EdDSA": ED_KEY,
+}
+
+
+class TestAlgorithms:
+    """A key verifies the algorithm that it is bound to, whatever else it could."""
+
+    @pytest.mark.parametrize("bound", PRIVATE)
+    def test_of_a_key_are_one(self, bound: str) -> None:
+        keys = KeySet((verification_key(PRIVATE[bound].public_key(), None, "the test", bound),))
+        verifier = verifier_of(keys)
+        taken = [
+            alg
+            for alg, private in PRIVATE.items()
+            if not refused(jwt.encode(good_claims(), private, alg, {"typ": "at+jwt"}), verifier)
+        ]
+        assert taken == [bound]
+
+    @pytest.mark.parametrize("alg", [name for name in PRIVATE if name != "EdDSA"])
+    def test_with_a_signature_of_another_length_are_refused(self, alg: str) -> None:
+        keys = KeySet((verification_key(PRIVATE[alg].public_key(), None, "the test", alg),))
+        text = jwt.encode(good_claims(), PRIVATE[alg], alg, {"typ": "at+jwt"})
+        head, payload, signature = text.split(".")
+        raw = base64.urlsafe_b64decode(signature + "==")
+        for forged in (
+            raw[:-1],
+            raw + b"\0",
+            b"\0" * len(raw),
+            b"",
+            raw[len(raw) // 2 :] + raw[: len(raw) // 2],
+        ):
+            assert refused(f"{head}.{payload}.{encode(forged)}", verifier_of(keys))
+
+
+class TestUserOfAnotherClaim:
+    def test_needs_no_sub(self) -> None:
+        verifier = verifier_of(
+            keys_from_secret(SECRET, ("HS256",)), names=ClaimNames(user_id=ClaimName(("oid",)))
+        )
+        assert verifier.verify(token(sub=DROP, oid="alice")).user_id == "alice"
+        assert refused(token(sub=5, oid="alice"), verifier)
+        assert refused(token(oid=DROP), verifier)
+
+    def test_is_named_in_the_log_when_it_is_missing(self) -> None:
+        with capture_logs() as logs:
+            assert refused(token(exp=DROP))
+            assert refused(token(sub=DROP))
+        assert [entry["reason"] for entry in logs] == ["it has no claim exp", "it has no claim sub"]

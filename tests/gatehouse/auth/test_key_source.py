@@ -124,13 +124,16 @@ class TestBadConfiguration:
         [
             (RSA_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "private key"),
             (pem(rsa.generate_private_key(65537, 1024)), "1024 bits"),
-            (pem(ec.generate_private_key(ec.SECP384R1())), "not RSA, EC on P-256, or Ed25519"),
-            (pem(ed448.Ed448PrivateKey.generate()), "not RSA, EC on P-256, or Ed25519"),
-            (pem(dsa.generate_private_key(1024)), "not RSA, EC on P-256, or Ed25519"),
+            (
+                pem(ec.generate_private_key(ec.SECP256K1())),
+                "not RSA, EC on P-256, P-384 or P-521, or Ed25519",
+            ),
+            (pem(ed448.Ed448PrivateKey.generate()), "not RSA, EC on P-256, P-384 or P-521, or Ed25519"),
+            (pem(dsa.generate_private_key(1024)), "not RSA, EC on P-256, P-384 or P-521, or Ed25519"),
             (b"", "no PEM public key"),
             (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no PEM public key"),
         ],
-        ids=["private", "weak", "P-384", "Ed448", "DSA", "empty", "broken"],
+        ids=["private", "weak", "secp256k1", "Ed448", "DSA", "empty", "broken"],
     )
     def test_of_a_key_file(
         self, make_settings: MakeSettings, tmp_path: Path, content: bytes, message: str

@@ -6,21 +6,24 @@ from collections.abc import Iterator
 import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.auth.tokens import revoked as module
 from gatehouse.auth.tokens.revoked import LIST, RevokedTokens
+from gatehouse.storage.digest import digest_of
 
 DAY = 86_400.0
 
 
 @pytest.fixture
-def here(redis: Redis) -> RevokedTokens:
-    return RevokedTokens(redis, DAY)
+def here(redis: Redis, engine: AsyncEngine) -> RevokedTokens:
+    return RevokedTokens(redis, engine, DAY)
 
 
 @pytest.fixture
-def there(redis: Redis) -> RevokedTokens:
-    return RevokedTokens(redis, DAY)
+def there(redis: Redis, engine: AsyncEngine) -> RevokedTokens:
+    return RevokedTokens(redis, engine, DAY)
 
 
 @pytest.fixture
@@ -58,12 +61,14 @@ class TestRevoke:
         monkeypatch.setattr(module, "LOOK_EVERY", 0.01)
         async with there.followed(), asyncio.timeout(10):
             await here.revoke("acme", "t1")
-            while ("acme", "t1") not in there._revoked:
+            while digest_of("acme", "t1") not in there._revoked:
                 await asyncio.sleep(0.01)
 
-    async def test_is_known_to_a_replica_that_starts_later(self, here: RevokedTokens, redis: Redis) -> None:
+    async def test_is_known_to_a_replica_that_starts_later(
+        self, here: RevokedTokens, redis: Redis, engine: AsyncEngine
+    ) -> None:
         await here.revoke("acme", "t1")
-        assert await RevokedTokens(redis, DAY).includes("acme", "t1")
+        assert await RevokedTokens(redis, engine, DAY).includes("acme", "t1")
 
     @pytest.mark.parametrize("jti", ["", "a\nb", "x" * 256])
     async def test_refuses_what_can_be_no_jti(self, here: RevokedTokens, redis: Redis, jti: str) -> None:
@@ -111,9 +116,63 @@ class TestIncludes:
                 await asyncio.sleep(0.001)
 
 
+class TestLostRedis:
+    """Redis' list is gone, with the data of which it was a part."""
+
+    async def test_costs_no_revocation(self, here: RevokedTokens, redis: Redis, engine: AsyncEngine) -> None:
+        await here.revoke("acme", "t1")
+        await redis.flushdb()
+        assert await RevokedTokens(redis, engine, DAY).includes("acme", "t1")
+
+    async def test_is_noticed_by_a_replica_that_had_read_it(
+        self, here: RevokedTokens, there: RevokedTokens, redis: Redis
+    ) -> None:
+        await redis.xadd(LIST, {"tenant_id": "acme", "jti": "old"}, id="9999999999999-0")  # a clock ahead
+        await there.look()
+        await redis.flushdb()
+        await here.revoke("acme", "t2")
+        await there.look()
+        assert await there.includes("acme", "t2")
+
+    async def test_of_its_last_second_is_made_good(
+        self, here: RevokedTokens, there: RevokedTokens, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await there.look()
+        await here.revoke("acme", "t1")
+        await redis.delete(LIST)
+        monkeypatch.setattr(module, "READ_EVERY", 0.0)
+        await there.look()
+        assert await there.includes("acme", "t1")
+
+    async def test_without_the_database_takes_no_token(
+        self, here: RevokedTokens, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await here.look()
+        await redis.flushdb()
+
+        async def away(*_: object) -> None:
+            raise OperationalError("SELECT", {}, OSError())
+
+        monkeypatch.setattr(here._kept, "since", away)
+        monkeypatch.setattr(module, "STALE_AFTER", 0.0)
+        with pytest.raises(OperationalError):
+            await here.includes("acme", "t1")
+
+    async def test_away_lets_tokens_be_revoked_all_the_same(
+        self, here: RevokedTokens, there: RevokedTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def refuse(*_: object, **__: object) -> None:
+            raise RedisConnectionError("refused")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(here._redis, "xadd", refuse)
+            await here.revoke("acme", "t1")
+        assert await there.includes("acme", "t1")
+
+
 class TestMemory:
-    async def test_forgets_tokens_that_have_expired(self, redis: Redis) -> None:
-        brief = RevokedTokens(redis, 0.05)
+    async def test_forgets_tokens_that_have_expired(self, redis: Redis, engine: AsyncEngine) -> None:
+        brief = RevokedTokens(redis, engine, 0.05)
         await brief.revoke("acme", "t1")
         await asyncio.sleep(0.1)
         await brief.look()

@@ -196,7 +196,7 @@ def events_of(client: httpx.Client, run_id: str) -> list[dict[str, Any]]:
 
 def states(served: LiveApp, thread_id: str) -> int:
     """Return how many checkpoints are kept of a thread."""
-    checkpoints = served.services.runs.conductor.checkpoints
+    checkpoints = served.services.runs.conductor.leftovers._checkpoints
 
     async def count() -> int:
         found = [item async for item in checkpoints.alist(None)]

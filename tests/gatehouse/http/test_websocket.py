@@ -52,7 +52,10 @@ def silent(sent: list[Message]) -> WebSocket:
 
     authenticator = SimpleNamespace(standing=SimpleNamespace(credential_valid=always))
     runs = SimpleNamespace(drain=Drain())
-    services = SimpleNamespace(settings=Settings(_env_file=None), runs=runs, authenticator=authenticator)
+    limits = SimpleNamespace(limiter=None)
+    services = SimpleNamespace(
+        settings=Settings(_env_file=None), runs=runs, authenticator=authenticator, limits=limits
+    )
     state = {"services": services, KEY: RequestState("1", principal=ALICE)}
     socket = WebSocket({"type": "websocket", "state": state}, receive, send)
     socket.client_state = socket.application_state = WebSocketState.CONNECTED

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from websocket_server import Json, serving
 
+from gatehouse.limits.token_bucket import TokenBucket
 from gatehouse.runs.events import Cursor, Error, Event, Gap, Restart, Token, record
-from gatehouse.wires.websocket.commands import TokenBucket
 from gatehouse.wires.websocket.frames import Frames, LangChainFrames, RunFrames
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "websocket.md"

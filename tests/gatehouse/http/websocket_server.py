@@ -18,12 +18,15 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableGenerator
 from langgraph.checkpoint.memory import InMemorySaver
 from live_redis import empty_redis
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.server import ServerState
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.limits import limits_of
 from gatehouse.problems.errors import NotFound
+from gatehouse.process.protocol import BoundedHead
+from gatehouse.process.websocket_protocol import BoundedWebSocket
 from gatehouse.registry.checked import checked
 from gatehouse.registry.entry import Entry
 from gatehouse.runs.credentials import CredentialValid
@@ -66,6 +69,9 @@ class Threads:
             self.owners[run.thread_id or ""] = run.principal.user_id
         if self.owners.get(run.thread_id or "") != run.principal.user_id:
             raise NotFound("There is no such thread.")
+
+    async def undo(self, run: RunRecord) -> None:
+        pass
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         return []
@@ -167,6 +173,7 @@ class Server:
     threads: Threads
     script: Script
     tasks: set[asyncio.Task[None]]
+    connections: set[Any]
     path: str = "/ws/chat/"
 
     @asynccontextmanager
@@ -198,7 +205,7 @@ class Server:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -248,8 +255,8 @@ async def serving(
         )
         known = ChainMap({} if principals is None else principals, {"alice": ALICE, "bob": BOB})
         app = application(services, known)
-        async with listening(app) as (port, tasks):
-            yield Server(port, runs, threads, script, tasks)
+        async with listening(app) as (port, state):
+            yield Server(port, runs, threads, script, state.tasks, state.connections)
     await store.aclose()
 
 
@@ -265,18 +272,25 @@ def application(services: Any, principals: Mapping[str, Principal]) -> ASGIApp:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp) -> AsyncIterator[tuple[int, set[asyncio.Task[None]]]]:
-    """Yield the port, and the tasks that uvicorn serves connections in."""
+async def listening(app: ASGIApp) -> AsyncIterator[tuple[int, ServerState]]:
+    """Yield the port, and uvicorn's connections and the tasks that it serves them in."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # small, so that a reader that takes nothing is noticed after kilobytes, not megabytes
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
-        config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            lifespan="on",
+            timeout_graceful_shutdown=2,
+            http=BoundedHead,
+            ws=BoundedWebSocket,
+        )
         server = uvicorn.Server(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0.01)
         try:
-            yield listener.getsockname()[1], server.server_state.tasks
+            yield listener.getsockname()[1], server.server_state
         finally:
             server.should_exit = True
             await task

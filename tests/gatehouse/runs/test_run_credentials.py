@@ -21,6 +21,7 @@ from gatehouse.registry.entry import Parts
 from gatehouse.runs import credentials
 from gatehouse.runs.acting import BeforeActing, RunMayNotAct
 from gatehouse.runs.credentials import credentials_watched, end_runs_of_ended_credentials
+from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
@@ -233,3 +234,49 @@ class TestToolsThatAct:
     async def test_do_nothing_outside_of_a_run(self, bank: Bank, configurable: dict[str, Any]) -> None:
         with pytest.raises(RunMayNotAct):
             await bank.guard("transfer", {"configurable": configurable})
+
+    async def test_do_nothing_in_a_run_that_was_cancelled_or_has_ended(
+        self, bank: Bank, here: Replica, told: Told
+    ) -> None:
+        run = (await here.start("/told")).run
+        config: Any = {"configurable": {"run_id": run.id, "attempt": 1}}
+        await bank.guard("transfer", config)
+        await here.engine.control.mark_cancelled(run.id, "cancelled")
+        with pytest.raises(RunMayNotAct):
+            await bank.guard("transfer", config)
+        assert bank.record == [("alice", "transfer", True), ("alice", "transfer", False)]
+        ended = (await here.start("/told")).run
+        told.end(ended.id)
+        await seen(here.engine, ended.id)
+        with pytest.raises(RunMayNotAct):
+            await bank.guard("transfer", {"configurable": {"run_id": ended.id, "attempt": 1}})
+
+    async def test_do_nothing_in_an_attempt_that_another_process_has_followed(
+        self, bank: Bank, here: Replica, there: Replica, redis: Redis
+    ) -> None:
+        run = (await here.start("/told")).run
+        await here.pause()
+        await redis.delete(lease_key(run.id))
+        assert await there.engine.attempts.take(run.id) == 2
+        with pytest.raises(RunMayNotAct):
+            await bank.guard("transfer", {"configurable": {"run_id": run.id, "attempt": 1}})
+        await bank.guard("transfer", {"configurable": {"run_id": run.id, "attempt": 2}})
+
+    async def test_wait_for_a_lease_that_has_run_out(
+        self, bank: Bank, here: Replica, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Redis was away: its owner renews the lease, or another has the run."""
+        run = (await here.start("/told")).run
+        config: Any = {"configurable": {"run_id": run.id, "attempt": 1}}
+        await here.pause()
+        await redis.delete(lease_key(run.id))
+        asking = asyncio.create_task(bank.guard("transfer", config))
+        await asyncio.sleep(0.3)
+        assert not asking.done()
+        here.wake()
+        await asking
+        await here.pause()
+        await redis.delete(lease_key(run.id))
+        monkeypatch.setattr("gatehouse.runs.acting.LEASE_SECONDS", 0.2)
+        with pytest.raises(RunMayNotAct):
+            await bank.guard("transfer", config)

@@ -43,8 +43,8 @@ def named_principal(
     grants: frozenset[str] = frozenset(),
 ) -> Principal:
     """Return whom the claims name; `grants` are further scopes. Raises BadToken."""
-    if "sub" in claims:
-        identifier_in(claims, ClaimName(("sub",)))  # also where another claim names the user
+    if "sub" in claims:  # also where another claim names the user
+        identifier_in(claims, ClaimName(("sub",)))
     return Principal(
         tenant_id=names.fixed_tenant or identifier_in(claims, names.tenant_id),
         user_id=_user_id(claims, names),

@@ -21,7 +21,7 @@ def check_sources(settings: Settings) -> None:
     if settings.remote_keys and symmetric:
         raise BadConfiguration(
             f"GATEHOUSE_JWT_ALGORITHMS lists {', '.join(symmetric)}, and keys that an issuer publishes are "
-            "for RS256, ES256 and EdDSA only."
+            "for RS*, PS*, ES* and EdDSA only."
         )
 
 
@@ -34,9 +34,9 @@ def load_keys(settings: Settings) -> KeySet:
     check_sources(settings)
     given = _given(settings)
     if settings.jwt_public_key_file is not None:
-        keys = keys_from_pem(_read(settings.jwt_public_key_file, given[0]))
+        keys = keys_from_pem(_read(settings.jwt_public_key_file, given[0]), settings.jwt_algorithms)
     elif settings.jwks_file is not None:
-        keys = keys_from_jwks(_read(settings.jwks_file, given[0]), given[0])
+        keys = keys_from_jwks(_read(settings.jwks_file, given[0]), given[0], settings.jwt_algorithms)
     else:
         return keys_from_secret(jwt_secret(settings), settings.jwt_algorithms or ("HS256",))
     return keys.only(settings.jwt_algorithms) if settings.jwt_algorithms else keys

@@ -3,7 +3,12 @@
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    SECP256R1,
+    SECP384R1,
+    SECP521R1,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
@@ -15,6 +20,10 @@ from gatehouse.auth.configuration import BadConfiguration
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
 HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518 section 3.2: as long as the hash
+RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")  # RFC 7518 sections 3.3 and 3.5
+USUAL = ("RS256",)  # of an RSA key of which nobody says more
+CURVES = {SECP256R1: "ES256", SECP384R1: "ES384", SECP521R1: "ES512"}  # section 3.4: each has one
+PUBLIC_ALGORITHMS = (*RSA_ALGORITHMS, *CURVES.values(), "EdDSA")
 RSA_BITS = 2048  # RFC 7518 section 3.3
 
 
@@ -74,8 +83,11 @@ def keys_from_secret(secret: str, algorithms: tuple[str, ...]) -> KeySet:
     return KeySet(tuple(VerificationKey(name, material) for name in HMAC_BYTES)).only(algorithms)
 
 
-def keys_from_pem(pem: bytes) -> KeySet:
-    """Return the public key of a PEM file. Raises BadConfiguration when it is none, or a weak one."""
+def keys_from_pem(pem: bytes, algorithms: tuple[str, ...] = ()) -> KeySet:
+    """Return the public key of a PEM file, for those of the `algorithms` that it fits, or the usual one.
+
+    Raises BadConfiguration when it is none, or a weak one.
+    """
     setting = "GATEHOUSE_JWT_PUBLIC_KEY_FILE"
     if b"PRIVATE KEY" in pem:
         raise BadConfiguration(
@@ -86,24 +98,39 @@ def keys_from_pem(pem: bytes) -> KeySet:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm):
         raise BadConfiguration(f"{setting} holds no PEM public key (-----BEGIN PUBLIC KEY-----).") from None
-    return KeySet((verification_key(key, None, setting),))
+    return KeySet(verification_keys(key, None, setting, algorithms))
 
 
-def verification_key(key: object, kid: str | None, setting: str) -> VerificationKey:
-    """Return a public key with its algorithm; `setting` names its source in errors.
+def verification_keys(
+    key: object, kid: str | None, setting: str, algorithms: tuple[str, ...] = ()
+) -> tuple[VerificationKey, ...]:
+    """Return a public key with the algorithm that it verifies; `setting` names its source in errors.
 
-    Raises BadConfiguration for a key that is weak or of a kind that RS256, ES256 and EdDSA cannot use.
+    An RSA key could verify several: it does those of the `algorithms`, or the usual one. Raises
+    BadConfiguration for a key that is weak or of a kind that no algorithm here can use.
     """
+    if not isinstance(key, RSAPublicKey):
+        return (verification_key(key, kid, setting),)
+    wanted = tuple(name for name in RSA_ALGORITHMS if name in algorithms) or USUAL
+    return tuple(verification_key(key, kid, setting, name) for name in wanted)
+
+
+def verification_key(
+    key: object, kid: str | None, setting: str, rsa_algorithm: str = "RS256"
+) -> VerificationKey:
+    """Return a public key with one algorithm that it verifies. Raises as `verification_keys`."""
     match key:
         case RSAPublicKey() if key.key_size < RSA_BITS:
             raise BadConfiguration(
                 f"{setting} holds an RSA key of {key.key_size} bits: use one of at least {RSA_BITS}."
             )
         case RSAPublicKey():
-            return VerificationKey("RS256", key, kid)
-        case EllipticCurvePublicKey(curve=SECP256R1()):
-            return VerificationKey("ES256", key, kid)
+            return VerificationKey(rsa_algorithm, key, kid)
+        case EllipticCurvePublicKey() if type(key.curve) in CURVES:
+            return VerificationKey(CURVES[type(key.curve)], key, kid)
         case Ed25519PublicKey():
             return VerificationKey("EdDSA", key, kid)
         case _:
-            raise BadConfiguration(f"{setting} holds a key that is not RSA, EC on P-256, or Ed25519.")
+            raise BadConfiguration(
+                f"{setting} holds a key that is not RSA, EC on P-256, P-384 or P-521, or Ed25519."
+            )

@@ -56,7 +56,7 @@ class RemoteIssuer:
         document = await self._http.get(url)
         try:
             # hundreds of RSA keys fit into a document, and each takes its time to be read
-            keys = await asyncio.to_thread(keys_from_jwks, document.body, url)
+            keys = await asyncio.to_thread(keys_from_jwks, document.body, url, self._algorithms)
         except BadConfiguration as error:
             raise IssuerUnreachable(str(error)) from None
         return FetchedKeys(self._accepted(keys, url), document.max_age)

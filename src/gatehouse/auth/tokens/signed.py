@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 import jwt
 import structlog
+from jwt.exceptions import MissingRequiredClaimError
 
 from gatehouse.auth.tokens.keys import VerificationKey
 from gatehouse.problems.errors import ApiError, InvalidCredential
@@ -62,6 +63,8 @@ def verified(read: Callable[[], Result]) -> Result:
         reason = f"the claim {error.claim} is missing"
     except BadToken as error:
         reason = str(error)
+    except MissingRequiredClaimError as error:
+        reason = f"it has no claim {error.claim}"
     except Exception as error:  # whatever a token does to the parser, it is a bad token
         reason = type(error).__name__
     log.info("token refused", reason=reason)

@@ -1,6 +1,7 @@
 """Which checkpoints of an agent are kept: none before its model has called a tool."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -11,11 +12,15 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
 )
+from langgraph.checkpoint.postgres._ainternal import get_connection
 from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import DictRow, dict_row
 
-from gatehouse.runs.checkpoints.serializing import CheckpointSerializer
+from gatehouse.runs.checkpoints.isolation import SWEEP
 from gatehouse.runs.conversation.places import is_state_key
+from gatehouse.storage.tenancy import tenant_of_context
 
 FIRST_STEP = 1  # of a graph's nodes; LangGraph stores the input as -1 and 0
 
@@ -26,8 +31,6 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
     A later attempt then asks the model again, as it does for a chain. To keep it would take five writes for
     every answer, three before its first token, and LangGraph's savers write one at a time in a process.
     """
-
-    serde = CheckpointSerializer()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -80,6 +83,38 @@ def is_worth_keeping(checkpoint: Checkpoint, metadata: CheckpointMetadata) -> bo
 class SqliteCheckpoints(FromFirstToolCall, AsyncSqliteSaver):
     """In a file of SQLite."""
 
+    async def left_over(self, before: str, most: int) -> list[tuple[str, str]]:
+        """Return the runs with a smaller id whose checkpoints are still there; a file knows no tenants."""
+        query = (
+            "SELECT DISTINCT thread_id, '' FROM checkpoints WHERE thread_id < ? "
+            "AND json_extract(CAST(metadata AS TEXT), '$.run_id') = thread_id LIMIT ?"
+        )
+        async with self.lock, self.conn.execute(query, (before, most)) as cursor:
+            return [(str(run_id), str(tenant)) for run_id, tenant in await cursor.fetchall()]
+
 
 class PostgresCheckpoints(FromFirstToolCall, AsyncPostgresSaver):
-    """In PostgreSQL."""
+    """In PostgreSQL, of which each transaction sees the rows of the tenant in its context."""
+
+    async def left_over(self, before: str, most: int) -> list[tuple[str, str]]:
+        """Return the runs with a smaller id whose checkpoints are still there, and their tenants."""
+        query = "SELECT DISTINCT thread_id, tenant_id FROM checkpoints WHERE thread_id < %s LIMIT %s"
+        async with self._cursor() as cursor:
+            await cursor.execute("SELECT set_config(%s, %s, true)", [SWEEP, before])
+            await cursor.execute(query, [before, most])
+            return [(row["thread_id"], row["tenant_id"]) for row in await cursor.fetchall()]
+
+    @asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
+        """Yield a cursor in a transaction of its tenant: PgBouncer may move the next one elsewhere."""
+        async with AsyncExitStack() as stack:
+            enter = stack.enter_async_context
+            await enter(self.lock)
+            connection: AsyncConnection[Any] = await enter(get_connection(self.conn))
+            if pipeline and self.supports_pipeline:
+                await enter(connection.pipeline())
+            await enter(connection.transaction())
+            cursor = await enter(connection.cursor(binary=True, row_factory=dict_row))
+            tenant = tenant_of_context.get()
+            await cursor.execute("SELECT set_config('gatehouse.tenant', %s, true)", [tenant])
+            yield cursor

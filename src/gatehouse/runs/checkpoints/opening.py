@@ -1,7 +1,7 @@
 """Where an agent's finished steps are kept while its run goes on: beside the database."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,9 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 
+from gatehouse.runs.checkpoints.isolation import is_isolated, isolate
 from gatehouse.runs.checkpoints.kept import PostgresCheckpoints, SqliteCheckpoints
+from gatehouse.runs.checkpoints.serializing import serializer
 from gatehouse.storage.database import write_ahead
 from gatehouse.storage.postgres import BoundedConnection, network_options
 
@@ -32,8 +34,12 @@ class CheckpointsBehind(Exception):
 
 
 @asynccontextmanager
-async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSaver[Any]]:
+async def open_checkpoints(
+    database_url: str, allowed: Iterable[type] = ()
+) -> AsyncIterator[BaseCheckpointSaver[Any]]:
     """Yield a checkpointer in the database that this SQLAlchemy URL names. Raises CheckpointsBehind.
+
+    It reads objects of LangChain's types, and of those that are `allowed`; see `serializer`.
 
     SQLite: a file beside the database's, since the saver holds its connection for the whole time. A
     connection that PostgreSQL closed is replaced before it is used.
@@ -42,6 +48,7 @@ async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSav
     if url.get_backend_name() == "sqlite":
         file = url.database if url.database in (None, ":memory:") else f"{url.database}.checkpoints"
         async with SqliteCheckpoints.from_conn_string(file or ":memory:") as saver:
+            saver.serde = serializer(allowed)
             await write_ahead(saver.conn)  # else `setup` asks for it, once, and fails beside another worker
             await saver.setup()
             yield saver
@@ -59,7 +66,7 @@ async def open_checkpoints(database_url: str) -> AsyncIterator[BaseCheckpointSav
     async with pool:
         async with pool.connection() as connection:
             await check_tables(connection)
-        yield PostgresCheckpoints(pool)
+        yield PostgresCheckpoints(pool, serde=serializer(allowed))
 
 
 async def set_up_checkpoints(database_url: str) -> None:
@@ -70,6 +77,7 @@ async def set_up_checkpoints(database_url: str) -> None:
     opened = await AsyncConnection.connect(conninfo_of(url), **options(url))
     async with opened as connection, sole(connection):
         await AsyncPostgresSaver(connection).setup()
+        await isolate(connection)
 
 
 async def check_tables(connection: AsyncConnection[Any]) -> None:
@@ -80,6 +88,8 @@ async def check_tables(connection: AsyncConnection[Any]) -> None:
         raise CheckpointsBehind from None
     row = await cursor.fetchone()
     if row is None or row["newest"] is None or row["newest"] < len(AsyncPostgresSaver.MIGRATIONS) - 1:
+        raise CheckpointsBehind
+    if not await is_isolated(connection):
         raise CheckpointsBehind
 
 

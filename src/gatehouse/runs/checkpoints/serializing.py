@@ -1,6 +1,7 @@
-"""Checkpoints of values that msgpack has no room for: models and tools say what they like."""
+"""How checkpoints are written, whatever is in them, and read back: objects of known types alone."""
 
 import dataclasses
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -74,3 +75,13 @@ class CheckpointSerializer(JsonPlusSerializer):
         except Exception:  # whatever an object of somebody's raises when it is looked into
             return False
         return True
+
+
+def serializer(allowed: Iterable[type] = ()) -> CheckpointSerializer:
+    """Return a serializer that makes no object but of LangChain's own types, and of those `allowed`.
+
+    What a checkpoint names is imported and called otherwise: who can write to the table would run code
+    here. A value of any other type comes back as what it was made of. Pickles are not read at all.
+    """
+    names = {(kind.__module__, kind.__name__) for kind in allowed}
+    return CheckpointSerializer(pickle_fallback=False, allowed_msgpack_modules=names or None)

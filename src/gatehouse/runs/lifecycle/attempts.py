@@ -15,6 +15,7 @@ from gatehouse.limits.reservations import NOTHING_HELD, Hold, Settlement
 from gatehouse.runs import replies
 from gatehouse.runs.accounts import ACCOUNTS, account_of
 from gatehouse.runs.answers import ANSWERS
+from gatehouse.runs.checkpoints.leftovers import LEFTOVERS
 from gatehouse.runs.events import Cursor, Record
 from gatehouse.runs.lifecycle.control import thread_keys
 from gatehouse.runs.lifecycle.scripts import (
@@ -159,25 +160,22 @@ class Attempts:
         records: Sequence[Record],
         settlement: Settlement = NO_RESERVATION,
         answer: bytes = b"",
+        checkpoints_of: str = "",
     ) -> bool:
         """Append the last records and store the outcome; False when a newer attempt holds the run.
 
-        `answer` is one that its thread could not take yet: it waits in Redis.
+        `answer` is one that its thread could not take yet: it waits in Redis. `checkpoints_of` is the tenant
+        whose checkpoints the run may have left.
         """
         last = str(records[-1].cursor)
         arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records), run.id, account_of(run)]
-        arguments += [*settlement.arguments, answer]
+        arguments += [*settlement.arguments, answer, checkpoints_of]
         for item in {"state": run.state, **run.progress()}.items():
             arguments += item
         keys = (
-            run_key(run.id),
-            lease_key(run.id),
-            log_key(run.id),
-            ACCOUNTS,
-            ACTIVE,
-            ANSWERS,
+            run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS, ACTIVE, ANSWERS, LEFTOVERS,
             *settlement.keys,
-        )
+        )  # fmt: skip
         return bool(await self._finish(keys, arguments))
 
     async def owner_of(self, run_id: str) -> str | None:

@@ -20,6 +20,7 @@ from gatehouse.models.errors import ModelFailed
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.problems.models import problem_of
+from gatehouse.runs.checkpoints.leftovers import Leftovers
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Restart, Status
@@ -38,6 +39,7 @@ from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.unobserved import Unobserved
 from gatehouse.settings.engine import EngineSettings
+from gatehouse.storage.tenancy import tenant_of_context
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +73,6 @@ class Conductor:
         self.redis = redis
         self.runnables = runnables
         self.history = history
-        self.checkpoints = checkpoints
         self.settings = settings
         self.observer = observer or Unobserved()
         self.writer = LogWriter(redis, self._lost)
@@ -81,9 +82,10 @@ class Conductor:
         self.reservations = Reservations(redis, RESERVATION_LEASES * settings.lease)
         self.undoing = Undoing(self.attempts, history, self.reservations)
         self.keeping = Keeping(redis, history)
+        self.leftovers = Leftovers(redis, checkpoints)
         self.ending = Ending(
-            runnables, self.writer, self.attempts, self.control, self.reservations, self.keeping, checkpoints,
-            self.observer,
+            runnables, self.writer, self.attempts, self.control, self.reservations, self.keeping,
+            self.leftovers, self.observer,
         )  # fmt: skip
         self.maybe_taken: set[str] = set()
         self.local: dict[str, Execution] = {}
@@ -198,6 +200,7 @@ class Conductor:
         status: Status = "cancelled"
         failure: ApiError | None = None
         inside_run.set(True)  # in the context of this task, and of all that are made in it
+        tenant_of_context.set(execution.run.principal.tenant_id)
         try:
             with self.observer.attempt(execution.run) as execution.meter.observer:
                 status, failure = await self._attempt(execution, tap)

@@ -7,11 +7,11 @@ from typing import Any
 
 import structlog
 from langchain_core.runnables import Runnable
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.exceptions import RedisError
 
 from gatehouse.limits.reservations import Reservations, Settlement
 from gatehouse.problems.errors import ApiError
+from gatehouse.runs.checkpoints.leftovers import Leftovers
 from gatehouse.runs.events import Record, Status
 from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
 from gatehouse.runs.lifecycle.control import Control
@@ -36,7 +36,7 @@ class Ending:
     control: Control
     reservations: Reservations
     keeping: Keeping
-    checkpoints: BaseCheckpointSaver[Any]
+    leftovers: Leftovers
     observer: RunObserver
 
     async def finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
@@ -61,9 +61,10 @@ class Ending:
     async def _end(self, execution: Execution, ended: RunRecord, last: list[Record], waiting: bytes) -> bool:
         """Try until the end of the run is in Redis; False when the run is given up before."""
         settlement = await self._settlement(ended)
+        tenant = ended.principal.tenant_id if self._may_have_checkpoints(ended) else ""
         while True:
             try:
-                return await self.attempts.finish(ended, last, settlement, waiting)
+                return await self.attempts.finish(ended, last, settlement, waiting, tenant)
             except (RedisError, OSError) as error:
                 log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
             if execution.given_up:
@@ -78,14 +79,17 @@ class Ending:
             ended.principal, ended.reservation, ended.usage.total_tokens
         )
 
+    def _may_have_checkpoints(self, ended: RunRecord) -> bool:
+        runnable = self.runnables.get(ended.runnable)
+        return runnable is None or serving_of(runnable).keeps_checkpoints
+
     async def _clean_up(self, ended: RunRecord) -> None:
         """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
-        runnable = self.runnables.get(ended.runnable)
         try:
             if ended.thread_id is not None:
                 await self.control.leave_thread(ended)
-            if runnable is None or serving_of(runnable).keeps_checkpoints:  # a thread's states stay
-                await self.checkpoints.adelete_thread(ended.id)
+            if self._may_have_checkpoints(ended):
+                await self.leftovers.delete(ended.id, ended.principal.tenant_id)
         except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is swept
             log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)
         except Exception:

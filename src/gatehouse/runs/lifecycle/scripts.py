@@ -128,10 +128,11 @@ redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4])
 return 1
 """
 
-# The last records, the outcome, the account, an answer that could not be stored yet, what it held of its
-# caller's limits and the expiry in one step: a run is never ended by halves. KEYS: run, lease, log, accounts,
-# active, answers, and what is held. ARGV: attempt, seconds to keep it, cursor and records of the end, id,
-# account, slot, reservation, tokens used, answer or '', and the fields.
+# The last records, the outcome, the account, an answer that could not be stored yet, whose checkpoints are
+# to be deleted, what it held of its caller's limits and the expiry in one step: no run is ended by halves.
+# KEYS: run, lease, log, accounts, active, answers, leftovers, and what is held. ARGV: attempt, seconds to
+# keep it, cursor and records of the end, id, account, slot, reservation, tokens used, answer or '', tenant
+# of the checkpoints or '', and the fields.
 FINISH = (
     SETTLE
     + """
@@ -141,8 +142,9 @@ if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 1 end
 redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
 redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
 if ARGV[10] ~= '' then redis.call('HSET', KEYS[6], ARGV[5], ARGV[10]) end
-redis.call('HSET', KEYS[1], unpack(ARGV, 11))
-if KEYS[7] then settle({unpack(KEYS, 7)}, ARGV[7], ARGV[8], ARGV[9]) end
+if ARGV[11] ~= '' then redis.call('HSET', KEYS[7], ARGV[5], ARGV[11]) end
+redis.call('HSET', KEYS[1], unpack(ARGV, 12))
+if KEYS[8] then settle({unpack(KEYS, 8)}, ARGV[7], ARGV[8], ARGV[9]) end
 redis.call('DEL', KEYS[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])

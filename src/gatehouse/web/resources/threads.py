@@ -85,7 +85,7 @@ async def delete_thread(request: Request, principal: CurrentPrincipal, thread_id
     services = services_of(request)
     runs = await services.threads.delete(principal, thread_id)
     owner = principal.tenant_id, principal.user_id
-    await services.runs.erase(runs, [state_key(*owner, thread_id, run_id) for run_id in runs])
+    await services.runs.erase(runs, owner[0], [state_key(*owner, thread_id, run_id) for run_id in runs])
 
 
 @router.put(

@@ -1,7 +1,6 @@
 """What a WebSocket takes: frames, checked and bounded before anything is done for them."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import orjson
@@ -86,30 +85,14 @@ COMMANDS: Mapping[str, type[AnyCommand]] = {
 }
 
 
-class TokenBucket:
-    """Allows `burst` at once and `per_second` in the long run. `clock` is in seconds."""
-
-    def __init__(
-        self,
-        burst: int = FRAME_BURST,
-        per_second: float = FRAMES_PER_SECOND,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.burst = burst
-        self.per_second = per_second
-        self.clock = clock
-        self._left = float(burst)
-        self._at = clock()
-
-    def take(self) -> bool:
-        """Take one, or tell that none is left."""
-        now = self.clock()
-        self._left = min(self.burst, self._left + (now - self._at) * self.per_second)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+def subject_of(command: AnyCommand) -> dict[str, str | None]:
+    """Return what an error about this command names, so that the client knows what went wrong."""
+    match command:
+        case MessageCommand():
+            return {"idempotency_key": command.idempotency_key}
+        case Ping():
+            return {}
+    return {"run_id": command.run_id}
 
 
 def parsed(text: str | None) -> AnyCommand:

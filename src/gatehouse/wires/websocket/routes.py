@@ -7,13 +7,25 @@ from typing import NoReturn
 
 from fastapi import APIRouter, WebSocket
 
+from gatehouse.limits.admission import Admission
+from gatehouse.limits.token_bucket import TokenBucket
 from gatehouse.problems.errors import ApiError, CredentialExpired
 from gatehouse.runs.credentials import CHECK_EVERY
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import principal_of
 from gatehouse.web.sending import send_problem
 from gatehouse.wires.viewer_credential import ViewerCredential
-from gatehouse.wires.websocket.commands import AnyCommand, Cancel, Ping, TokenBucket, TooFrequent, parsed
+from gatehouse.wires.websocket.commands import (
+    FRAME_BURST,
+    FRAMES_PER_SECOND,
+    AnyCommand,
+    Cancel,
+    MessageCommand,
+    Ping,
+    TooFrequent,
+    parsed,
+    subject_of,
+)
 from gatehouse.wires.websocket.frames import PONG, Vocabulary, vocabulary_of
 from gatehouse.wires.websocket.viewers import Viewers
 from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
@@ -78,7 +90,8 @@ class Socket:
         self.writer = Writer(websocket)
         self.tasks = asyncio.TaskGroup()
         self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
-        self.bucket = TokenBucket()
+        self.bucket = TokenBucket(FRAME_BURST, FRAMES_PER_SECOND)
+        self.limiter = services.limits.limiter
         self.credential = ViewerCredential(self.principal, services.authenticator.standing.credential_valid)
         self.drain = services.runs.drain
         self.ended = False  # the credential has
@@ -112,13 +125,25 @@ class Socket:
                     raise TooFrequent
                 command = parsed(event.get("text"))
             except ApiError as error:
+                await self._charge()
                 await self.writer.tell(error)
                 bad += 1
                 if bad == MAX_BAD_FRAMES:
                     raise Leave(BAD_FRAMES, "too many bad frames") from None
                 continue
             bad = 0
-            await self._obey(command)
+            # a message is charged with the run that it starts
+            if isinstance(command, MessageCommand) or await self._charge(**subject_of(command)):
+                await self._obey(command)
+
+    async def _charge(self, **about: str | None) -> bool:
+        """Charge a frame as a request; False when there is no room for it, which is told."""
+        try:
+            await Admission(self.limiter, self.principal).charge()
+        except ApiError as error:
+            await self.writer.tell(error, **about)
+            return False
+        return True
 
     async def _obey(self, command: AnyCommand) -> None:
         if self.ended:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from gatehouse.identity.principal import Principal
@@ -12,7 +12,7 @@ from gatehouse.problems.errors import ApiError, Conflict
 from gatehouse.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
 from gatehouse.services import Services
 from gatehouse.wires.questions import start
-from gatehouse.wires.websocket.commands import Cancel, MessageCommand, Resume
+from gatehouse.wires.websocket.commands import Cancel, MessageCommand, Resume, subject_of
 from gatehouse.wires.websocket.frames import Frames, Vocabulary
 from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
 
@@ -79,6 +79,8 @@ class Viewers:
             try:
                 started = await start(self.services, self.principal, message.chat(), key, admission)
             finally:
+                with suppress(ApiError):  # one that was refused before it was charged counts too
+                    await admission.charge()
                 await admission.close()
             await self._follow(started.run.id, BEGINNING, self.vocabulary(started.run.id, key))
 
@@ -124,10 +126,3 @@ class Viewers:
         end = end or record(run.last_event, End(status=status))
         for frame in frames.of_end(end, run.text):
             await self.writer.send(frame)
-
-
-def subject_of(command: MessageCommand | Resume) -> dict[str, str | None]:
-    """Return what an error about this command names, so that the client knows what went wrong."""
-    if isinstance(command, MessageCommand):
-        return {"idempotency_key": command.idempotency_key}
-    return {"run_id": command.run_id}

@@ -1,0 +1,48 @@
+"""uvicorn's WebSocket protocol, with limits on what is no message: pings, pongs and fragments."""
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from gatehouse.limits.token_bucket import TokenBucket
+from gatehouse.process.stalled import CutWhenStalled
+
+SLICE = 4096  # bytes that are parsed at a time, so that a flood is seen before all of it was worked on
+BURST = 500
+PER_SECOND = 50.0
+
+
+class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
+    """A connection that sends pings, pongs or fragments without end is cut.
+
+    The messages themselves are counted in `gatehouse.wires.websocket`. These frames never get there, and
+    three hundred thousand of them a second keep everybody else from being served.
+    """
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]  # uvicorn's own
+        self.beside = TokenBucket(BURST, PER_SECOND)
+
+    def data_received(self, data: bytes) -> None:
+        for at in range(0, len(data), SLICE):
+            super().data_received(data[at : at + SLICE])
+            if self.transport.is_closing():
+                return
+
+    def handle_cont(self, event: Frame) -> None:
+        if self.counts():
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        if self.counts():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        if self.counts():
+            super().handle_pong(event)
+
+    def counts(self) -> bool:
+        """Count a frame that is no message; False when there were too many, and the connection is cut."""
+        if self.beside.take():
+            return True
+        self.transport.abort()
+        return False
