@@ -29,7 +29,6 @@ from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.request_state import state_of
 from gatehouse.web.resources.threads import router
 
-
 ENTRIES = {name: Entry(f"/{name}", lambda _: RUNNABLES["/chat"], "Never ends.") for name in ("chat", "agent")}
 
 
