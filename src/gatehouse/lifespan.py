@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -11,6 +12,8 @@ from fastapi import FastAPI
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from sse_starlette.sse import AppStatus
 
+from gatehouse.attachments.purge import purging_attachments
+from gatehouse.attachments.store import AttachmentStore, Bounds
 from gatehouse.audit.purge import purging
 from gatehouse.audit.tool_calls import audit_tool_calls
 from gatehouse.audit.trail import AuditTrail
@@ -73,6 +76,8 @@ async def open_services(
         )  # fmt: skip
         runs = await enter(open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer))
         await enter(telemetry.watching(runs))
+        attachments = AttachmentStore(engine, attachment_bounds(settings))
+        await enter(purging_attachments(engine))
         usage = UsageStore(engine)
         await enter(bookkeeping(redis, usage, runs.owner))
         await enter(credentials_watched(runs, credential_valid))
@@ -83,7 +88,7 @@ async def open_services(
         langsmith = await enter(open_langsmith(settings))
         yield Services(
             settings, registry.by_name, engine, redis, authenticator, model, threads, runs, limits, usage,
-            audit, pseudonyms, langsmith,
+            audit, pseudonyms, attachments, langsmith,
         )  # fmt: skip
 
 
@@ -103,6 +108,12 @@ async def checkpoints_of(settings: Settings, registry: Registry) -> AsyncIterato
             yield checkpoints
     except CheckpointsBehind as error:
         raise CannotStart(f"database: {error}") from None
+
+
+def attachment_bounds(settings: Settings) -> Bounds:
+    """Return how many attachments are kept, and for how long."""
+    lifetime = timedelta(hours=settings.attachment_hours)
+    return Bounds(settings.attachment_files, settings.attachment_bytes_a_user, lifetime)
 
 
 def check_lists(settings: Settings, registry: Registry) -> None:

@@ -23,7 +23,7 @@ from gatehouse.web.middleware.offered import HideWhatIsNotOffered
 from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.middleware.security_headers import SecurityHeaders
 from gatehouse.web.request_telemetry import RequestTelemetry
-from gatehouse.web.resources import audit, feedback, threads, usage
+from gatehouse.web.resources import attachments, audit, feedback, threads, usage
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
@@ -44,6 +44,7 @@ ROUTERS = (
     runnables.router,
     threads.router,
     forks.router,
+    attachments.router,
     feedback.router,
     usage.router,
     audit.router,
@@ -91,7 +92,12 @@ def own_segments() -> frozenset[str]:
 
 def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Telemetry) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, timeout=settings.body_timeout)
+    app.add_middleware(
+        BodyLimit,
+        max_bytes=settings.max_body_bytes,
+        timeout=settings.body_timeout,
+        larger={("POST", "/api/attachments"): settings.attachment_bytes + attachments.FORM_BYTES},
+    )
     app.add_middleware(HideWhatIsNotOffered, settings=settings, names=frozenset(registry.by_name))
     app.add_middleware(Limit, paths=PATHS | paths_of(registry.entries))
     app.add_middleware(Authenticate, public=PATHS.public)

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from gatehouse.attachments.store import AttachmentStore
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.limits.limits import Limits
@@ -37,6 +38,7 @@ class Services:
     usage: UsageStore
     audit: AuditTrail
     pseudonyms: Pseudonyms
+    attachments: AttachmentStore
     langsmith: LangSmith | None = None
 
 

@@ -126,8 +126,8 @@ def test_the_ingress_lets_streams_through(remote_overlay: Rendered) -> None:
 def test_the_ingress_takes_bodies_as_large_as_the_server_does(remote_overlay: Rendered) -> None:
     notes: Manifest = remote_overlay.one("Ingress")["metadata"]["annotations"]
     assert Settings.model_fields["max_body_bytes"].default == 1024 * 1024
-    assert notes["nginx.ingress.kubernetes.io/proxy-body-size"] == "1m"
-    assert notes["nginx.org/client-max-body-size"] == "1m"
+    assert notes["nginx.ingress.kubernetes.io/proxy-body-size"] == "10m"
+    assert notes["nginx.org/client-max-body-size"] == "10m"
 
 
 def test_the_scrape_finds_the_management_port(remote_overlay: Rendered) -> None:

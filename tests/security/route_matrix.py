@@ -101,6 +101,12 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("PUT", "/api/threads/{thread_id}/branch"): signed_in(f"{THREAD}/branch", {"message_id": UNKNOWN}),
     ("POST", "/api/threads/{thread_id}/fork"): signed_in(f"{THREAD}/fork", {"message_id": UNKNOWN}),
     ("GET", "/api/threads/{thread_id}/messages"): signed_in(f"{THREAD}/messages"),
+    ("POST", "/api/attachments"): Access("/api/attachments", "attachments:write", body={}),
+    ("GET", "/api/attachments"): signed_in("/api/attachments"),
+    ("GET", "/api/attachments/{attachment_id}"): signed_in(f"/api/attachments/{UNKNOWN}"),
+    ("DELETE", "/api/attachments/{attachment_id}"): Access(
+        f"/api/attachments/{UNKNOWN}", "attachments:write"
+    ),
     ("POST", "/api/keys"): Access("/api/keys", "keys:admin", body={"user_id": "alice"}),
     ("GET", "/api/keys"): Access("/api/keys", "keys:admin"),
     ("GET", "/api/keys/{key_id}"): Access("/api/keys/0000000000000000", "keys:admin"),

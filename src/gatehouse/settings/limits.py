@@ -23,6 +23,16 @@ class LimitSettings(BaseModel):
         20, gt=0, le=1_000_000, description="failed sign-ins that a network address has in ten minutes"
     )
     max_body_bytes: int = Field(1_048_576, gt=0, description="largest request body")
+    attachment_bytes: int = Field(
+        10_000_000, gt=0, le=100_000_000, description="largest file of POST /api/attachments"
+    )
+    attachment_files: int = Field(100, gt=0, description="most attachments that a user has at a time")
+    attachment_bytes_a_user: int = Field(
+        100_000_000, gt=0, description="most bytes that a user's attachments have in all"
+    )
+    attachment_hours: float = Field(
+        24, gt=0, description="hours after which an attachment is erased that no question was asked with"
+    )
     body_timeout: float = Field(20, gt=0, description="seconds within which a request body must arrive")
     max_batch: int = Field(32, gt=0, description="most inputs in one /batch")
     batch_concurrency: int = Field(4, gt=0, description="inputs of one /batch that run at once")

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,8 @@ from sqlalchemy import Table, delete, func, insert, make_url, select, text, upda
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatehouse.attachments.store import AttachmentStore, Bounds
+from gatehouse.attachments.tables import attachments
 from gatehouse.audit.entry import AuditEntry
 from gatehouse.audit.table import audit_log
 from gatehouse.audit.trail import AuditTrail
@@ -42,7 +44,7 @@ TENANT_TABLES = [
     for table in metadata.sorted_tables
     if "tenant_id" in table.columns
 ]
-CHANGING = (api_keys, threads, messages, usage, accounts, holdings, feedback)
+CHANGING = (api_keys, threads, messages, usage, accounts, holdings, feedback, attachments)
 FILLED = (*CHANGING, audit_log)  # whose rows nobody changes, of whatever tenant
 
 
@@ -59,6 +61,9 @@ async def fill(url: str) -> None:
         await keys.create(tenant_id=tenant, user_id=user)
         thread = await store.create(principal(tenant, user), "chat", f"of {user}")
         await store.begin(principal(tenant, user), thread.id, f"run-of-{user}", "Hello")
+        await AttachmentStore(engine, Bounds(9, 999, timedelta(hours=1))).keep(
+            principal(tenant, user), "a", b"a"
+        )
         judged = Judged(f"run-of-{user}", thread.id, "chat")
         await FeedbackStore(engine).put(principal(tenant, user), judged, "up", "")
         ended = Account(f"run-of-{user}", tenant, user, "chat", "completed", 1_790_000_000, {})

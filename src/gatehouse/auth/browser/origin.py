@@ -7,8 +7,8 @@ from starlette.requests import HTTPConnection
 from gatehouse.problems.errors import Forbidden, UnsupportedMediaType
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# A plain HTML form posts here. Signing somebody out needs no body, and the origin is checked all the same.
-FORM_PATHS = frozenset({"/auth/signout"})
+# A form posts here: signing somebody out needs no body, a file is sent as one. The origin is checked all the same.
+FORM_PATHS = frozenset({"/auth/signout", "/api/attachments"})
 PORTS = {"http": ":80", "https": ":443"}
 
 CROSS_SITE = "This request came from another site, or from a browser that does not say which."

@@ -2,10 +2,13 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatehouse.problems.errors import PayloadTooLarge, RequestTimeout
+from gatehouse.web.paths import Operation
 from gatehouse.web.sending import send_problem
 
 LINGER_SECONDS = 2
@@ -15,13 +18,21 @@ LENGTH_DIGITS = 18  # of a Content-Length; int() raises for thousands of them
 class BodyLimit:
     """Reads the request body before the application does: bounded in size and in time.
 
-    A body over `max_bytes` is 413, with and without Content-Length; one that takes longer than
+    A body over `max_bytes` is 413, with and without Content-Length; `larger` are the operations, by method
+    and path, that take more, and how much. One that takes longer than
     `timeout` seconds is 408, so that a slow sender holds nothing but its own connection.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        timeout: float,
+        larger: Mapping[Operation, int] = MappingProxyType({}),
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
+        self.larger = larger
         self.timeout = timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,9 +60,10 @@ class BodyLimit:
 
     async def read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Return the whole body, or None when the client went away. Raises PayloadTooLarge."""
+        most = self.larger.get((scope["method"], scope["path"]), self.max_bytes)
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if announced.isdigit() and (len(announced) > LENGTH_DIGITS or int(announced) > self.max_bytes):
-            raise self.too_large(unread=True)
+        if announced.isdigit() and (len(announced) > LENGTH_DIGITS or int(announced) > most):
+            raise self.too_large(most, unread=True)
         parts: list[bytes] = []
         size = 0
         while True:
@@ -60,15 +72,15 @@ class BodyLimit:
                 return None
             parts.append(message.get("body", b""))
             size += len(parts[-1])
-            if size > self.max_bytes:
-                raise self.too_large(unread=message.get("more_body", False))
+            if size > most:
+                raise self.too_large(most, unread=message.get("more_body", False))
             if not message.get("more_body", False):
                 return b"".join(parts)
 
-    def too_large(self, *, unread: bool) -> PayloadTooLarge:
+    def too_large(self, most: int, *, unread: bool) -> PayloadTooLarge:
         # a connection on which more of the body may come cannot be used again
         headers = {"connection": "close"} if unread else {}
-        return PayloadTooLarge(f"The request body may have {self.max_bytes} bytes.", headers=headers)
+        return PayloadTooLarge(f"The request body may have {most} bytes.", headers=headers)
 
 
 def lingering(receive: Receive, send: Send) -> Send:
