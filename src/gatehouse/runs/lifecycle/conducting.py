@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gatehouse.limits.reservations import Reservations, Settlement
+from gatehouse.models.asking import asked_for
 from gatehouse.models.errors import ModelFailed
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
@@ -145,6 +146,7 @@ class Conductor:
 
     async def _attempt(self, execution: Execution, tap: Tap | None) -> tuple[Status, ApiError | None]:
         """Execute an attempt and return how it ended."""
+        asked_for(execution.run.principal.tenant_id, execution.run.principal.user_id)
         try:
             self._open(execution)
             await execution.produce(self._history_of(execution.run), tap)
