@@ -9,6 +9,8 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
+from psycopg_pool import PoolTimeout
 from sse_starlette.sse import AppStatus
 
 from gatehouse.audit.purge import purging
@@ -36,7 +38,13 @@ from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
+from gatehouse.usage.prices import BadPrices, Prices
 from gatehouse.usage.store import UsageStore
+
+NOT_PREPARED = (
+    "it answers, and no connection for an agent's checkpoints can be made. Behind PgBouncer before 1.21 that "
+    "pools by transaction, add ?prepare_threshold=none to GATEHOUSE_DATABASE_URL (docs/operations.md)"
+)
 
 
 @asynccontextmanager
@@ -73,7 +81,7 @@ async def open_services(
         )  # fmt: skip
         runs = await enter(open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer))
         await enter(telemetry.watching(runs))
-        usage = UsageStore(engine)
+        usage = UsageStore(engine, prices_of(settings))
         await enter(bookkeeping(redis, usage, runs.owner))
         await enter(credentials_watched(runs, credential_valid))
         limits = limits_of(
@@ -100,6 +108,16 @@ async def checkpoints_of(settings: Settings) -> AsyncIterator[BaseCheckpointSave
             yield checkpoints
     except CheckpointsBehind as error:
         raise CannotStart(f"database: {error}") from None
+    except (PoolTimeout, DuplicatePreparedStatement, InvalidSqlStatementName):
+        raise CannotStart(f"database: {NOT_PREPARED}") from None
+
+
+def prices_of(settings: Settings) -> Prices:
+    """Return the operator's prices. Raises CannotStart."""
+    try:
+        return Prices.read(settings.model_prices)
+    except BadPrices as error:
+        raise CannotStart(f"GATEHOUSE_MODEL_PRICES: {error}") from None
 
 
 def check_lists(settings: Settings, registry: Registry) -> None:
