@@ -10,6 +10,8 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
+from psycopg_pool import PoolTimeout
 from sse_starlette.sse import AppStatus
 
 from gatehouse.attachments.purge import purging_attachments
@@ -39,7 +41,13 @@ from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
+from gatehouse.usage.prices import BadPrices, Prices
 from gatehouse.usage.store import UsageStore
+
+NOT_PREPARED = (
+    "it answers, and no connection for an agent's checkpoints can be made. Behind PgBouncer before 1.21 that "
+    "pools by transaction, add ?prepare_threshold=none to GATEHOUSE_DATABASE_URL (docs/operations.md)"
+)
 
 
 @asynccontextmanager
@@ -78,7 +86,7 @@ async def open_services(
         await enter(telemetry.watching(runs))
         attachments = AttachmentStore(engine, attachment_bounds(settings))
         await enter(purging_attachments(engine))
-        usage = UsageStore(engine)
+        usage = UsageStore(engine, prices_of(settings))
         await enter(bookkeeping(redis, usage, runs.owner))
         await enter(credentials_watched(runs, credential_valid))
         limits = limits_of(
@@ -108,6 +116,16 @@ async def checkpoints_of(settings: Settings, registry: Registry) -> AsyncIterato
             yield checkpoints
     except CheckpointsBehind as error:
         raise CannotStart(f"database: {error}") from None
+    except (PoolTimeout, DuplicatePreparedStatement, InvalidSqlStatementName):
+        raise CannotStart(f"database: {NOT_PREPARED}") from None
+
+
+def prices_of(settings: Settings) -> Prices:
+    """Return the operator's prices. Raises CannotStart."""
+    try:
+        return Prices.read(settings.model_prices)
+    except BadPrices as error:
+        raise CannotStart(f"GATEHOUSE_MODEL_PRICES: {error}") from None
 
 
 def attachment_bounds(settings: Settings) -> Bounds:

@@ -15,7 +15,7 @@ const EVENTS = {
   tool_end: carries<{ tool: string; call_id: string; output: string; is_error: boolean }>(),
   restart: carries<{ content: string; attempt: number }>(),
   gap: carries<{ content: string; text: string }>(),
-  complete: carries<{ content: string; usage: Usage; duration_ms: number }>(),
+  complete: carries<{ content: string; finish_reason?: string | null; usage: Usage; duration_ms: number }>(),
   error: carries<{ content: string; problem: ProblemBody }>(),
   end: carries<{ status: Status }>(),
 };

@@ -534,7 +534,7 @@ export interface paths {
         };
         /**
          * Usage
-         * @description Runs and tokens by day, runnable and model. A run is entered a second or two after its end.
+         * @description Runs, tokens and costs by day, runnable and model. A run is entered a second or two after its end.
          */
         get: operations["usage_api_usage_get"];
         put?: never;
@@ -621,7 +621,9 @@ export interface paths {
          * @description Answer 200 when the database, Redis and the issuer's keys can be used, else 503 with what can't.
          *     A process that was told to end answers 503 too, while it still serves.
          *
-         *     Keys that were fetched once are enough: an issuer that is down later does not take every replica away.
+         *     `left_alone` names the models that are not asked for now, because they failed: what uses none of them is
+         *     served all the same, so that is no reason not to be ready. Keys that were fetched once are enough: an
+         *     issuer that is down later does not take every replica away.
          */
         get: operations["readyz_readyz_get"];
         put?: never;
@@ -798,6 +800,12 @@ export interface components {
          * @description The whole answer.
          */
         ChatResponse: {
+            /**
+             * Finish Reason
+             * @description how the answer ended: `stop`, `length` when it was cut at the model's limit, `refusal`, or the provider's own word
+             * @example stop
+             */
+            finish_reason: string;
             /** Response */
             response: string;
             /** Run Id */
@@ -805,6 +813,12 @@ export interface components {
             /** Thread Id */
             thread_id: string | null;
             usage: components["schemas"]["Usage"];
+            /**
+             * Usage Estimated
+             * @description true when the model's provider did not count all of it
+             * @default false
+             */
+            usage_estimated: boolean;
         };
         /**
          * Feedback
@@ -1014,6 +1028,12 @@ export interface components {
              * @example 2026-11-21T09:30:00Z
              */
             created_at: string;
+            /**
+             * Finish Reason
+             * @description of an answer: `stop`, `length` when it was cut at the model's limit, `refusal`, or the provider's own word; null for one that failed
+             * @example stop
+             */
+            finish_reason?: string | null;
             /**
              * Id
              * @description UUIDv7
@@ -1236,6 +1256,11 @@ export interface components {
         RunState: {
             /** Attempt */
             attempt: number;
+            /**
+             * Finish Reason
+             * @description how the answer ended; null when it has not, or failed
+             */
+            finish_reason: string | null;
             /** Last Event Id */
             last_event_id: string;
             /** Problem */
@@ -1461,10 +1486,30 @@ export interface components {
          */
         UsageOfDay: {
             /**
+             * Cached Tokens
+             * @description of the input tokens, those that its provider had in its cache
+             */
+            cached_tokens: number;
+            /**
+             * Cost
+             * @description by the operator's prices; null for a model without one
+             */
+            cost?: number | null;
+            /**
+             * Cut
+             * @description of these, the runs whose answer was cut at the model's limit
+             */
+            cut: number;
+            /**
              * Day
              * Format: date
              */
             day: string;
+            /**
+             * Estimated Tokens
+             * @description of all tokens, those that no provider counted
+             */
+            estimated_tokens: number;
             /**
              * Failed
              * @description of these, the runs that failed or were cancelled
@@ -1480,6 +1525,11 @@ export interface components {
             model: string;
             /** Output Tokens */
             output_tokens: number;
+            /**
+             * Reasoning Tokens
+             * @description of the output tokens, those that the model thought in
+             */
+            reasoning_tokens: number;
             /** Runnable */
             runnable: string;
             /**
@@ -1497,6 +1547,16 @@ export interface components {
          * @description The usage of the days from `first` to `last`, newest first.
          */
         UsageOfRange: {
+            /**
+             * Cost
+             * @description of all that have a price; null when none has
+             */
+            cost: number | null;
+            /**
+             * Currency
+             * @example USD
+             */
+            currency: string;
             /**
              * First
              * Format: date

@@ -43,6 +43,8 @@ export interface Answer {
   /** Seconds until the next try to connect. */
   pause: number | null;
   usage: Usage | null;
+  /** How the answer ended, as the server tells it; null while it has not. */
+  finishReason: string | null;
   pace: Pace | null;
 }
 
@@ -62,6 +64,7 @@ export const unanswered = (asked: number | null = null, runId: string | null = n
   retryAfter: null,
   pause: null,
   usage: null,
+  finishReason: null,
   pace: asked === null ? null : { asked, first: null, last: null, tokens: 0, characters: 0 },
 });
 

@@ -35,5 +35,6 @@ function answerOf(message: Message): Answer {
     state: STATES[message.status ?? "complete"] ?? "complete",
     parts: [...tools, ...text],
     usage: message.usage ?? null,
+    finishReason: message.finish_reason ?? null,
   };
 }

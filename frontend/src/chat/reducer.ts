@@ -27,7 +27,13 @@ function step(answer: Answer, event: RunEvent, now: number): Answer {
     case "reconnecting":
       return { ...answer, state: "reconnecting", pause: event.seconds };
     case "complete":
-      return { ...answer, parts: settled(answer, event.content), usage: event.usage, pause: null };
+      return {
+        ...answer,
+        parts: settled(answer, event.content),
+        usage: event.usage,
+        finishReason: event.finish_reason ?? null,
+        pause: null,
+      };
     case "error":
       return { ...answer, trouble: event.content };
     case "end":

@@ -3,7 +3,7 @@ import { Icon } from "@/components/Icon";
 import { useCountdown } from "@/hooks/useCountdown";
 
 /** What a person should know of how an answer stands: it is never short without a word. */
-export function AnswerNotice({ answer }: { answer: Answer }) {
+export function AnswerNotice({ answer, goOn }: { answer: Answer; goOn?: (() => void) | undefined }) {
   switch (answer.state) {
     case "reconnecting":
       return (
@@ -17,10 +17,32 @@ export function AnswerNotice({ answer }: { answer: Answer }) {
       return <p className="notice quiet-notice">Stopped. What came until then is kept.</p>;
     case "failed":
       return <Trouble answer={answer} />;
+    case "complete":
+      return <Ending reason={answer.finishReason} goOn={goOn} />;
     default:
       return null;
   }
 }
+
+/** What is to be said of an answer that came to no natural end. */
+function Ending({ reason, goOn }: { reason: string | null; goOn: (() => void) | undefined }) {
+  if (reason === null || reason === "stop") return null;
+  return (
+    <p className="notice quiet-notice">
+      {ENDINGS[reason] ?? `The model ended its answer early (${reason}).`}{" "}
+      {reason === "length" && goOn && (
+        <button type="button" className="small" onClick={goOn}>
+          Continue
+        </button>
+      )}
+    </p>
+  );
+}
+
+const ENDINGS: Record<string, string> = {
+  length: "The answer is cut off here: it is as long as the model may write.",
+  refusal: "The model refused to answer this.",
+};
 
 function Trouble({ answer }: { answer: Answer }) {
   const left = useCountdown(answer.retryAfter);

@@ -6,8 +6,8 @@ import { Markdown } from "@/components/Markdown";
 import { PaceLine } from "@/components/PaceLine";
 import { ToolStep } from "@/components/ToolStep";
 
-/** An answer as far as it came: text and tools in their order, how it stands, how fast it is. */
-export const AnswerView = memo(function AnswerView({ answer }: { answer: Answer }) {
+/** An answer as far as it came: text and tools in their order, how it stands, how fast it is. `goOn` asks for more. */
+export const AnswerView = memo(function AnswerView({ answer, goOn }: { answer: Answer; goOn?: () => void }) {
   const streaming = goesOn(answer);
   return (
     <div className={`answer ${answer.state}`} aria-busy={streaming}>
@@ -27,7 +27,7 @@ export const AnswerView = memo(function AnswerView({ answer }: { answer: Answer 
           <i />
         </p>
       )}
-      <AnswerNotice answer={answer} />
+      <AnswerNotice answer={answer} goOn={goOn} />
       {answer.pace && answer.pace.first !== null && (
         <PaceLine pace={answer.pace} usage={answer.usage} streaming={streaming} />
       )}

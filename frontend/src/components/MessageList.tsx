@@ -8,14 +8,21 @@ interface Props {
   threadId: string;
   exchanges: Exchange[];
   again: (exchange: Exchange) => void;
+  goOn: () => void;
 }
 
 /** The conversation so far. */
-export function MessageList({ threadId, exchanges, again }: Props) {
+export function MessageList({ threadId, exchanges, again, goOn }: Props) {
   return (
     <ol className="exchanges">
-      {exchanges.map((exchange) => (
-        <ExchangeView key={exchange.key} threadId={threadId} exchange={exchange} again={again} />
+      {exchanges.map((exchange, place) => (
+        <ExchangeView
+          key={exchange.key}
+          threadId={threadId}
+          exchange={exchange}
+          again={again}
+          {...(place === exchanges.length - 1 && { goOn })}
+        />
       ))}
     </ol>
   );
@@ -25,15 +32,17 @@ interface ExchangeProps {
   threadId: string;
   exchange: Exchange;
   again: (exchange: Exchange) => void;
+  /** Asks for the rest of the last answer. */
+  goOn?: () => void;
 }
 
 // the earlier ones stay as they are while the last one streams
-const ExchangeView = memo(function ExchangeView({ threadId, exchange, again }: ExchangeProps) {
+const ExchangeView = memo(function ExchangeView({ threadId, exchange, again, goOn }: ExchangeProps) {
   const { question, answer } = exchange;
   return (
     <li>
       <Question text={question} />
-      <AnswerView answer={answer} />
+      <AnswerView answer={answer} {...(goOn && { goOn })} />
       {answer.state === "failed" && (
         <button type="button" className="small" onClick={() => again(exchange)}>
           Ask again

@@ -41,6 +41,8 @@ export function ThreadPage({ threadId }: { threadId: string }) {
     [drop, send],
   );
 
+  const goOn = useCallback(() => send("Continue."), [send]);
+
   if (isMissing(thread.error) || isMissing(chat.error)) return <NotFoundPage />;
 
   return (
@@ -52,7 +54,7 @@ export function ThreadPage({ threadId }: { threadId: string }) {
       <div className="scroll" ref={frame} tabIndex={-1}>
         <div className="column" ref={content}>
           {chat.error && <p className="notice trouble">The conversation could not be read. Reload to try again.</p>}
-          <MessageList threadId={threadId} exchanges={chat.exchanges} again={again} />
+          <MessageList threadId={threadId} exchanges={chat.exchanges} again={again} goOn={goOn} />
         </div>
       </div>
       <div className="dock">

@@ -113,7 +113,7 @@ class ModelAttempts(Generic[Source]):
 
     def _note(self, failure: ModelFailed, error: Exception) -> None:
         if failure.outage:
-            self.current.circuit.failed()
+            self.current.circuit.failed(failure.blame)
         log.warning(
             "model call failed",
             model=self.current.name,

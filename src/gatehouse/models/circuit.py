@@ -1,7 +1,14 @@
 """A circuit breaker: a model that is down is left alone for a while."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+
+from gatehouse.models.asking import asker
+from gatehouse.models.errors import Blame
+
+MOST_DOUBTFUL = 1000
+MOST_CALLERS = 1000  # for whom alone a model is left alone
 
 
 def nobody(_open: bool) -> None:
@@ -58,7 +65,7 @@ class Circuit:
             self._shut_until = None
             self._changed(False)
 
-    def failed(self) -> None:
+    def failed(self, blame: Blame = "provider") -> None:  # noqa: ARG002  # here whatever is to blame
         """The model did not answer."""
         now = self._clock()
         if self._shut_until is not None:
@@ -66,6 +73,66 @@ class Circuit:
             return
         self._failed_at = [moment for moment in self._failed_at if now - moment < self.window] + [now]
         if self.failures and len(self._failed_at) >= self.failures:
-            self._failed_at.clear()
-            self._shut_until = now + self.cooldown
-            self._changed(True)
+            self._shut(now)
+
+    def _shut(self, now: float) -> None:
+        self._failed_at.clear()
+        self._shut_until = now + self.cooldown
+        self._changed(True)
+
+
+class ModelCircuit(Circuit):
+    """A model's circuit that one caller's failures do not open for the others.
+
+    What no input can cause, a connection that is refused, counts whoever asked. What an input may cause
+    counts when two callers have met it: one whose every question fails, or whose thread holds what the model
+    fails on, is no outage. A provider that says of itself that it is not available is left alone for the
+    caller who was told so.
+    """
+
+    def __init__(
+        self,
+        failures: int,
+        cooldown: float,
+        *,
+        window: float = 60.0,
+        changed: Callable[[bool], None] = nobody,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(failures, cooldown, window=window, changed=changed, clock=clock)
+        self._doubtful: list[tuple[float, str]] = []  # when an input may have been to blame, and whose
+        self._own: OrderedDict[str, Circuit] = OrderedDict()
+
+    def seconds_to_wait(self) -> float:
+        own = self._own.get(asker())
+        return max(super().seconds_to_wait(), own.seconds_to_wait() if own else 0.0)
+
+    def enter(self) -> bool:
+        own = self._own.get(asker())
+        return (own is None or own.enter()) and super().enter()
+
+    def succeeded(self) -> None:
+        self._doubtful.clear()
+        self._own.pop(asker(), None)
+        super().succeeded()
+
+    def failed(self, blame: Blame = "provider") -> None:
+        who = asker()
+        if blame == "provider" or not who or self.open:
+            super().failed()
+            return
+        if blame == "unavailable":
+            self._own_of(who).failed()
+        now = self._clock()
+        recent = [(moment, whose) for moment, whose in self._doubtful if now - moment < self.window]
+        self._doubtful = [*recent, (now, who)][-MOST_DOUBTFUL:]
+        several = len({whose for _, whose in self._doubtful}) > 1
+        if self.failures and several and len(self._doubtful) >= self.failures:
+            self._doubtful.clear()
+            self._shut(now)
+
+    def _own_of(self, who: str) -> Circuit:
+        if who not in self._own and len(self._own) >= MOST_CALLERS:
+            self._own.popitem(last=False)
+        own = Circuit(self.failures, self.cooldown, window=self.window, clock=self._clock)
+        return self._own.setdefault(who, own)

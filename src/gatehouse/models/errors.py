@@ -8,16 +8,22 @@ Cause = Literal[
 ]  # fmt: skip
 
 
+# who may have caused it: the provider alone; its state as it tells it; the input as well
+Blame = Literal["provider", "unavailable", "input"]
+
+
 class ModelFailed(Exception):
     """A call of the model failed; the text names no key, prompt or address. Base of the family.
 
     `transient` says that the same call may succeed when it is made again, `outage` that the provider seems to
-    be down. `retry_after` is in seconds: when it may be tried again, if that is known.
+    be down, `blame` whether an input can be the reason of that. `retry_after` is in seconds: when it may be
+    tried again, if that is known.
     """
 
     cause: ClassVar[Cause] = "other"
     transient: ClassVar[bool] = False
     outage: ClassVar[bool] = False
+    blame: ClassVar[Blame] = "input"
     elsewhere: ClassVar[bool] = True  # whether another model may be asked the same
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -36,6 +42,7 @@ class ModelUnreachable(ModelFailed):
     """No connection, or one that broke."""
 
     cause = "connection"
+    blame = "provider"
     transient = outage = True
 
 
@@ -44,6 +51,12 @@ class ModelServerFailed(ModelFailed):
 
     cause: ClassVar[Cause] = "server"
     transient = outage = True
+
+
+class ModelNotAvailable(ModelServerFailed):
+    """The provider, or what stands in front of it, says that it is not available now."""
+
+    blame = "unavailable"
 
 
 class ModelSaidNothing(ModelServerFailed):

@@ -21,6 +21,7 @@ from gatehouse.models.errors import (
     ModelDeclined,
     ModelFailed,
     ModelMisconfigured,
+    ModelNotAvailable,
     ModelQuotaUsedUp,
     ModelRefused,
     ModelSaidNothing,
@@ -56,6 +57,7 @@ TOO_LONG = re.compile(
 TOO_LONG_STATUSES = frozenset({None, 400, 413, 422, 500})  # a 429 that speaks of tokens is a rate limit
 TIMEOUTS = frozenset({"TimeoutException", "APITimeoutError", "TimeoutError"})
 CONNECTIONS = frozenset({"TransportError", "APIConnectionError", "ConnectionError", "ClientConnectionError"})
+NOT_AVAILABLE = frozenset({502, 503, 504, 529})  # the last is Anthropic's for an overload
 SERVERS = frozenset({"APIError", "ProviderSaid"})
 STATUSES: Mapping[int, type[ModelFailed]] = {
     401: ModelMisconfigured,
@@ -86,6 +88,7 @@ SAID: Mapping[type[ModelFailed], str] = {
     ModelQuotaUsedUp: "the quota is used up",
     ModelMisconfigured: "the key, address or deployment is not accepted",
     ModelRefused: "the request is not accepted",
+    ModelNotAvailable: "the provider is not available",
     ModelServerFailed: "the provider failed",
     ModelTimedOut: "it took too long",
     ModelUnreachable: "it cannot be reached",
@@ -152,6 +155,8 @@ def _kind(error: Exception) -> type[ModelFailed] | None:
         return told or ModelUnreachable
     known = next((ours for theirs, ours in LANGCHAIN.items() if isinstance(error, theirs)), None)
     status = status_of(error)
+    if known is ModelServerFailed and status is not None:
+        return _kind_of_status(status, error)
     if known or status is None:
         return known or _kind_without_response(error, names)
     return _kind_of_status(status, error)
@@ -160,6 +165,8 @@ def _kind(error: Exception) -> type[ModelFailed] | None:
 def _kind_of_status(status: int, error: Exception) -> type[ModelFailed]:
     if kind := STATUSES.get(status):
         return kind
+    if status in NOT_AVAILABLE:
+        return ModelNotAvailable
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ModelServerFailed
     if status < HTTPStatus.MULTIPLE_CHOICES:  # its client could not read what came with a success

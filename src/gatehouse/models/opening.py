@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
-from gatehouse.models.circuit import Circuit, nobody
+from gatehouse.models.circuit import ModelCircuit, nobody
 from gatehouse.models.guarded_model import GuardedChatModel
 from gatehouse.models.providers import ModelUnavailable, Providers
+from gatehouse.models.using import ModelUsers
 from gatehouse.settings.model import ModelSettings
 
 __all__ = ["ChatModel", "ModelUnavailable", "open_chat_model"]
@@ -15,10 +16,15 @@ __all__ = ["ChatModel", "ModelUnavailable", "open_chat_model"]
 
 @dataclass(frozen=True, slots=True)
 class ChatModel:
-    """The model that answers, and what to call it before people."""
+    """The model that answers, what to call it before people, and which runnables use it."""
 
     model: GuardedChatModel
     label: str
+    users: ModelUsers = field(default_factory=ModelUsers)
+
+    def left_alone(self) -> list[str]:
+        """Return the names of the models that are not asked for now, whoever asks."""
+        return [candidate.name for candidate in self.model.candidates if candidate.circuit.open]
 
 
 @asynccontextmanager
@@ -38,7 +44,7 @@ async def open_chat_model(
         candidates = []
         for number, one in enumerate(provided):
             changed = nobody if number else watch.circuit
-            circuit = Circuit(settings.breaker_failures, settings.breaker_cooldown, changed=changed)
+            circuit = ModelCircuit(settings.breaker_failures, settings.breaker_cooldown, changed=changed)
             candidates.append(Candidate(one.label, one.model, circuit, one.patience))
         label = ", else ".join(one.label for one in provided)
         yield ChatModel(GuardedChatModel.of(candidates, watch), label)

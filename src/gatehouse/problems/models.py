@@ -94,6 +94,7 @@ PROBLEMS: Mapping[type[ModelFailed], type[ApiError]] = {
 WAITING: Mapping[type[ModelFailed], type[ModelUnavailableProblem]] = {
     model_errors.ModelUnreachable: ModelUnavailableProblem,
     model_errors.ModelServerFailed: ModelUnavailableProblem,
+    model_errors.ModelNotAvailable: ModelUnavailableProblem,
     model_errors.ModelCircuitOpen: ModelUnavailableProblem,
     model_errors.ModelBusy: ModelRateLimited,
     model_errors.ModelQuotaUsedUp: ModelRateLimited,

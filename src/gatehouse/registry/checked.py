@@ -171,7 +171,7 @@ def runnable_of(entry: Entry, parts: Parts) -> Runnable[Any, Any]:
 
 
 def declared_types(runnable: Runnable[Any, Any]) -> set[type]:
-    """Return the classes that the states of its graphs are declared with: checkpoints have objects of them."""
+    """Return the classes that the states of its graphs are declared with: checkpoints have such objects."""
     graphs: list[Any] = [part for part in parts_of(runnable) if isinstance(part, Pregel)]
     graphs += [within for graph in graphs for _, within in graph.get_subgraphs(recurse=True)]
     states = [getattr(getattr(graph, "builder", None), "state_schema", None) for graph in graphs]

@@ -1,5 +1,6 @@
 """The chat model, and LangSmith, which looks on."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
@@ -75,6 +76,9 @@ class ChatModelSettings(BaseModel):
     model_stream_usage: Literal["auto", "always", "never"] = Field(
         "auto",
         description="whether a stream of OpenAI's API is asked what it used; auto: until its server refuses",
+    )
+    model_prices: Path | None = Field(
+        None, description="JSON file of what a million tokens cost by model, for the costs in /api/usage"
     )
     model_breaker_failures: int = Field(
         5, ge=0, description="failures in a row after which the model is left alone; 0: never"

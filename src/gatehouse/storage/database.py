@@ -16,7 +16,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
 from gatehouse.plain_json import from_json, json_text
-from gatehouse.storage.postgres import BoundedConnection, network_options
+from gatehouse.storage.postgres import (
+    PREPARE,
+    PREPARED_AFTER,
+    BoundedConnection,
+    network_options,
+    prepare_threshold,
+    without_own_options,
+)
 
 # Constraints have names, so that a later migration can alter them on every database
 metadata = MetaData(
@@ -75,7 +82,7 @@ def open_engine(url: str, pool_size: int = 10) -> AsyncEngine:
         return _open_sqlite(parsed)
     # pre-ping: a connection that the server or a proxy closed is replaced before it is used
     return create_async_engine(
-        parsed,
+        without_own_options(parsed),
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -90,7 +97,8 @@ def connect_args(url: URL) -> dict[str, Any]:
     """Return what psycopg is given beside the URL, so that no caller waits for a server without end."""
     if url.drivername != "postgresql+psycopg":
         return {}
-    return {"async_creator_fn": BoundedConnection.connect, **network_options(url)}
+    prepared = prepare_threshold(url, PREPARED_AFTER)
+    return {"async_creator_fn": BoundedConnection.connect, PREPARE: prepared, **network_options(url)}
 
 
 async def unreachable(engine: AsyncEngine) -> str | None:

@@ -40,7 +40,10 @@ class Unreachable(CannotStart):
 @asynccontextmanager
 async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """Yield the database when it can be used. Raises CannotStart."""
-    engine = open_engine(settings.database, settings.database_pool)
+    try:
+        engine = open_engine(settings.database, settings.database_pool)
+    except ValueError as error:
+        raise CannotStart(f"database: {error}") from None
     try:
         await waited_for(lambda: reached(engine), settings.start_patience)
         if reason := await why_not_ready(engine, schemas_of(settings)):

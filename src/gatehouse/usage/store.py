@@ -14,6 +14,7 @@ from gatehouse.runs.accounts import Account
 from gatehouse.runs.events import Usage, UsageDetails
 from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.usage.prices import Prices
 from gatehouse.usage.tables import usage
 
 NAME_LENGTH = 255
@@ -42,13 +43,15 @@ class UsageOfDay(BaseModel):
     reasoning_tokens: int = Field(description="of the output tokens, those that the model thought in")
     cached_tokens: int = Field(description="of the input tokens, those that its provider had in its cache")
     estimated_tokens: int = Field(description="of all tokens, those that no provider counted")
+    cost: float | None = Field(None, description="by the operator's prices; null for a model without one")
 
 
 class UsageStore:
     """What was used by whom."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, prices: Prices | None = None) -> None:
         self._engine = engine
+        self.prices = prices or Prices()
         self._insert = insert_if_new(engine, usage)
 
     async def enter(self, accounts: Sequence[Account]) -> None:
@@ -72,7 +75,16 @@ class UsageStore:
     async def _read(self, principal: Principal, query: Select[Any]) -> list[UsageOfDay]:
         async with tenant_transaction(self._engine, principal.tenant_id) as connection:
             rows = (await connection.execute(query)).all()
-        return [UsageOfDay.model_validate(row) for row in rows]
+        return [priced(UsageOfDay.model_validate(row), self.prices) for row in rows]
+
+
+def priced(used: UsageOfDay, prices: Prices) -> UsageOfDay:
+    """Return a usage with what it cost."""
+    price = prices.of(used.model)
+    if price is None:
+        return used
+    cost = price.of(used.input_tokens, used.output_tokens, used.cached_tokens)
+    return used.model_copy(update={"cost": cost})
 
 
 def rows_of(account: Account) -> list[dict[str, Any]]:

@@ -28,7 +28,9 @@ async def readyz(request: Request) -> dict[str, Any]:
     """Answer 200 when the database, Redis and the issuer's keys can be used, else 503 with what can't.
     A process that was told to end answers 503 too, while it still serves.
 
-    Keys that were fetched once are enough: an issuer that is down later does not take every replica away.
+    `left_alone` names the models that are not asked for now, because they failed: what uses none of them is
+    served all the same, so that is no reason not to be ready. Keys that were fetched once are enough: an
+    issuer that is down later does not take every replica away.
     """
     services = services_of(request)
     if services.runs.drain.leaving:
@@ -42,4 +44,5 @@ async def readyz(request: Request) -> dict[str, Any]:
         raise Unavailable("Redis cannot be reached, or takes no writes.") from None
     if not services.authenticator.tokens.ready:
         raise Unavailable("The issuer's keys were not fetched yet.")
-    return {"status": "ok", "model": services.model.label}
+    alone = services.model.left_alone()
+    return {"status": "ok", "model": services.model.label, **({"left_alone": alone} if alone else {})}

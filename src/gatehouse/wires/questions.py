@@ -84,7 +84,7 @@ async def start(
         name = (await services.threads.get(principal, chat.thread_id)).runnable
     entry = chosen(offered(services.settings, principal, services.entries), principal, name)
     if key is None:  # with one it may be to join a run that has begun
-        refuse_without_a_model(services)
+        refuse_without_a_model(services, entry.path)
     value = chat.input_of(entry)
     ignore_unknown = services.settings.unknown_configurable == "ignore"
     client = {"configurable": configured(entry, chat.configurable, ignore_unknown)}
@@ -114,11 +114,12 @@ def chosen(served: Mapping[str, ServedEntry], principal: Principal, name: str | 
     return entry
 
 
-def refuse_without_a_model(services: Services) -> None:
+def refuse_without_a_model(services: Services, path: str) -> None:
     """Raise ModelUnavailableProblem while no model may be asked, rather than begin a run that can only fail.
 
-    That is while the circuit is open, of the fallback too if there is one. Any runnable counts as one that
-    needs the model: which of them do, only they know.
+    That is while the circuit is open, of the fallback too if there is one, and where the runnable at the path
+    uses the model at all.
     """
-    if seconds := services.model.model.seconds_to_wait():
+    seconds = services.model.model.seconds_to_wait()
+    if seconds and services.model.users.includes(path, services.runs.runnables.get(path)):
         raise ModelUnavailableProblem(seconds)

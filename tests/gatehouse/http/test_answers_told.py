@@ -107,12 +107,15 @@ class TestUsage:
             "prompt_tokens_details": {"cached_tokens": 7},
             "completion_tokens_details": {"reasoning_tokens": 3},
         }
-        with peculiar(tmp_path, REGISTRY) as asking:
+        prices = tmp_path / "prices.json"
+        prices.write_text('{"models": {"vendor/model-7b": {"input": 2, "output": 4, "cached_input": 1}}}')
+        with peculiar(tmp_path, REGISTRY, model_prices=prices) as asking:
             asking.streamed(streams(text("Fine."), ENDED, usage(10, 5, **details)))
             asking.live.eventually(asking.usage)
             (used,) = asking.usage()
         assert (used["model"], used["total_tokens"]) == ("vendor/model-7b", 15)
         assert (used["cached_tokens"], used["reasoning_tokens"], used["estimated_tokens"]) == (7, 3, 0)
+        assert used["cost"] == pytest.approx((3 * 2 + 7 * 1 + 5 * 4) / 1e6)
 
     def test_has_a_models_name_once_however_often_it_is_told(self, tmp_path: Path) -> None:
         with peculiar(tmp_path, REGISTRY) as asking:

@@ -48,7 +48,9 @@ class TestKinds:
             (422, model_errors.ModelRefused),
             (429, model_errors.ModelBusy),
             (500, model_errors.ModelServerFailed),
-            (529, model_errors.ModelServerFailed),
+            (502, model_errors.ModelNotAvailable),
+            (503, model_errors.ModelNotAvailable),
+            (529, model_errors.ModelNotAvailable),
         ],
     )
     def test_by_the_status(self, status: int, kind: Kind) -> None:

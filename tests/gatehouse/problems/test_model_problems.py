@@ -10,6 +10,7 @@ from gatehouse.problems.models import problem_of
 FAILURES = [
     (model_errors.ModelUnreachable, 503, "model-unavailable", "5"),
     (model_errors.ModelServerFailed, 503, "model-unavailable", "5"),
+    (model_errors.ModelNotAvailable, 503, "model-unavailable", "5"),
     (model_errors.ModelCircuitOpen, 503, "model-unavailable", "5"),
     (model_errors.ModelBusy, 503, "model-rate-limited", "5"),
     (model_errors.ModelQuotaUsedUp, 503, "model-rate-limited", "5"),

@@ -13,7 +13,12 @@ from sqlalchemy.exc import OperationalError
 
 from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
 from gatehouse.storage.database import open_engine, unreachable
-from gatehouse.storage.postgres import BoundedConnection, network_options
+from gatehouse.storage.postgres import (
+    BoundedConnection,
+    network_options,
+    prepare_threshold,
+    without_own_options,
+)
 from gatehouse.storage.schema import upgrade
 
 pytestmark = pytest.mark.skipif(postgres_programs() is None, reason="no PostgreSQL on this machine")
@@ -119,3 +124,17 @@ def test_the_url_s_own_options_stand() -> None:
     url = make_url("postgresql+psycopg://h/db?connect_timeout=2")
     assert "connect_timeout" not in network_options(url)
     assert "tcp_user_timeout" in network_options(url)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"), [("", 5), ("?prepare_threshold=none", None), ("?prepare_threshold=0", 0)]
+)
+def test_a_url_says_whether_statements_are_prepared(asked: str, found: int | None) -> None:
+    url = make_url(f"postgresql+psycopg://host/name{asked}")
+    assert prepare_threshold(url, 5) == found
+    assert "prepare" not in without_own_options(url).render_as_string()
+
+
+def test_what_is_neither_none_nor_a_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="none or a number"):
+        prepare_threshold(make_url("postgresql+psycopg://host/name?prepare_threshold=yes"), 5)

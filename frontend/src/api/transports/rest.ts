@@ -11,10 +11,11 @@ export async function* rest(question: Question, signal: AbortSignal): Stream {
     runnable: question.runnable.name,
     ...(question.threadId && { thread_id: question.threadId }),
   };
-  const { response, run_id, thread_id, usage } = await json<Answer>("POST", "/api/chat", body, { signal });
+  const answer = await json<Answer>("POST", "/api/chat", body, { signal });
+  const { response, finish_reason, run_id, thread_id, usage } = answer;
   const runnable = question.runnable.name;
   yield { event: { type: "start", run_id, thread_id, runnable, attempt: 1 } };
   yield { event: { type: "token", content: response } };
-  yield { event: { type: "complete", content: response, usage, duration_ms: 0 } };
+  yield { event: { type: "complete", content: response, finish_reason, usage, duration_ms: 0 } };
   yield { event: { type: "end", status: "completed" } };
 }

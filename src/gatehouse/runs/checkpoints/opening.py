@@ -11,14 +11,22 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
 from psycopg.errors import UndefinedTable
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_dumps
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy.engine import URL, make_url
 
+from gatehouse.plain_json import json_bytes, named
 from gatehouse.runs.checkpoints.isolation import is_isolated, isolate
 from gatehouse.runs.checkpoints.kept import PostgresCheckpoints, SqliteCheckpoints
 from gatehouse.runs.checkpoints.serializing import serializer
 from gatehouse.storage.database import write_ahead
-from gatehouse.storage.postgres import BoundedConnection, network_options
+from gatehouse.storage.postgres import (
+    PREPARE,
+    BoundedConnection,
+    network_options,
+    prepare_threshold,
+    without_own_options,
+)
 
 POOL_SIZE = 5
 POOL_SECONDS = 10.0  # that a caller waits for a connection
@@ -61,6 +69,7 @@ async def open_checkpoints(
         max_size=POOL_SIZE,
         timeout=POOL_SECONDS,
         check=AsyncConnectionPool.check_connection,
+        configure=write_whole_json,
         open=False,
     )
     async with pool:
@@ -102,14 +111,24 @@ def conninfo_of(url: URL) -> str:
         "password": url.password,
         "dbname": url.database,
     }
-    for name, value in url.query.items():
+    for name, value in without_own_options(url).query.items():
         words[name] = value if isinstance(value, str) else ",".join(value)
     return make_conninfo(**words)
 
 
 def options(url: URL) -> dict[str, Any]:
     """Return the options of a connection that AsyncPostgresSaver needs, and those of the network."""
-    return {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row, **network_options(url)}
+    prepared = prepare_threshold(url, 0)
+    return {"autocommit": True, PREPARE: prepared, "row_factory": dict_row, **network_options(url)}
+
+
+async def write_whole_json(connection: AsyncConnection[Any]) -> None:
+    """Have a connection write JSON that PostgreSQL takes: JSON has no NaN, and jsonb no NUL."""
+    set_json_dumps(jsonb, connection)
+
+
+def jsonb(value: Any) -> bytes:
+    return json_bytes(value, named).replace(rb"\u0000", rb"\ufffd")
 
 
 @asynccontextmanager

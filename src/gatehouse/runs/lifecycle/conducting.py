@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from gatehouse.background import outlasted, uninterrupted
 from gatehouse.limits.reservations import NOTHING_HELD, Reservations, adopted
+from gatehouse.models.asking import asked_for
 from gatehouse.models.errors import ModelFailed
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
@@ -219,6 +220,7 @@ class Conductor:
 
     async def _attempt(self, execution: Execution, tap: Tap | None) -> tuple[Status, ApiError | None]:
         """Execute an attempt and return how it ended."""
+        asked_for(execution.run.principal.tenant_id, execution.run.principal.user_id)
         try:
             self._open(execution)
             await execution.produce(self._history_of(execution.run), tap)

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gatehouse.auth.browser.destination import signin_for
 from gatehouse.auth.credentials import without_ticket, without_tokens
 from gatehouse.identity.principal import Principal
+from gatehouse.models.asking import asked_for
 from gatehouse.problems.errors import ApiError, InvalidCredential, Unauthenticated
 from gatehouse.telemetry.logs import logged_with
 from gatehouse.web.paths import Operation
@@ -49,6 +50,7 @@ class Authenticate:
         state = state_of(scope)
         whose = services.pseudonyms.fields(principal)
         state.principal, state.pseudonyms = principal, whose
+        asked_for(principal.tenant_id, principal.user_id)
         with logged_with(**whose):
             await self.app(scope, receive, send)
 

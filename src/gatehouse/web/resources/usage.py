@@ -52,6 +52,8 @@ class UsageOfRange(BaseModel):
     first: date
     last: date
     total_tokens: int
+    cost: float | None = Field(description="of all that have a price; null when none has")
+    currency: str = Field(examples=["USD"])
     items: list[UsageOfDay]
 
 
@@ -80,7 +82,7 @@ async def usage(
     last: Annotated[date | None, Query(description="last day, in UTC; by default today")] = None,
     of: Annotated[Literal["me", "tenant"], Query(description="tenant needs the scope usage:read")] = "me",
 ) -> UsageOfRange:
-    """Runs and tokens by day, runnable and model. A run is entered a second or two after its end."""
+    """Runs, tokens and costs by day, runnable and model. A run is entered a second or two after its end."""
     first, last = checked_range(first, last)
     store = services_of(request).usage
     if of == "me":
@@ -89,8 +91,14 @@ async def usage(
         items = await store.of_tenant(principal, first, last)
     else:
         raise InsufficientScope(READ_OTHERS)
+    costs = [item.cost for item in items if item.cost is not None]
     return UsageOfRange(
-        first=first, last=last, items=items, total_tokens=sum(item.total_tokens for item in items)
+        first=first,
+        last=last,
+        items=items,
+        total_tokens=sum(item.total_tokens for item in items),
+        cost=sum(costs) if costs else None,
+        currency=store.prices.currency,
     )
 
 

@@ -77,7 +77,7 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     posted.run_id = uuid7()
     grace = grace_of(request, services.settings.disconnect_grace_max)
     # before LangServe begins a response, whose status could not be 429 any more
-    refuse_without_a_model(services)
+    refuse_without_a_model(services, request.url.path.rpartition("/")[0])
     if not posted.reserved:
         posted.reserved = True
         await admission.reserve(runs, posted.at_once)

@@ -3,7 +3,7 @@
 On PostgreSQL a tenant's rows are seen by that tenant, as the other tables' are; the purge, of all tenants,
 sees and deletes what has expired and nothing else.
 
-Revision ID: 0008
+Revision ID: 0011
 """
 
 import sqlalchemy as sa
@@ -11,8 +11,8 @@ from alembic import op
 
 from gatehouse.migrations.policies import isolate_tenants
 
-revision = "0008"
-down_revision = "0007"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
