@@ -218,10 +218,15 @@ def free_port() -> int:
 
     A server that is killed and started again must find its port free.
     """
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
-    for port in random.sample(range(20_000, lowest), 100):
+    for port in random.sample(range(20_000, first_given_port()), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
             return port
     raise NotStarted("There is no free port.")
+
+
+def first_given_port() -> int:
+    """Return the lowest of the ports that outgoing connections get."""
+    given = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    return int(given.read_text().split()[0]) if given.exists() else 49_152  # IANA's, as on macOS

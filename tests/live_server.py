@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +20,7 @@ from migrated_databases import migrated_copy
 from sqlalchemy import make_url
 
 import gatehouse
+from bench import processes
 from gatehouse.auth.tokens.issuing import issue_token
 from gatehouse.cli.database import brought_up_to_date
 from gatehouse.cli.serving.development_keys import development_keys
@@ -230,8 +230,5 @@ def is_ready(port: int) -> bool:
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that nobody listens on, and that no connection is given before a server takes it."""
+    return processes.free_port()

@@ -13,7 +13,7 @@ from live_server import free_port
 from manifests import Manifest, rendered
 
 IMAGE = "localhost/gatehouse:test"
-START_SECONDS = 60
+START_SECONDS = 120
 
 
 class Pod:

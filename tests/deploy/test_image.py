@@ -16,7 +16,7 @@ from manifests import ROOT, pod_of, rendered
 from new_project import new_project
 from pods import IMAGE, Pod, as_config_map, inspected, wait_for
 
-pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.image, pytest.mark.timeout(1800)]
 
 RUNTIME_BASE = "docker.io/library/python:3.12-slim"
 BUILD_BASE = "localhost/build-stand-in:latest"

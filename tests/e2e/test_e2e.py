@@ -104,6 +104,7 @@ def issued_by(provider: OidcProvider) -> dict[str, str]:
     }
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(200)
 def test_web_client_keeps_its_frames(server: LiveServer) -> None:
     node("frames.test.js", server, needs="chromium", seconds=180)

@@ -26,6 +26,7 @@ def test_nginx_takes_the_file(tmp_path: Path) -> None:
 
 @needs_nginx
 @pytest.mark.skipif(postgres_programs() is None, reason="no PostgreSQL on this machine")
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 async def test_clients_notice_no_rolling_update_and_recover_from_the_rest(tmp_path: Path) -> None:
     found = await conduct(PLAN, tmp_path, print)
