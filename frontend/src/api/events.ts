@@ -13,9 +13,18 @@ const EVENTS = {
   token: carries<{ content: string }>(),
   tool_start: carries<{ tool: string; call_id: string; input: unknown }>(),
   tool_end: carries<{ tool: string; call_id: string; output: string; is_error: boolean }>(),
+  reasoning: carries<{ content: string }>(),
+  custom: carries<{ data: unknown }>(),
+  state: carries<{ node: string; data: unknown }>(),
   restart: carries<{ content: string; attempt: number }>(),
   gap: carries<{ content: string; text: string }>(),
-  complete: carries<{ content: string; finish_reason?: string | null; usage: Usage; duration_ms: number }>(),
+  complete: carries<{
+    content: string;
+    value?: unknown;
+    finish_reason?: string | null;
+    usage: Usage;
+    duration_ms: number;
+  }>(),
   error: carries<{ content: string; problem: ProblemBody }>(),
   end: carries<{ status: Status }>(),
 };

@@ -30,8 +30,8 @@ export function closing(run: RunState): ServerEvent[] {
   if (run.state === "running") return [];
   const ended: ServerEvent = { type: "end", status: run.state };
   if (run.state === "completed") {
-    const { text, finish_reason, usage } = run;
-    return [{ type: "complete", content: text, finish_reason, usage, duration_ms: 0 }, ended];
+    const { text, value, finish_reason, usage } = run;
+    return [{ type: "complete", content: text, value, finish_reason, usage, duration_ms: 0 }, ended];
   }
   const text: ServerEvent = { type: "gap", content: "", text: run.text };
   const problem: ProblemBody | null = run.problem;

@@ -769,9 +769,29 @@ export interface components {
         };
         /**
          * ChatRequest
-         * @description A message to a runnable.
+         * @description Something that is asked of a runnable: a text, messages, or its whole input.
          */
         ChatRequest: {
+            /**
+             * Configurable
+             * @description those fields that the runnable lets a client set
+             * @default {}
+             */
+            configurable: {
+                [key: string]: unknown;
+            };
+            /**
+             * Input
+             * @description in place of a query: the runnable's whole input, of its own schema
+             */
+            input?: unknown;
+            /**
+             * Messages
+             * @description in place of a query: messages of LangChain's form or OpenAI's, the last one what is asked; their content may be blocks, images and files among them
+             */
+            messages?: {
+                [key: string]: unknown;
+            }[] | null;
             /**
              * Multitask
              * @description what to do when the thread has a run already
@@ -783,7 +803,7 @@ export interface components {
              * Query
              * @example What is a bond?
              */
-            query: string;
+            query?: string | null;
             /**
              * Runnable
              * @description the runnable's name; by default that of the thread, or the default entry
@@ -797,7 +817,7 @@ export interface components {
         };
         /**
          * ChatResponse
-         * @description The whole answer.
+         * @description The whole answer: its text, and its content blocks or what is no message.
          */
         ChatResponse: {
             /**
@@ -806,6 +826,13 @@ export interface components {
              * @example stop
              */
             finish_reason: string;
+            /**
+             * Message
+             * @description content blocks in LangChain's standard form
+             */
+            message?: {
+                [key: string]: unknown;
+            } | null;
             /** Response */
             response: string;
             /** Run Id */
@@ -819,6 +846,11 @@ export interface components {
              * @default false
              */
             usage_estimated: boolean;
+            /**
+             * Value
+             * @description what a runnable returns that is no message, as JSON
+             */
+            value?: unknown;
         };
         /**
          * Feedback
@@ -1012,6 +1044,13 @@ export interface components {
          */
         Message: {
             /**
+             * Blocks
+             * @description the content in LangChain's standard form; null when it is no more than text
+             */
+            blocks?: {
+                [key: string]: unknown;
+            }[] | null;
+            /**
              * Branches
              * @description ids of the questions that were asked in this one's place, itself among them, the oldest first; empty when there is no other
              * @default []
@@ -1064,6 +1103,11 @@ export interface components {
             tool_calls: components["schemas"]["ToolCall"][];
             /** @description tokens that the answer took; null for a human message */
             usage?: components["schemas"]["Usage"] | null;
+            /**
+             * Value
+             * @description of an answer: what the runnable returned that is no message
+             */
+            value?: unknown;
         };
         /**
          * MessagePage
@@ -1263,6 +1307,13 @@ export interface components {
             finish_reason: string | null;
             /** Last Event Id */
             last_event_id: string;
+            /**
+             * Message
+             * @description of a complete answer: its content blocks
+             */
+            message: {
+                [key: string]: unknown;
+            } | null;
             /** Problem */
             problem: {
                 [key: string]: unknown;
@@ -1278,6 +1329,11 @@ export interface components {
             /** Thread Id */
             thread_id: string | null;
             usage: components["schemas"]["Usage"];
+            /**
+             * Value
+             * @description of a complete answer: what is no message, as JSON
+             */
+            value: unknown;
         };
         /**
          * SignedIn
@@ -1409,6 +1465,17 @@ export interface components {
          * @description A runnable, and how a client says something to it.
          */
         UsableRunnable: {
+            /**
+             * Adds Up
+             * @description whether what LangServe's stream yields adds up to the answer; a graph's updates do not
+             */
+            adds_up: boolean;
+            /**
+             * Answer Field
+             * @description of data, the field whose text is to be read; null without one
+             * @example answer
+             */
+            answer_field: string | null;
             /**
              * Default
              * @description whether it answers what is asked of no runnable in particular

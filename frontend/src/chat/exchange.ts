@@ -14,7 +14,20 @@ export interface ToolPart {
   isError: boolean;
 }
 
-export type Part = TextPart | ToolPart;
+/** What the model thought before it answered. */
+export interface ThoughtsPart {
+  kind: "thoughts";
+  text: string;
+}
+
+/** What a node of a graph told or wrote, in the order in which it came. */
+export interface StepPart {
+  kind: "step";
+  node: string | null;
+  data: unknown;
+}
+
+export type Part = TextPart | ToolPart | ThoughtsPart | StepPart;
 
 /**
  * waiting: nothing came yet. streaming: it comes. reconnecting: the connection is lost. signed-out: the server
@@ -35,6 +48,10 @@ export interface Answer {
   runId: string | null;
   state: AnswerState;
   parts: Part[];
+  /** What the runnable returned that is no message, such as the documents of an answer. */
+  value: unknown;
+  /** Which attempt of its run it is of. */
+  attempt: number;
   /** Attempts before this one that a crash ended. */
   restarts: number;
   /** A sentence about what went wrong. */
@@ -59,6 +76,8 @@ export const unanswered = (asked: number | null = null, runId: string | null = n
   runId,
   state: "waiting",
   parts: [],
+  value: null,
+  attempt: 1,
   restarts: 0,
   trouble: null,
   retryAfter: null,

@@ -34,6 +34,7 @@ function answerOf(message: Message): Answer {
     ...unanswered(null, message.run_id),
     state: STATES[message.status ?? "complete"] ?? "complete",
     parts: [...tools, ...text],
+    value: message.value ?? null,
     usage: message.usage ?? null,
     finishReason: message.finish_reason ?? null,
   };

@@ -11,15 +11,9 @@ export function answered(answer: Answer, events: readonly RunEvent[], now: numbe
 function step(answer: Answer, event: RunEvent, now: number): Answer {
   switch (event.type) {
     case "start":
-      return { ...answer, runId: event.run_id, pause: null };
-    case "token":
-      return came(answer, withText(answer.parts, event.content), now, event.content.length);
-    case "tool_start":
-      return came(answer, withTool(answer.parts, event.call_id, event.tool, event.input), now);
-    case "tool_end":
-      return came(answer, withResult(answer.parts, event.call_id, event.output, event.is_error), now);
+      return { ...answer, runId: event.run_id, attempt: event.attempt, pause: null };
     case "restart":
-      return { ...answer, state: "streaming", parts: [], restarts: answer.restarts + 1, pause: null };
+      return begunAgain(answer, event.attempt);
     case "gap":
       return came(answer, settled(answer, event.text), now);
     case "replay":
@@ -30,6 +24,7 @@ function step(answer: Answer, event: RunEvent, now: number): Answer {
       return {
         ...answer,
         parts: settled(answer, event.content),
+        value: event.value ?? null,
         usage: event.usage,
         finishReason: event.finish_reason ?? null,
         pause: null,
@@ -38,7 +33,36 @@ function step(answer: Answer, event: RunEvent, now: number): Answer {
       return { ...answer, trouble: event.content };
     case "end":
       return { ...answer, state: END_STATES[event.status] ?? "failed", pause: null };
+    default:
+      return came(answer, withPart(answer.parts, event), now, event.type === "token" ? event.content.length : 0);
   }
+}
+
+type PartEvent = Extract<RunEvent, { type: "token" | "reasoning" | "custom" | "state" | "tool_start" | "tool_end" }>;
+
+/** Returns the parts with what an event adds to them. */
+function withPart(parts: Part[], event: PartEvent): Part[] {
+  switch (event.type) {
+    case "token":
+      return withText(parts, "text", event.content);
+    case "reasoning":
+      return withText(parts, "thoughts", event.content);
+    case "custom":
+      return [...parts, { kind: "step", node: null, data: event.data }];
+    case "state":
+      return [...parts, { kind: "step", node: event.node, data: event.data }];
+    case "tool_start":
+      return withTool(parts, event.call_id, event.tool, event.input);
+    case "tool_end":
+      return withResult(parts, event.call_id, event.output, event.is_error);
+  }
+}
+
+/** A text that was not the answer goes; all goes of an attempt whose server is gone. */
+function begunAgain(answer: Answer, attempt: number): Answer {
+  if (attempt === answer.attempt) return { ...answer, parts: answer.parts.filter(({ kind }) => kind !== "text") };
+  const restarts = answer.restarts + 1;
+  return { ...answer, state: "streaming", parts: [], attempt, restarts, pause: null };
 }
 
 function came(answer: Answer, parts: Part[], now: number, characters = 0): Answer {
@@ -60,10 +84,10 @@ function quickened(pace: Pace | null, now: number, characters: number): Pace | n
 
 const anew = (pace: Pace | null): Pace | null => pace && { ...pace, last: null, tokens: 0, characters: 0 };
 
-function withText(parts: Part[], text: string): Part[] {
+function withText(parts: Part[], kind: "text" | "thoughts", text: string): Part[] {
   const last = parts.at(-1);
-  if (last?.kind !== "text") return text ? [...parts, { kind: "text", text }] : parts;
-  return [...parts.slice(0, -1), { kind: "text", text: last.text + text }];
+  if (last?.kind !== kind) return text ? [...parts, { kind, text }] : parts;
+  return [...parts.slice(0, -1), { kind, text: last.text + text }];
 }
 
 function withTool(parts: Part[], callId: string, tool: string, input: unknown): Part[] {
@@ -78,6 +102,6 @@ function withResult(parts: Part[], callId: string, output: string, isError: bool
 /** The server's whole text stands above what was put together, should they ever differ. */
 function settled(answer: Answer, whole: string): Part[] {
   if (textOfAnswer(answer) === whole) return answer.parts;
-  const tools = answer.parts.filter((part) => part.kind === "tool");
-  return whole ? [...tools, { kind: "text", text: whole }] : tools;
+  const others = answer.parts.filter((part) => part.kind !== "text");
+  return whole ? [...others, { kind: "text", text: whole }] : others;
 }

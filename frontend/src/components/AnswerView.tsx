@@ -2,8 +2,11 @@ import { memo } from "react";
 import { goesOn, textOfAnswer, type Answer, type Part } from "@/chat/exchange";
 import { AnswerData } from "@/components/AnswerData";
 import { AnswerNotice } from "@/components/AnswerNotice";
+import { GraphStep } from "@/components/GraphStep";
 import { Markdown } from "@/components/Markdown";
 import { PaceLine } from "@/components/PaceLine";
+import { documentsIn, Sources } from "@/components/Sources";
+import { Thoughts } from "@/components/Thoughts";
 import { ToolStep } from "@/components/ToolStep";
 
 /** An answer as far as it came: text and tools in their order, how it stands, how fast it is. `goOn` asks for more. */
@@ -27,6 +30,7 @@ export const AnswerView = memo(function AnswerView({ answer, goOn }: { answer: A
           <i />
         </p>
       )}
+      <Sources documents={documentsIn(answer.value)} />
       <AnswerNotice answer={answer} goOn={goOn} />
       {answer.pace && answer.pace.first !== null && (
         <PaceLine pace={answer.pace} usage={answer.usage} streaming={streaming} />
@@ -37,6 +41,8 @@ export const AnswerView = memo(function AnswerView({ answer, goOn }: { answer: A
 
 function PartView({ part, streaming, last }: { part: Part; streaming: boolean; last: boolean }) {
   if (part.kind === "tool") return <ToolStep part={part} running={streaming} />;
+  if (part.kind === "thoughts") return <Thoughts text={part.text} />;
+  if (part.kind === "step") return <GraphStep node={part.node} data={part.data} current={streaming && last} />;
   const data = !streaming || part.text.startsWith("{") ? AnswerData.of(part.text) : undefined;
   return data ? <AnswerData data={data} /> : <Markdown text={part.text} streaming={streaming && last} />;
 }

@@ -1,12 +1,23 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { Question, Received } from "@/api/events";
+import type { Question, Received, Runnable } from "@/api/events";
 import { remoteRunnable } from "@/api/transports/remoteRunnable";
-import { at, frames, http, problem, RUN, runState, server, sse, THREAD } from "../server";
+import { at, complete, end, frames, http, problem, RUN, runState, server, sse, start, THREAD, token } from "../server";
 
-const question = (output: "text" | "message" | "data", input_field = "input"): Question => ({
+const question = (output: "text" | "message" | "data", more: Partial<Runnable> = {}): Question => ({
   text: "Hello",
   threadId: THREAD,
-  runnable: { name: "chat", path: "/chat", description: "", example: "", input_field, output, default: false },
+  runnable: {
+    name: "chat",
+    path: "/chat",
+    description: "",
+    example: "",
+    input_field: "input",
+    answer_field: null,
+    adds_up: true,
+    output,
+    default: false,
+    ...more,
+  },
 });
 
 async function asked(from: Question): Promise<Received["event"][]> {
@@ -40,6 +51,21 @@ describe("RemoteRunnable as a transport", () => {
       input: { input: "Hello" },
       config: { configurable: { thread_id: THREAD } },
     });
+  });
+
+  it("tells the text of the field that is to be read, and has the rest from the run's state", async () => {
+    const value = { context: [{ page_content: "A bond is a loan." }], answer: "A bond" };
+    const chunks = [{ context: value.context }, { answer: "A " }, { answer: "bond" }];
+    void answers("/chat/stream", frames(chunks), { text: "A bond", value });
+    const events = await asked(question("data", { answer_field: "answer" }));
+    expect(types(events)).toEqual(["start", "token", "token", "complete", "end"]);
+    expect(events[3]).toMatchObject({ content: "A bond", value });
+  });
+
+  it("reads a graph's run by its own events", async () => {
+    server.use(http.post(at("/api/chat/stream"), () => sse([start(), token("A bond"), complete("A bond"), end()])));
+    const events = await asked(question("message", { adds_up: false }));
+    expect(types(events)).toEqual(["start", "token", "complete", "end"]);
   });
 
   it("streams events where an answer is a message, with the tools as they run", async () => {
@@ -91,7 +117,7 @@ describe("RemoteRunnable as a transport", () => {
     const request = answers("/chat/stream", frames([{ title: "B" }, { title: "Bonds" }]), {
       text: '{"title":"Bonds"}',
     });
-    const events = await asked(question("data", "query"));
+    const events = await asked(question("data", { input_field: "query" }));
     expect(types(events)).toEqual(["start", "gap", "gap", "complete", "end"]);
     expect(events[2]).toMatchObject({ text: '{"title":"Bonds"}' });
     expect(await (await request).json()).toMatchObject({ input: { query: "Hello" } });

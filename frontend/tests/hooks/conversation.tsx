@@ -13,6 +13,8 @@ const CHAT: Runnable = {
   description: "",
   example: "",
   input_field: "input",
+  answer_field: null,
+  adds_up: true,
   default: true,
   output: "text",
 };

@@ -15,6 +15,8 @@ from pydantic import BaseModel, RootModel
 from typing_extensions import is_typeddict
 
 from gatehouse.registry.schemas import ToldAs, input_schema, output_schema, schema
+from gatehouse.runs.sources.answers import READ_FIELDS
+from gatehouse.runs.sources.unwrapping import has_graph
 
 SAID_FIELDS = ("input", "question", "query", "text", "message", "prompt", "human_input")
 HISTORY_FIELDS = ("history", "chat_history", "messages")
@@ -41,7 +43,8 @@ class Shape:
     """Types as LangServe has them: a model of an object, or a RootModel of anything else.
 
     `saying` is None for an input that no single text makes. `output` is the kind of what is returned, `order`
-    that of its fields; its schema is for the documents, since what is returned is sent as it is. `sparse`
+    that of its fields; its schema is for the documents, since what is returned is sent as it is.
+    `adds_up` says that what its stream yields adds up to that; a graph's updates do not. `sparse`
     says that only what a client has sent reaches the runnable: neither a prompt nor a graph takes None for
     what is missing.
     """
@@ -51,7 +54,13 @@ class Shape:
     saying: Saying | None
     output: Output
     order: Sequence[str]
+    adds_up: bool
     sparse: bool
+
+    @property
+    def answer_field(self) -> str | None:
+        """The field of an object that is returned whose text is to be read; None without one."""
+        return next((name for name in READ_FIELDS if name in self.order), None)
 
     def typed(self, value: Any) -> Any:
         """Return JSON as the runnable takes it. Raises ValidationError."""
@@ -158,7 +167,15 @@ def shape_of(
     returned = whole_of(output_schema(runnable)) if output_type is None else output_type
     told = schema(f"{name}_output", Annotated[Any, ToldAs(returned)])
     order = tuple(fields_of(bare(returned)) or ())
-    return Shape(taken, told, saying_of(taken, own), kind_of(returned), order, sparse=input_type is None)
+    return Shape(
+        taken,
+        told,
+        saying_of(taken, own),
+        kind_of(returned),
+        order,
+        not has_graph(runnable),
+        input_type is None,
+    )
 
 
 def saying_of(taken: type[BaseModel], own: type[BaseModel]) -> Saying | None:

@@ -30,6 +30,12 @@ class UsableRunnable(BaseModel):
         description="text; a message, as of an agent that uses tools; or data of a schema",
         examples=["message"],
     )
+    answer_field: str | None = Field(
+        description="of data, the field whose text is to be read; null without one", examples=["answer"]
+    )
+    adds_up: bool = Field(
+        description="whether what LangServe's stream yields adds up to the answer; a graph's updates do not"
+    )
 
     @classmethod
     def of(cls, entry: ServedEntry, *, default: bool) -> "UsableRunnable":
@@ -39,6 +45,8 @@ class UsableRunnable(BaseModel):
             description=entry.description,
             input_field=input_field(entry),
             example=entry.example,
+            answer_field=entry.shape.answer_field,
+            adds_up=entry.shape.adds_up,
             default=default,
             output=entry.shape.output,
         )

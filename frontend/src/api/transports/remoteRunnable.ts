@@ -2,6 +2,7 @@ import type { Question, Received, ServerEvent, Stream } from "@/api/events";
 import { Problem } from "@/api/problem";
 import { Queue } from "@/api/queue";
 import { closing, joinRun, readRun } from "@/api/runs";
+import { fetchSse } from "@/api/transports/fetchSse";
 import { fromLangChain, textOf, type LangChainEvent } from "@/api/transports/langchainEvents";
 import { WatchedFetch } from "@/api/transports/watchedFetch";
 
@@ -12,9 +13,14 @@ type Push = (event: ServerEvent) => void;
 
 /**
  * LangServe's client: `streamEvents` where an answer is a message, so that tools show as they run, else `stream`.
- * A stream that breaks off ends here without `end`.
+ * A stream that breaks off ends here without `end`. What a graph streams there are updates of its state, of which
+ * nobody could tell the words of the answer: the run's own events are read for one.
  */
 export async function* remoteRunnable(question: Question, signal: AbortSignal): Stream {
+  if (!question.runnable.adds_up) {
+    yield* fetchSse(question, signal);
+    return;
+  }
   const queue = new Queue<Received>();
   const push: Push = (event) => queue.push({ event });
   const runnable = question.runnable.name;
@@ -46,7 +52,8 @@ async function pump(question: Question, wire: WatchedFetch, push: Push, signal: 
         fromLangChain(event as LangChainEvent, wire.runId ?? "").forEach(push);
       }
     } else {
-      for await (const chunk of await remote.stream(input, config)) push(eventOf(chunk));
+      const field = question.runnable.answer_field ?? null;
+      for await (const chunk of await remote.stream(input, config)) eventsOf(chunk, field).forEach(push);
     }
   } catch (error) {
     // an error frame or a lost connection: the run itself tells what became of it
@@ -54,11 +61,18 @@ async function pump(question: Question, wire: WatchedFetch, push: Push, signal: 
   }
 }
 
-/** Returns a chunk as an event: text goes on, data replaces what came of it before. */
-function eventOf(chunk: unknown): ServerEvent {
-  const text = textOf(chunk);
-  if (text || typeof chunk !== "object") return { type: "token", content: text };
-  return { type: "gap", content: "", text: JSON.stringify(chunk) };
+/**
+ * Returns a chunk as events: text goes on, data replaces what came of it before. Of data with a field that is to be
+ * read, that field's text goes on, and the rest comes with the end.
+ */
+function eventsOf(chunk: unknown, field: string | null): ServerEvent[] {
+  if (field !== null) {
+    const content = textOf((chunk as Record<string, unknown> | null)?.[field]);
+    return content ? [{ type: "token", content }] : [];
+  }
+  const content = textOf(chunk);
+  if (content || typeof chunk !== "object") return [{ type: "token", content }];
+  return [{ type: "gap", content: "", text: JSON.stringify(chunk) }];
 }
 
 /** Yields how the run ended, which LangServe's frames do not tell. */

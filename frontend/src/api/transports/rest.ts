@@ -12,10 +12,10 @@ export async function* rest(question: Question, signal: AbortSignal): Stream {
     ...(question.threadId && { thread_id: question.threadId }),
   };
   const answer = await json<Answer>("POST", "/api/chat", body, { signal });
-  const { response, finish_reason, run_id, thread_id, usage } = answer;
+  const { response, value, finish_reason, run_id, thread_id, usage } = answer;
   const runnable = question.runnable.name;
   yield { event: { type: "start", run_id, thread_id, runnable, attempt: 1 } };
   yield { event: { type: "token", content: response } };
-  yield { event: { type: "complete", content: response, finish_reason, usage, duration_ms: 0 } };
+  yield { event: { type: "complete", content: response, value, finish_reason, usage, duration_ms: 0 } };
   yield { event: { type: "end", status: "completed" } };
 }

@@ -1,0 +1,40 @@
+import { describe, expect, it } from "vitest";
+import type { RunEvent } from "@/api/events";
+import { textOfAnswer, unanswered, type Answer } from "@/chat/exchange";
+import { answered } from "@/chat/reducer";
+import { complete, start, token } from "../server";
+
+const after = (...events: RunEvent[]): Answer => answered(unanswered(0), events, 100);
+const called: RunEvent = { type: "tool_start", tool: "calculator", call_id: "c1", input: { expression: "6*7" } };
+const returned: RunEvent = { type: "tool_end", tool: "calculator", call_id: "c1", output: "42", is_error: false };
+
+describe("the parts of an answer", () => {
+  it("keeps what a model thought and what a graph told beside the text", () => {
+    const answer = after(
+      start(),
+      { type: "reasoning", content: "Hm" },
+      { type: "reasoning", content: "…" },
+      { type: "custom", data: { step: "searching" } },
+      { type: "state", node: "search", data: { found: 2 } },
+      token("a"),
+    );
+    expect(answer.parts).toEqual([
+      { kind: "thoughts", text: "Hm…" },
+      { kind: "step", node: null, data: { step: "searching" } },
+      { kind: "step", node: "search", data: { found: 2 } },
+      { kind: "text", text: "a" },
+    ]);
+  });
+
+  it("takes back a text that was not the answer, and keeps the tools", () => {
+    const back: RunEvent = { type: "restart", content: "", attempt: 1 };
+    const answer = after(start(), token("a plan"), called, returned, back, token("42"));
+    expect(answer.parts.map(({ kind }) => kind)).toEqual(["tool", "text"]);
+    expect([textOfAnswer(answer), answer.restarts]).toEqual(["42", 0]);
+  });
+
+  it("has what the runnable returned beside its text", () => {
+    const value = { answer: "a", context: [] };
+    expect(after(start(), token("a"), { ...complete("a"), value } as RunEvent).value).toEqual(value);
+  });
+});
