@@ -545,6 +545,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase
+         * @description Erase all that is kept of a user: threads, files, feedback, runs, keys and sessions, for good.
+         */
+        delete: operations["erase_api_users__user_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/backchannel-logout": {
         parameters: {
             query?: never;
@@ -637,6 +657,33 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Attached
+         * @description A file that a question is about; its bytes are at `/api/attachments/{id}`.
+         */
+        Attached: {
+            /**
+             * Id
+             * @example 0198c0de-0000-7000-8000-000000000004
+             */
+            id: string;
+            /**
+             * Media Type
+             * @example image/png
+             */
+            media_type: string;
+            /**
+             * Name
+             * @example chart.png
+             */
+            name: string;
+            /**
+             * Size
+             * @description bytes
+             * @example 52113
+             */
+            size: number;
+        };
+        /**
          * Attachment
          * @description What is known of a file, but for its bytes.
          */
@@ -708,7 +755,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "access.refused" | "tool.act" | "limit.hit";
+            action: "sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "limit.hit";
             /**
              * Address
              * @description the caller's network address; empty where there is none
@@ -771,6 +818,12 @@ export interface components {
          */
         ChatRequest: {
             /**
+             * Attachments
+             * @description ids of the files that it is about
+             * @default []
+             */
+            attachments: string[];
+            /**
              * Multitask
              * @description what to do when the thread has a run already
              * @default reject
@@ -805,6 +858,54 @@ export interface components {
             /** Thread Id */
             thread_id: string | null;
             usage: components["schemas"]["Usage"];
+        };
+        /**
+         * Erased
+         * @description How much of a user was erased.
+         */
+        Erased: {
+            /**
+             * Api Keys
+             * @example 1
+             */
+            api_keys: number;
+            /**
+             * Attachments
+             * @example 3
+             */
+            attachments: number;
+            /**
+             * Feedback
+             * @example 4
+             */
+            feedback: number;
+            /**
+             * Messages
+             * @example 80
+             */
+            messages: number;
+            /**
+             * Runs
+             * @description that could still be read
+             * @example 1
+             */
+            runs: number;
+            /**
+             * Sessions
+             * @example 2
+             */
+            sessions: number;
+            /**
+             * Threads
+             * @example 12
+             */
+            threads: number;
+            /**
+             * Usage
+             * @description rows of the tenant's books that name nobody from now on
+             * @example 40
+             */
+            usage: number;
         };
         /**
          * Feedback
@@ -860,6 +961,11 @@ export interface components {
          * @description Where a thread branches off, and what is asked there.
          */
         Fork: {
+            /**
+             * Attachments
+             * @description ids of the files that it is about; without it those of the question
+             */
+            attachments?: string[] | null;
             /**
              * Message Id
              * @description the question that is edited or asked again, or its answer
@@ -997,6 +1103,11 @@ export interface components {
          * @description One message of a thread.
          */
         Message: {
+            /**
+             * Attachments
+             * @description what a question is about
+             */
+            attachments?: components["schemas"]["Attached"][] | null;
             /**
              * Branches
              * @description ids of the questions that were asked in this one's place, itself among them, the oldest first; empty when there is no other
@@ -1952,7 +2063,7 @@ export interface operations {
     audit_api_audit_get: {
         parameters: {
             query?: {
-                action?: ("sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "access.refused" | "tool.act" | "limit.hit") | null;
+                action?: ("sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "limit.hit") | null;
                 /** @description the id of a user */
                 user?: string | null;
                 /** @description not before; with a time zone */
@@ -5313,6 +5424,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UsageOfRange"];
+                };
+            };
+            /** @description The request could not be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in, or send an Authorization: Bearer token or an x-api-key header. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential lacks a scope that this call needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is larger than this server takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Send the body as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has faulty fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is reached. Try again later: Retry-After says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that this call needs is not available. Try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_api_users__user_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a user of the caller's tenant */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erased"];
                 };
             };
             /** @description The request could not be understood. */

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +13,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission, taken
 from gatehouse.problems.draining import Drain
 from gatehouse.problems.errors import Conflict, NotFound
+from gatehouse.runs import replies
 from gatehouse.runs.events import BEGINNING, Cursor, Record
 from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.lifecycle.conducting import Conductor
@@ -21,7 +22,7 @@ from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.lifecycle.turns import Multitask, Turns
 from gatehouse.runs.log.log import log_key
 from gatehouse.runs.log.reader import LogReader
-from gatehouse.runs.records import RunRecord, load, run_key
+from gatehouse.runs.records import RunRecord, is_of, load, run_id_of, run_key
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.viewing import Viewing
 
@@ -78,6 +79,7 @@ class RunEngine:
         thread_id: str | None = None,
         new_thread: bool = False,
         forks: str = "",
+        attachments: Sequence[Mapping[str, Any]] = (),
         grace: float = 30,
         multitask: Multitask = "reject",
         idempotency: tuple[str, bytes] | None = None,
@@ -87,7 +89,8 @@ class RunEngine:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
         `new_thread` begins a thread for it; `forks` is the message of its thread in whose place it is asked
-        (empty: it is asked after the last). `grace` is how many seconds it goes on after its last viewer
+        (empty: it is asked after the last); `attachments` are the files that it is about, each with id, name,
+        media_type and size. `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
         first run instead. `admission` is charged for the run (None: it is the server's own, and not limited).
         Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting.
@@ -108,6 +111,7 @@ class RunEngine:
                     thread_id=str(uuid7()) if new_thread else thread_id,
                     opens_thread=new_thread,
                     forks=forks,
+                    attachments=tuple(attachments),
                     grace=grace,
                     reservation=reservation,
                 )
@@ -209,13 +213,28 @@ class RunEngine:
         for run_id in run_ids:
             await self.cancel(run_id)
         for run_id in run_ids:
-            await self._until_ended(run_id)
+            if not await self._until_ended(run_id):  # else it has erased these itself
+                await self.conductor.checkpoints.adelete_thread(run_id)
             keys = (run_key(run_id), log_key(run_id), lease_key(run_id), viewers_key(run_id))
             await self.redis.delete(*keys)
             await self.attempts.forget(run_id)
 
-    async def _until_ended(self, run_id: str) -> None:
-        """Wait for a run that was cancelled, so that its viewers see its end and its answer is kept first."""
+    async def runs_of(self, tenant_id: str, user_id: str) -> list[str]:
+        """Return the ids of a user's runs that are still known. It looks at all runs that there are."""
+        return [
+            run_id
+            async for key in self.redis.scan_iter(match=run_key("*"), count=1000)
+            if await is_of(self.redis, run_id := run_id_of(replies.text(key)), tenant_id, user_id)
+        ]
+
+    async def _until_ended(self, run_id: str) -> bool:
+        """Wait for a run that was cancelled, so that its viewers see its end and its answer is kept first.
+
+        False when it did not end in time: its process is gone, or at something that cannot be stopped.
+        """
         until = time.monotonic() + ERASE_SECONDS
-        while (run := await load(self.redis, run_id)) and not run.finished and time.monotonic() < until:
+        while (run := await load(self.redis, run_id)) and not run.finished:
+            if time.monotonic() > until:
+                return False
             await asyncio.sleep(ERASE_POLL)
+        return True

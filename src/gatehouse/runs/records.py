@@ -1,6 +1,6 @@
 """What is known of a run, as a Redis hash: who started it, with which input, how far it came."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -21,6 +21,11 @@ def run_key(run_id: str) -> str:
     return f"gh:{{{run_id}}}:run"
 
 
+def run_id_of(key: str) -> str:
+    """Return the id of the run whose `run_key` this is."""
+    return key.removeprefix("gh:{").removesuffix("}:run")
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run. Times are Unix seconds of the process that started it; `grace` is in seconds.
@@ -30,7 +35,8 @@ class RunRecord:
     models' names; `reservation` is what it has of its caller's limits (None: nothing). `handovers` is how
     often its process gave it up in order: those attempts do not count as lost; `trace` is the W3C traceparent
     of the request that started it, empty when nothing is traced. `forks` is the message of its thread in
-    whose place it is asked, empty when it is asked after the last.
+    whose place it is asked, empty when it is asked after the last. `attachments` are the files that it is
+    about, each with id, name, media_type and size.
     """
 
     id: str
@@ -55,6 +61,7 @@ class RunRecord:
     handovers: int = 0
     trace: str = ""
     forks: str = ""
+    attachments: Sequence[Mapping[str, Any]] = ()
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -94,6 +101,7 @@ class RunRecord:
             "opens_thread": int(self.opens_thread),
             "trace": self.trace,
             "forks": self.forks,
+            "attachments": json_bytes(list(self.attachments)),
             **self.progress(),
         }
 
@@ -129,11 +137,12 @@ class RunRecord:
             text=text["text"].decode(),
             text_cursor=parse_cursor(text["text_cursor"].decode()),
             usage=Usage(**orjson.loads(text["usage"])),
-            # during a rolling update a run may be of a release that knows none of these four
+            # during a rolling update a run may be of a release that knows none of these
             models={name: Usage(**usage) for name, usage in orjson.loads(text.get("models", b"{}")).items()},
             reservation=reservation_of(orjson.loads(text.get("reservation", b"null"))),
             trace=text.get("trace", b"").decode(),
             forks=text.get("forks", b"").decode(),
+            attachments=tuple(orjson.loads(text.get("attachments", b"[]"))),
             problem=orjson.loads(text["problem"]),
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",
@@ -156,3 +165,12 @@ async def load(redis: Redis, run_id: str) -> RunRecord | None:
     """Return the run, or None when it never was or has expired."""
     fields = replies.fields(await redis.hgetall(run_key(run_id)))
     return RunRecord.of(fields) if fields else None
+
+
+async def is_of(redis: Redis, run_id: str, tenant_id: str, user_id: str) -> bool:
+    """Tell whether a run is known, and whether this user of this tenant started it."""
+    kept = await redis.hget(run_key(run_id), "principal")
+    if kept is None:
+        return False
+    principal = orjson.loads(kept)
+    return (principal["tenant_id"], principal["user_id"]) == (tenant_id, user_id)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gatehouse.runs.conversation.history import HistoryAway
 from gatehouse.runs.events import Event, ToolEnd, ToolStart
 from gatehouse.runs.records import RunRecord, State
-from gatehouse.threads.models import MessageStatus, ToolCall
+from gatehouse.threads.models import Attached, MessageStatus, ToolCall
 from gatehouse.threads.store import Answer, ThreadStore
 
 CHARACTERS_PER_TOKEN = 4  # by count_tokens_approximately
@@ -32,12 +32,12 @@ class ThreadHistory:
         """
         if run.thread_id is None:
             return
-        text = said(run.input)
+        text, attached = said(run.input), [Attached(**file) for file in run.attachments]
         if run.opens_thread:
             runnable = run.runnable.removeprefix("/")
-            await self._store.open(run.principal, run.thread_id, runnable, run.id, text)
+            await self._store.open(run.principal, run.thread_id, runnable, run.id, text, attached)
         else:
-            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks)
+            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks, attached)
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         """Return what was said in the thread and answered, oldest first, within the token budget.

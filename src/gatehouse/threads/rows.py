@@ -1,5 +1,6 @@
 """The rows of one thread, read and written within a transaction on it."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import NotFound
 from gatehouse.threads import queries
 from gatehouse.threads.branches import BEGINNING
-from gatehouse.threads.models import Thread
+from gatehouse.threads.models import Attached, Thread
 from gatehouse.threads.tables import messages, threads
 
 INSERT_MESSAGE = insert(messages)
@@ -70,8 +71,10 @@ async def beneath(
     return {"parent_id": question.id, "shown": question.shown} if question else {"parent_id": last}
 
 
-def said(run_id: str, text: str) -> dict[str, Any]:
-    return {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
+def said(run_id: str, text: str, attached: Sequence[Attached] = ()) -> dict[str, Any]:
+    """Return the columns of a question."""
+    question = {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
+    return {**question, "attachments": [file.model_dump() for file in attached] or None}
 
 
 async def append(

@@ -1,7 +1,7 @@
 """What a client asks of a runnable, and the run that is started for it, whatever wire it came over."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from pydantic import Field, StringConstraints, ValidationError
@@ -30,6 +30,7 @@ class ChatRequest(StrictModel):
     runnable: Name | None = Field(
         None, description="the runnable's name; by default that of the thread, or the default entry"
     )
+    attachments: list[Name] = Field([], max_length=10, description="ids of the files that it is about")
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
 
@@ -56,7 +57,9 @@ async def start(
     except ValidationError as error:
         faults = told(error.errors(include_url=False, include_input=False, include_context=False))
         raise InvalidInput(errors=[{**fault, "loc": ["query"]} for fault in faults]) from None
-    named = {"forks": forks} if forks else {}
+    asked = {name: value for name, value in chat.model_dump().items() if name != "attachments" or value}
+    place = {"forks": forks} if forks else {}
+    files = [await attached(services, principal, attachment_id) for attachment_id in chat.attachments]
     return await services.runs.start(
         principal,
         entry.path,
@@ -66,9 +69,16 @@ async def start(
         grace=services.settings.disconnect_grace,
         multitask=chat.multitask,
         forks=forks,
-        idempotency=(key, orjson.dumps({**chat.model_dump(), **named})) if key else None,
+        attachments=files,
+        idempotency=(key, orjson.dumps({**asked, **place})) if key else None,
         admission=admission,
     )
+
+
+async def attached(services: Services, principal: Principal, attachment_id: str) -> dict[str, Any]:
+    """Return what is known of a file of the principal's. Raises NotFound."""
+    known = await services.attachments.get(principal, attachment_id)
+    return known.model_dump(include={"id", "name", "media_type", "size"})
 
 
 def chosen(served: Mapping[str, Entry], principal: Principal, name: str | None) -> Entry:

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection
 from gatehouse.problems.errors import Forbidden, UnsupportedMediaType
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-# A form posts here: signing somebody out needs no body, a file is sent as one. The origin is checked all the same.
+# A form posts here: signing out needs no body, a file is sent as one. The origin is checked all the same.
 FORM_PATHS = frozenset({"/auth/signout", "/api/attachments"})
 PORTS = {"http": ":80", "https": ":443"}
 
