@@ -2,20 +2,22 @@ import { memo } from "react";
 import { isOver, textOfAnswer, type Answer, type Exchange } from "@/chat/exchange";
 import { AnswerView } from "@/components/AnswerView";
 import { FeedbackBar } from "@/components/FeedbackBar";
+import { QuestionView, type Branching } from "@/components/QuestionView";
 import { useFeedback } from "@/hooks/useFeedback";
 
 interface Props {
   threadId: string;
   exchanges: Exchange[];
   again: (exchange: Exchange) => void;
+  branching: Branching;
 }
 
 /** The conversation so far. */
-export function MessageList({ threadId, exchanges, again }: Props) {
+export function MessageList({ threadId, exchanges, again, branching }: Props) {
   return (
     <ol className="exchanges">
       {exchanges.map((exchange) => (
-        <ExchangeView key={exchange.key} threadId={threadId} exchange={exchange} again={again} />
+        <ExchangeView key={exchange.key} threadId={threadId} exchange={exchange} again={again} branching={branching} />
       ))}
     </ol>
   );
@@ -25,14 +27,15 @@ interface ExchangeProps {
   threadId: string;
   exchange: Exchange;
   again: (exchange: Exchange) => void;
+  branching: Branching;
 }
 
 // the earlier ones stay as they are while the last one streams
-const ExchangeView = memo(function ExchangeView({ threadId, exchange, again }: ExchangeProps) {
-  const { question, answer } = exchange;
+const ExchangeView = memo(function ExchangeView({ threadId, exchange, again, branching }: ExchangeProps) {
+  const { answer } = exchange;
   return (
     <li>
-      <Question text={question} />
+      <QuestionView exchange={exchange} branching={branching} />
       <AnswerView answer={answer} />
       {answer.state === "failed" && (
         <button type="button" className="small" onClick={() => again(exchange)}>
@@ -41,15 +44,6 @@ const ExchangeView = memo(function ExchangeView({ threadId, exchange, again }: E
       )}
       {answer.runId && isOver(answer) && <Feedback threadId={threadId} runId={answer.runId} answer={answer} />}
     </li>
-  );
-});
-
-const Question = memo(function Question({ text }: { text: string }) {
-  return (
-    <div className="question">
-      <h3 className="unseen">You said</h3>
-      <p>{text}</p>
-    </div>
   );
 });
 

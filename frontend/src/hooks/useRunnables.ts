@@ -20,7 +20,8 @@ export function useRunnableChoice(preferred: string | undefined) {
   const [chosen, setChosen] = useState<string>();
   const items = useMemo(() => (data?.items ?? []).filter(({ input_field }) => input_field !== null), [data]);
   const wanted = chosen ?? preferred ?? localStorage.getItem(CHOICE);
-  const runnable: Runnable | undefined = items.find(({ name }) => name === wanted) ?? items.find((item) => item.default) ?? items[0];
+  const runnable: Runnable | undefined =
+    items.find(({ name }) => name === wanted) ?? items.find((item) => item.default) ?? items[0];
   const choose = useCallback((name: string) => {
     localStorage.setItem(CHOICE, name);
     setChosen(name);
