@@ -37,6 +37,7 @@ from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.runs import RunTelemetry
 from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.threads.history import ThreadHistory
+from gatehouse.threads.retention import purging_threads
 from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
 from gatehouse.usage.bookkeeping import bookkeeping
@@ -86,6 +87,7 @@ async def open_services(
         await enter(telemetry.watching(runs))
         attachments = AttachmentStore(engine, attachment_bounds(settings))
         await enter(purging_attachments(engine))
+        await enter(purging_threads(engine, settings.thread_days, runs.forget_states))
         usage = UsageStore(engine, prices_of(settings))
         await enter(bookkeeping(redis, usage, runs.owner))
         await enter(credentials_watched(runs, credential_valid))

@@ -23,7 +23,7 @@ from gatehouse.web.middleware.offered import HideWhatIsNotOffered
 from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.middleware.security_headers import SecurityHeaders
 from gatehouse.web.request_telemetry import RequestTelemetry
-from gatehouse.web.resources import attachments, audit, feedback, threads, usage
+from gatehouse.web.resources import attachments, audit, feedback, threads, usage, users
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
@@ -48,6 +48,7 @@ ROUTERS = (
     feedback.router,
     usage.router,
     audit.router,
+    users.router,
     key_routes.router,
     credential_routes.router,
     websocket.router,

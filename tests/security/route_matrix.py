@@ -25,6 +25,7 @@ class Access:
     scope: str | None = None
     public: bool = False
     body: Any = None
+    files: Any = None
     starts: bool = False
     answers: int = 200
 
@@ -101,7 +102,9 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("PUT", "/api/threads/{thread_id}/branch"): signed_in(f"{THREAD}/branch", {"message_id": UNKNOWN}),
     ("POST", "/api/threads/{thread_id}/fork"): signed_in(f"{THREAD}/fork", {"message_id": UNKNOWN}),
     ("GET", "/api/threads/{thread_id}/messages"): signed_in(f"{THREAD}/messages"),
-    ("POST", "/api/attachments"): Access("/api/attachments", "attachments:write", body={}),
+    ("POST", "/api/attachments"): Access(
+        "/api/attachments", "attachments:write", files={"file": ("a.txt", b"hello")}
+    ),
     ("GET", "/api/attachments"): signed_in("/api/attachments"),
     ("GET", "/api/attachments/{attachment_id}"): signed_in(f"/api/attachments/{UNKNOWN}"),
     ("DELETE", "/api/attachments/{attachment_id}"): Access(
@@ -112,6 +115,7 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/keys/{key_id}"): Access("/api/keys/0000000000000000", "keys:admin"),
     ("POST", "/api/keys/{key_id}/rotate"): Access("/api/keys/0000000000000000/rotate", "keys:admin", body={}),
     ("POST", "/api/keys/{key_id}/revoke"): Access("/api/keys/0000000000000000/revoke", "keys:admin"),
+    ("DELETE", "/api/users/{user_id:path}"): Access("/api/users/nobody-of-acme", "users:erase"),
     ("POST", "/api/tickets"): signed_in("/api/tickets", {"route": "/ws/chat/"}),
     ("POST", "/api/tokens/revoke"): Access("/api/tokens/revoke", "keys:admin", body={"jti": "unknown"}),
     ("GET", "/ws/chat"): signed_in("/ws/chat"),

@@ -53,7 +53,7 @@ def listed() -> set[tuple[str, str]]:
 
 def send(client: httpx.Client, method: str, access: Access, **headers: str) -> httpx.Response:
     body = {} if access.body is None else {"json": access.body}
-    return client.request(method, access.path, headers=headers, **body)
+    return client.request(method, access.path, headers=headers, files=access.files, **body)
 
 
 def assert_problem(response: httpx.Response, status: int, kind: str) -> None:

@@ -52,6 +52,8 @@ export interface Question {
   text: string;
   runnable: Runnable;
   threadId: string | null;
+  /** Ids of the files that it is about. */
+  attachments?: string[];
 }
 
 /** A runnable as /api/runnables lists it. */

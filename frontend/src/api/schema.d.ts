@@ -545,6 +545,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase
+         * @description Erase all that is kept of a user: threads, files, feedback, runs, keys and sessions, for good.
+         */
+        delete: operations["erase_api_users__user_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/auth/backchannel-logout": {
         parameters: {
             query?: never;
@@ -639,6 +659,33 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Attached
+         * @description A file that a question is about; its bytes are at `/api/attachments/{id}`.
+         */
+        Attached: {
+            /**
+             * Id
+             * @example 0198c0de-0000-7000-8000-000000000004
+             */
+            id: string;
+            /**
+             * Media Type
+             * @example image/png
+             */
+            media_type: string;
+            /**
+             * Name
+             * @example chart.png
+             */
+            name: string;
+            /**
+             * Size
+             * @description bytes
+             * @example 52113
+             */
+            size: number;
+        };
+        /**
          * Attachment
          * @description What is known of a file, but for its bytes.
          */
@@ -710,7 +757,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "access.refused" | "tool.act" | "limit.hit";
+            action: "sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "limit.hit";
             /**
              * Address
              * @description the caller's network address; empty where there is none
@@ -772,6 +819,12 @@ export interface components {
          * @description Something that is asked of a runnable: a text, messages, or its whole input.
          */
         ChatRequest: {
+            /**
+             * Attachments
+             * @description ids of the files that it is about
+             * @default []
+             */
+            attachments: string[];
             /**
              * Configurable
              * @description those fields that the runnable lets a client set
@@ -853,6 +906,54 @@ export interface components {
             value?: unknown;
         };
         /**
+         * Erased
+         * @description How much of a user was erased.
+         */
+        Erased: {
+            /**
+             * Api Keys
+             * @example 1
+             */
+            api_keys: number;
+            /**
+             * Attachments
+             * @example 3
+             */
+            attachments: number;
+            /**
+             * Feedback
+             * @example 4
+             */
+            feedback: number;
+            /**
+             * Messages
+             * @example 80
+             */
+            messages: number;
+            /**
+             * Runs
+             * @description that could still be read
+             * @example 1
+             */
+            runs: number;
+            /**
+             * Sessions
+             * @example 2
+             */
+            sessions: number;
+            /**
+             * Threads
+             * @example 12
+             */
+            threads: number;
+            /**
+             * Usage
+             * @description rows of the tenant's books that name nobody from now on
+             * @example 40
+             */
+            usage: number;
+        };
+        /**
          * Feedback
          * @description What the caller thinks of a run's answer.
          */
@@ -906,6 +1007,11 @@ export interface components {
          * @description Where a thread branches off, and what is asked there.
          */
         Fork: {
+            /**
+             * Attachments
+             * @description ids of the files that it is about; without it those of the question
+             */
+            attachments?: string[] | null;
             /**
              * Message Id
              * @description the question that is edited or asked again, or its answer
@@ -1043,6 +1149,11 @@ export interface components {
          * @description One message of a thread.
          */
         Message: {
+            /**
+             * Attachments
+             * @description what a question is about
+             */
+            attachments?: components["schemas"]["Attached"][] | null;
             /**
              * Blocks
              * @description the content in LangChain's standard form; null when it is no more than text
@@ -2079,7 +2190,7 @@ export interface operations {
     audit_api_audit_get: {
         parameters: {
             query?: {
-                action?: ("sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "access.refused" | "tool.act" | "limit.hit") | null;
+                action?: ("sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "limit.hit") | null;
                 /** @description the id of a user */
                 user?: string | null;
                 /** @description not before; with a time zone */
@@ -5440,6 +5551,110 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UsageOfRange"];
+                };
+            };
+            /** @description The request could not be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in, or send an Authorization: Bearer token or an x-api-key header. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential lacks a scope that this call needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is larger than this server takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Send the body as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has faulty fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is reached. Try again later: Retry-After says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that this call needs is not available. Try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    erase_api_users__user_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a user of the caller's tenant */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Erased"];
                 };
             };
             /** @description The request could not be understood. */

@@ -13,6 +13,7 @@ export interface Me {
   tenant_id: string;
   user_id: string;
   name: string;
+  scopes?: string[];
   expires_at: number | null;
   plan?: string | null;
   limits?: Limit[];

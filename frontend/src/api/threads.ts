@@ -22,6 +22,16 @@ export const renameThread = (id: string, title: string) => json<Thread>("PATCH",
 
 export const deleteThread = (id: string) => json<undefined>("DELETE", `/api/threads/${id}`);
 
+export type RunState = components["schemas"]["RunState"];
+
+/** Asks in place of a message: the same, or this text. Returns the run, which has begun. */
+export const forkThread = (id: string, messageId: string, query?: string) =>
+  json<RunState>("POST", `/api/threads/${id}/fork`, { message_id: messageId, ...(query && { query }) });
+
+/** Shows the branch that a message is on. */
+export const showBranch = (id: string, messageId: string) =>
+  json<Thread>("PUT", `/api/threads/${id}/branch`, { message_id: messageId });
+
 /** Returns all messages of a thread, the oldest first. */
 export async function listMessages(id: string, signal?: AbortSignal): Promise<Message[]> {
   const messages: Message[] = [];

@@ -1,3 +1,4 @@
+import type { Attached } from "@/api/attachments";
 import type { Usage } from "@/api/events";
 
 export interface TextPart {
@@ -70,6 +71,11 @@ export interface Exchange {
   key: string;
   question: string;
   answer: Answer;
+  /** The id of the question's message, once the server has told it. */
+  messageId?: string;
+  /** Ids of the questions that were asked in its place, this one among them; none when there is no other. */
+  branches?: string[];
+  attachments?: readonly Attached[];
 }
 
 export const unanswered = (asked: number | null = null, runId: string | null = null): Answer => ({

@@ -1,5 +1,8 @@
-import { memo, useEffect, useRef, type KeyboardEvent } from "react";
+import { memo, useEffect, useRef, type KeyboardEvent, type SyntheticEvent } from "react";
+import { AttachButton } from "@/components/AttachButton";
+import { DraftChips } from "@/components/AttachmentChips";
 import { Icon } from "@/components/Icon";
+import type { Attachments } from "@/hooks/useAttachments";
 
 interface Props {
   text: string;
@@ -9,10 +12,13 @@ interface Props {
   busy: boolean;
   ready: boolean;
   note: string | undefined;
+  attachments: Attachments;
 }
 
+const hasFiles = (data: DataTransfer) => data.types.includes("Files");
+
 /** Where a person writes: Enter sends, Shift+Enter begins a line, Esc stops the answer. */
-export const Composer = memo(function Composer({ text, change, send, stop, busy, ready, note }: Props) {
+export const Composer = memo(function Composer({ text, change, send, stop, busy, ready, note, attachments }: Props) {
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) field.current?.focus(); // a phone's keyboard would cover the page
@@ -28,7 +34,13 @@ export const Composer = memo(function Composer({ text, change, send, stop, busy,
 
   const submit = () => {
     const said = text.trim();
-    if (said && !busy && ready) send(said);
+    if (said && !busy && ready && !attachments.busy) send(said);
+  };
+  /** Takes pasted or dropped files; a text goes where it went. */
+  const take = (event: SyntheticEvent, { files }: DataTransfer) => {
+    if (!attachments.allowed || !files.length) return;
+    event.preventDefault();
+    attachments.add(files);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -37,8 +49,15 @@ export const Composer = memo(function Composer({ text, change, send, stop, busy,
   };
 
   return (
-    <form className="composer" onSubmit={(event) => (event.preventDefault(), submit())}>
+    <form
+      className="composer"
+      onSubmit={(event) => (event.preventDefault(), submit())}
+      onDragOver={(event) => attachments.allowed && hasFiles(event.dataTransfer) && event.preventDefault()}
+      onDrop={(event) => take(event, event.dataTransfer)}
+    >
+      <DraftChips drafts={attachments.drafts} remove={attachments.remove} />
       <div className="composer-field">
+        {attachments.allowed && <AttachButton add={attachments.add} />}
         <textarea
           ref={field}
           rows={1}
@@ -49,6 +68,7 @@ export const Composer = memo(function Composer({ text, change, send, stop, busy,
           aria-describedby="composer-note"
           onChange={(event) => change(event.target.value)}
           onKeyDown={onKeyDown}
+          onPaste={(event) => take(event, event.clipboardData)}
         />
         {busy ? (
           <button type="button" className="round" aria-label="Stop" title="Stop (Esc)" onClick={stop}>
@@ -60,7 +80,7 @@ export const Composer = memo(function Composer({ text, change, send, stop, busy,
             className="round"
             aria-label="Send"
             title="Send (Enter)"
-            disabled={!text.trim() || !ready}
+            disabled={!text.trim() || !ready || attachments.busy}
           >
             <Icon name="send" />
           </button>

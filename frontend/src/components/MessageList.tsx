@@ -2,6 +2,7 @@ import { memo } from "react";
 import { isOver, textOfAnswer, type Answer, type Exchange } from "@/chat/exchange";
 import { AnswerView } from "@/components/AnswerView";
 import { FeedbackBar } from "@/components/FeedbackBar";
+import { QuestionView, type Branching } from "@/components/QuestionView";
 import { useFeedback } from "@/hooks/useFeedback";
 
 interface Props {
@@ -9,10 +10,11 @@ interface Props {
   exchanges: Exchange[];
   again: (exchange: Exchange) => void;
   goOn: () => void;
+  branching: Branching;
 }
 
 /** The conversation so far. */
-export function MessageList({ threadId, exchanges, again, goOn }: Props) {
+export function MessageList({ threadId, exchanges, again, goOn, branching }: Props) {
   return (
     <ol className="exchanges">
       {exchanges.map((exchange, place) => (
@@ -21,6 +23,7 @@ export function MessageList({ threadId, exchanges, again, goOn }: Props) {
           threadId={threadId}
           exchange={exchange}
           again={again}
+          branching={branching}
           {...(place === exchanges.length - 1 && { goOn })}
         />
       ))}
@@ -34,14 +37,15 @@ interface ExchangeProps {
   again: (exchange: Exchange) => void;
   /** Asks for the rest of the last answer. */
   goOn?: () => void;
+  branching: Branching;
 }
 
 // the earlier ones stay as they are while the last one streams
-const ExchangeView = memo(function ExchangeView({ threadId, exchange, again, goOn }: ExchangeProps) {
-  const { question, answer } = exchange;
+const ExchangeView = memo(function ExchangeView({ threadId, exchange, again, goOn, branching }: ExchangeProps) {
+  const { answer } = exchange;
   return (
     <li>
-      <Question text={question} />
+      <QuestionView exchange={exchange} branching={branching} />
       <AnswerView answer={answer} {...(goOn && { goOn })} />
       {answer.state === "failed" && (
         <button type="button" className="small" onClick={() => again(exchange)}>
@@ -50,15 +54,6 @@ const ExchangeView = memo(function ExchangeView({ threadId, exchange, again, goO
       )}
       {answer.runId && isOver(answer) && <Feedback threadId={threadId} runId={answer.runId} answer={answer} />}
     </li>
-  );
-});
-
-const Question = memo(function Question({ text }: { text: string }) {
-  return (
-    <div className="question">
-      <h3 className="unseen">You said</h3>
-      <p>{text}</p>
-    </div>
   );
 });
 

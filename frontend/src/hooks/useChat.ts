@@ -1,13 +1,16 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo } from "react";
+import type { Attached } from "@/api/attachments";
 import type { Runnable } from "@/api/events";
 import { follow, rejoin } from "@/api/follow";
 import { identifier } from "@/api/identifier";
 import { listMessages } from "@/api/threads";
+import { fetchSse } from "@/api/transports/fetchSse";
 import { remoteRunnable } from "@/api/transports/remoteRunnable";
 import { goesOn, unanswered, type Exchange } from "@/chat/exchange";
 import { exchangesOf, pendingIn } from "@/chat/history";
 import { takeOver } from "@/hooks/handover";
+import { useBranching } from "@/hooks/useBranching";
 import { useSession } from "@/hooks/session";
 import { useLive } from "@/hooks/useLive";
 
@@ -26,7 +29,7 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
     void queries.invalidateQueries({ queryKey: ["me"] });
   }, [queries, threadId]);
 
-  const { live, follow: show, stop, drop } = useLive(onEnd);
+  const { live, follow: show, stop, drop, clear } = useLive(onEnd);
   const history = useQuery({
     queryKey: ["messages", threadId],
     queryFn: ({ signal }) => listMessages(threadId, signal),
@@ -37,10 +40,14 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
   });
 
   const ask = useCallback(
-    (text: string) => {
+    (text: string, files: Attached[] = []) => {
       if (!runnable) return;
-      const exchange: Exchange = { key: identifier(), question: text, answer: unanswered(performance.now()) };
-      void show(exchange, (signal) => follow(remoteRunnable({ text, runnable, threadId }, signal), signal));
+      const answer = unanswered(performance.now());
+      const exchange: Exchange = { key: identifier(), question: text, answer, attachments: files };
+      const question = { text, runnable, threadId, attachments: files.map(({ id }) => id) };
+      // LangServe's input has no place for files
+      const transport = files.length ? fetchSse : remoteRunnable;
+      void show(exchange, (signal) => follow(transport(question, signal), signal));
     },
     [runnable, threadId, show],
   );
@@ -50,7 +57,7 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
 
   useEffect(() => {
     const question = runnable && takeOver(threadId);
-    if (question) ask(question);
+    if (question) ask(question.text, question.files);
   }, [runnable, threadId, ask]);
 
   const pending = history.data && !live.length ? pendingIn(history.data) : undefined;
@@ -78,8 +85,9 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [signIns]);
 
+  const branching = useBranching(threadId, clear);
   const busy = current !== undefined && live.includes(current) && goesOn(current.answer);
-  return { exchanges, busy, ask, stop, drop, loading: history.isPending, error: history.error };
+  return { exchanges, busy, ask, stop, drop, branching, loading: history.isPending, error: history.error };
 }
 
 /** What is live stands in place of what the server had of the same run. */

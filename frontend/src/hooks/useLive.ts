@@ -62,11 +62,16 @@ export function useLive(onEnd: () => void) {
     if (own.runId) void cancelRun(own.runId).catch(() => own.controller.abort());
   }, []);
 
+  const clear = useCallback(() => {
+    following.current?.controller.abort();
+    setLive([]);
+  }, []);
+
   const drop = useCallback((key: string) => setLive((items) => items.filter((item) => item.key !== key)), []);
 
   useEffect(() => () => following.current?.controller.abort(), []);
 
-  return { live, follow, stop, drop };
+  return { live, follow, stop, drop, clear };
 }
 
 const stopped = (answer: Answer): Answer => (isOver(answer) ? answer : { ...answer, state: "stopped", pause: null });

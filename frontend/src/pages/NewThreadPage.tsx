@@ -4,6 +4,7 @@ import { useLocation } from "wouter";
 import { Problem } from "@/api/problem";
 import { Composer } from "@/components/Composer";
 import { Frame } from "@/components/Frame";
+import { useAttachments } from "@/hooks/useAttachments";
 import { useDraft } from "@/hooks/useDraft";
 import { handOver } from "@/hooks/handover";
 import { useRunnableChoice, useRunnables } from "@/hooks/useRunnables";
@@ -17,16 +18,19 @@ export function NewThreadPage() {
   const { isPending, isError } = useRunnables();
   const { runnable, items, choose, model } = useRunnableChoice(undefined);
   const [draft, setDraft] = useDraft("new");
+  const attachments = useAttachments();
   const [trouble, setTrouble] = useState<string>();
   const [beginning, setBeginning] = useState(false);
 
   const send = async (text: string) => {
     if (!runnable) return;
+    const files = attachments.drafts.flatMap(({ sent }) => sent ?? []);
     setTrouble(undefined);
     setBeginning(true);
     try {
-      const threadId = await handOver(queries, runnable.name, text);
+      const threadId = await handOver(queries, runnable.name, text, files);
       setDraft("");
+      attachments.clear();
       navigate(`/threads/${threadId}`);
     } catch (error) {
       setBeginning(false); // the text stays where it is
@@ -75,6 +79,7 @@ export function NewThreadPage() {
           busy={false}
           ready={!!runnable && !beginning}
           note={model && `${model} answers. It can be wrong.`}
+          attachments={attachments}
         />
       </div>
     </Frame>

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useCallback } from "react";
+import { useCallback, useMemo } from "react";
 import type { Exchange } from "@/chat/exchange";
 import { Problem } from "@/api/problem";
 import { readThread } from "@/api/threads";
@@ -9,6 +9,7 @@ import { Frame } from "@/components/Frame";
 import { Icon } from "@/components/Icon";
 import { MessageList } from "@/components/MessageList";
 import { RunnablePicker } from "@/components/RunnablePicker";
+import { useAttachments } from "@/hooks/useAttachments";
 import { useChat } from "@/hooks/useChat";
 import { useDraft } from "@/hooks/useDraft";
 import { useRunnableChoice } from "@/hooks/useRunnables";
@@ -21,17 +22,21 @@ export function ThreadPage({ threadId }: { threadId: string }) {
   const { runnable, items, choose, model } = useRunnableChoice(thread.data?.runnable);
   const [draft, setDraft] = useDraft(threadId);
   const chat = useChat(threadId, thread.data && runnable, setDraft);
+  const attachments = useAttachments();
   const { frame, content, stuck, toEnd } = useStickyScroll();
 
   // the same functions in every frame of a stream, so that what they are given to stays as it is
   const { ask, drop } = chat;
+  const { fork, show, trouble, working } = chat.branching;
+  const branching = useMemo(() => ({ fork, show, ready: !chat.busy && !working }), [fork, show, chat.busy, working]);
+  const { take } = attachments;
   const send = useCallback(
     (text: string) => {
       setDraft("");
       toEnd();
-      ask(text);
+      ask(text, take());
     },
-    [setDraft, toEnd, ask],
+    [setDraft, toEnd, ask, take],
   );
   const again = useCallback(
     ({ key, question }: Exchange) => {
@@ -54,7 +59,18 @@ export function ThreadPage({ threadId }: { threadId: string }) {
       <div className="scroll" ref={frame} tabIndex={-1}>
         <div className="column" ref={content}>
           {chat.error && <p className="notice trouble">The conversation could not be read. Reload to try again.</p>}
-          <MessageList threadId={threadId} exchanges={chat.exchanges} again={again} goOn={goOn} />
+          <MessageList
+            threadId={threadId}
+            exchanges={chat.exchanges}
+            again={again}
+            goOn={goOn}
+            branching={branching}
+          />
+          {trouble && (
+            <p className="notice trouble" role="alert">
+              {trouble}
+            </p>
+          )}
         </div>
       </div>
       <div className="dock">
@@ -71,6 +87,7 @@ export function ThreadPage({ threadId }: { threadId: string }) {
           busy={chat.busy}
           ready={!chat.loading && !!runnable}
           note={model && `${model} answers. It can be wrong.`}
+          attachments={attachments}
         />
       </div>
       <Announcer answer={chat.exchanges.at(-1)?.answer} />

@@ -12,6 +12,7 @@ const human = (run_id: string, content: string): Message => ({
   status: null,
   usage: null,
   created_at: "2026-11-21T09:00:00Z",
+  branches: [],
 });
 const ai = (run_id: string, content: string, more: Partial<Message> = {}): Message => ({
   ...human(run_id, content),
@@ -54,6 +55,13 @@ describe("a thread's history", () => {
       { callId: "c", output: "1" },
       { callId: "d", output: null },
     ]);
+  });
+
+  it("knows the others that were asked in a question's place, and what it is about", () => {
+    const file = { id: "f", name: "a.png", media_type: "image/png", size: 3 };
+    const asked = { ...human("1", "Hi"), branches: ["h0", "h1"], attachments: [file] };
+    expect(exchangesOf([asked])[0]).toMatchObject({ messageId: "h1", branches: ["h0", "h1"], attachments: [file] });
+    expect(exchangesOf([human("1", "Hi")])[0]).toMatchObject({ branches: [], attachments: [] });
   });
 
   it("knows the question whose run still goes on", () => {

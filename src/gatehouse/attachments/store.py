@@ -106,17 +106,8 @@ class AttachmentStore:
 
         Raises NotFound, and changes nothing, when one of them is not the principal's, or another thread's.
         """
-        mine = and_(
-            living(principal),
-            attachments.c.id.in_(attachment_ids),
-            or_(attachments.c.thread_id.is_(None), attachments.c.thread_id == thread_id),
-        )
         async with self._transaction(principal) as connection:
-            bound = await connection.execute(
-                update(attachments).where(mine).values(thread_id=thread_id, expires_at=None)
-            )
-            if bound.rowcount != len(set(attachment_ids)):
-                raise NotFound(NO_SUCH_ATTACHMENT)
+            await bind(connection, principal, attachment_ids, thread_id)
 
     async def delete(self, principal: Principal, attachment_id: str) -> None:
         """Erase the principal's file. Raises NotFound."""
@@ -136,6 +127,22 @@ class AttachmentStore:
 
     def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self._engine, principal.tenant_id)
+
+
+async def bind(
+    connection: AsyncConnection, principal: Principal, attachment_ids: Collection[str], thread_id: str
+) -> None:
+    """Have files stay for as long as a thread, within a transaction on it. Raises NotFound."""
+    if not attachment_ids:
+        return
+    mine = and_(
+        living(principal),
+        attachments.c.id.in_(attachment_ids),
+        or_(attachments.c.thread_id.is_(None), attachments.c.thread_id == thread_id),
+    )
+    stays = update(attachments).where(mine).values(thread_id=thread_id, expires_at=None)
+    if (await connection.execute(stays)).rowcount != len(set(attachment_ids)):
+        raise NotFound(NO_SUCH_ATTACHMENT)
 
 
 def living(principal: Principal) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""The table of attachments. Bytes are in the row of their file: every replica has them."""
+"""The table of attachments. Bytes are in their file's row: every replica has them, a DELETE ends them."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 

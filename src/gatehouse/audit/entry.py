@@ -16,6 +16,7 @@ Action = Literal[
     "key.rotate",
     "key.revoke",
     "token.revoke",
+    "user.erase",
     "access.refused",
     "tool.act",
     "limit.hit",

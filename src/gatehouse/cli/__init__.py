@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gatehouse.cli import chat, database, keys, routes, token
+from gatehouse.cli import chat, database, erase, keys, routes, token
 from gatehouse.cli.doctor.command import doctor as doctor_command
 from gatehouse.cli.failure import Commands
 from gatehouse.cli.project import k8s, new
@@ -40,6 +40,7 @@ gatehouse.command()(chat.chat)
 gatehouse.command()(new.new)
 gatehouse.command()(k8s.k8s)
 gatehouse.add_typer(keys.commands, name="keys")
+gatehouse.command()(erase.erase)
 gatehouse.command()(token.token)
 gatehouse.command()(routes.routes)
 gatehouse.add_typer(database.commands, name="db")

@@ -23,7 +23,7 @@ from gatehouse.runs.lifecycle.starting import Idempotency, Started, Starting
 from gatehouse.runs.lifecycle.turns import Multitask, Turns
 from gatehouse.runs.log.log import log_key
 from gatehouse.runs.log.reader import LogReader
-from gatehouse.runs.records import RunRecord, load, run_key
+from gatehouse.runs.records import RunRecord, is_of, load, run_id_of, run_key
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.viewing import Viewing
 
@@ -71,6 +71,7 @@ class RunEngine:
         thread_id: str | None = None,
         new_thread: bool = False,
         forks: str = "",
+        attachments: Sequence[Mapping[str, Any]] = (),
         grace: float = 30,
         multitask: Multitask = "reject",
         idempotency: tuple[str, bytes] | None = None,
@@ -81,7 +82,8 @@ class RunEngine:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
         `new_thread` begins a thread for it; `forks` is the message of its thread in whose place it is asked
-        (empty: it is asked after the last). `grace` is how many seconds it goes on after its last viewer
+        (empty: it is asked after the last); `attachments` are the files that it is about, each with id, name,
+        media_type and size. `grace` is how many seconds it goes on after its last viewer
         left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
         first run instead. `client` is what its entry lets a client say of the config. `admission` is charged
         for the run (None: it is the server's own, and not limited).
@@ -96,6 +98,7 @@ class RunEngine:
             thread_id=str(uuid7()) if new_thread else thread_id,
             opens_thread=new_thread,
             forks=forks,
+            attachments=tuple(attachments),
             grace=grace,
             client=client or {},
         )
@@ -167,11 +170,31 @@ class RunEngine:
             await self.redis.delete(*keys)
             await self.redis.hdel(ANSWERS, run_id)
             await self.attempts.forget(run_id)
+        await self.forget_states(tenant_id, states)
+
+    async def forget_states(self, tenant_id: str, states: Sequence[str]) -> None:
+        """Delete what graphs have kept under these names. What cannot be deleted now is later."""
+        for state in states:
+            await self.conductor.leftovers.note(state, tenant_id)
         for state in states:
             await self.conductor.leftovers.delete(state, tenant_id)
 
-    async def _until_ended(self, run_id: str) -> None:
-        """Wait for a run that was cancelled, so that its viewers see its end and its answer is kept first."""
+    async def runs_of(self, tenant_id: str, user_id: str) -> list[str]:
+        """Return the ids of a user's runs that are still known. It looks at all runs that there are."""
+        return [
+            run_id
+            async for key in self.redis.scan_iter(match=run_key("*"), count=1000)
+            if await is_of(self.redis, run_id := run_id_of(replies.text(key)), tenant_id, user_id)
+        ]
+
+    async def _until_ended(self, run_id: str) -> bool:
+        """Wait for a run that was cancelled, so that its viewers see its end and its answer is kept first.
+
+        False when it did not end in time: its process is gone, or at something that cannot be stopped.
+        """
         until = time.monotonic() + ERASE_SECONDS
-        while (run := await load(self.redis, run_id)) and not run.finished and time.monotonic() < until:
+        while (run := await load(self.redis, run_id)) and not run.finished:
+            if time.monotonic() > until:
+                return False
             await asyncio.sleep(ERASE_POLL)
+        return True

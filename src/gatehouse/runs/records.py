@@ -1,6 +1,6 @@
 """What is known of a run, as a Redis hash: who started it, with which input, how far it came."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
@@ -20,6 +20,11 @@ def run_key(run_id: str) -> str:
     return f"gh:{{{run_id}}}:run"
 
 
+def run_id_of(key: str) -> str:
+    """Return the id of the run whose `run_key` this is."""
+    return key.removeprefix("gh:{").removesuffix("}:run")
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run. Times are Unix seconds of the process that started it; `grace` is in seconds.
@@ -34,7 +39,7 @@ class RunRecord:
     entry lets a client say of the config (`configurable`, `tags`, `metadata`). `answer` is that of a run that
     is complete: a `message`, a `value`, or both; `checkpoint_id` the state that it left in its
     thread. `forks` is the message of its thread in whose place it is asked, empty when it is asked after the
-    last.
+    last; `attachments` are the files that it is about, each with id, name, media_type and size.
     """
 
     id: str
@@ -65,6 +70,7 @@ class RunRecord:
     checkpoint_id: str = ""
     idempotency: str = ""
     forks: str = ""
+    attachments: Sequence[Mapping[str, Any]] = ()
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -106,6 +112,7 @@ class RunRecord:
             "client": json_bytes(dict(self.client)),
             "key": self.idempotency,
             "forks": self.forks,
+            "attachments": json_bytes(list(self.attachments)),
             **self.progress(),
         }
 
@@ -156,6 +163,7 @@ class RunRecord:
             models={name: Usage(**usage) for name, usage in from_json(text.get("models", b"{}")).items()},
             reservation=reservation_of(from_json(text.get("reservation", b"null"))),
             forks=text.get("forks", b"").decode(),
+            attachments=tuple(from_json(text.get("attachments", b"[]"))),
             idempotency=text.get("key", b"").decode(),
             trace=text.get("trace", b"").decode(),
             problem=from_json(text["problem"]),
@@ -180,3 +188,12 @@ async def load(redis: Redis, run_id: str) -> RunRecord | None:
     """Return the run, or None when it never was or has expired."""
     fields = replies.fields(await redis.hgetall(run_key(run_id)))
     return RunRecord.of(fields) if fields else None
+
+
+async def is_of(redis: Redis, run_id: str, tenant_id: str, user_id: str) -> bool:
+    """Tell whether a run is known, and whether this user of this tenant started it."""
+    kept = await redis.hget(run_key(run_id), "principal")
+    if kept is None:
+        return False
+    principal = from_json(kept)
+    return (principal["tenant_id"], principal["user_id"]) == (tenant_id, user_id)

@@ -59,6 +59,10 @@ class ServerSettings(BaseModel):
         365, ge=30, description="days that a row of the audit log is kept; the database keeps each for 30"
     )
 
+    thread_days: int | None = Field(
+        None, ge=1, description="days after its last message that a thread is erased; by default never"
+    )
+
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; by default a SQLite file in the data folder"
     )

@@ -12,7 +12,7 @@ from gatehouse.runs.conversation.history import HistoryAway
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Event, ToolEnd, ToolStart
 from gatehouse.runs.records import RunRecord, State
-from gatehouse.threads.models import MessageStatus, ToolCall
+from gatehouse.threads.models import Attached, MessageStatus, ToolCall
 from gatehouse.threads.store import Answer, ThreadStore
 
 CHARACTERS_PER_TOKEN = 4  # by count_tokens_approximately
@@ -34,11 +34,12 @@ class ThreadHistory:
         if run.thread_id is None:
             return
         text, blocks = said(run.input), blocks_said(run.input)
+        attached = [Attached(**file) for file in run.attachments]
         if run.opens_thread:
             runnable = run.runnable.removeprefix("/")
-            await self._store.open(run.principal, run.thread_id, runnable, run.id, text, blocks)
+            await self._store.open(run.principal, run.thread_id, runnable, run.id, text, attached, blocks)
         else:
-            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks, blocks)
+            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks, attached, blocks)
 
     async def undo(self, run: RunRecord) -> None:
         """Take back what `begin` may have stored of a run that could not be started.

@@ -40,6 +40,15 @@ class ToolCall(Shown):
     is_error: bool = Field(False, description="true when the tool could not do it")
 
 
+class Attached(Shown):
+    """A file that a question is about; its bytes are at `/api/attachments/{id}`."""
+
+    id: str = Field(examples=["0198c0de-0000-7000-8000-000000000004"])
+    name: str = Field(examples=["chart.png"])
+    media_type: str = Field(examples=["image/png"])
+    size: int = Field(description="bytes", examples=[52_113])
+
+
 class Message(Shown):
     """One message of a thread."""
 
@@ -65,6 +74,7 @@ class Message(Shown):
     )
     usage: Usage | None = Field(None, description="tokens that the answer took; null for a human message")
     created_at: datetime = Field(examples=[MOMENT])
+    attachments: tuple[Attached, ...] | None = Field(None, description="what a question is about")
     branches: tuple[str, ...] = Field(
         (),
         description="ids of the questions that were asked in this one's place, itself among them, the oldest "

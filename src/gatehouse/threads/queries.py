@@ -134,6 +134,15 @@ STATES = select(messages.c.id, messages.c.checkpoint_id).where(
     _of_thread(messages), messages.c.checkpoint_id.is_not(None)
 )
 
+
+def states_of(condition: ColumnElement[bool]) -> Select[str, str, str]:
+    """Return the query of whose states graphs may have left: user, thread and run of each question."""
+    stateful = select(messages.c.thread_id).where(condition, messages.c.checkpoint_id.is_not(None))
+    return select(messages.c.user_id, messages.c.thread_id, messages.c.run_id).where(
+        condition, messages.c.role == "human", messages.c.thread_id.in_(stateful)
+    )
+
+
 # Null unless a thread has branches
 HIDDEN = select(messages.c.id).where(_of_thread(messages), ~messages.c.shown).limit(1)
 

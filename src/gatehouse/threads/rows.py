@@ -1,6 +1,6 @@
 """The rows of one thread, read and written within a transaction on it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ from gatehouse.plain_json import whole_text
 from gatehouse.problems.errors import NotFound
 from gatehouse.threads import queries
 from gatehouse.threads.branches import BEGINNING
-from gatehouse.threads.models import Thread
+from gatehouse.threads.models import Attached, Thread
 from gatehouse.threads.tables import messages, threads
 
 Blocks = list[dict[str, Any]]
@@ -74,9 +74,13 @@ async def beneath(
     return {"parent_id": question.id, "shown": question.shown} if question else {"parent_id": last}
 
 
-def said(run_id: str, text: str, blocks: Blocks | None = None) -> dict[str, Any]:
-    content = {"content": storable(text), "blocks": storable_json(blocks)}
-    return {"run_id": run_id, "attempt": 1, "role": "human", "tool_calls": [], **content}
+def said(
+    run_id: str, text: str, attached: Sequence[Attached] = (), blocks: Blocks | None = None
+) -> dict[str, Any]:
+    """Return the columns of a question."""
+    question = {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
+    files = [file.model_dump() for file in attached] or None
+    return {**question, "attachments": files, "blocks": storable_json(blocks)}
 
 
 def storable_json(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Where threads and their messages are kept. What is another's is not found, as if it did not exist."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from langchain_core.utils.uuid import uuid7
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gatehouse.attachments.store import bind
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import Conflict, NotFound
 from gatehouse.runs.conversation.places import StatePlace
@@ -19,7 +20,7 @@ from gatehouse.threads import queries
 from gatehouse.threads.branches import BEGINNING
 from gatehouse.threads.branching import leave_branch, question_of, show_branch, tree_of, with_branches
 from gatehouse.threads.cursors import message_cursor, thread_cursor
-from gatehouse.threads.models import MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
+from gatehouse.threads.models import Attached, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
 from gatehouse.threads.rows import (
     Blocks,
     append,
@@ -60,10 +61,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asked in a thread, by the id of its message."""
+    """What somebody asked in a thread: the message's id, its text, the ids of the files it is about."""
 
     id: str
     text: str
+    attachments: tuple[str, ...] = ()
 
 
 class ThreadStore:
@@ -93,6 +95,7 @@ class ThreadStore:
         runnable: str,
         run_id: str,
         text: str,
+        attached: Sequence[Attached] = (),
         blocks: Blocks | None = None,
     ) -> None:
         """Begin a thread with the message that starts a run; its title comes from the message."""
@@ -102,7 +105,8 @@ class ThreadStore:
             await connection.execute(
                 INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
             )
-            first = {**said(run_id, text, blocks), "parent_id": BEGINNING}
+            await bind(connection, principal, [file.id for file in attached], thread_id)
+            first = {**said(run_id, text, attached, blocks), "parent_id": BEGINNING}
             await append(connection, principal, thread_id, 1, first)
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
@@ -165,8 +169,9 @@ class ThreadStore:
         async with self._transaction(principal) as connection:
             await read_thread(connection, principal, thread_id)
             found = await question_of(connection, principal, thread_id, message_id)
-            content = await connection.scalar(select(messages.c.content).where(messages.c.id == found))
-        return Question(found, str(content))
+            query = select(messages.c.content, messages.c.attachments).where(messages.c.id == found)
+            row = (await connection.execute(query)).one()
+        return Question(found, str(row.content), tuple(file["id"] for file in row.attachments or ()))
 
     async def show(self, principal: Principal, thread_id: str, message_id: str) -> Thread:
         """Show the branch that a message is on, and return the thread. Raises NotFound."""
@@ -183,6 +188,7 @@ class ThreadStore:
         run_id: str,
         text: str,
         forks: str = "",
+        attached: Sequence[Attached] = (),
         blocks: Blocks | None = None,
     ) -> None:
         """Store the message that starts a run; a repetition stores nothing.
@@ -198,8 +204,9 @@ class ThreadStore:
                 return
             if count >= self._max_messages:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
+            await bind(connection, principal, [file.id for file in attached], thread_id)
             parent = await leave_branch(connection, principal, thread_id, forks) if forks else last
-            question = {**said(run_id, text, blocks), "parent_id": parent}
+            question = {**said(run_id, text, attached, blocks), "parent_id": parent}
             await append(connection, principal, thread_id, count + 1, question)
 
     async def unsay(self, principal: Principal, thread_id: str, run_id: str, *, with_thread: bool) -> None:

@@ -28,6 +28,7 @@ threads = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index(None, "tenant_id", "user_id", "updated_at", "id"),
+    Index(None, "updated_at"),
 )
 
 messages = Table(
@@ -52,6 +53,8 @@ messages = Table(
     Column("parent_id", String(36)),  # the message before it; gatehouse.threads.branches
     Column("shown", Boolean, nullable=False, server_default=true()),  # whether its branch is
     Column("checkpoint_id", String(64)),  # where a thread is a graph's state: that behind this message
+    # of a question: a list of gatehouse.threads.models.Attached
+    Column("attachments", JSON(none_as_null=True)),
     UniqueConstraint("thread_id", "position"),
     UniqueConstraint("run_id", "role"),
     CheckConstraint("role IN ('human', 'ai')", name="role"),

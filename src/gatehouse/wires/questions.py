@@ -40,6 +40,7 @@ class ChatRequest(StrictModel):
         None, description="the runnable's name; by default that of the thread, or the default entry"
     )
     configurable: dict[str, Any] = Field({}, description="those fields that the runnable lets a client set")
+    attachments: list[Name] = Field([], max_length=10, description="ids of the files that it is about")
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
     @model_validator(mode="after")
@@ -89,6 +90,8 @@ async def start(
     ignore_unknown = services.settings.unknown_configurable == "ignore"
     client = {"configurable": configured(entry, chat.configurable, ignore_unknown)}
     named = {"forks": forks} if forks else {}
+    asked = {name: value for name, value in chat.model_dump().items() if name != "attachments" or value}
+    files = [await attached(services, principal, attachment_id) for attachment_id in chat.attachments]
     return await services.runs.start(
         principal,
         entry.path,
@@ -99,9 +102,16 @@ async def start(
         grace=services.settings.disconnect_grace,
         multitask=chat.multitask,
         forks=forks,
-        idempotency=(key, json_bytes({**chat.model_dump(), **named})) if key else None,
+        attachments=files,
+        idempotency=(key, json_bytes({**asked, **named})) if key else None,
         admission=admission,
     )
+
+
+async def attached(services: Services, principal: Principal, attachment_id: str) -> dict[str, Any]:
+    """Return what is known of a file of the principal's. Raises NotFound."""
+    known = await services.attachments.get(principal, attachment_id)
+    return known.model_dump(include={"id", "name", "media_type", "size"})
 
 
 def chosen(served: Mapping[str, ServedEntry], principal: Principal, name: str | None) -> ServedEntry:

@@ -14,6 +14,7 @@ COMMANDS = (
     ("chat",),
     ("new",),
     ("k8s",),
+    ("erase",),
     ("token",),
     ("routes",),
     ("doctor",),

@@ -10,6 +10,8 @@ import pytest
 from live_app import LiveApp, bearer, serving
 from probe_runnables import Endless, probes
 
+from gatehouse.runs.records import load
+
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 PAGE = b"<!doctype html><script>alert(1)</script>"
 UNKNOWN = "01a1fc96-0000-7000-8000-000000000000"
@@ -140,3 +142,49 @@ class TestRead:
         path = f"/api/attachments/{upload(client).json()['id']}"
         assert client.delete(path).status_code == 204
         assert client.get(path).status_code == 404
+
+
+class TestQuestion:
+    """A question about files: they are in its message, and stay for as long as its thread."""
+
+    def test_keeps_its_files(self, client: httpx.Client) -> None:
+        kept = upload(client).json()
+        body = {"query": "[say nice]", "attachments": [kept["id"]]}
+        thread_id = client.post("/api/chat", json=body).json()["thread_id"]
+        question, answer = client.get(f"/api/threads/{thread_id}/messages").json()["items"]
+        shown = {name: kept[name] for name in ("id", "name", "media_type", "size")}
+        assert (question["attachments"], answer["attachments"]) == ([shown], None)
+        bound = client.get("/api/attachments").json()["items"][0]
+        assert (bound["thread_id"], bound["expires_at"]) == (thread_id, None)
+        client.delete(f"/api/threads/{thread_id}")
+        assert client.get(f"/api/attachments/{kept['id']}").status_code == 404
+
+    def test_in_a_thread_that_goes_on_and_asked_again(self, client: httpx.Client) -> None:
+        thread_id = client.post("/api/chat", json={"query": "[say one]"}).json()["thread_id"]
+        kept = upload(client).json()
+        body = {"query": "[say two]", "thread_id": thread_id, "attachments": [kept["id"]]}
+        assert client.post("/api/chat", json=body).status_code == 200
+        second = client.get(f"/api/threads/{thread_id}/messages").json()["items"][2]["id"]
+        run = client.post(f"/api/threads/{thread_id}/fork", json={"message_id": second}).json()
+        client.get(f"/api/runs/{run['run_id']}/stream")
+        again = client.get(f"/api/threads/{thread_id}/messages").json()["items"][2]
+        assert again["id"] != second
+        assert [file["id"] for file in again["attachments"]] == [kept["id"]]
+
+    def test_reaches_the_run(self, shared: LiveApp, client: httpx.Client) -> None:
+        kept = upload(client).json()
+        run_id = client.post("/api/chat", json={"query": "x", "attachments": [kept["id"]]}).json()["run_id"]
+        run = shared.run(load(shared.services.redis, run_id))
+        assert run is not None
+        assert [file["id"] for file in run.attachments] == [kept["id"]]
+
+    @pytest.mark.parametrize("path", ["/api/chat", "/api/chat/stream", "/api/stream"])
+    def test_about_another_s_file_or_none_is_a_404(
+        self, shared: LiveApp, client: httpx.Client, path: str
+    ) -> None:
+        kept = upload(client).json()
+        with shared.client(bearer("bob", "acme")) as bob:
+            for attachment_id in (kept["id"], UNKNOWN):
+                response = bob.post(path, json={"query": "x", "attachments": [attachment_id]})
+                assert problem_of(response) == (404, "not-found")
+        assert client.post(path, json={"query": "x", "attachments": ["x"] * 11}).status_code == 422

@@ -11,6 +11,7 @@ export async function* fetchSse(question: Question, signal: AbortSignal): Stream
       query: question.text,
       runnable: question.runnable.name,
       ...(question.threadId && { thread_id: question.threadId }),
+      ...(question.attachments?.length && { attachments: question.attachments }),
     }),
     signal,
   });

@@ -2,7 +2,8 @@
 
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -107,6 +108,23 @@ class Sessions:
         if names:
             await self._redis.delete(*map(_key, names))
             self._recent.forget(lambda session: session.principal.credential_id in names)
+
+    async def end_all_of(self, tenant_id: str, user_id: str) -> int:
+        """End every session of a user; return how many there were. It looks at all that there are."""
+        names = [
+            session.principal.credential_id
+            async for session in self._all()
+            if (session.principal.tenant_id, session.principal.user_id) == (tenant_id, user_id)
+        ]
+        await self.end_all(names)
+        return len(names)
+
+    async def _all(self) -> AsyncIterator[Session]:
+        async for key in self._redis.scan_iter(match=_key("*"), count=1000):
+            kept = await self._redis.get(key)
+            with suppress(ValidationError):  # another release wrote it
+                if kept is not None:
+                    yield SESSION.validate_json(kept)
 
 
 def session_id(token: str) -> str:

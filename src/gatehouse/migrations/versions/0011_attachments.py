@@ -40,6 +40,7 @@ def upgrade() -> None:
     op.create_index("ix_attachments_tenant_id_user_id", "attachments", ["tenant_id", "user_id"])
     op.create_index("ix_attachments_thread_id", "attachments", ["thread_id"])
     op.create_index("ix_attachments_expires_at", "attachments", ["expires_at"])
+    op.add_column("messages", sa.Column("attachments", sa.JSON()))
     isolate_tenants(["attachments"])
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"CREATE POLICY purge_sees ON attachments FOR SELECT USING ({PURGE})")
@@ -47,4 +48,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_column("messages", "attachments")
     op.drop_table("attachments")

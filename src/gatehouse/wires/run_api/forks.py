@@ -32,6 +32,9 @@ class Fork(StrictModel):
         max_length=100_000,
         description="the edited question; without it the same is asked again",
     )
+    attachments: list[Name] | None = Field(
+        None, max_length=10, description="ids of the files that it is about; without it those of the question"
+    )
     runnable: Name | None = Field(None, description="who answers; by default that of the thread")
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
@@ -54,6 +57,7 @@ async def fork(
         query=body.query or question.text,
         thread_id=thread_id,
         runnable=body.runnable,
+        attachments=list(question.attachments if body.attachments is None else body.attachments),
         multitask=body.multitask,
     )
     started = await start(

@@ -44,13 +44,18 @@ class MessageCommand(Command):
     message: str = Field(min_length=1, max_length=100_000)
     runnable: str | None = None
     thread_id: str | None = None
+    attachments: list[str] = Field([], max_length=10)
     multitask: Multitask = "reject"
     idempotency_key: str | None = Field(None, min_length=1, max_length=200)
 
     def chat(self) -> ChatRequest:
         """Return the request of the run API that means the same, so that an Idempotency-Key spans both."""
         return ChatRequest(
-            query=self.message, thread_id=self.thread_id, runnable=self.runnable, multitask=self.multitask
+            query=self.message,
+            thread_id=self.thread_id,
+            runnable=self.runnable,
+            attachments=self.attachments,
+            multitask=self.multitask,
         )
 
 

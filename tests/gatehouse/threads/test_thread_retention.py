@@ -1,0 +1,67 @@
+"""Threads in which nothing was said for long: erased with all that is of them, of every tenant."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+from test_thread_store import rows
+
+from gatehouse.attachments.store import AttachmentStore, Bounds
+from gatehouse.attachments.tables import attachments
+from gatehouse.identity.principal import Principal
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.threads.retention import purge, purging_threads
+from gatehouse.threads.store import ThreadStore
+from gatehouse.threads.tables import threads
+from gatehouse.usage.feedback import FeedbackStore, Judged
+from gatehouse.usage.feedback_table import feedback
+
+
+async def begun(store: ThreadStore, engine: AsyncEngine, owner: Principal, days: float) -> str:
+    """Return a thread of this age, with a message in it."""
+    thread = await store.create(owner, "chat", "")
+    run_id = f"run-{thread.id}"[:36]
+    await store.begin(owner, thread.id, run_id, "hello")
+    await FeedbackStore(engine).put(owner, Judged(run_id, thread.id, "chat"), "up", "")
+    files = AttachmentStore(engine, Bounds(9, 99, timedelta(hours=1)))
+    await files.bind(owner, [(await files.keep(owner, "a", b"a")).id], thread.id)
+    async with tenant_transaction(engine, owner.tenant_id) as connection:
+        this = update(threads).where(threads.c.id == thread.id)
+        await connection.execute(this.values(updated_at=datetime.now(UTC) - timedelta(days=days)))
+    return thread.id
+
+
+async def test_erases_what_is_old_of_every_tenant_and_nothing_else(
+    store: ThreadStore, engine: AsyncEngine, unbound: AsyncEngine, alice: Principal, stranger: Principal
+) -> None:
+    old = [await begun(store, engine, owner, 31) for owner in (alice, stranger)]
+    new = await begun(store, engine, alice, 29)
+    forgotten: list[str] = []
+
+    async def forget(thread_ids: Sequence[str]) -> None:
+        forgotten.extend(thread_ids)
+
+    assert await purge(engine, 30, forget) == 2
+    assert await purge(engine, 30) == 0
+    assert sorted(forgotten) == sorted(old)
+    assert await rows(unbound) == (1, 1)
+    async with unbound.connect() as connection:
+        for table in (attachments, feedback):
+            assert await connection.scalar(select(func.count()).select_from(table)) == 1
+    assert (await store.get(alice, new)).id == new
+
+
+async def test_leaves_a_thread_that_was_written_in(
+    store: ThreadStore, engine: AsyncEngine, alice: Principal
+) -> None:
+    thread_id = await begun(store, engine, alice, 31)
+    await store.begin(alice, thread_id, "another", "hello again")
+    assert await purge(engine, 30) == 0
+
+
+@pytest.mark.parametrize("days", [None, 30])
+async def test_goes_on_in_the_background_where_it_is_set(engine: AsyncEngine, days: int | None) -> None:
+    async with purging_threads(engine, days):
+        pass
