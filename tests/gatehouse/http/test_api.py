@@ -227,7 +227,7 @@ class TestBadRequests:
         self, client: httpx.Client, path: str, body: bytes
     ) -> None:
         response = client.post(path, content=body, headers={"content-type": "application/json"})
-        deep = body.count(b"[") > 1000
+        deep = body.count(b"[") > 1000 or body.count(b"9") > 4000  # no parser takes such a number
         assert response.status_code == (400 if deep or b"\xff" in body else 422)
         assert response.headers["content-type"] == "application/problem+json"
 
