@@ -40,6 +40,7 @@ COPY pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md ./
 COPY k8s k8s
 COPY src src
 COPY --from=frontend /build/src/gatehouse/web/client src/gatehouse/web/client
+# llama.cpp needs the OpenMP runtime, which a slim base does not have: that of this stage goes with it.
 # What no run needs goes: stubs, the packages' own tests (of ours, those that `gatehouse new` writes stay), debugging
 # symbols (50 MB). The modules of repaired wheels (*.libs) stay as they are, which strip may break. Byte code is not
 # compared with its source, whose times no layer keeps. direct_url.json says that Gatehouse came from a file, which
@@ -52,6 +53,7 @@ RUN installer/bin/pip wheel --quiet --no-deps --no-build-isolation --no-index --
     && find . -name '*.pyi' -delete \
     && find . -type d -path '*/site-packages/*' -not -path '*/site-packages/gatehouse/*' -name tests -prune \
       -exec rm -r {} + \
+    && if [ -n "${EMBEDDED_MODEL}" ]; then cp -L /usr/lib/*-linux-gnu/libgomp.so.1 .; fi \
     && find . -name '*.so' -size +500k -not -path '*.libs/*' -exec strip --strip-debug {} + \
     && /opt/gatehouse/bin/python -m compileall -q --invalidation-mode unchecked-hash . \
     && /opt/gatehouse/bin/python -m gatehouse.cli.openapi >/dev/null
@@ -74,6 +76,7 @@ ENV PATH=/opt/gatehouse/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/data \
     PYTHONPATH=/srv \
+    LD_LIBRARY_PATH=/opt/gatehouse/lib \
     GATEHOUSE_HOST=0.0.0.0 \
     GATEHOUSE_DATA_DIR=/data
 # Where a project's app/, chains/ and tools/ go

@@ -30,7 +30,7 @@ from gatehouse.runs.credentials import credentials_watched
 from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services, State
 from gatehouse.settings import Settings
-from gatehouse.storage.opening import CannotStart, open_database, open_redis
+from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
 from gatehouse.telemetry.logs import configure_logging
 from gatehouse.telemetry.model_watch import ModelMetrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
@@ -110,16 +110,20 @@ async def checkpoints_of(settings: Settings, registry: Registry) -> AsyncIterato
 
     Raises CannotStart.
     """
-    try:
-        if settings.development:
-            await set_up_checkpoints(settings.database)
-        allowed = {kind for entry in registry.entries for kind in entry.checkpoint_types}
-        async with open_checkpoints(settings.database, allowed) as checkpoints:
-            yield checkpoints
-    except CheckpointsBehind as error:
-        raise CannotStart(f"database: {error}") from None
-    except (PoolTimeout, DuplicatePreparedStatement, InvalidSqlStatementName):
-        raise CannotStart(f"database: {NOT_PREPARED}") from None
+    if settings.development:
+        await set_up_checkpoints(settings.database)
+    allowed = {kind for entry in registry.entries for kind in entry.checkpoint_types}
+    async with AsyncExitStack() as stack:
+
+        async def opened() -> BaseCheckpointSaver[Any]:
+            try:
+                return await stack.enter_async_context(open_checkpoints(settings.database, allowed))
+            except CheckpointsBehind as error:
+                raise Unreachable(f"database: {error}") from None
+            except (PoolTimeout, DuplicatePreparedStatement, InvalidSqlStatementName):
+                raise CannotStart(f"database: {NOT_PREPARED}") from None
+
+        yield await waited_for(opened, settings.start_patience)
 
 
 def prices_of(settings: Settings) -> Prices:

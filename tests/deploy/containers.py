@@ -15,12 +15,15 @@ from manifests import ROOT
 TOOLS = ("buildah", "podman", "runc", "catatonit", "debootstrap", "node", "npm", "tar")
 BUILD_SECONDS = 1200  # beside other tests
 DEBIAN = "bookworm"
-PACKAGES = "python3,python3-venv,ca-certificates,libstdc++6,binutils"
+PACKAGES = "python3,python3-venv,ca-certificates,libstdc++6,libgomp1,binutils"
 # no image from Docker's registry has these either
 NOT_IN_IMAGES = ["var/cache/apt/*", "var/lib/apt/lists/*", "var/log/*", "usr/share/doc/*", "usr/share/man/*"]
 NOT_IN_IMAGES += ["usr/share/locale/*", "proc/*", "sys/*", "dev/*"]
 BINUTILS = ["usr/bin/x86_64-linux-gnu-*", "usr/lib/x86_64-linux-gnu/lib*bfd*"]
 BINUTILS += ["usr/lib/x86_64-linux-gnu/lib*opcodes*", "usr/lib/x86_64-linux-gnu/libgprofng*"]
+BUILD_ONLY = [
+    "usr/lib/*-linux-gnu/libgomp.so*"
+]  # as in Docker's images: with the compilers, not in a slim one
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 STORAGE = """
@@ -117,7 +120,7 @@ def make_base_images(tools: Containers, runtime: str, build: str) -> None:
     tools.run(
         "debootstrap", "--variant=minbase", f"--include={PACKAGES}", DEBIAN, str(root), seconds=BUILD_SECONDS
     )
-    import_root(tools, runtime, root, NOT_IN_IMAGES + BINUTILS)
+    import_root(tools, runtime, root, NOT_IN_IMAGES + BINUTILS + BUILD_ONLY)
     copy_node(root / "usr" / "local")
     import_root(tools, build, root, NOT_IN_IMAGES)
     shutil.rmtree(root)

@@ -19,18 +19,25 @@ START_SECONDS = 120
 class Pod:
     """A workload of the dev overlay as one pod on this machine's network, with our stores and free ports."""
 
-    def __init__(self, tools: Containers, workload: Manifest, stores: dict[str, str]) -> None:
+    def __init__(
+        self,
+        tools: Containers,
+        workload: Manifest,
+        stores: dict[str, str],
+        image: str = IMAGE,
+        model: str = "scripted",
+    ) -> None:
         self.tools, self.port, self.name = tools, free_port(), workload["kind"].lower()
         overlay = rendered("dev")
         config, secret = (copy.deepcopy(overlay.one(kind)) for kind in ("ConfigMap", "Secret"))
         config["data"] |= {
             "PORT": str(self.port),
             "GATEHOUSE_MANAGEMENT_PORT": str(free_port()),
-            "GATEHOUSE_MODEL": "scripted",
+            "GATEHOUSE_MODEL": model,
         }
         template = copy.deepcopy(workload["spec"]["template"])
         for container in [*template["spec"].get("initContainers", []), *template["spec"]["containers"]]:
-            fit_to_podman(container)
+            fit_to_podman(container, image)
         metadata = {"name": self.name, "labels": template["metadata"]["labels"]}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
         self.documents = [config, as_config_map(secret, stores), pod]
@@ -52,9 +59,9 @@ class Pod:
         return dict(inspected(self.tools, f"{self.name}-{container}")["State"])
 
 
-def fit_to_podman(container: Manifest) -> None:
+def fit_to_podman(container: Manifest, image: str) -> None:
     """Podman 4 takes no ports with the host's network, and reads no Secret of its own making."""
-    container["image"] = IMAGE
+    container["image"] = image
     container.pop("ports", None)
     names = [next(iter(source.values()))["name"] for source in container["envFrom"]]
     container["envFrom"] = [{"configMapRef": {"name": name}} for name in names]

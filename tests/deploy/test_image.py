@@ -23,6 +23,7 @@ BUILD_BASE = "localhost/build-stand-in:latest"
 PACKAGE_IMAGE = "localhost/gatehouse:package"
 PROJECT_IMAGE = "localhost/mine:test"
 BUILT_WITH: dict[str, Any] = {"BUILD_IMAGE": BUILD_BASE, "NODE_IMAGE": BUILD_BASE, "REVISION": "abc123"}
+DEV_IMAGE = "localhost/gatehouse:dev"
 LARGEST = 350_000_000
 
 
@@ -220,3 +221,24 @@ class TestPod:
         grace = pod_of(rendered("dev").one("Deployment"))["terminationGracePeriodSeconds"]
         tools.run("podman", "stop", f"--time={grace}", f"{pod.name}-gatehouse")
         assert pod.state("gatehouse")["ExitCode"] == 0
+
+
+class TestDevOverlay:
+    """The image that `make image` builds, run as the dev overlay runs it: with the embedded model."""
+
+    def test_migrates_starts_and_answers(self, tools: Containers) -> None:
+        tools.build(DEV_IMAGE, **BUILT_WITH, EMBEDDED_MODEL="1")
+        overlay = rendered("dev")
+        assert overlay.one("ConfigMap")["data"]["GATEHOUSE_MODEL"] == "embedded"
+        with gatehouse_database() as database, running_redis(tools.folder) as redis:
+            stores = {"GATEHOUSE_DATABASE_URL": database, "GATEHOUSE_REDIS_URL": redis}
+            job = Pod(tools, overlay.of_kind("Job")[0], stores, DEV_IMAGE, "embedded")
+            job.play()
+            job.finished("seed")
+            pod = Pod(tools, overlay.one("Deployment"), stores, DEV_IMAGE, "embedded")
+            pod.play()
+            url = f"http://127.0.0.1:{pod.port}"
+            wait_for(lambda: ready(url), f"{url}/readyz")
+            assert answered(url, keys_of(tools, f"{pod.name}-gatehouse")["alice"])
+            tools.run("podman", "stop", "--time=90", f"{pod.name}-gatehouse")
+            assert pod.state("gatehouse")["ExitCode"] == 0

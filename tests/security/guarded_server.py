@@ -27,6 +27,14 @@ class Guarded:
         self.secrets.add(token)
         return f"Bearer {token}"
 
+    def api_key(self, scopes: tuple[str, ...], user: str = "alice") -> str:
+        """Return a new key of this user of acme."""
+        body = {"user_id": user, "scopes": list(scopes)}
+        with self.client(authorization=self.bearer()) as admin:
+            key: str = admin.post("/api/keys", json=body).raise_for_status().json()["key"]
+        self.secrets.add(key)
+        return key
+
     def runs(self) -> int:
         """Return how many runs there have been: a model or a tool is called in no other way."""
         return int(self.redis.eval("return #redis.call('KEYS', ARGV[1])", 0, "gh:{*}:run"))

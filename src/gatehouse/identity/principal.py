@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ALL_SCOPES = "*"
+# What a credential may do with its user's own threads and runs, beside those that it began itself
+READ_THREADS, WRITE_THREADS = "threads:read", "threads:write"
+READ_RUNS, WRITE_RUNS = "runs:read", "runs:write"
+OWN_DATA = frozenset({READ_THREADS, WRITE_THREADS, READ_RUNS, WRITE_RUNS})
 
 CLAIM_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 # What `configurable` holds of the server's own: of the principal, of the run, of LangGraph's checkpoints
@@ -45,8 +49,18 @@ class Principal:
         return self.tenant_id, self.credential, self.credential_id
 
     def may(self, scope: str) -> bool:
-        """Tell whether this principal has `scope`; the scope `*` is every scope."""
-        return scope in self.scopes or ALL_SCOPES in self.scopes
+        """Tell whether this principal has `scope`; the scope `*` is every scope.
+
+        Of its user's own data a person has all. An API key, which may be made for one runnable, has what it
+        names, and so has a token that names any of it.
+        """
+        if scope in self.scopes or ALL_SCOPES in self.scopes:
+            return True
+        return scope in OWN_DATA and not (self._is_of_key or OWN_DATA & self.scopes)
+
+    @property
+    def _is_of_key(self) -> bool:
+        return self.credential == "api_key" or self.opened_with.startswith("api_key:")
 
     def configurable(self) -> dict[str, Any]:
         """Return the `configurable` that chains and tools see: the principal's, and nothing of the client's.

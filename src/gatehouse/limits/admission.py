@@ -11,6 +11,7 @@ from gatehouse.limits.limiter import Admitted, Limiter
 from gatehouse.limits.reservations import Reservation
 from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import Unavailable
+from gatehouse.storage.redis_words import words_of
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +75,7 @@ class Admission:
         try:
             await reservations.release(keys, left)
         except (RedisError, OSError) as error:
-            log.warning("limits cannot be given back yet", error=type(error).__name__)
+            log.warning("limits cannot be given back yet", error=type(error).__name__, **words_of(error))
             reservations.give_up(keys, left)
 
     async def _admit(self, requests: int, runs: int = 0, at_once: int | None = None) -> Admitted:

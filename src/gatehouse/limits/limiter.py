@@ -17,6 +17,7 @@ from gatehouse.limits.scripts import ADMIT
 from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import InvalidInput, Unavailable
 from gatehouse.settings.plans import NamedPlan, Plans, WithoutRedis
+from gatehouse.storage.redis_words import words_of
 from gatehouse.storage.script import Script
 
 log = structlog.get_logger(__name__)
@@ -129,7 +130,12 @@ class Limiter:
                 (numbers, *slots, *(reservation.member for reservation in seats)),
             )
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
-            log.warning("limits cannot be counted", error=type(error).__name__, then=self._without_redis)
+            log.warning(
+                "limits cannot be counted",
+                error=type(error).__name__,
+                then=self._without_redis,
+                **words_of(error),
+            )
             if self._without_redis == "allow":
                 return None
             raise Unavailable(

@@ -9,9 +9,9 @@ from typing import Any
 
 from langchain_core.utils.uuid import uuid7
 
-from gatehouse.identity.principal import Principal
+from gatehouse.identity.principal import READ_RUNS, WRITE_THREADS, Principal
 from gatehouse.limits.admission import Admission
-from gatehouse.problems.errors import NotFound
+from gatehouse.problems.errors import InsufficientScope, NotFound
 from gatehouse.runs import replies
 from gatehouse.runs.answers import ANSWERS
 from gatehouse.runs.events import BEGINNING, Cursor, Record
@@ -88,8 +88,10 @@ class RunEngine:
         first run instead. `client` is what its entry lets a client say of the config. `admission` is charged
         for the run (None: it is the server's own, and not limited).
         Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting,
-        NotStored.
+        NotStored, InsufficientScope.
         """
+        if thread_id is not None and not principal.may(WRITE_THREADS):
+            raise InsufficientScope(WRITE_THREADS)
         run = self._record(
             id=run_id or str(uuid7()),
             principal=principal,
@@ -112,11 +114,16 @@ class RunEngine:
         deadline = now + self.settings.deadline
         return RunRecord(created_at=now, deadline=deadline, trace=self.observer.trace(), **fields)
 
-    async def get(self, principal: Principal, run_id: str) -> RunRecord:
-        """Return the caller's run, with its text so far. Raises NotFound, also for another's."""
+    async def get(self, principal: Principal, run_id: str, scope: str = READ_RUNS) -> RunRecord:
+        """Return the caller's run, with its text so far. Raises NotFound, also for another's.
+
+        A run that was started with another credential of the caller needs the `scope`: InsufficientScope.
+        """
         run = await load(self.redis, run_id)
         if run is None or not run.owned_by(principal):
             raise NotFound("There is no such run.")
+        if run.principal.credential_key != principal.credential_key and not principal.may(scope):
+            raise InsufficientScope(scope)
         if run.finished:
             return run
         if execution := self.local.get(run_id):

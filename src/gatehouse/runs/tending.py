@@ -24,6 +24,7 @@ from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import load
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.settings.engine import EngineSettings
+from gatehouse.storage.redis_words import words_of
 
 log = structlog.get_logger(__name__)
 
@@ -99,7 +100,7 @@ class Tending:
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 self._be_unsure()
-                log.warning("leases cannot be renewed", error=type(error).__name__)
+                log.warning("leases cannot be renewed", error=type(error).__name__, **words_of(error))
             except Exception:  # the leases of every run here depend on the next beat
                 log.exception("runs are not tended")
 
@@ -112,7 +113,7 @@ class Tending:
                 await self._look_after_all(await self.redis_time())
             except (RedisError, OSError) as error:
                 reraise_cancellation()
-                log.warning("runs cannot be looked after", error=type(error).__name__)
+                log.warning("runs cannot be looked after", error=type(error).__name__, **words_of(error))
                 # when Redis is back every lease has run out: their owners, who are well, are to come first
                 await asyncio.sleep(self.settings.lease)
             except Exception:  # other runs wait for the next sweep

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from gatehouse.storage.database import (
     unreachable,
 )
 from gatehouse.storage.redis_pool import pool_of
-from gatehouse.storage.schema import schemas_of, why_not_ready
+from gatehouse.storage.schema import Schema, schemas_of, why_not_ready
 from gatehouse.storage.valkey import CannotRun, running_valkey
 
 log = structlog.get_logger(__name__)
@@ -34,7 +34,7 @@ class CannotStart(Exception):
 
 
 class Unreachable(CannotStart):
-    """It does not answer. It may be about to start, as this process is."""
+    """It does not answer, or is not as it has to be. It may be about to be, as this process is."""
 
 
 @asynccontextmanager
@@ -46,8 +46,7 @@ async def open_database(settings: Settings) -> AsyncIterator[AsyncEngine]:
         raise CannotStart(f"database: {error}") from None
     try:
         await waited_for(lambda: reached(engine), settings.start_patience)
-        if reason := await why_not_ready(engine, schemas_of(settings)):
-            raise CannotStart(f"database: {reason}")
+        await waited_for(lambda: up_to_date(engine, schemas_of(settings)), settings.start_patience)
         if not settings.development and await above_row_security(engine):
             raise CannotStart(f"database: {NO_ROW_SECURITY}")
         yield engine
@@ -83,8 +82,8 @@ async def connected(url: str, settings: Settings) -> AsyncIterator[Redis]:
         await redis.aclose()
 
 
-async def waited_for(asked: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Return when `asked` does not raise Unreachable; after so many seconds, raise what it raises."""
+async def waited_for(asked: Callable[[], Awaitable[Entered]], seconds: float) -> Entered:
+    """Return what `asked` does when it does not raise Unreachable; after so many seconds, raise that."""
     until = time.monotonic() + seconds
     pause = FIRST_PAUSE
     while True:
@@ -101,6 +100,12 @@ async def waited_for(asked: Callable[[], Awaitable[None]], seconds: float) -> No
 async def reached(engine: AsyncEngine) -> None:
     """Return when the database has answered. Raises Unreachable."""
     if reason := await unreachable(engine):
+        raise Unreachable(f"database: {reason}")
+
+
+async def up_to_date(engine: AsyncEngine, schemas: Sequence[Schema]) -> None:
+    """Return when the schemas are those of this release: a migration may be at work. Raises Unreachable."""
+    if reason := await why_not_ready(engine, schemas):
         raise Unreachable(f"database: {reason}")
 
 

@@ -67,7 +67,8 @@ class TestSignedIn:
         "changes",
         [{"iss": ISSUER + "/"}, {"iss": DROP}, {"aud": "api"}, {"aud": []}, {"aud": DROP},
          {"aud": [CLIENT, "api"]}, {"azp": "other"}, {"aud": [CLIENT, "api"], "azp": "api"}, {"azp": ""},
-         {"nonce": "another"}, {"nonce": DROP}, {"nonce": None}, {"nonce": [NONCE]}, {"nonce": ""},
+         {"nonce": "another"}, {"nonce": NONCE[:8]}, {"nonce": NONCE[:-1] + "?"}, {"nonce": NONCE + " "},
+         {"nonce": NONCE.upper()}, {"nonce": DROP}, {"nonce": None}, {"nonce": [NONCE]}, {"nonce": ""},
          {"sub": ""}, {"sub": DROP}, {"sub": "a\nb"}, {"sid": ""}, {"sid": 5},
          {"exp": 1}, {"exp": DROP}, {"exp": None}, {"iat": DROP}, {"iat": time.time() + 3600}],
 

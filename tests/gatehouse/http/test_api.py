@@ -15,6 +15,7 @@ from probe_runnables import SECRET, numbered
 from sse_frames import Frame, frames_in, frames_of
 
 from gatehouse.runs.events import Cursor, Record
+from gatehouse.runs.records import load
 from gatehouse.threads.store import ThreadStore
 from gatehouse.wires import sse
 
@@ -226,7 +227,8 @@ class TestBadRequests:
         self, client: httpx.Client, path: str, body: bytes
     ) -> None:
         response = client.post(path, content=body, headers={"content-type": "application/json"})
-        assert response.status_code in (400, 422)
+        deep = body.count(b"[") > 1000 or body.count(b"9") > 4000  # no parser takes such a number
+        assert response.status_code == (400 if deep or b"\xff" in body else 422)
         assert response.headers["content-type"] == "application/problem+json"
 
     @pytest.mark.parametrize("path", STARTS)
@@ -287,7 +289,10 @@ class TestRunState:
             run_id = stream.headers["x-run-id"]
             foreign = client.request(method, f"/api/runs/{run_id}{route}")
             unknown = client.request(method, f"/api/runs/{UNKNOWN}{route}")
-            assert shared.running(run_id)
+            stored = shared.run(load(shared.services.redis, run_id))
+            assert stored is not None
+            assert stored.cancel == ""  # a 404 that stops it all the same would be worse than a 200
+            assert shared.services.runs.local[run_id].stop is None
         for response in (foreign, unknown):
             assert is_problem(response, 404, "not-found")
         assert foreign.json()["detail"] == unknown.json()["detail"]

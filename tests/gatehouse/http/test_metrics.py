@@ -110,9 +110,10 @@ class TestCallers:
             "invalid-api-key": {"x-api-key": "gh_dev_garbage"},
             "insufficient-scope": bearer(scopes=()),
         }
-        for headers in wrong.values():
+        for cause, headers in wrong.items():
             with watched.client(headers) as client:
-                assert client.get("/chat/input_schema").status_code in (401, 403)
+                status = 403 if cause == "insufficient-scope" else 401
+                assert client.get("/chat/input_schema").status_code == status
         for cause in wrong:
             assert value(port, "gatehouse_auth_failures_total", cause=cause) == 1
 

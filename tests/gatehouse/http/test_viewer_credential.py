@@ -1,12 +1,20 @@
 """Whoever follows a run with a credential of their own sees nothing more of it when that ends."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from langchain_core.runnables import RunnableLambda
+from live_app import LiveApp, serving
+from probe_runnables import Endless, probes
+from sse_frames import frames_of
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import CredentialExpired
+from gatehouse.registry.entry import Entry
 from gatehouse.runs.events import Cursor, Record, Token, record
 from gatehouse.wires import sse, viewer_credential
 from gatehouse.wires.viewer_credential import ViewerCredential, while_held
@@ -67,3 +75,64 @@ class TestEventStream:
         problem = json.loads(lines[1].removeprefix("data: "))["problem"]
         assert (problem["status"], problem["instance"]) == (401, "urn:gatehouse:run:run-1")
         assert len(chunks) == 2
+
+    async def test_shows_what_was_ready_before_the_error(self) -> None:
+        async def records() -> AsyncIterator[list[Record]]:
+            for number in (1, 2):
+                yield [record(Cursor(1, number), Token(f"t{number}"))]
+            raise CredentialExpired
+
+        chunks = [chunk async for chunk in sse.event_stream("run-1", records(), sse.typed, 30).body_iterator]
+        kinds = [
+            line for chunk in chunks[1:] for line in bytes(chunk).decode().split("\r\n") if "event:" in line
+        ]  # type: ignore[arg-type]
+        assert kinds == ["event: token", "event: token", "event: error"]
+
+
+class TestRoute:
+    def test_ends_the_stream_of_a_viewer_whose_own_credential_was_revoked(
+        self, live: LiveApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The run is another credential's of the same user, and goes on."""
+        monkeypatch.setattr(viewer_credential, "CHECK_EVERY", 0.1)
+        key = live.api_key("alice", "acme")
+        with live.client() as starter, live.client({"x-api-key": key}) as viewer:
+            body = {"query": "x", "runnable": "endless"}
+            with starter.stream("POST", "/api/chat/stream", json=body) as own:
+                run_id = own.headers["x-run-id"]
+                with viewer.stream("GET", f"/api/runs/{run_id}/stream") as stream:
+                    frames = frames_of(stream.iter_lines())
+                    assert next(frames).type == "start"
+                    live.run(live.services.authenticator.api_keys.revoke(key.split("_")[2]))
+                    seen = list(frames)
+                assert live.running(run_id)
+                starter.post(f"/api/runs/{run_id}/cancel")
+        assert seen[-1].event == "error"
+        assert seen[-1].data["problem"]["type"] == "urn:gatehouse:problem:credential-expired"
+        assert "end" not in [frame.event for frame in seen]
+
+    def test_sends_a_comment_while_nothing_happens(
+        self, live: LiveApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 1)
+        assert sse.HEARTBEAT_SECONDS < 60 < live.settings.run_deadline
+        with (
+            live.client() as client,
+            client.stream("POST", "/api/chat/stream", json={"query": "x", "runnable": "silent"}) as stream,
+        ):
+            run_id = stream.headers["x-run-id"]
+            comments = (line for line in stream.iter_lines() if line.startswith(":"))
+            assert next(comments).startswith(": ping")
+            client.post(f"/api/runs/{run_id}/cancel")
+
+
+async def silent(_request: dict[str, Any]) -> str:
+    await asyncio.sleep(60)
+    return "late"
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[LiveApp]:
+    mute = Entry("/silent", lambda _: RunnableLambda(silent), "Says nothing for long.")
+    with serving(tmp_path, [*probes(Endless()), mute]) as live:
+        yield live

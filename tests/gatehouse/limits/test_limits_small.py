@@ -84,6 +84,16 @@ class TestSignIns:
             await signins.begin("203.0.113.7")
             await signins.succeeded("203.0.113.7")
 
+    async def test_are_counted_whatever_succeeds_in_between(self, redis: Redis) -> None:
+        """Each success gives its own charge back, and none of a failure."""
+        signins = SignIns(redis, 2)
+        await signins.begin("203.0.113.7")  # fails
+        await signins.begin("203.0.113.7")
+        await signins.succeeded("203.0.113.7")
+        await signins.begin("203.0.113.7")  # fails
+        with pytest.raises(LimitReached):
+            await signins.begin("203.0.113.7")
+
     async def test_without_redis_are_none(self, dead_redis: Redis, logs: list[EventDict]) -> None:
         signins = SignIns(dead_redis, 2)
         with pytest.raises(Unavailable):

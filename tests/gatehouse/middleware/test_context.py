@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from asgi_calls import broken, client_of, fine, request_scope, sent_by
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
@@ -41,6 +42,19 @@ class TestRequestContext:
             logs[0].items() >= {"event": "request", "method": "GET", "path": "/chat", "status": 200}.items()
         )
         assert "private" not in str(logs)
+
+    @pytest.mark.parametrize("path", ["/livez", "/readyz"])
+    async def test_a_probe_is_logged_when_it_fails(self, path: str) -> None:
+        with capture_logs() as logs:
+            async with client_of(RequestContext(fine)) as client:
+                await client.get(path)
+            async with client_of(RequestContext(broken)) as client:
+                await client.get(path)
+        assert [(entry["event"], entry["log_level"]) for entry in logs] == [
+            ("request", "debug"),
+            ("request failed", "error"),
+            ("request", "info"),
+        ]
 
     async def test_an_exception_is_a_bare_500_and_in_the_log(self) -> None:
         with capture_logs() as logs:

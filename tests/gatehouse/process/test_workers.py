@@ -275,3 +275,57 @@ class TestWorker:
         with held_back():
             signal.raise_signal(signal.SIGINT)
             forked.work([], dict(os.environ))
+
+
+class Recorded:
+    """A worker's process, which notes what is done with it."""
+
+    def __init__(self, name: str, done: list[str], *, serves: bool = True) -> None:
+        self.name, self.done, self.serves = name, done, serves
+        self.pid = 1
+
+    def wait_until_ready(self, *_: object) -> bool:
+        self.done.append(f"{self.name} serves: {self.serves}")
+        return self.serves
+
+    def terminate(self) -> None:
+        self.done.append(f"{self.name} is to end")
+
+    def join(self) -> None:
+        self.done.append(f"{self.name} has ended")
+
+    def kill(self) -> None:
+        self.done.append(f"{self.name} is killed")
+
+
+class TestReplacing:
+    """SIGHUP: at no time does the socket have fewer workers."""
+
+    def replaced(
+        self, monkeypatch: pytest.MonkeyPatch, listener: socket.socket, *, serves: bool
+    ) -> list[str]:
+        done: list[str] = []
+        config = uvicorn.Config("light_workers:served", factory=True, workers=2, log_config=None)
+        supervisor = Workers(config, listener, lambda: None)
+        supervisor.processes = [Recorded(f"old {at}", done) for at in (1, 2)]  # type: ignore[list-item]
+        numbers = iter((1, 2))
+        monkeypatch.setattr(
+            supervisor, "_started", lambda: Recorded(f"new {next(numbers)}", done, serves=serves)
+        )
+        supervisor.restart_all()
+        return done
+
+    def test_ends_a_worker_when_its_successor_serves(
+        self, monkeypatch: pytest.MonkeyPatch, listener: socket.socket
+    ) -> None:
+        assert self.replaced(monkeypatch, listener, serves=True) == [
+            line
+            for at in (1, 2)
+            for line in (f"new {at} serves: True", f"old {at} is to end", f"old {at} has ended")
+        ]
+
+    def test_keeps_the_old_one_when_it_does_not(
+        self, monkeypatch: pytest.MonkeyPatch, listener: socket.socket
+    ) -> None:
+        done = self.replaced(monkeypatch, listener, serves=False)
+        assert done == ["new 1 serves: False", "new 1 is killed", "new 1 has ended"]

@@ -14,6 +14,7 @@ from gatehouse.limits.refusal import LimitReached
 from gatehouse.problems.errors import Conflict
 from gatehouse.runs.accounts import ACCOUNTS, parsed_account
 from gatehouse.runs.events import Usage
+from gatehouse.runs.lifecycle.conducting import RESERVATION_LEASES
 from gatehouse.runs.records import load
 from gatehouse.settings.plans import Plan, Plans
 
@@ -99,6 +100,26 @@ class TestHold:
         assert await other.left() == (0, 8000)
         await other.replica.engine.cancel(run_id)
         await until(lambda: run_id not in other.replica.engine.local)
+        assert await other.left() == (1, 10_000)
+
+    async def test_is_renewed_by_the_replica_that_took_the_run_over(
+        self, door: Door, other: Door, told: Told
+    ) -> None:
+        run_id = await door.start()
+        await door.replica.crash()
+        await until(lambda: run_id in other.replica.engine.local)
+        await asyncio.sleep(1.5 * RESERVATION_LEASES * LEASE)
+        assert await other.left() == (0, 8000)
+
+    async def test_of_a_run_that_was_given_up_is_renewed_no_longer(
+        self, door: Door, other: Door, told: Told
+    ) -> None:
+        run_id = await door.start()
+        await door.replica.engine.conductor.close()  # the process lives on, and its beat
+        await until(lambda: run_id in other.replica.engine.local)
+        await other.replica.engine.cancel(run_id)
+        await until(lambda: run_id not in other.replica.engine.local)
+        await asyncio.sleep(LEASE)
         assert await other.left() == (1, 10_000)
 
     async def test_that_is_handed_over_is_not_given_back(self, door: Door, other: Door) -> None:

@@ -1,6 +1,7 @@
 """The migrated schema is the one that the tables describe, on every database there is to try."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from migrated_databases import SCHEMAS
 from postgres_databases import empty_database
-from sqlalchemy import Connection, MetaData, inspect
+from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.migrations.target import TARGET
 from gatehouse.storage.database import open_engine
 from gatehouse.storage.schema import config_of, upgrade, why_not_ready
+from gatehouse.storage.tenancy import tenant_transaction
 from tools.portfolio.tables import metadata as portfolio
 
 TABLES = (TARGET, portfolio)
@@ -118,3 +121,38 @@ class TestTables:
     def test_of_personal_data_are_keyed_by_tenant_and_user(self, table: str) -> None:
         [found] = [metadata.tables[table] for metadata in TABLES if table in metadata.tables]
         assert [column.name for column in found.primary_key][:2] == ["tenant_id", "user_id"]
+
+
+KEY = (
+    "INSERT INTO api_keys (id, tenant_id, user_id, name, scopes, secret_hash, pepper_version, claims, "
+    "created_at) VALUES (:id, :tenant, 'u', '', :scopes, :hash, 1, '{}', '2026-01-01 00:00:00+00:00')"
+)
+
+
+async def test_keys_that_exist_keep_their_users_own_data(engine: AsyncEngine) -> None:
+    """Migration 0013, as the role that owns the tables, for which row-level security holds too."""
+
+    def migrated(connection: Connection, revision: str) -> None:
+        command.upgrade(config_of(SCHEMAS[0], connection), revision)
+
+    given = {"a": ["runnable:chat"], "b": ["*"], "c": [], "d": ["runs:read", "usage:read"]}
+    async with engine.begin() as connection:
+        await connection.run_sync(migrated, "0012")
+    for number, (name, scopes) in enumerate(given.items()):
+        async with tenant_transaction(engine, f"tenant-{number % 2}") as connection:
+            values = {
+                "id": name,
+                "tenant": f"tenant-{number % 2}",
+                "scopes": json.dumps(scopes),
+                "hash": name.encode(),
+            }
+            await connection.execute(text(KEY), values)
+    async with engine.begin() as connection:
+        await connection.run_sync(migrated, "0013")
+    found = {}
+    for number in range(2):
+        async with tenant_transaction(engine, f"tenant-{number}") as connection:
+            rows = await connection.execute(select(api_keys.c.id, api_keys.c.scopes))
+            found |= {row.id: set(row.scopes) for row in rows}
+    own = {"threads:read", "threads:write", "runs:read", "runs:write"}
+    assert found == {"a": {"runnable:chat"} | own, "b": {"*"}, "c": set(), "d": {"usage:read"} | own}

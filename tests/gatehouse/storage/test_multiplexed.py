@@ -15,6 +15,7 @@ from bench.processes import Server, redis_ready, redis_server
 from gatehouse.settings import Settings
 from gatehouse.storage.multiplexed import NoAnswer, multiplexed
 from gatehouse.storage.opening import redis_of
+from gatehouse.storage.redis_words import words_of
 
 SECONDS = 5.0
 SHORT = 0.5
@@ -195,3 +196,19 @@ async def eventually(asked: Callable[[], Awaitable[int]], wanted: int) -> None:
     async with asyncio.timeout(SECONDS):
         while await asked() != wanted:
             await asyncio.sleep(0.02)
+
+
+class TestWords:
+    """What the log has of an error: never what was sent, nor where it was sent to."""
+
+    async def test_are_those_of_a_refusal(self, redis: Redis) -> None:
+        with pytest.raises(ResponseError) as refused:
+            await redis.execute_command("NONSENSE", "a secret")
+        assert "secret" not in str(words_of(refused.value))
+        assert words_of(ResponseError("OOM command not allowed")) == {"said": "OOM command not allowed"}
+        assert len(words_of(ResponseError("x" * 1000))["said"]) == 200
+
+    def test_are_none_of_a_connection(self) -> None:
+        assert words_of(RedisConnectionError("redis://:secret@host")) == {}
+        assert words_of(NoAnswer()) == {}
+        assert words_of(OSError("host")) == {}

@@ -17,8 +17,10 @@ from sqlalchemy import make_url
 
 from bench.processes import redis_ready, redis_server
 from gatehouse.settings import Settings
+from gatehouse.storage.database import open_engine
 from gatehouse.storage.multiplexed import multiplexed
 from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
+from gatehouse.storage.schema import schemas_of, upgrade, why_not_ready
 
 PASSWORD = "hunter2secret"
 
@@ -120,6 +122,22 @@ class TestStart:
                 async with open_database(Settings(_env_file=None, database_url=url)):
                     pass
             assert "hunter2" not in str(refused.value)
+
+    async def test_waits_for_a_migration_that_is_at_work(self, tmp_path: Path) -> None:
+        url = f"sqlite+aiosqlite:///{tmp_path}/new.db"
+        given = Settings(_env_file=None, database_url=url, start_wait=60)  # type: ignore[arg-type]
+
+        async def opened() -> str | None:
+            async with open_database(given) as engine:
+                return await why_not_ready(engine, schemas_of(given))
+
+        opening = asyncio.create_task(opened())
+        await asyncio.sleep(0.5)
+        assert not opening.done()
+        engine = open_engine(url)
+        await upgrade(engine, schemas_of(given))
+        await engine.dispose()
+        assert await opening is None
 
     def test_patience_is_production_s_by_default(self) -> None:
         assert settings(None).start_patience == 0

@@ -270,6 +270,27 @@ class TestKeep:
         items = (await store.messages(alice, thread_id, 100)).items
         assert [message.content for message in items] == ["What is a bond?", "Hello", "whole"]
 
+    async def test_of_the_same_attempt_is_stored_once(
+        self, history: ThreadHistory, store: ThreadStore, alice: Principal, thread_id: str
+    ) -> None:
+        """Whoever cannot tell whether it was stored stores it again."""
+        run = run_of(alice, thread_id)
+        await history.begin(run)
+        for _ in range(3):
+            await history.keep(ended(run, "whole"), [])
+        await history.begin(run)
+        items = (await store.messages(alice, thread_id, 100)).items
+        assert [message.content for message in items] == ["What is a bond?", "Hello", "whole"]
+
+    async def test_of_an_earlier_attempt_changes_nothing(
+        self, history: ThreadHistory, store: ThreadStore, alice: Principal, thread_id: str
+    ) -> None:
+        run = run_of(alice, thread_id)
+        await history.begin(run)
+        await history.keep(ended(run, "whole", attempt=2), [])
+        await history.keep(ended(run, "half", "failed"), [])
+        assert (await last_message(store, alice, thread_id)).content == "whole"
+
     async def test_does_nothing_when_the_thread_was_deleted_meanwhile(
         self, history: ThreadHistory, store: ThreadStore, alice: Principal, thread_id: str
     ) -> None:

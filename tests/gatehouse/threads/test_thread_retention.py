@@ -11,9 +11,10 @@ from test_thread_store import rows
 from gatehouse.attachments.store import AttachmentStore, Bounds
 from gatehouse.attachments.tables import attachments
 from gatehouse.identity.principal import Principal
+from gatehouse.runs.events import Usage
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads.retention import purge, purging_threads
-from gatehouse.threads.store import ThreadStore
+from gatehouse.threads.store import Answer, ThreadStore
 from gatehouse.threads.tables import threads
 from gatehouse.usage.feedback import FeedbackStore, Judged
 from gatehouse.usage.feedback_table import feedback
@@ -27,10 +28,15 @@ async def begun(store: ThreadStore, engine: AsyncEngine, owner: Principal, days:
     await FeedbackStore(engine).put(owner, Judged(run_id, thread.id, "chat"), "up", "")
     files = AttachmentStore(engine, Bounds(9, 99, timedelta(hours=1)))
     await files.bind(owner, [(await files.keep(owner, "a", b"a")).id], thread.id)
-    async with tenant_transaction(engine, owner.tenant_id) as connection:
-        this = update(threads).where(threads.c.id == thread.id)
-        await connection.execute(this.values(updated_at=datetime.now(UTC) - timedelta(days=days)))
+    await aged(engine, owner, thread.id, days)
     return thread.id
+
+
+async def aged(engine: AsyncEngine, owner: Principal, thread_id: str, days: int) -> None:
+    """Have nothing been said in a thread for so many days."""
+    async with tenant_transaction(engine, owner.tenant_id) as connection:
+        this = update(threads).where(threads.c.id == thread_id)
+        await connection.execute(this.values(updated_at=datetime.now(UTC) - timedelta(days=days)))
 
 
 async def test_erases_what_is_old_of_every_tenant_and_nothing_else(
@@ -38,14 +44,20 @@ async def test_erases_what_is_old_of_every_tenant_and_nothing_else(
 ) -> None:
     old = [await begun(store, engine, owner, 31) for owner in (alice, stranger)]
     new = await begun(store, engine, alice, 29)
-    forgotten: list[str] = []
+    await store.answer(
+        alice, old[0], Answer(f"run-{old[0]}"[:36], 1, "hi", (), "complete", Usage(), checkpoint_id="c")
+    )
+    await aged(engine, alice, old[0], 31)
+    forgotten: list[tuple[str, str]] = []
 
-    async def forget(thread_ids: Sequence[str]) -> None:
-        forgotten.extend(thread_ids)
+    async def forget(tenant_id: str, states: Sequence[str]) -> None:
+        forgotten.extend((tenant_id, state) for state in states)
 
     assert await purge(engine, 30, forget) == 2
     assert await purge(engine, 30) == 0
-    assert sorted(forgotten) == sorted(old)
+    [(tenant_id, state)] = forgotten
+    assert tenant_id == alice.tenant_id
+    assert old[0] in state
     assert await rows(unbound) == (1, 1)
     async with unbound.connect() as connection:
         for table in (attachments, feedback):

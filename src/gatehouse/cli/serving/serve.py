@@ -48,7 +48,7 @@ def serve(
     The first SIGTERM or Ctrl+C lets open streams end, for at most GATEHOUSE_DRAIN_SECONDS, and exits with
     0. A second one ends at once. In development a banner on stdout says how to sign in.
     """
-    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGTERM, leave)  # `python -m` has no gatehouse.command before it
     settings = with_start_link(load_settings(registry=registry, host=host, port=port))
     from gatehouse.process.endings import CutOff, StartFailed
 

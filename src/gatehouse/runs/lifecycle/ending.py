@@ -22,6 +22,7 @@ from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.serving import Serving, serving_of
+from gatehouse.storage.redis_words import words_of
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,9 @@ class Ending:
             try:
                 return await self.attempts.finish(ended, last, settlement, waiting, tenant)
             except (RedisError, OSError) as error:
-                log.warning("run cannot be ended", run_id=ended.id, error=type(error).__name__)
+                log.warning(
+                    "run cannot be ended", run_id=ended.id, error=type(error).__name__, **words_of(error)
+                )
             if execution.given_up:
                 return False
             await asyncio.sleep(RETRY_SECONDS)
@@ -91,6 +94,8 @@ class Ending:
             if self._may_have_checkpoints(ended):
                 await self.leftovers.delete(ended.id, ended.principal.tenant_id)
         except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is swept
-            log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)
+            log.warning(
+                "run could not be cleaned up", run_id=ended.id, error=type(error).__name__, **words_of(error)
+            )
         except Exception:
             log.exception("run could not be cleaned up", run_id=ended.id)

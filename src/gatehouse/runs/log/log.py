@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from gatehouse.runs import replies
 from gatehouse.runs.events import Cursor, Record
+from gatehouse.storage.redis_words import words_of
 from gatehouse.storage.script import COMMAND_SECONDS, Script
 
 log = structlog.get_logger(__name__)
@@ -153,7 +154,7 @@ class LogWriter:
                     await self._write()
                 except (RedisError, OSError) as error:
                     reraise_cancellation()
-                    log.warning("run log cannot be written", error=type(error).__name__)
+                    log.warning("run log cannot be written", error=type(error).__name__, **words_of(error))
                     await asyncio.sleep(RETRY_SECONDS)
             self._done = self._begun
             async with self._written:

@@ -14,6 +14,7 @@ from gatehouse.runs import replies
 from gatehouse.runs.events import BEGINNING
 from gatehouse.runs.log.feed import Feed
 from gatehouse.runs.log.log import RETRY_SECONDS, RunLog, log_key, reraise_cancellation
+from gatehouse.storage.redis_words import words_of
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +80,7 @@ class LogReader:
                 reraise_cancellation()
             except (RedisError, OSError) as error:
                 reraise_cancellation()
-                log.warning("run log cannot be read", error=type(error).__name__)
+                log.warning("run log cannot be read", error=type(error).__name__, **words_of(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self) -> None:

@@ -15,6 +15,9 @@ from gatehouse.web.sending import send_problem
 
 log = structlog.get_logger(__name__)
 
+PROBES = frozenset({"/livez", "/readyz"})  # every few seconds, by every balancer: those that fail are logged
+FAILED = 400
+
 
 class RequestContext:
     """Gives the request an id, logs its end, and turns an escaped exception into a bare 500."""
@@ -60,7 +63,8 @@ class RequestContext:
                 seconds = time.perf_counter() - started
                 watching.ended(status, seconds)
                 state.seen = UNWATCHED  # they hold each other, and after a long stream that lasts
-                log.info(
+                probe = scope["path"] in PROBES and status < FAILED
+                (log.debug if probe else log.info)(
                     "request",
                     method=scope.get("method", "WEBSOCKET"),
                     path=scope["path"],

@@ -3,11 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field, StringConstraints
 
-from gatehouse.identity.principal import Principal
-from gatehouse.problems.errors import BadRequest, Conflict, InvalidInput, NotFound, Unauthenticated
+from gatehouse.identity.principal import READ_THREADS, WRITE_THREADS, Principal
+from gatehouse.problems.errors import (
+    BadRequest,
+    Conflict,
+    InsufficientScope,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+)
 from gatehouse.problems.faults import StrictModel
 from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
@@ -15,9 +22,14 @@ from gatehouse.registry.offered import offered
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.services import services_of
 from gatehouse.threads.models import MessagePage, Thread, ThreadPage
-from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.dependencies import CurrentPrincipal, requires
 
-router = APIRouter(prefix="/api/threads", tags=["threads"], responses=Unauthenticated.schema())
+router = APIRouter(
+    prefix="/api/threads",
+    tags=["threads"],
+    responses={**Unauthenticated.schema(), **InsufficientScope.schema()},
+)
+READING, WRITING = [Depends(requires(READ_THREADS))], [Depends(requires(WRITE_THREADS))]
 
 Limit = Annotated[int, Query(ge=1, le=100, description="most items of the page")]
 After = Annotated[str | None, Query(description="`next_cursor` of the page before", examples=["bTUw"])]
@@ -47,7 +59,7 @@ class Branch(StrictModel):
     message_id: Annotated[str, StringConstraints(max_length=36)] = Field(description="a message on it")
 
 
-@router.get("", responses={**BadRequest.schema(), **InvalidInput.schema()})
+@router.get("", dependencies=READING, responses={**BadRequest.schema(), **InvalidInput.schema()})
 async def list_threads(
     request: Request, principal: CurrentPrincipal, limit: Limit = 50, cursor: After = None
 ) -> ThreadPage:
@@ -55,7 +67,9 @@ async def list_threads(
     return await services_of(request).threads.page(principal, limit, cursor)
 
 
-@router.post("", status_code=201, responses={**NotFound.schema(), **InvalidInput.schema()})
+@router.post(
+    "", status_code=201, dependencies=WRITING, responses={**NotFound.schema(), **InvalidInput.schema()}
+)
 async def begin_thread(request: Request, principal: CurrentPrincipal, new: NewThread) -> Thread:
     """Begin a thread, that runs can then be started in."""
     services = services_of(request)
@@ -65,13 +79,13 @@ async def begin_thread(request: Request, principal: CurrentPrincipal, new: NewTh
     )
 
 
-@router.get("/{thread_id}", responses=NotFound.schema())
+@router.get("/{thread_id}", dependencies=READING, responses=NotFound.schema())
 async def read_thread(request: Request, principal: CurrentPrincipal, thread_id: str) -> Thread:
     """One of the caller's threads."""
     return await services_of(request).threads.get(principal, thread_id)
 
 
-@router.patch("/{thread_id}", responses={**NotFound.schema(), **InvalidInput.schema()})
+@router.patch("/{thread_id}", dependencies=WRITING, responses={**NotFound.schema(), **InvalidInput.schema()})
 async def rename_thread(
     request: Request, principal: CurrentPrincipal, thread_id: str, renaming: Renaming
 ) -> Thread:
@@ -79,7 +93,7 @@ async def rename_thread(
     return await services_of(request).threads.rename(principal, thread_id, renaming.title)
 
 
-@router.delete("/{thread_id}", status_code=204, responses=NotFound.schema())
+@router.delete("/{thread_id}", status_code=204, dependencies=WRITING, responses=NotFound.schema())
 async def delete_thread(request: Request, principal: CurrentPrincipal, thread_id: str) -> None:
     """Erase the thread, its messages and its runs. A run that goes on is stopped."""
     services = services_of(request)
@@ -89,7 +103,9 @@ async def delete_thread(request: Request, principal: CurrentPrincipal, thread_id
 
 
 @router.put(
-    "/{thread_id}/branch", responses={**NotFound.schema(), **Conflict.schema(), **InvalidInput.schema()}
+    "/{thread_id}/branch",
+    dependencies=WRITING,
+    responses={**NotFound.schema(), **Conflict.schema(), **InvalidInput.schema()},
 )
 async def show_branch(
     request: Request, principal: CurrentPrincipal, thread_id: str, choice: Branch
@@ -103,6 +119,7 @@ async def show_branch(
 
 @router.get(
     "/{thread_id}/messages",
+    dependencies=READING,
     responses={**BadRequest.schema(), **NotFound.schema(), **InvalidInput.schema()},
 )
 async def list_messages(

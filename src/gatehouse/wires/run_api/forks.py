@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field, StringConstraints
 
+from gatehouse.identity.principal import WRITE_THREADS
 from gatehouse.problems.errors import Conflict, InsufficientScope, InvalidInput, NotFound, Unauthenticated
 from gatehouse.problems.faults import StrictModel
 from gatehouse.runs.lifecycle.turns import Multitask
 from gatehouse.services import services_of
-from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.dependencies import CurrentPrincipal, requires
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires.questions import ChatRequest, Name, start
 from gatehouse.wires.run_api.models import RunState
@@ -39,7 +40,12 @@ class Fork(StrictModel):
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
 
-@router.post("/{thread_id}/fork", status_code=202, responses=REFUSALS)
+@router.post(
+    "/{thread_id}/fork",
+    status_code=202,
+    responses=REFUSALS,
+    dependencies=[Depends(requires(WRITE_THREADS))],
+)
 async def fork(
     request: Request,
     principal: CurrentPrincipal,

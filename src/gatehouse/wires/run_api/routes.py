@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from gatehouse.auth.browser.origin import is_own_page, media_type
-from gatehouse.identity.principal import Principal
+from gatehouse.identity.principal import WRITE_RUNS, Principal
 from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import (
     ApiError,
@@ -51,10 +51,11 @@ class RunFailedBefore(ApiError):
         self.kind = str(problem["type"]).rpartition(":")[2]  # type: ignore[misc]  # as above
 
 
+OF_A_RUN = {**NotFound.schema(), **InsufficientScope.schema()}
 NOTHING_MORE: dict[int | str, dict[str, Any]] = {
     204: {"description": "there is nothing more, and nothing will come"}
 }
-JOINING = {**NOTHING_MORE, **NotFound.schema(), **BadRequest.schema()}
+JOINING = {**NOTHING_MORE, **OF_A_RUN, **BadRequest.schema()}
 STARTING = {
     **InsufficientScope.schema(),
     **NotFound.schema(),
@@ -125,7 +126,7 @@ async def plain_event_source(
     return await for_event_source(request, principal, parameters, sse.plain)
 
 
-@router.get("/runs/{run_id}", responses=NotFound.schema())
+@router.get("/runs/{run_id}", responses=OF_A_RUN)
 async def run_state(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
     """How far the run is, and its text so far."""
     return RunState.of(await services_of(request).runs.get(principal, run_id))
@@ -146,13 +147,13 @@ async def join(
     return view(services, principal, run, cursor, sse.typed)
 
 
-@router.post("/runs/{run_id}/cancel", status_code=202, responses=NotFound.schema())
+@router.post("/runs/{run_id}/cancel", status_code=202, responses=OF_A_RUN)
 async def cancel(request: Request, principal: CurrentPrincipal, run_id: str) -> RunState:
     """Stop the run now. What came is kept. A run that has ended stays as it is."""
     runs = services_of(request).runs
-    await runs.get(principal, run_id)
+    await runs.get(principal, run_id, WRITE_RUNS)
     await runs.cancel(run_id)
-    return RunState.of(await runs.get(principal, run_id))
+    return RunState.of(await runs.get(principal, run_id, WRITE_RUNS))
 
 
 async def for_event_source(

@@ -5,7 +5,7 @@ import time
 from contextlib import aclosing, suppress
 from typing import Any
 
-from gatehouse.identity.principal import Principal
+from gatehouse.identity.principal import WRITE_RUNS, Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError, Conflict
@@ -65,7 +65,7 @@ class Viewers:
     async def cancel(self, command: Cancel) -> None:
         """Stop the caller's run; its viewers see it end."""
         async with self.writer.telling(run_id=command.run_id):
-            await self.runs.get(self.principal, command.run_id)
+            await self.runs.get(self.principal, command.run_id, WRITE_RUNS)
             await self.runs.cancel(command.run_id)
 
     def _left(self, viewer: asyncio.Task[None]) -> None:

@@ -1,0 +1,129 @@
+"""One attempt: in which order its events are shown, and which of several reasons to stop counts."""
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+from run_replicas import Replica, until
+from run_runnables import Told
+from run_viewers import Viewer, assembled, assert_dense, seen, types
+
+from gatehouse.problems.errors import RunFailed
+from gatehouse.runs.events import Token, ToolEnd, ToolStart
+from gatehouse.runs.lifecycle.execution import Execution, Stop
+from gatehouse.runs.records import load
+from gatehouse.runs.sources.tap import Tap
+
+
+@pytest.fixture
+def lease() -> float:
+    return 30.0
+
+
+async def execution_of(replica: Replica, told: Told, **options: Any) -> Execution:
+    run_id = (await replica.start("/told", **options)).run.id
+    await until(lambda: told.inputs)
+    return replica.engine.local[run_id]
+
+
+class TestDoubtfulLease:
+    async def test_withholds_all_events_until_the_first_of_them_is_shown(
+        self, here: Replica, told: Told
+    ) -> None:
+        """A runnable that emits by itself does not wait while the lease is in doubt, as `events` mode does."""
+        execution = await execution_of(here, told)
+        viewer = await Viewer(here.engine, execution.run.id).until(lambda viewer: viewer.types == ["start"])
+        execution.held_until = 0.0
+        execution.emit(Token("a"))
+        execution.held_until = time.monotonic() + 60  # renewed, and nobody has shown what was withheld
+        execution.emit(Token("b"))
+        await asyncio.sleep(0.05)
+        assert viewer.types == ["start"]
+        told.tell(execution.run.id, "c")
+        told.end(execution.run.id)
+        records = await viewer.end()
+        assert_dense(records)
+        assert assembled(records) == "abc"
+        assert await seen(here.engine, execution.run.id) == records
+
+    async def test_shows_nothing_of_a_run_that_is_lost_meanwhile(self, here: Replica, told: Told) -> None:
+        execution = await execution_of(here, told)
+        execution.held_until = 0.0
+        execution.emit(Token("a"))
+        execution.halt("lost")
+        await until(lambda: execution.run.id not in here.engine.local)
+        assert types(execution.feed.after(execution.feed.base)) == ["start"]
+
+
+REASONS: list[Stop] = ["cancelled", "deadline", "credential", "handover", "restarting"]
+
+
+class TestReason:
+    @pytest.mark.parametrize("first", REASONS)
+    async def test_that_the_run_is_lost_counts_above_any_other(
+        self, here: Replica, told: Told, first: Stop
+    ) -> None:
+        execution = await execution_of(here, told)
+        execution.phase = "produced"  # it is being ended
+        execution.halt(first)
+        execution.halt("lost")
+        assert (execution.stop, execution.given_up) == ("lost", True)
+
+    @pytest.mark.parametrize("later", REASONS)
+    async def test_is_the_first_otherwise(self, here: Replica, told: Told, later: Stop) -> None:
+        for first in (*REASONS, "lost"):
+            execution = await execution_of(here, told)
+            execution.phase = "produced"
+            execution.halt(first)  # type: ignore[arg-type]  # of both lists
+            execution.halt(later)
+            assert execution.stop == first
+
+    async def test_of_a_run_that_another_has_leaves_its_end_to_that_one(
+        self, here: Replica, there: Replica, told: Told
+    ) -> None:
+        """It was cancelled here, and taken over before that was in Redis."""
+        execution = await execution_of(here, told)
+        await here.redis.delete(f"gh:{{{execution.run.id}}}:lease")
+        assert await there.engine.attempts.take(execution.run.id) == 2
+        execution.halt("cancelled")
+        execution.halt("lost")
+        await until(lambda: execution.run.id not in here.engine.local)
+        run = await load(here.redis, execution.run.id)
+        assert run is not None
+        assert run.state == "running"
+
+
+def begun(call_id: str) -> ToolStart:
+    return ToolStart(content="", tool="transfer", call_id=call_id, input={})
+
+
+def returned(call_id: str) -> ToolEnd:
+    return ToolEnd(content="", tool="transfer", call_id=call_id, output="", is_error=False)
+
+
+class TestClearPoint:
+    async def test_is_when_the_last_of_parallel_tools_has_returned(self, here: Replica, told: Told) -> None:
+        execution = await execution_of(here, told)
+        for event in (begun("c1"), begun("c2"), returned("c1")):
+            execution.emit(event)
+        execution.leave("handover")
+        told.tell(execution.run.id, "a")
+        await asyncio.sleep(0.05)
+        assert execution.stop is None
+        execution.emit(returned("c2"))
+        told.tell(execution.run.id, "b")
+        await until(lambda: execution.stop == "handover")
+
+
+class TestTap:
+    async def test_gives_what_was_ready_before_it_tells_the_failure(self) -> None:
+        tap = Tap("stream")
+        for word in "abc":
+            tap.put(word)
+        tap.end(RunFailed())
+        taken = []
+        with pytest.raises(RunFailed):
+            async for chunk in tap.chunks():
+                taken.append(chunk)  # it ends with an exception
+        assert taken == ["a", "b", "c"]

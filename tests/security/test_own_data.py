@@ -1,0 +1,87 @@
+"""Scopes for a user's own data: what an API key that was made for one runnable may not do."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+from guarded_server import Guarded
+
+from gatehouse.identity.principal import OWN_DATA, Principal
+
+NARROW = ("runnable:chat",)
+Call = Callable[[httpx.Client, str, str], httpx.Response]
+
+CALLS: dict[str, tuple[str, Call]] = {
+    "list threads": ("threads:read", lambda client, _thread, _run: client.get("/api/threads")),
+    "read a thread": ("threads:read", lambda client, thread, _run: client.get(f"/api/threads/{thread}")),
+    "read messages": (
+        "threads:read",
+        lambda client, thread, _run: client.get(f"/api/threads/{thread}/messages"),
+    ),
+    "begin a thread": ("threads:write", lambda client, *_: client.post("/api/threads", json={})),
+    "rename a thread": (
+        "threads:write",
+        lambda client, thread, _run: client.patch(f"/api/threads/{thread}", json={"title": "x"}),
+    ),
+    "go on with a thread": (
+        "threads:write",
+        lambda client, thread, _run: client.post(
+            "/api/chat", json={"query": "[say hello]", "thread_id": thread, "runnable": "chat"}
+        ),
+    ),
+    "read a run": ("runs:read", lambda client, _thread, run: client.get(f"/api/runs/{run}")),
+    "follow a run": ("runs:read", lambda client, _thread, run: client.get(f"/api/runs/{run}/stream")),
+    "stop a run": ("runs:write", lambda client, _thread, run: client.post(f"/api/runs/{run}/cancel")),
+    "delete a thread": (
+        "threads:write",
+        lambda client, thread, _run: client.delete(f"/api/threads/{thread}"),
+    ),
+}
+
+
+def begun(client: httpx.Client) -> tuple[str, str]:
+    """Return a thread and a run of whoever the client is."""
+    answer = client.post("/api/chat", json={"query": "[say hello]", "runnable": "chat"}).raise_for_status()
+    return answer.json()["thread_id"], answer.json()["run_id"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_key_needs_the_scope(guarded: Guarded, call: str) -> None:
+    scope, send = CALLS[call]
+    with guarded.client(authorization=guarded.bearer()) as whole:
+        thread, run = begun(whole)
+    with guarded.client(**{"x-api-key": guarded.api_key(NARROW)}) as narrow:
+        refused = send(narrow, thread, run)
+    assert (refused.status_code, refused.json()["scope"]) == (403, scope)
+    with guarded.client(**{"x-api-key": guarded.api_key((*NARROW, scope))}) as fitting:
+        assert send(fitting, thread, run).status_code in range(200, 300)
+
+
+def test_a_key_reads_and_stops_what_it_has_begun(guarded: Guarded) -> None:
+    with guarded.client(**{"x-api-key": guarded.api_key(NARROW)}) as client:
+        _, run = begun(client)
+        assert client.get(f"/api/runs/{run}").status_code == 200
+        assert client.get(f"/api/runs/{run}/stream").status_code == 200
+        assert client.post(f"/api/runs/{run}/cancel").status_code == 202
+
+
+def test_a_session_has_no_more_than_its_key(guarded: Guarded) -> None:
+    with guarded.client(origin=guarded.server.url) as client:
+        client.post("/auth/session", json={"credential": guarded.api_key(NARROW)}).raise_for_status()
+        assert client.get("/api/threads").status_code == 403
+
+
+def test_a_token_has_all_unless_it_names_some(guarded: Guarded) -> None:
+    for scopes, status in ((NARROW, 200), ((*NARROW, "runs:read"), 403)):
+        with guarded.client(authorization=guarded.bearer(scopes=scopes)) as client:
+            assert client.get("/api/threads").status_code == status
+
+
+@pytest.mark.parametrize("scope", sorted(OWN_DATA))
+def test_a_principal(scope: str) -> None:
+    key = Principal("acme", "alice", "Alice", frozenset(NARROW), "api_key", "k")
+    assert not key.may(scope)
+    assert Principal("acme", "alice", "Alice", frozenset({scope}), "api_key", "k").may(scope)
+    assert Principal("acme", "alice", "Alice", frozenset({"*"}), "api_key", "k").may(scope)
+    assert Principal("acme", "alice", "Alice", frozenset(), "jwt", "t").may(scope)
+    assert not Principal("acme", "alice", "Alice", frozenset(), "jwt", "t").may("keys:admin")
