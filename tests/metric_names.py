@@ -16,6 +16,7 @@ METRICS: dict[str, set[str]] = {
     "gatehouse_gaps_total": set(),
     "gatehouse_limits_hit_total": {"limit"},
     "gatehouse_auth_failures_total": {"cause"},
+    "gatehouse_model_answers_total": {"model", "finish_reason"},
     "gatehouse_model_errors_total": {"model", "cause"},
     "gatehouse_model_circuit_open": {"model"},
     "gatehouse_event_loop_lag_seconds_bucket": {"le"},

@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 FIRST_PAUSE = 0.5  # seconds before the first repetition; each later pause is twice as long
 LONGEST_PAUSE = 8.0
 MOST_LOGGED = 200  # characters of a provider's own words
+# what a provider says about the server's own setting up and its limits; of anything else it may quote the
+# question or the answer, which are nobody's to read in a log
+ABOUT_US: frozenset[Cause] = frozenset({"auth", "rate_limit", "connection", "timeout"})
 
 Source = TypeVar("Source")
 Other = TypeVar("Other")
@@ -120,8 +123,10 @@ class ModelAttempts(Generic[Source]):
             cause=failure.cause,
             error=type(error).__name__,
             status=status_of(error),
-            said=str(error)[:MOST_LOGGED],
+            said=str(error)[:MOST_LOGGED] if failure.cause in ABOUT_US else "",
         )
+        if failure.cause not in ABOUT_US:
+            log.debug("model call failed", said=str(error)[:MOST_LOGGED])
 
     def _pause(self, failure: ModelFailed) -> float:
         """Return how long to wait: what the provider says, else longer each time, and never all at once."""

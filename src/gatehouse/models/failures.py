@@ -41,6 +41,9 @@ CODES: Mapping[str, type[ModelFailed]] = {
     "model_context_window_exceeded": InputTooLong,
     "string_above_max_length": InputTooLong,
     "insufficient_quota": ModelQuotaUsedUp,
+    "overloaded_error": ModelNotAvailable,  # Anthropic's, in the middle of a stream too
+    "rate_limit_error": ModelBusy,
+    "api_error": ModelServerFailed,
     "rate_limit_exceeded": ModelBusy,
     "429": ModelBusy,
 }
@@ -168,6 +171,8 @@ def _kind_of_status(status: int, error: Exception) -> type[ModelFailed]:
     if status in NOT_AVAILABLE:
         return ModelNotAvailable
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ModelServerFailed
+    if status < HTTPStatus.OK:  # no status: Ollama's client has -1 for an error in the middle of a stream
         return ModelServerFailed
     if status < HTTPStatus.MULTIPLE_CHOICES:  # its client could not read what came with a success
         return ModelSaidNothing

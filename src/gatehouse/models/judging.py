@@ -27,6 +27,7 @@ from gatehouse.models.usage_reports import ESTIMATED, estimated, used
 from gatehouse.plain_json import Halves, whole_text
 
 EVERY_CHUNKS = frozenset({"model_provider", "output_version"})  # by them LangChain reads a chunk's blocks
+JUDGED = frozenset({"refusal", "tool_calls"})  # LangChain would make calls of the latter: these wait, too
 NORMAL = Ending("stop", "")
 
 
@@ -168,7 +169,7 @@ class Judge:
         return True
 
     def _shown(self, message: AIMessageChunk, content: str | list[Any]) -> ChatGenerationChunk:
-        extra = {name: value for name, value in message.additional_kwargs.items() if name != "refusal"}
+        extra = {name: value for name, value in message.additional_kwargs.items() if name not in JUDGED}
         every = {name: value for name, value in message.response_metadata.items() if name in EVERY_CHUNKS}
         shown = AIMessageChunk(
             content=content,

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseChatModel)
 
+# by what LangChain calls the providers
+EXTRAS = {
+    "anthropic": "anthropic",
+    "google_genai": "google",
+    "litellm": "litellm",
+    "mistralai": "mistral",
+    "ollama": "ollama",
+    "openrouter": "openrouter",
+}
 NO_KEY = SecretStr("not-needed")  # the client insists on a key, a server of one's own may not
 
 
@@ -157,7 +166,9 @@ class Providers:
 
         try:
             model = init_chat_model(name, model_provider=provider)
-        except (ImportError, ValueError) as error:
+        except ImportError as error:
+            raise ModelUnavailable(f"{choice}: {missing(provider, error)}") from error
+        except ValueError as error:
             if isinstance(error, ValidationError):  # a ValueError too, but one that quotes what it was given
                 raise not_configured(choice, provider, error) from error
             raise ModelUnavailable(f"{choice}: {error}") from error  # names the package or the providers
@@ -166,6 +177,14 @@ class Providers:
         if "max_retries" in type(model).model_fields:
             model.max_retries = 0  # type: ignore[attr-defined]  # else its repetitions would multiply ours
         return Provided(model, f"{provider} {name}", self.patience)
+
+
+def missing(provider: str, error: ImportError) -> str:
+    """Return what to do about a provider's package that is not installed; LangChain's error names others."""
+    if extra := EXTRAS.get(provider):
+        package = f"langchain-{provider.replace('_', '-')}"
+        return f"{package} is not installed: pip install 'gatehouse-server[{extra}]'"
+    return str(error)
 
 
 def default_choice(settings: ModelSettings) -> str:

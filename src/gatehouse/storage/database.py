@@ -39,7 +39,12 @@ metadata = MetaData(
 POOL_SECONDS = 10  # that a caller waits for a connection
 ANSWER_SECONDS = 5  # within which a database must answer to count as reachable
 
-JSON: dict[str, Any] = {"json_serializer": json_text, "json_deserializer": from_json}
+# an error's text would have a statement's parameters: messages, and so questions and answers, in the log
+WRITTEN: dict[str, Any] = {
+    "json_serializer": json_text,
+    "json_deserializer": from_json,
+    "hide_parameters": True,
+}
 
 ABOVE_ROW_SECURITY = text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
 NO_ROW_SECURITY = (
@@ -89,7 +94,7 @@ def open_engine(url: str, pool_size: int = 10) -> AsyncEngine:
         pool_timeout=POOL_SECONDS,
         pool_recycle=1800,
         connect_args=connect_args(parsed),
-        **JSON,
+        **WRITTEN,
     )
 
 
@@ -141,7 +146,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if url.database in (None, "", ":memory:"):
-        engine = create_async_engine(url, **JSON)  # SQLAlchemy keeps it in one connection by itself
+        engine = create_async_engine(url, **WRITTEN)  # SQLAlchemy keeps it in one connection by itself
     else:
         # One connection, waited for in order. With more, writers poll for the file's lock: under load some
         # poll for longer than the time-out, and the waiting costs more than the work.
@@ -151,7 +156,7 @@ def _open_sqlite(url: URL) -> AsyncEngine:
             max_overflow=0,
             pool_timeout=POOL_SECONDS,
             connect_args={"factory": SqliteConnection},
-            **JSON,
+            **WRITTEN,
         )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     return engine

@@ -32,13 +32,17 @@ SECRET_VALUES = re.compile(
 )
 
 
+# what pydantic quotes of a value that it refuses: of a question, an answer, or a tool's arguments
+QUOTED = re.compile(r"(?<=input_value=).*?(?=, input_type=)", re.DOTALL)
+
+
 def redact(value: Any, depth: int = 0) -> Any:
     """Return `value` with every secret that can be recognised replaced by `[redacted]`.
 
     What is neither text nor a number nor made of these is written out, as a log line would show it.
     """
     if isinstance(value, str):
-        return SECRET_VALUES.sub(REDACTED, value)
+        return cleaned(value)
     if value is None or isinstance(value, bool | int | float | date):
         return value
     if isinstance(value, bytes | bytearray):
@@ -50,4 +54,10 @@ def redact(value: Any, depth: int = 0) -> Any:
         }
     if depth < DEEPEST and isinstance(value, list | tuple | set | frozenset):
         return [redact(item, depth + 1) for item in value]
-    return SECRET_VALUES.sub(REDACTED, repr(value))
+    return cleaned(repr(value))
+
+
+def cleaned(text: str) -> str:
+    """Return text without secrets, and without what an error quotes of somebody's words."""
+    whole = QUOTED.sub(REDACTED, text) if "input_value=" in text else text
+    return SECRET_VALUES.sub(REDACTED, whole)

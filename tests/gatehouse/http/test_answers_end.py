@@ -308,3 +308,31 @@ def test_a_rate_limit_that_speaks_of_tokens_is_a_rate_limit(asking: Asking) -> N
         }
     }
     assert_problem(asking, "model-rate-limited", sends(json.dumps(said), status=429))
+
+
+PLANTED = "heliotrope"
+QUOTING = {
+    "a refusal that quotes the question": sends(
+        f'{{"error": {{"message": "Invalid: {PLANTED}"}}}}', status=400
+    ),
+    "an error that quotes it": sends(f'{{"error": {{"message": "failed on {PLANTED}"}}}}', status=500),
+    "an error with a success": sends(f'{{"error": {{"message": "{PLANTED}"}}}}'),
+    "a page": sends(f"<html>{PLANTED}</html>", "text/html"),
+    "data of another form": streams(text(f'{{"title": ["{PLANTED}"]}}'), delta({}, "stop")),
+    "text in place of data": streams(text(PLANTED), delta({}, "stop")),
+    "a faulty call": streams(call(f"[{PLANTED}]"), delta({}, "tool_calls")),
+    "a tool that fails": streams(call(f'{{"initial": "{PLANTED}"}}'), delta({}, "tool_calls")),
+    "an answer": streams(text(PLANTED), delta({}, "unheard_of")),
+}
+
+
+@pytest.mark.parametrize("runnable", ["chat", "agent", "summarize"])
+@pytest.mark.parametrize("name", QUOTING)
+def test_nothing_of_a_question_or_an_answer_is_logged(
+    asking: Asking, logged: Any, name: str, runnable: str
+) -> None:
+    value = {"text": PLANTED} if runnable == "summarize" else {"input": PLANTED}
+    asking.streamed(*[QUOTING[name]] * 4, runnable=runnable)
+    asking.invoke(*[QUOTING[name]] * 4, runnable=runnable, value=value)
+    asking.langserve(*[QUOTING[name]] * 4, runnable=runnable, value=value)
+    assert PLANTED not in logged.getvalue()

@@ -1,0 +1,251 @@
+"""What providers send, each in its own way, and what Gatehouse tells of it.
+
+Written by ourselves after the providers' documentation and public reports. `python -m pytest
+tests/gatehouse/models/test_providers_table.py` says whether it is so; run as a program, this module prints
+docs/providers.md.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Peculiarity:
+    """`sent` is the body of a response of this type; `told` is what is told of it (see `summary`)."""
+
+    provider: str
+    what: str
+    sent: str
+    told: str
+    kind: str = "text/event-stream"
+    status: int = 200
+    model: str = "openai"  # which of MODELS reads it
+
+    @property
+    def name(self) -> str:
+        return f"{self.provider}: {self.what}"
+
+
+def events(*chunks: Json | str, done: bool = True) -> str:
+    """Return chunks as OpenAI's server-sent events."""
+    bodies = [one if isinstance(one, str) else json.dumps(one) for one in chunks]
+    return "".join(f"data: {body}\n\n" for body in [*bodies, *["[DONE]"] * done])
+
+
+def named(*told: Json) -> str:
+    """Return events as Anthropic's API and OpenAI's Responses API send them, each with its name."""
+    return "".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n" for one in told)
+
+
+def lines(*told: Json) -> str:
+    """Return JSON lines, as Ollama sends them."""
+    return "".join(f"{json.dumps(one)}\n" for one in told)
+
+
+def delta(content: Json | None = None, finish: str | None = None, **more: Any) -> Json:
+    choice = {"index": 0, "delta": content or {}, "finish_reason": finish}
+    about = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m-1"}
+    return {**about, "choices": [choice], **more}
+
+
+def said(words: str, finish: str | None = None, **more: Any) -> Json:
+    return delta({"content": words}, finish, **more)
+
+
+def used(read: int, written: int, **more: Any) -> Json:
+    counts = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written, **more}
+    return {"usage": counts}
+
+
+def piece(arguments: str | Json, call_id: str | None = None, name: str | None = None, **more: Any) -> Json:
+    function = {"arguments": arguments, **({"name": name} if name else {})}
+    call = {"function": function, "type": "function", **({"id": call_id} if call_id else {}), **more}
+    return delta({"tool_calls": [call]})
+
+
+STOP = delta({}, "stop")
+CALLED = delta({}, "tool_calls")
+ROI = '{"a": 1}'
+
+
+def block(index: int, begun: Json, *deltas: Json) -> list[Json]:
+    """Return a content block as Anthropic streams it."""
+    pieces = [{"type": "content_block_delta", "index": index, "delta": one} for one in deltas]
+    start = {"type": "content_block_start", "index": index, "content_block": begun}
+    return [start, *pieces, {"type": "content_block_stop", "index": index}]
+
+
+def closing(reason: str) -> list[Json]:
+    told = {"stop_reason": reason, "stop_sequence": None}
+    counts = {"input_tokens": 25, "output_tokens": 15}
+    return [{"type": "message_delta", "delta": told, "usage": counts}, {"type": "message_stop"}]
+
+
+OPENING = {
+    "type": "message_start",
+    "message": {
+        "id": "m", "type": "message", "role": "assistant", "model": "m-1", "content": [],
+        "stop_reason": None, "usage": {"input_tokens": 25, "output_tokens": 1},
+    },
+}  # fmt: skip
+THOUGHT = block(
+    0, {"type": "thinking", "thinking": "", "signature": ""}, {"type": "thinking_delta", "thinking": "Hm"}
+)
+SPOKEN = block(1, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Hello"})
+USED = block(
+    2,
+    {"type": "tool_use", "id": "t1", "name": "roi", "input": {}},
+    {"type": "input_json_delta", "partial_json": '{"a"'},
+    {"type": "input_json_delta", "partial_json": ": 1}"},
+)
+
+
+def ollama(words: str = "", **more: Any) -> Json:
+    message = {"role": "assistant", "content": words, **more.pop("message", {})}
+    return {"model": "m-1", "created_at": "2026-01-01T00:00:00Z", "message": message, "done": False, **more}
+
+
+def over(reason: str) -> Json:
+    return ollama(done=True, done_reason=reason, prompt_eval_count=7, eval_count=3)
+
+
+def openai(what: str, sent: str, told: str, **more: Any) -> Peculiarity:
+    return Peculiarity("OpenAI, Azure", what, sent, told, **more)
+
+
+def of(provider: str, model: str = "openai", kind: str = "text/event-stream") -> Callable[..., Peculiarity]:
+    def peculiarity(what: str, sent: str, told: str, **more: Any) -> Peculiarity:
+        return Peculiarity(provider, what, sent, told, **{"model": model, "kind": kind, **more})
+
+    return peculiarity
+
+
+vllm, llama, openrouter, litellm = of("vLLM"), of("llama.cpp"), of("OpenRouter"), of("LiteLLM, other proxies")
+deepseek, responses = of("DeepSeek"), of("OpenAI's Responses API", "responses")
+mistral, anthropic = of("Mistral", "mistral"), of("Anthropic", "anthropic")
+ollamas = of("Ollama", "ollama", "application/x-ndjson")
+FAILED = {"object": "error", "message": "This model's maximum context length is 4096 tokens.", "code": 400}
+RESPONSE: Json = {
+    "id": "r", "object": "response", "created_at": 1, "model": "m-1", "output": [], "parallel_tool_calls": True,
+    "tool_choice": "auto", "tools": [], "status": "completed",
+    "usage": {
+        "input_tokens": 5, "output_tokens": 2, "total_tokens": 7, "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens_details": {"reasoning_tokens": 0},
+    },
+}  # fmt: skip
+WORDS = {
+    "type": "response.output_text.delta",
+    "item_id": "i",
+    "output_index": 0,
+    "content_index": 0,
+    "delta": "Hello",
+}
+
+
+def responded(kind: str, **more: Any) -> Json:
+    return {"type": kind, "sequence_number": 1, "response": {**RESPONSE, **more}}
+
+
+PECULIARITIES = [
+    openai("the verdict on the prompt, then the role, then words", events(
+        {**delta(), "choices": [], "prompt_filter_results": []}, delta({"role": "assistant", "content": ""}),
+        said("Hello"), STOP, {**delta(), "choices": [], **used(5, 2)},
+    ), "Hello · stop · 5+2"),
+    openai("the content filter stops the answer", events(said("Hel"), delta({}, "content_filter")), "content-filtered"),
+    openai("a refusal in place of content", events(delta({"refusal": "No."}), STOP), "No. · refusal · estimated"),
+    openai("a call in pieces", events(
+        piece("", "c1", "roi", index=0), piece('{"a"', index=0), piece(": 1}", index=0), CALLED,
+    ), "stop · estimated · roi({\"a\": 1})"),
+    openai("calls in parallel", events(
+        piece(ROI, "c1", "roi", index=0), piece(ROI, "c2", "cagr", index=1), CALLED,
+    ), "stop · estimated · roi({\"a\": 1}), cagr({\"a\": 1})"),
+    openai("an answer that is cut at its length", events(said("Hel"), delta({}, "length")), "Hel · length · estimated"),
+    openai("a call that is cut at its length", events(piece('{"a": 1', "c1", "roi", index=0), delta({}, "length")), "model-cut-off"),
+    openai("a stream that just closes", events(said("Hel"), done=False), "model-cut-off"),
+    openai("an error in the middle of a stream", events(said("Hel"), {"error": {"message": "?", "code": "server_error"}}), "model-unavailable"),
+    openai("reasoning and cached tokens", events(said("Hello"), delta({}, "stop", **used(
+        5, 2, prompt_tokens_details={"cached_tokens": 4}, completion_tokens_details={"reasoning_tokens": 1},
+    ))), "Hello · stop · 5+2 (4 cached, 1 thought)"),
+    responses("words and the end", named(WORDS, responded("response.completed")), "Hello · stop · 5+2"),
+    responses("cut at its length", named(WORDS, responded(
+        "response.incomplete", status="incomplete", incomplete_details={"reason": "max_output_tokens"},
+    )), "Hello · length · 5+2"),
+    responses("a stream that just closes", named(WORDS), "model-cut-off"),
+    vllm("what was used so far with every chunk", events(
+        said("Hel", **used(5, 1)), said("lo", **used(5, 2)), delta({}, "stop", **used(5, 2)),
+    ), "Hello · stop · 5+2"),
+    vllm("too long, in words of its own", json.dumps(FAILED), "input-too-long", kind="application/json", status=400),
+    vllm("the same with a success", json.dumps(FAILED), "input-too-long", kind="application/json"),
+    vllm("an abort", events(said("Hel"), delta({}, "abort")), "model-cut-off"),
+    vllm("the name and the id with every piece", events(
+        piece('{"a"', "c1", "roi", index=0), piece(": 1}", "c1", "roi", index=0), CALLED,
+    ), "stop · estimated · roi({\"a\": 1})"),
+    llama("too long", json.dumps({"error": {"code": 400, "message": "?", "type": "exceed_context_size_error"}}),
+          "input-too-long", kind="application/json", status=400),
+    llama("no usage at all", events(said("Hello"), STOP), "Hello · stop · estimated"),
+    llama("a call without an id", events(piece(ROI, None, "roi", index=0), CALLED), "stop · estimated · roi({\"a\": 1})"),
+    openrouter("comments while it waits", ": OPENROUTER PROCESSING\n\n" + events(said("Hello"), STOP), "Hello · stop · estimated"),
+    openrouter("an error as the end of an answer", events({**delta(), "choices": [
+        {"index": 0, "delta": {"content": ""}, "finish_reason": "error", "error": {"code": 502, "message": "?"}},
+    ]}), "model-unavailable"),
+    openrouter("thoughts beside the content", events(delta({"reasoning": "Hm"}), said("Hello"), STOP),
+               "Hello · stop · estimated · thought"),
+    openrouter("the reason in several chunks", events(said("Hel", "stop"), said("lo", "stop")), "Hello · stop · estimated"),
+    deepseek("thoughts beside the content", events(delta({"reasoning_content": "Hm"}), said("Hello"), STOP),
+             "Hello · stop · estimated · thought"),
+    deepseek("no room on its machines", events(said("Hel"), delta({}, "insufficient_system_resource")), "model-cut-off"),
+    litellm("a sign-in page", "<html>Sign in</html>", "model-said-nothing", kind="text/html"),
+    litellm("an error as JSON with a success", '{"error": {"message": "?"}}', "model-unavailable", kind="application/json"),
+    litellm("calls without an index, arguments as an object", events(
+        piece({"a": 1}, "c1", "roi"), piece({"a": 2}, "c2", "roi"), CALLED,
+    ), "stop · estimated · roi({\"a\": 1}), roi({\"a\": 2})"),
+    litellm("half a character in each of two chunks", events(said("\ud83d"), said("\ude00"), STOP), "😀 · stop · estimated"),
+    mistral("the end with the usage", events(said("Hello"), delta({"content": ""}, "stop", **used(3, 2))), "Hello · stop · 3+2"),
+    mistral("its word for the length", events(said("Hel"), delta({"content": ""}, "model_length")), "Hel · length · estimated"),
+    mistral("a whole call in the last chunk", events(delta({"content": "", "tool_calls": [
+        {"id": "D681PevKs", "index": 0, "function": {"name": "roi", "arguments": ROI}},
+    ]}, "tool_calls")), "stop · estimated · roi({\"a\": 1})"),
+    mistral("a stream that just closes", events(said("Hel"), done=False), "model-cut-off"),
+    anthropic("thoughts and text as blocks", named(OPENING, *THOUGHT, *SPOKEN, *closing("end_turn")),
+              "Hello · stop · 25+15 · thought"),
+    anthropic("a call as a block, in pieces", named(OPENING, *SPOKEN, *USED, *closing("tool_use")),
+              "Hello · stop · 25+15 · roi({\"a\": 1})"),
+    anthropic("a call that looks whole and is cut off", named(OPENING, *USED, *closing("max_tokens")), "model-cut-off"),
+    anthropic("a refusal as the end", named(OPENING, *SPOKEN, *closing("refusal")), "Hello · refusal · 25+15"),
+    anthropic("an overload in the middle of a stream", named(
+        OPENING, *SPOKEN, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
+    ), "model-unavailable"),
+    anthropic("a stream that just closes", named(OPENING, *SPOKEN), "model-cut-off"),
+    anthropic("a sign-in page", "<html>Sign in</html>", "model-said-nothing", kind="text/html"),
+    ollamas("lines of JSON", lines(ollama("Hel"), ollama("lo"), over("stop")), "Hello · stop · 7+3"),
+    ollamas("cut at its length", lines(ollama("Hel"), over("length")), "Hel · length · 7+3"),
+    ollamas("a call as an object", lines(ollama(message={"tool_calls": [
+        {"function": {"name": "roi", "arguments": {"a": 1}}},
+    ]}), over("stop")), "stop · 7+3 · roi({\"a\": 1})"),
+    ollamas("a stream that just closes", lines(ollama("Hel")), "model-cut-off"),
+    ollamas("a model that was only loaded", lines(over("load")), "model-said-nothing"),
+    ollamas("an error in the middle of a stream", lines(ollama("Hel"), {"error": "runner stopped"}), "model-unavailable"),
+]  # fmt: skip
+
+HEAD = """# Providers and their peculiarities
+
+What providers send in ways of their own, and what every route tells of it: the text, how it ended, the tokens that were
+counted (or that they are estimated), the tool calls that are made; or the problem. Each line is a test
+(`tests/gatehouse/models/test_providers_table.py`); `python tests/gatehouse/models/provider_scripts.py` writes this page.
+
+| provider | what it sends | what is told |
+|---|---|---|
+"""
+
+
+def page() -> str:
+    """Return docs/providers.md."""
+    return HEAD + "".join(f"| {one.provider} | {one.what} | {one.told} |\n" for one in PECULIARITIES)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

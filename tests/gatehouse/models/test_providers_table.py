@@ -1,0 +1,138 @@
+"""Every provider's peculiarities, read by LangChain's package for it and judged: see provider_scripts.py."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_openai import ChatOpenAI
+from provider_scripts import PECULIARITIES, Peculiarity, page
+
+from gatehouse.models.calls import Candidate, Patience
+from gatehouse.models.circuit import Circuit
+from gatehouse.models.errors import ModelFailed
+from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.http import open_model_http
+from gatehouse.models.judging import finish_reason_of
+from gatehouse.models.usage_reports import ESTIMATED
+from gatehouse.problems.models import problem_of
+
+KEY = "of-nobody"
+
+
+class Answering(BaseHTTPRequestHandler):
+    """Answers whatever is asked with the server's `next`."""
+
+    server: "Sending"
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        sent = self.server.next
+        body = sent.sent.encode()
+        self.send_response(sent.status)
+        self.send_header("content-type", sent.kind)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+class Sending(ThreadingHTTPServer):
+    daemon_threads = True
+    next: Peculiarity
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Sending]:
+    with Sending(("127.0.0.1", 0), Answering) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
+    """Return LangChain's model for a provider; skips the test where its package is not installed."""
+    match kind:
+        case "openai":
+            return ChatOpenAI(
+                model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0, stream_usage=True, **clients
+            )
+        case "responses":
+            return ChatOpenAI(
+                model="m-1",
+                api_key=KEY,
+                base_url=f"{url}/v1",
+                max_retries=0,
+                use_responses_api=True,
+                **clients,
+            )
+        case "mistral":
+            package = pytest.importorskip("langchain_mistralai")
+            return package.ChatMistralAI(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
+        case "anthropic":
+            package = pytest.importorskip("langchain_anthropic")
+            return package.ChatAnthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
+    package = pytest.importorskip("langchain_ollama")
+    return package.ChatOllama(model="m-1", base_url=url)
+
+
+async def told(model: BaseChatModel) -> str:
+    """Return what is told of the model's answer."""
+    guarded = GuardedChatModel.of([Candidate("model", model, Circuit(0, 1.0), Patience(retries=0))])
+    whole: AIMessageChunk | None = None
+    try:
+        async for chunk in guarded.astream("?"):
+            whole = chunk if whole is None else whole + chunk
+    except ModelFailed as failure:
+        return problem_of(failure).kind
+    assert whole is not None
+    return summary(whole)
+
+
+def summary(message: AIMessageChunk) -> str:
+    """Return a message's text, how it ended, what it used, its tool calls, and whether it has thoughts."""
+    calls = ", ".join(f"{call['name']}({json.dumps(call['args'])})" for call in message.tool_calls)
+    beside = message.additional_kwargs.get("reasoning_content")
+    thought = beside or any(block["type"] == "reasoning" for block in message.content_blocks)
+    parts = [
+        str(message.text),
+        finish_reason_of(message.response_metadata),
+        usage_of(message),
+        calls,
+        thought and "thought",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def usage_of(message: AIMessageChunk) -> str:
+    used: Any = message.usage_metadata
+    if message.response_metadata.get(ESTIMATED):
+        return "estimated"
+    cached = used.get("input_token_details", {}).get("cache_read")
+    thoughts = used.get("output_token_details", {}).get("reasoning")
+    details = f" ({cached} cached, {thoughts} thought)" if cached else ""
+    return f"{used['input_tokens']}+{used['output_tokens']}{details}"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of the providers' packages
+@pytest.mark.parametrize("peculiarity", PECULIARITIES, ids=lambda one: one.name)
+async def test_each_is_told_as_the_page_says(server: Sending, peculiarity: Peculiarity) -> None:
+    server.next = peculiarity
+    async with open_model_http(10, 10.0) as http:
+        clients = {"http_async_client": http.asynchronous, "http_client": http.synchronous}
+        model = model_of(peculiarity.model, f"http://127.0.0.1:{server.server_port}", clients)
+        async with asyncio.timeout(20):
+            assert await told(model) == peculiarity.told
+
+
+def test_the_page_says_what_is_tested() -> None:
+    assert Path("docs/providers.md").read_text() == page()
