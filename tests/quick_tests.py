@@ -1,8 +1,9 @@
 """What would otherwise take a third of the time of the suite, and is not tested.
 
 A log line that comes when no test configures logging, as of a run that a test left behind, would be drawn with all
-locals of its traceback: for seconds, in the server's event loop. httpx reads the machine's certificate authorities for each client it makes, 40 ms: once is enough. The collector
-would look through the imported libraries and the tests again and again.
+locals of its traceback: for seconds, in the server's event loop. httpx reads the machine's certificate authorities
+for each client it makes, 40 ms: once is enough. The collector would look through the imported libraries and the tests
+again and again.
 """
 
 import gc
