@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None, registry: RegistrySource | None
         summary="LangChain runnables, served to the authenticated user",
         version=version("gatehouse-server"),
         lifespan=lifespan_for(settings, served, telemetry),
+        root_path=settings.root_path.rstrip("/"),
         openapi_url=None,  # gatehouse.web.docs: what a caller's tenant is not offered is not in it
         docs_url=None,  # gatehouse.web.docs: FastAPI's own page loads its assets from a CDN
         redoc_url=None,
@@ -109,6 +110,8 @@ def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Te
         allow_credentials=True,
         max_age=600,
     )
-    playgrounds = tuple(f"{entry.path}/playground/" for entry in registry.entries)
+    playgrounds = tuple(
+        f"{entry.path}/playground/" for entry in registry.entries if "playground" in entry.endpoints
+    )
     app.add_middleware(SecurityHeaders, playgrounds=playgrounds, https=not settings.development)
     app.add_middleware(RequestContext, watch=RequestTelemetry(telemetry.metrics, telemetry.tracing))

@@ -70,15 +70,15 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
             router,
             ServedRunnable(entry),
             path=entry.path,
-            # the other keys would come from the client; LangServe drops ours from a batch if this is empty
-            config_keys=("configurable",),
+            # for the schema: what a client sends of them the route has put aside. LangServe drops ours from
+            # a batch if there is no configurable
+            config_keys=("configurable", *sorted(entry.client_traces)),
             per_req_config_modifier=rebuild_config,
             dependencies=[Depends(requires(entry.required_scope))],
             playground_type=entry.playground,
             serializer=SERIALIZER,
-            # a hash in the path is a client's config that the playground prints into its page;
-            # token feedback parses its body before anything else and needs LangSmith
-            disabled_endpoints=cast("Any", ("config_hashes", "token_feedback")),
+            include_callback_events=entry.include_callback_events,
+            enabled_endpoints=cast("Any", sorted(entry.endpoints)),
         )
         app.include_router(router, responses=PROBLEMS)
 
