@@ -67,7 +67,6 @@ def create_app(settings: Settings | None = None, registry: RegistrySource | None
         summary="LangChain runnables, served to the authenticated user",
         version=version("gatehouse-server"),
         lifespan=lifespan_for(settings, served, telemetry),
-        root_path=settings.root_path.rstrip("/"),
         openapi_url=None,  # gatehouse.web.docs: what a caller's tenant is not offered is not in it
         docs_url=None,  # gatehouse.web.docs: FastAPI's own page loads its assets from a CDN
         redoc_url=None,

@@ -21,7 +21,7 @@ from gatehouse.runs.sources.generators import asynchronous
 from gatehouse.runs.sources.graphs import Graph
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.sources.sources import ending_graph
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.streaming_agent import ChatInput, StreamingAgent, TextInput
 from gatehouse.runs.sources.unwrapping import unwrapped
 from gatehouse.tools.acting import BeforeActing, nobody_acts
 from gatehouse.tools.building import BadTool, Resources, build_tools
@@ -180,7 +180,8 @@ def runnable_of(entry: Entry, parts: Parts) -> Runnable[Any, Any]:
     runnable = asynchronous(runnable)
     graph = unwrapped(runnable)
     if isinstance(graph, Pregel) and is_message(entry.output_type):
-        return StreamingAgent(graph, answering_of(entry, graph))
+        taking = ChatInput if entry.takes_history else TextInput
+        return StreamingAgent(graph, answering_of(entry, graph), taking)
     return runnable
 
 

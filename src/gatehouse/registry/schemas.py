@@ -77,12 +77,13 @@ class Told(RootModel[Root]):
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
         told = super().model_json_schema(*args, **options)
-        if told.get("$ref", "").rpartition("/")[2] in ONE_MESSAGE:
+        kind = told.get("properties", {}).get("type", {})
+        if isinstance(kind, dict) and kind.get("const") in ONE_MESSAGE:  # a stream has chunks of it
             told = {**TypeAdapter(AIMessage | AIMessageChunk).json_schema(), "title": told["title"]}
         return cast("dict[str, Any]", with_enums(told))
 
 
-ONE_MESSAGE = ("AIMessage", "AIMessageChunk")
+ONE_MESSAGE = ("ai", "AIMessageChunk")
 
 
 def with_enums(told: Any) -> Any:
