@@ -118,6 +118,8 @@ def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Te
         allow_credentials=True,
         max_age=600,
     )
-    playgrounds = tuple(f"{entry.path}/playground/" for entry in registry.entries)
+    playgrounds = tuple(
+        f"{entry.path}/playground/" for entry in registry.entries if "playground" in entry.endpoints
+    )
     app.add_middleware(SecurityHeaders, playgrounds=playgrounds, https=not settings.development)
     app.add_middleware(RequestContext, watch=RequestTelemetry(telemetry.metrics, telemetry.tracing))

@@ -105,7 +105,7 @@ class TestErrors:
             ("GET", "/api/runs/x/stream?last_event_id=x", 400),
             ("GET", "/api/chat/stream", 422),
             ("POST", "/api/chat/stream", 415),
-            ("POST", "/chat/stream", 415),
+            ("POST", "/chat/stream", 422),  # no JSON, as on LangServe
         ],
     )
     def test_every_one_is_a_problem_with_the_request_s_id(

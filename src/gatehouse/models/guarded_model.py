@@ -150,7 +150,10 @@ class GuardedChatModel(BaseChatModel):
     def _calls(self, ask: Callable[[Bound], Any]) -> list[Candidate[Any]]:
         return [one.asking(partial(ask, one.source)) for one in self.candidates]
 
-    # what traces say of the model is what they would say of the first candidate
+    # what traces and events say of the model is what they would say of the first candidate
+
+    def get_name(self, suffix: str | None = None, *, name: str | None = None) -> str:
+        return self.first.get_name(suffix, name=name or self.name)
 
     @property
     def _llm_type(self) -> str:

@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gatehouse.registry.entry import Entry, Parts, ServedEntry
+from gatehouse.registry.entry import ENDPOINTS, NEVER_SERVED, TRACED, Entry, Parts, ServedEntry
 from gatehouse.registry.schemas import classes_in
 from gatehouse.registry.shape import is_message, shape_of
 from gatehouse.registry.unopened import UnopenedModel
@@ -22,7 +22,7 @@ from gatehouse.runs.sources.generators import asynchronous
 from gatehouse.runs.sources.graphs import Graph
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.sources.sources import ending_graph
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.streaming_agent import ChatInput, StreamingAgent, TextInput
 from gatehouse.runs.sources.unwrapping import parts_of, unwrapped
 from gatehouse.tools.acting import BeforeActing, nobody_acts
 from gatehouse.tools.building import BadTool, Resources, build_tools
@@ -110,7 +110,9 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
         raise BadRunnable(f"configurable names what it does not have: {', '.join(unknown)}")
     said = {field.name: getattr(entry, field.name) for field in dataclasses.fields(Entry)}
     said["checkpoint_types"] = {*entry.checkpoint_types, *declared_types(runnable)}
-    return ServedEntry(**said, shape=shape, fields=[specs[name] for name in entry.configurable])
+    allowed = [specs[name] for name in entry.configurable]
+    withheld = frozenset(specs.keys() - set(entry.configurable))
+    return ServedEntry(**said, shape=shape, fields=allowed, withheld=withheld)
 
 
 def fault_of(entry: object, seen: set[str]) -> str | None:
@@ -123,8 +125,26 @@ def fault_of(entry: object, seen: set[str]) -> str | None:
         return f"{entry.path}: LangServe has operations of this name, so it can end no path"
     if entry.path in seen:
         return f"{entry.path}: this path is in the registry twice"
+    fault = fault_of_options(entry)
+    return f"{entry.path}: {fault}" if fault else None
+
+
+def fault_of_options(entry: Entry) -> str | None:
+    """Return what is wrong with the description and the lists of names of an entry, None when nothing is."""
     if not entry.description.strip():
-        return f"{entry.path}: the description is missing"
+        return "the description is missing"
+    if entry.enabled_endpoints is not None and entry.disabled_endpoints is not None:
+        return "give enabled_endpoints or disabled_endpoints, not both"
+    traced = None if isinstance(entry.client_tracing, bool) else entry.client_tracing
+    for name, given, known in (
+        ("enabled_endpoints", entry.enabled_endpoints, ENDPOINTS),
+        ("disabled_endpoints", entry.disabled_endpoints, ENDPOINTS | NEVER_SERVED),
+        ("client_tracing", traced, {*TRACED}),
+    ):
+        if isinstance(given, str):
+            return f"{name} is a list of names, not one"
+        if unknown := sorted({*(given or ())} - known):
+            return f"{name} names what there is not: {', '.join(unknown)}"
     return None
 
 
@@ -166,7 +186,8 @@ def runnable_of(entry: Entry, parts: Parts) -> Runnable[Any, Any]:
     runnable = asynchronous(runnable)
     graph = unwrapped(runnable)
     if isinstance(graph, Pregel) and is_message(entry.output_type):
-        return StreamingAgent(graph, answering_of(entry, graph))
+        taking = ChatInput if entry.takes_history else TextInput
+        return StreamingAgent(graph, answering_of(entry, graph), taking)
     return runnable
 
 

@@ -1,6 +1,6 @@
 """What is said of a runnable that is served, and what its factory is handed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,6 +11,17 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from gatehouse.registry.shape import Shape
 from gatehouse.tools.building import ToolEntry
+
+Traced = Literal["tags", "metadata"]
+TRACED: tuple[Traced, ...] = ("tags", "metadata")
+ENDPOINTS = frozenset(
+    (
+        *("invoke", "batch", "stream", "stream_log", "stream_events"),
+        *("input_schema", "output_schema", "config_schema", "playground"),
+    )
+)
+# what LangServe has beside these: docs/migrating.md says why they are not served
+NEVER_SERVED = frozenset(("config_hashes", "token_feedback", "public_trace_link"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +46,14 @@ class Entry:
     messages whose output is a message (`AIMessageChunk`) is served as one that takes text and streams its
     answer. `answering` names the nodes of a graph that answer, where that cannot be read off it.
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
-    what an assistant said before, `client_tracing` that its tags and metadata reach traces.
+    what an assistant said before, `client_tracing` that its tags and metadata reach traces, or which of them.
     `memory` is what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are
     types of objects in a state that its declaration does not name; LangChain's own are known.
+
+    For LangServe's routes alone: `enabled_endpoints` or `disabled_endpoints` say which of them there are, as
+    in `add_routes`. `include_callback_events` sends what happened in a run with the answers of `invoke` and
+    `batch`: whoever may ask sees what every step was given. `enable_feedback_endpoint` says whether
+    feedback is taken; by default it is where LangSmith is configured.
     """
 
     path: str
@@ -53,10 +69,14 @@ class Entry:
     answering: Sequence[str] = ()
     configurable: Sequence[str] = ()
     client_history: bool = False
-    client_tracing: bool = False
+    client_tracing: bool | Collection[Traced] = False
     memory: Literal["messages", "state", "none"] = "messages"
     shows_state: bool = False
     checkpoint_types: Sequence[type] = ()
+    enabled_endpoints: Sequence[str] | None = None
+    disabled_endpoints: Sequence[str] | None = None
+    include_callback_events: bool = False
+    enable_feedback_endpoint: bool | None = None
 
     @property
     def name(self) -> str:
@@ -71,10 +91,28 @@ class Entry:
         """Tell whether a client may send an assistant's messages; a chat playground has to."""
         return self.client_history or self.playground == "chat"
 
+    @property
+    def client_traces(self) -> frozenset[Traced]:
+        """What of a client's config reaches traces."""
+        if isinstance(self.client_tracing, bool):
+            return frozenset(TRACED if self.client_tracing else ())
+        return frozenset(self.client_tracing)
+
+    @property
+    def endpoints(self) -> frozenset[str]:
+        """LangServe's endpoints that there are. Its playground asks nothing but `stream_log`."""
+        given, without = self.enabled_endpoints, self.disabled_endpoints or ()
+        found = ENDPOINTS.intersection(ENDPOINTS if given is None else given).difference(without)
+        return found if "stream_log" in found else found - {"playground"}
+
 
 @dataclass(frozen=True, slots=True)
 class ServedEntry(Entry):
-    """An entry with what is read off its runnable: `fields` are those that a client may configure."""
+    """An entry with what is read off its runnable.
+
+    `fields` are those that a client may configure, `withheld` the names of the others.
+    """
 
     shape: Shape = field(kw_only=True)
     fields: Sequence[ConfigurableFieldSpec] = field(default=(), kw_only=True)
+    withheld: frozenset[str] = field(default=frozenset(), kw_only=True)

@@ -5,10 +5,10 @@ import typing
 from collections.abc import Hashable
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
-from typing import Annotated, Any, Union, cast, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 import typing_extensions
-from langchain_core.messages import AnyMessage, BaseMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage
 from langchain_core.runnables import Runnable
 from langgraph.pregel import Pregel
 from pydantic import (
@@ -26,6 +26,7 @@ from pydantic_core import CoreSchema, core_schema
 from typing_extensions import is_typeddict
 
 ANYTHING = ConfigDict(arbitrary_types_allowed=True)
+Root = TypeVar("Root")
 
 
 def input_schema(runnable: Runnable[Any, Any]) -> type[BaseModel]:
@@ -69,12 +70,47 @@ class ToldAs:
         return handler(TypeAdapter(self.of).core_schema)
 
 
-def schema(name: str, of: Any) -> type[BaseModel]:
+class Told(RootModel[Root]):
+    """What a runnable returns, in a schema that LangServe's chat playground reads.
+
+    It looks for a message by `enum`, where pydantic now writes `const`, and among alternatives only.
+    """
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        told = super().model_json_schema(*args, **options)
+        kind = told.get("properties", {}).get("type", {})
+        if isinstance(kind, dict) and kind.get("const") in ONE_MESSAGE:  # a stream has chunks of it
+            told = {**TypeAdapter(AIMessage | AIMessageChunk).json_schema(), "title": told["title"]}
+        return cast("dict[str, Any]", with_enums(told))
+
+
+ONE_MESSAGE = ("ai", "AIMessageChunk")
+
+
+def with_enums(told: Any) -> Any:
+    """Return a JSON Schema that says `enum` beside every `const`."""
+    if isinstance(told, list):
+        return list(map(with_enums, told))
+    if not isinstance(told, dict):
+        return told
+    within = {name: with_enums(item) for name, item in told.items()}
+    return {**within, "enum": [told["const"]]} if isinstance(told.get("const"), str) else within
+
+
+def told_schema(name: str, of: Any, title: str) -> type[BaseModel]:
+    """Return the schema of what is returned: documented like a type, and any value."""
+    root: Any = Annotated[Any, ToldAs(of)]
+    return create_model(name, __base__=cast("type[BaseModel]", Told[root]), __cls_kwargs__={"title": title})
+
+
+def schema(name: str, of: Any, title: str | None = None) -> type[BaseModel]:
     """Return a type as a model: itself, or a RootModel of it."""
     if isinstance(of, type) and issubclass(of, BaseModel):
         return of
     root: Any = portable(of)
-    return create_model(name, __base__=cast("type[BaseModel]", RootModel[root]))
+    kwargs = {"title": title} if title else {}
+    return create_model(name, __base__=cast("type[BaseModel]", RootModel[root]), __cls_kwargs__=kwargs)
 
 
 def portable(annotation: Any) -> Any:

@@ -14,7 +14,7 @@ from langserve import CustomUserType
 from pydantic import BaseModel, RootModel
 from typing_extensions import is_typeddict
 
-from gatehouse.registry.schemas import ToldAs, input_schema, output_schema, schema
+from gatehouse.registry.schemas import input_schema, output_schema, schema, told_schema
 from gatehouse.runs.sources.answers import READ_FIELDS
 from gatehouse.runs.sources.unwrapping import has_graph
 
@@ -42,6 +42,7 @@ class Saying:
 class Shape:
     """Types as LangServe has them: a model of an object, or a RootModel of anything else.
 
+    `name` is the runnable's own, which their titles have.
     `saying` is None for an input that no single text makes. `output` is the kind of what is returned, `order`
     that of its fields; its schema is for the documents, since what is returned is sent as it is.
     `adds_up` says that what its stream yields adds up to that; a graph's updates do not. `sparse`
@@ -56,6 +57,7 @@ class Shape:
     order: Sequence[str]
     adds_up: bool
     sparse: bool
+    name: str
 
     @property
     def answer_field(self) -> str | None:
@@ -160,22 +162,17 @@ def shape_of(
 ) -> Shape:
     """Return the shape of a runnable; the types given take the place of its own.
 
-    What is no model of its own is named after the entry: LangServe takes one name for one model.
+    What is no model of its own is named after the entry, since LangServe takes one name for one model, and
+    has the title that LangServe gives it, by the runnable's name.
     """
     own = input_schema(runnable)
-    taken = schema(f"{name}_input", whole_of(own) if input_type is None else input_type)
+    given = whole_of(own) if input_type is None else input_type
+    taken = schema(f"{name}_input", given, runnable.get_name("Input"))
     returned = whole_of(output_schema(runnable)) if output_type is None else output_type
-    told = schema(f"{name}_output", Annotated[Any, ToldAs(returned)])
-    order = tuple(fields_of(bare(returned)) or ())
-    return Shape(
-        taken,
-        told,
-        saying_of(taken, own),
-        kind_of(returned),
-        order,
-        not has_graph(runnable),
-        input_type is None,
-    )
+    told = told_schema(f"{name}_output", returned, runnable.get_name("Output"))
+    order, sparse = tuple(fields_of(bare(returned)) or ()), input_type is None
+    adds_up, own_name = not has_graph(runnable), runnable.get_name()
+    return Shape(taken, told, saying_of(taken, own), kind_of(returned), order, adds_up, sparse, own_name)
 
 
 def saying_of(taken: type[BaseModel], own: type[BaseModel]) -> Saying | None:

@@ -46,13 +46,17 @@ def check_messages(entry: ServedEntry, typed: Any) -> None:
 
 
 def configured(entry: ServedEntry, given: Mapping[str, Any], ignore_unknown: bool) -> dict[str, Any]:
-    """Return what a client configures. Raises InvalidInput for what it may not, by name, or a bad value."""
+    """Return what a client configures. Raises InvalidInput for what it may not, by name, or a bad value.
+
+    `ignore_unknown` leaves out what the runnable has no field for; one that it has and that a client may not
+    set is refused all the same, since the answer would be another than the one that was asked for.
+    """
     allowed = {spec.id: spec for spec in entry.fields}
     meant = {name for name in given if not name.startswith(NOT_MEANT)}
     if entry.takes_history:
         meant -= ANOTHERS_HISTORY - allowed.keys()
-    unknown = sorted(meant - allowed.keys())
-    if unknown and not ignore_unknown:
+    refused = meant & entry.withheld if ignore_unknown else meant - allowed.keys()
+    if unknown := sorted(refused):
         raise InvalidInput(f"A client may not configure {', '.join(unknown)[:200]} here.")
     meant &= allowed.keys()
     for name in meant:

@@ -27,6 +27,12 @@ class ServerSettings(BaseModel):
     allowed_origins: Origins = Field(
         (), description="origins that CORS allows, separated by commas; none by default"
     )
+    root_path: str = Field(
+        "",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*/?$",
+        description="prefix that a proxy takes off the paths of requests; LangServe's playground begins its "
+        "addresses with it",
+    )
     trusted_proxies: str = Field(
         "127.0.0.1", description="addresses whose X-Forwarded-* headers count, separated by commas"
     )

@@ -5,6 +5,7 @@ from html import escape
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from gatehouse.registry.entry import Entry
 from gatehouse.registry.offered import offered
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal
@@ -32,7 +33,8 @@ PAGE = """<!doctype html>
 </html>
 """
 
-ITEM = """<li><a href="{path}/playground/">{name}</a><p>{description}</p></li>"""
+ITEM = """<li>{name}<p>{description}</p></li>"""
+PLAYGROUND = """<a href="{path}/playground/">{name}</a>"""
 
 
 router = APIRouter(include_in_schema=False)
@@ -45,10 +47,7 @@ async def home(request: Request, principal: CurrentPrincipal) -> Response:
     services = services_of(request)
     entries = offered(services.settings, principal, services.entries)
     usable = [entry for entry in entries.values() if principal.may(entry.required_scope)]
-    items = [
-        ITEM.format(path=entry.path, name=entry.name, description=escape(entry.description))
-        for entry in usable
-    ]
+    items = [ITEM.format(name=named(entry), description=escape(entry.description)) for entry in usable]
     page = PAGE.format(
         name=escape(principal.name or principal.user_id),
         tenant=escape(principal.tenant_id),
@@ -58,3 +57,9 @@ async def home(request: Request, principal: CurrentPrincipal) -> Response:
     # strict-origin: under the usual no-referrer the form's Origin would be "null", and it refused
     headers = {"cache-control": "no-store", "referrer-policy": "strict-origin"}
     return HTMLResponse(page, headers=headers)
+
+
+def named(entry: Entry) -> str:
+    """Return the name of an entry, as a link where it has a playground."""
+    playground = PLAYGROUND if "playground" in entry.endpoints else "{name}"
+    return playground.format(path=entry.path, name=entry.name)

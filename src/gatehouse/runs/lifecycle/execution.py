@@ -2,13 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 from uuid import UUID
 
 import structlog
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from gatehouse.plain_json import Halves, whole_text
@@ -277,17 +278,18 @@ class Execution:
         await self._hold()
 
     def _source(self, value: dict[str, Any], tap: Tap | None) -> AsyncGenerator[Any]:
-        mode, options = (tap.mode, tap.options) if tap else ("told", {})
-        return source(mode, self.serving, value, self.config(), self.emit, options)
+        if tap is None:
+            return source("told", self.serving, value, self.config(), self.emit, {})
+        return source(tap.mode, self.serving, value, self.config(tap.callbacks), self.emit, tap.options)
 
-    def config(self) -> RunnableConfig:
+    def config(self, callbacks: Sequence[BaseCallbackHandler] = ()) -> RunnableConfig:
         """Return the config that the runnable sees: the principal's identity and this run's."""
         run = self.run
         return {
             "run_id": UUID(run.id),
-            "run_name": run.runnable.removeprefix("/"),
+            "run_name": run.runnable,  # with its slash, as LangServe names runs
             "recursion_limit": self.limits.recursion,
-            "callbacks": [self.meter],
+            "callbacks": [self.meter, *callbacks],
             "tags": run.client.get("tags", []),
             "metadata": run.client.get("metadata", {}),
             "configurable": self.serving.configurable(

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from langchain.agents.middleware import AgentMiddleware, ToolCallRequest
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun
-from langchain_core.messages import AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages import AIMessageChunk, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.types import Command
 from pydantic import BaseModel, Field
@@ -26,6 +26,12 @@ class TextInput(BaseModel):
     input: str = Field(min_length=1, max_length=100_000, description="what the user says")
 
 
+class ChatInput(TextInput):
+    """A text, and what was said before it, of a client that keeps that itself."""
+
+    history: list[AnyMessage] = []
+
+
 class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
     """Takes `{"input": str, "history": [messages]}`, yields the answer as AIMessageChunks.
 
@@ -33,13 +39,16 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
     and their results come with `asteps`, and in `astream_events` as the graph's own events.
     """
 
-    def __init__(self, graph: Graph, answers: Answering | None = None) -> None:
+    def __init__(
+        self, graph: Graph, answers: Answering | None = None, taking: type[TextInput] = TextInput
+    ) -> None:
         self.graph = graph
         self.answering = answers or answering(graph)
+        self.taking = taking
 
     @property
     def InputType(self) -> Any:  # noqa: N802  # the name is Runnable's
-        return TextInput
+        return self.taking
 
     def invoke(
         self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any

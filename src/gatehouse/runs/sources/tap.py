@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
+
+from langchain_core.callbacks import BaseCallbackHandler
 
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.sources.sources import Mode
@@ -14,13 +16,21 @@ SIZE = 10_000
 class Tap:
     """What the runnable itself yields, for the one caller in this process that encodes it.
 
-    `mode` says which of LangChain's streams it is, `options` what else that stream is called with.
+    `mode` says which of LangChain's streams it is, `options` what else that stream is called with,
+    `callbacks` who else hears what happens in it.
     Bounded: a caller that leaves `size` chunks untaken is cut off, and the run goes on.
     """
 
-    def __init__(self, mode: Mode, options: dict[str, Any] | None = None, size: int = SIZE) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        options: dict[str, Any] | None = None,
+        size: int = SIZE,
+        callbacks: Sequence[BaseCallbackHandler] = (),
+    ) -> None:
         self.mode: Mode = mode
         self.options = options or {}
+        self.callbacks = callbacks
         self.size = size
         self._ready: deque[Any] = deque()
         self._wake = asyncio.Event()

@@ -13,7 +13,7 @@ from starlette.requests import Request
 
 from gatehouse.auth.browser.origin import media_type
 from gatehouse.plain_json import json_bytes
-from gatehouse.problems.errors import BadRequest, InvalidInput, UnsupportedMediaType
+from gatehouse.problems.errors import InvalidInput, UnsupportedMediaType
 from gatehouse.problems.faults import invalid_input
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.taking import configured, taken
@@ -46,7 +46,8 @@ class Config(BaseModel):
         thread_id = given.pop("thread_id", None)
         if not isinstance(thread_id, str | None):
             raise InvalidInput("A thread_id is text.")
-        tracing = {"tags": self.tags or [], "metadata": self.metadata or {}} if entry.client_tracing else {}
+        told: dict[str, Any] = {"tags": self.tags or [], "metadata": self.metadata or {}}
+        tracing: dict[str, Any] = {name: told[name] for name in entry.client_traces}
         return Asked(thread_id, {"configurable": configured(entry, given, ignore_unknown), **tracing})
 
 
@@ -82,7 +83,7 @@ class Normalised:
 async def normalised(request: Request, entry: ServedEntry, endpoint: str, settings: Settings) -> Normalised:
     """Return the body of a POST to `endpoint` of `entry`: checked, with nothing in it that is not taken.
 
-    Raises UnsupportedMediaType, BadRequest (not JSON) or InvalidInput (with the faulty fields).
+    Raises UnsupportedMediaType or InvalidInput (with the faulty fields).
     """
     body = await parsed(request)
     if endpoint == "batch":
@@ -114,13 +115,16 @@ def batch(many: ManyInputs, entry: ServedEntry, settings: Settings) -> Normalise
 
 
 async def parsed(request: Request) -> Any:
-    """Return the request's JSON: no NaN, lone surrogate, deep nesting or serialised LangChain object."""
-    if media_type(request) != "application/json":  # a foreign page may send text/plain without asking
-        raise UnsupportedMediaType
+    """Return the request's JSON: no NaN, lone surrogate, deep nesting or serialised LangChain object.
+
+    Raises UnsupportedMediaType, and InvalidInput for what is no JSON, whatever its type, as LangServe.
+    """
     try:
         body = orjson.loads(await request.body())
     except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not valid JSON: {error.msg}.") from None
+        raise InvalidInput(f"The body is not valid JSON: {error.msg}.") from None
+    if media_type(request) != "application/json":  # a foreign page may send text/plain without asking
+        raise UnsupportedMediaType
     for value, depth in walk(body):
         if depth > MAX_DEPTH:
             raise InvalidInput(f"The body is nested deeper than {MAX_DEPTH} levels.")

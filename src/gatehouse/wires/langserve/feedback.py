@@ -6,13 +6,20 @@ endpoint for token feedback: docs/adr/0010-feedback-in-langsmith.md.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound, Unauthenticated, Unavailable
+from gatehouse.problems.errors import (
+    BadRequest,
+    InsufficientScope,
+    InvalidInput,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
 from gatehouse.registry.entry import Entry
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
@@ -25,6 +32,7 @@ MOST_CHARACTERS = 4000
 Score = float | int | bool | None
 Text = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 PROBLEMS = {
+    **BadRequest.schema(),
     **Unauthenticated.schema(),
     **InsufficientScope.schema(),
     **NotFound.schema(),
@@ -54,15 +62,24 @@ class KeptFeedback(RunFeedback):
 
 
 def add_feedback_routes(app: FastAPI, settings: Settings, entries: Sequence[Entry]) -> None:
-    """Add the endpoint to every entry, if LangSmith is configured."""
-    if settings.langsmith_api_key is None:
-        return
+    """Add the endpoint to every entry that takes feedback: by default each, where LangSmith is configured."""
+    kept = settings.langsmith_api_key is not None
     for entry in entries:
-        app.include_router(feedback_router(entry), responses=PROBLEMS)
+        if kept if entry.enable_feedback_endpoint is None else entry.enable_feedback_endpoint:
+            app.include_router(feedback_router(entry), responses=PROBLEMS)
+
+
+def langsmith_of(request: Request) -> LangSmith:
+    """Return what keeps feedback. Raises BadRequest where LangSmith is not configured, as LangServe does."""
+    langsmith = services_of(request).langsmith
+    if langsmith is None:
+        raise BadRequest("Feedback is kept in LangSmith, which is not configured (LANGSMITH_API_KEY).")
+    return langsmith
 
 
 def feedback_router(entry: Entry) -> APIRouter:
-    router = APIRouter(tags=[entry.name], dependencies=[Depends(requires(entry.required_scope))])
+    needed = [Depends(requires(entry.required_scope)), Depends(langsmith_of)]
+    router = APIRouter(tags=[entry.name], dependencies=needed)
 
     @router.head(f"{entry.path}/feedback", name=f"{entry.name} takes feedback")
     async def is_taken() -> None:
@@ -75,8 +92,7 @@ def feedback_router(entry: Entry) -> APIRouter:
         run = await judged(services, principal, str(feedback.run_id))
         if run.runnable != entry.name:
             raise NotFound("There is no such run.")
-        langsmith = cast("LangSmith", services.langsmith)  # there is one where there is this route
-        kept = await langsmith.keep(
+        kept = await langsmith_of(request).keep(
             feedback.run_id,
             feedback.key,
             score=feedback.score,

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, cast
 
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from langchain_core._api import LangChainBetaWarning
 from langserve import add_routes
 from sse_starlette import EventSourceResponse
 from sse_starlette.event import ensure_bytes
@@ -64,23 +66,30 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
     """Serve every entry under its path, with identity injected and LangServe's traps closed."""
-    for entry in entries:
-        router = EntryRouter(entry)
-        add_routes(
-            router,
-            ServedRunnable(entry),
-            path=entry.path,
-            # the other keys would come from the client; LangServe drops ours from a batch if this is empty
-            config_keys=("configurable",),
-            per_req_config_modifier=rebuild_config,
-            dependencies=[Depends(requires(entry.required_scope))],
-            playground_type=entry.playground,
-            serializer=SERIALIZER,
-            # a hash in the path is a client's config that the playground prints into its page;
-            # token feedback parses its body before anything else and needs LangSmith
-            disabled_endpoints=cast("Any", ("config_hashes", "token_feedback")),
-        )
-        app.include_router(router, responses=PROBLEMS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LangChainBetaWarning)  # of callback events, at each start
+        for entry in entries:
+            app.include_router(router_of(entry), responses=PROBLEMS)
+
+
+def router_of(entry: ServedEntry) -> APIRouter:
+    """Return LangServe's routes of an entry."""
+    router = EntryRouter(entry)
+    add_routes(
+        router,
+        ServedRunnable(entry),
+        path=entry.path,
+        # for the schema: what a client sends of them the route has put aside. LangServe drops ours from a
+        # batch if there is no configurable
+        config_keys=("configurable", *sorted(entry.client_traces)),
+        per_req_config_modifier=rebuild_config,
+        dependencies=[Depends(requires(entry.required_scope))],
+        playground_type=entry.playground,
+        serializer=SERIALIZER,
+        include_callback_events=entry.include_callback_events,
+        enabled_endpoints=cast("Any", sorted(entry.endpoints)),
+    )
+    return router
 
 
 class EntryRouter(APIRouter):
@@ -117,12 +126,13 @@ def route_class_for(entry: ServedEntry) -> type[APIRoute]:
 
 async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoint: str) -> Response:
     """Return LangServe's response. Raises ApiError."""
+    settings = services_of(request).settings
     if request.method != "POST":
-        page = await handle(request)
+        # after routing, which would take it off a path that begins with it
+        page = await handle(Request({**request.scope, "root_path": settings.root_path}, request.receive))
         if page.status_code == NotFound.status:  # no such file of the playground
             raise NotFound
         return page
-    settings = services_of(request).settings
     work = handle(await checked(request, entry, endpoint, settings))
     response = await (while_connected(request, work) if endpoint in ("invoke", "batch") else work)
     posted = posted_of(request)

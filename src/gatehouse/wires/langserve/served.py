@@ -1,17 +1,20 @@
 """The runnable that LangServe is given for a registry entry: every call of it is a run of the engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig
 from langchain_core.utils.uuid import uuid7
 from pydantic import BaseModel
 
+from gatehouse.identity.principal import OWN_NAMES
 from gatehouse.problems.errors import RunFailed
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.wires.langserve.config import CALL, Call
+from gatehouse.wires.langserve.serializing import SERIALIZER
 
 
 class ServedRunnable(Runnable[Any, Any]):
@@ -23,7 +26,7 @@ class ServedRunnable(Runnable[Any, Any]):
 
     def __init__(self, entry: ServedEntry) -> None:
         self.entry = entry
-        self.name = entry.name
+        self.name = entry.shape.name
 
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
         return self.entry.shape.input_schema
@@ -39,7 +42,11 @@ class ServedRunnable(Runnable[Any, Any]):
         raise TypeError("A served runnable is asynchronous: use ainvoke, astream or abatch.")
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        outputs = [output async for output in self._run(config, Tap("invoke"))]
+        heard = listening(config) if self.entry.include_callback_events else []
+        outputs = [output async for output in self._run(config, Tap("invoke", callbacks=heard))]
+        for handler in keeping_events(heard):
+            ours = OWN_NAMES | call_of(config).principal.claims.keys()
+            handler.callback_events = [shown(event, ours) for event in handler.callback_events]
         return outputs[-1]  # the one
 
     async def abatch(
@@ -95,7 +102,7 @@ class ServedRunnable(Runnable[Any, Any]):
             call.value,  # LangServe has made messages and documents of what is JSON
             run_id=run_id,
             thread_id=call.asked.thread_id,
-            client=call.asked.client,
+            client=with_metadata(call.asked.client, config),
             grace=call.grace,
             tap=tap,
             admission=call.admission,
@@ -109,3 +116,29 @@ def call_of(config: RunnableConfig | None) -> Call:
     """Return the call that `rebuild_config` put into the config."""
     call: Call = (config or {})["configurable"][CALL]
     return call
+
+
+def with_metadata(client: Mapping[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
+    """Return what a client says of the config, and what LangServe tells traces of the request beside it."""
+    return {**client, "metadata": {**client.get("metadata", {}), **((config or {}).get("metadata") or {})}}
+
+
+def listening(config: RunnableConfig | None) -> list[BaseCallbackHandler]:
+    """Return whom LangServe lets hear what happens in a run."""
+    callbacks = (config or {}).get("callbacks") or []
+    return callbacks.handlers if isinstance(callbacks, BaseCallbackManager) else callbacks
+
+
+def keeping_events(handlers: list[BaseCallbackHandler]) -> list[Any]:
+    """Return LangServe's own of these, which keep the events of a run in `callback_events`."""
+    return [handler for handler in handlers if hasattr(handler, "callback_events")]
+
+
+def shown(event: dict[str, Any], ours: Collection[str]) -> dict[str, Any]:
+    """Return an event of a run as a client gets it: JSON, and without what LangChain copies of our config."""
+    values: dict[str, Any] = {
+        name: SERIALIZER.dumpd(event[name]) for name in ("inputs", "outputs") if name in event
+    }
+    if event.get("metadata"):
+        values["metadata"] = {name: item for name, item in event["metadata"].items() if name not in ours}
+    return {**event, **values}
