@@ -76,7 +76,8 @@ async def open_services(
         before_acting = BeforeActing(redis, credential_valid, audit_tool_calls(audit))
         built = build(registry, model.model, Resources(engine), checkpoints, before_acting)
         threads = ThreadStore(engine)
-        history = ThreadHistory(threads, settings.history_tokens)
+        attachments = AttachmentStore(engine, attachment_bounds(settings))
+        history = ThreadHistory(threads, settings.history_tokens, attachments)
         pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
         observer = RunTelemetry(
             metrics, telemetry.tracing, pseudonyms,
@@ -85,7 +86,6 @@ async def open_services(
         )  # fmt: skip
         runs = await enter(open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer))
         await enter(telemetry.watching(runs))
-        attachments = AttachmentStore(engine, attachment_bounds(settings))
         await enter(purging_attachments(engine))
         await enter(purging_threads(engine, settings.thread_days, runs.forget_states))
         usage = UsageStore(engine, prices_of(settings))

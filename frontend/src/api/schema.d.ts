@@ -1623,6 +1623,11 @@ export interface components {
              * @example /agent
              */
             path: string;
+            /**
+             * Takes Files
+             * @description whether files can be asked about: images, audio, documents
+             */
+            takes_files: boolean;
         };
         /**
          * UsableRunnables

@@ -217,6 +217,7 @@ def serving(entry: ServedEntry, runnable: Runnable[Any, Any]) -> Serving:
         runnable,
         entry.shape.typed,
         entry.shape.with_history,
+        entry.shape.with_files,
         answering_of(entry, ending[1]) if ending else None,
         memory=entry.memory,
         order=entry.shape.order,

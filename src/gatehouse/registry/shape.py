@@ -15,7 +15,9 @@ from pydantic import BaseModel, RootModel
 from typing_extensions import is_typeddict
 
 from gatehouse.registry.schemas import input_schema, output_schema, schema, told_schema
+from gatehouse.runs.conversation.files import with_files
 from gatehouse.runs.sources.answers import READ_FIELDS
+from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph
 
 SAID_FIELDS = ("input", "question", "query", "text", "message", "prompt", "human_input")
@@ -58,6 +60,7 @@ class Shape:
     adds_up: bool
     sparse: bool
     name: str
+    takes_files: bool
 
     @property
     def answer_field(self) -> str | None:
@@ -81,6 +84,18 @@ class Shape:
         if saying.field is None:
             return [*messages, *as_messages(value)]
         return {**value, saying.field: [*messages, *as_messages(value[saying.field])]}
+
+    def with_files(self, value: Any, files: Sequence[Mapping[str, Any]]) -> Any:
+        """Return a typed input with files after what is said, as content blocks."""
+        saying, blocks = self.saying, [dict(file) for file in files]
+        if saying is None or not self.takes_files:
+            return value
+        if saying.kind == "text":
+            return {**value, saying.field: with_files(value[saying.field], blocks)}
+        said = as_messages(value if saying.field is None else value[saying.field])
+        last = said[-1].model_copy(update={"content": with_files(said[-1].content, blocks)})
+        whole = [*said[:-1], last]
+        return whole if saying.field is None else {**value, saying.field: whole}
 
     def said(self, text: str) -> Any:
         """Return the JSON input that says `text`. Raises CannotBeSaid."""
@@ -171,8 +186,10 @@ def shape_of(
     returned = whole_of(output_schema(runnable)) if output_type is None else output_type
     told = told_schema(f"{name}_output", returned, runnable.get_name("Output"))
     order, sparse = tuple(fields_of(bare(returned)) or ()), input_type is None
+    saying = saying_of(taken, own)
+    takes_files = saying is not None and (saying.kind == "messages" or is_stepwise(runnable))
     adds_up, own_name = not has_graph(runnable), runnable.get_name()
-    return Shape(taken, told, saying_of(taken, own), kind_of(returned), order, adds_up, sparse, own_name)
+    return Shape(taken, told, saying, kind_of(returned), order, adds_up, sparse, own_name, takes_files)
 
 
 def saying_of(taken: type[BaseModel], own: type[BaseModel]) -> Saying | None:

@@ -3,17 +3,23 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import structlog
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from gatehouse.attachments.store import AttachmentStore
+from gatehouse.problems.errors import NotFound
+from gatehouse.runs.conversation.files import Block, block_of
 from gatehouse.runs.conversation.history import HistoryAway
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Event, ToolEnd, ToolStart
 from gatehouse.runs.records import RunRecord, State
 from gatehouse.threads.models import Attached, MessageStatus, ToolCall
-from gatehouse.threads.store import Answer, ThreadStore
+from gatehouse.threads.store import ATTACHMENT, Answer, ThreadStore
+
+log = structlog.get_logger(__name__)
 
 CHARACTERS_PER_TOKEN = 4  # by count_tokens_approximately
 STATUS: Mapping[State, MessageStatus] = {"completed": "complete", "cancelled": "partial", "failed": "failed"}
@@ -22,9 +28,12 @@ STATUS: Mapping[State, MessageStatus] = {"completed": "complete", "cancelled": "
 class ThreadHistory:
     """The `History` of the run engine. A run that is in no thread has none."""
 
-    def __init__(self, store: ThreadStore, token_budget: int) -> None:
+    def __init__(
+        self, store: ThreadStore, token_budget: int, attachments: AttachmentStore | None = None
+    ) -> None:
         self._store = store
         self._token_budget = token_budget
+        self._attachments = attachments
 
     async def begin(self, run: RunRecord) -> None:
         """Store the human message of a run, and its thread if it opens one.
@@ -63,13 +72,39 @@ class ThreadHistory:
             return []
         characters = self._token_budget * CHARACTERS_PER_TOKEN
         exchanges = await self._store.exchanges(run.principal, run.thread_id, run.id, characters)
-        messages = [message for said, ai in exchanges if ai.strip() for message in spoken(said, ai)]
+        messages: list[BaseMessage] = []
+        for said, ai in exchanges:
+            if ai.strip():
+                messages += spoken(await self._with_files(run, said), ai)
         return trim_messages(
             messages,
             max_tokens=self._token_budget,
             token_counter=count_tokens_approximately,
             start_on="human",
         )
+
+    async def files(self, run: RunRecord) -> list[Block]:
+        """Return the files that a run is asked about, as content blocks. One that is gone is left out."""
+        return [block for file in run.attachments for block in await self._file(run, file)]
+
+    async def _with_files(self, run: RunRecord, said: Any) -> Any:
+        """Return what was said with the files themselves in place of what is known of them."""
+        if isinstance(said, str):
+            return said
+        blocks: list[Block] = []
+        for block in said:
+            blocks += await self._file(run, block) if block["type"] == ATTACHMENT else [block]
+        return blocks
+
+    async def _file(self, run: RunRecord, file: Mapping[str, Any]) -> list[Block]:
+        if self._attachments is None:
+            return []
+        try:
+            content, media_type = await self._attachments.resolve(file["id"], run.principal)
+        except NotFound:
+            log.info("a file is gone", attachment_id=file["id"])
+            return []
+        return [block_of(content, media_type, file["name"])]
 
     async def place(self, run: RunRecord) -> StatePlace:
         """Return where a run goes on in the states of its thread: after those of its own branch."""

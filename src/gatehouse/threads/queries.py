@@ -147,7 +147,7 @@ def states_of(condition: ColumnElement[bool]) -> Select[str, str, str]:
 HIDDEN = select(messages.c.id).where(_of_thread(messages), ~messages.c.shown).limit(1)
 
 
-def _exchanges() -> Select[str, Any, str]:
+def _exchanges() -> Select[str, Any, Any, str]:
     """Return the query of what was said and answered before a run, the oldest first.
 
     Only the newest exchanges that have `characters` in all are read, so that a long thread costs no more
@@ -159,6 +159,7 @@ def _exchanges() -> Select[str, Any, str]:
         select(
             said.c.content.label("said"),
             said.c.blocks,
+            said.c.attachments,
             answer.c.content.label("answer"),
             said.c.position,
             func.sum(length).over(order_by=said.c.position.desc()).label("characters"),
@@ -170,7 +171,7 @@ def _exchanges() -> Select[str, Any, str]:
         .subquery()
     )
     return (
-        select(newest.c.said, newest.c.blocks, newest.c.answer)
+        select(newest.c.said, newest.c.blocks, newest.c.attachments, newest.c.answer)
         .where(newest.c.characters <= bindparam("characters"))
         .order_by(newest.c.position)
     )

@@ -38,6 +38,7 @@ from gatehouse.threads.tables import messages, threads
 from gatehouse.threads.titles import title_of
 
 INSERT_THREAD = insert(threads)
+ATTACHMENT = "attachment"  # the type of a block that stands for a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +254,7 @@ class ThreadStore:
         values = {**queries.owner(principal, thread_id, run_id), "characters": characters}
         async with self._transaction(principal) as connection:
             rows = await connection.execute(queries.EXCHANGES, values)
-            return [(blocks or said, answer) for said, blocks, answer in rows]
+            return [(told(said, blocks, files), answer) for said, blocks, files, answer in rows]
 
     async def place(self, principal: Principal, thread_id: str, run_id: str) -> StatePlace:
         """Return where a run goes on in the states of the thread: after the newest of its own branch."""
@@ -270,6 +271,14 @@ class ThreadStore:
 
     def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self._engine, principal.tenant_id)
+
+
+def told(said: str, blocks: Blocks | None, files: Blocks | None) -> str | Blocks:
+    """Return a question as it was asked; its files are blocks of a type of our own, with their ids."""
+    if not files:
+        return blocks or said
+    text: Blocks = [{"type": "text", "text": said}]
+    return [*(blocks or text), *({**file, "type": ATTACHMENT} for file in files)]
 
 
 def more_than_text(message: Mapping[str, Any] | None) -> Blocks | None:

@@ -33,6 +33,7 @@ class UsableRunnable(BaseModel):
     answer_field: str | None = Field(
         description="of data, the field whose text is to be read; null without one", examples=["answer"]
     )
+    takes_files: bool = Field(description="whether files can be asked about: images, audio, documents")
     adds_up: bool = Field(
         description="whether what LangServe's stream yields adds up to the answer; a graph's updates do not"
     )
@@ -47,6 +48,7 @@ class UsableRunnable(BaseModel):
             example=entry.example,
             answer_field=entry.shape.answer_field,
             adds_up=entry.shape.adds_up,
+            takes_files=entry.shape.takes_files,
             default=default,
             output=entry.shape.output,
         )

@@ -91,6 +91,8 @@ async def start(
     client = {"configurable": configured(entry, chat.configurable, ignore_unknown)}
     named = {"forks": forks} if forks else {}
     asked = {name: value for name, value in chat.model_dump().items() if name != "attachments" or value}
+    if chat.attachments and not entry.shape.takes_files:
+        raise InvalidInput("This runnable takes text alone, and no files.")
     files = [await attached(services, principal, attachment_id) for attachment_id in chat.attachments]
     return await services.runs.start(
         principal,

@@ -1,5 +1,6 @@
 """What an entry allows: a client's history and configuration, memory by a graph's own state, images, events."""
 
+import base64
 import json
 import operator
 import time
@@ -28,6 +29,9 @@ PROMPT = ChatPromptTemplate.from_messages(
 pytestmark = pytest.mark.filterwarnings("ignore::langchain_core._api.deprecation.LangChainDeprecationWarning")
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 HISTORIES: dict[str, InMemoryChatMessageHistory] = {}
 
 
@@ -270,6 +274,38 @@ class TestMessages:
         assert [kind for kind, _ in second] == ["human", "ai", "human"]
         await remote.async_client.aclose()
         remote.sync_client.close()
+
+
+class TestFiles:
+    def test_reach_the_runnable_as_blocks_and_are_told_again(self, alice: httpx.Client) -> None:
+        kept = [
+            alice.post("/api/attachments", files={"file": (name, content)}).raise_for_status().json()["id"]
+            for name, content in (("a.png", PNG), ("note.txt", b"Buy bonds."))
+        ]
+        first = ask(alice, "told", query="What is this?", attachments=kept)
+        [[_, said]] = json.loads(first["response"])
+        assert [block["type"] for block in said] == ["text", "image", "text"]
+        assert said[0]["text"] == "What is this?"
+        assert said[1] == {
+            "type": "image",
+            "base64": base64.b64encode(PNG).decode(),
+            "mime_type": "image/png",
+        }
+        assert said[2]["text"] == "note.txt:\nBuy bonds."
+        second = json.loads(ask(alice, "told", query="And?", thread_id=first["thread_id"])["response"])
+        assert second[0] == ["human", said]
+
+    def test_are_refused_by_what_takes_text_alone(self, alice: httpx.Client) -> None:
+        file = {"file": ("a.png", PNG)}
+        kept = alice.post("/api/attachments", files=file).json()["id"]
+        body = {"runnable": "styled", "query": "x", "attachments": [kept]}
+        assert alice.post("/api/chat", json=body).status_code == 422
+
+    def test_of_another_do_not_exist(self, served: LiveApp, alice: httpx.Client) -> None:
+        kept = alice.post("/api/attachments", files={"file": ("a.png", PNG)}).json()["id"]
+        with served.client(bearer("bob")) as bob:
+            body = {"runnable": "told", "query": "x", "attachments": [kept]}
+            assert bob.post("/api/chat", json=body).status_code == 404
 
 
 class TestHistoryOfLangChain:

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from langchain_core.messages import BaseMessage
 
+from gatehouse.runs.conversation.files import Block
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Event
 from gatehouse.runs.records import RunRecord
@@ -29,6 +30,10 @@ class History(Protocol):
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         """Return the thread's messages before those of `run`, oldest first, within the token budget."""
+        ...
+
+    async def files(self, run: RunRecord) -> list[Block]:
+        """Return the files that a run is asked about, as content blocks."""
         ...
 
     async def place(self, run: RunRecord) -> StatePlace:

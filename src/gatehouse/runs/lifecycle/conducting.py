@@ -249,14 +249,15 @@ class Conductor:
         async def history() -> dict[str, Any]:
             if run.thread_id is None:
                 return {}
+            files = {"files": await self.history.files(run)} if run.attachments else {}
             keeps_state = serving_of(self.runnables[run.runnable]).keeps_state
             if run.opens_thread:
-                return {"place": StatePlace(run.id)} if keeps_state else {}
+                return {**files, "place": StatePlace(run.id)} if keeps_state else files
             with suppress(HistoryAway):  # then it cannot tell what came before either
                 await self.keeping.keep_waiting()
             if keeps_state:
-                return {"place": await self.history.place(run)}
-            return {"history": await self.history.before(run)}
+                return {**files, "place": await self.history.place(run)}
+            return {**files, "history": await self.history.before(run)}
 
         return history
 

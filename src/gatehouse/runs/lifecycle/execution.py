@@ -259,7 +259,7 @@ class Execution:
             return
         before = await history()
         self._place = before.get("place")
-        value = self.serving.input_of(self.run.input, before.get("history"))
+        value = self.serving.input_of(self.run.input, before.get("history"), before.get("files", []))
         count = 0
         async with aclosing(self._source(value, tap)) as source:
             async for chunk in source:

@@ -23,11 +23,17 @@ def beside(value: Any, messages: Sequence[BaseMessage]) -> Any:
     return {**value, "history": list(messages)}
 
 
+def without(value: Any, _files: Sequence[Mapping[str, Any]]) -> Any:
+    """Return an input that has no place for files."""
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Serving:
     """What an execution needs of a runnable.
 
-    `typed` makes what the runnable takes of an input's JSON; `with_history` adds a thread's messages to that.
+    `typed` makes what the runnable takes of an input's JSON; `with_history` adds a thread's messages to that,
+    and `with_files` files.
     `answering` are the answering nodes of a graph; None: they are read off it. `memory` is what a thread
     keeps, `shows_state` says that viewers are told of a graph's state. `sessions` are the fields by which
     LangChain's own wrapper finds a history, `order` the names of what an object has that is returned.
@@ -36,6 +42,7 @@ class Serving:
     runnable: Runnable[Any, Any]
     typed: Callable[[Any], Any] = as_it_is
     with_history: Callable[[Any, Sequence[BaseMessage]], Any] = beside
+    with_files: Callable[[Any, Sequence[Mapping[str, Any]]], Any] = without
     answering: Answering | None = None
     memory: Literal["messages", "state", "none"] = "messages"
     shows_state: bool = False
@@ -66,9 +73,14 @@ class Serving:
         """Tell whether a run of it leaves checkpoints under the run's own id."""
         return is_stepwise(self.runnable) or has_graph(self.runnable)
 
-    def input_of(self, value: Any, before: Sequence[BaseMessage] | None) -> Any:
-        """Return what the runnable takes for an input's JSON; `before` are the messages of its thread."""
-        typed = self.typed(value)
+    def input_of(
+        self, value: Any, before: Sequence[BaseMessage] | None, files: Sequence[Mapping[str, Any]] = ()
+    ) -> Any:
+        """Return what the runnable takes for an input's JSON.
+
+        `before` are the messages of its thread, `files` content blocks that are asked about.
+        """
+        typed = self.with_files(self.typed(value), files) if files else self.typed(value)
         return typed if before is None or self.memory != "messages" else self.with_history(typed, before)
 
 
