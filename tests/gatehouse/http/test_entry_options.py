@@ -74,6 +74,15 @@ def state_told(_parts: Parts) -> Any:
     return graph.compile()
 
 
+def looping(_parts: Parts) -> Any:
+    """Return a graph that never comes to its end."""
+    graph = StateGraph(MessagesState)
+    graph.add_node("again", lambda state: {"messages": []})
+    graph.add_edge(START, "again")
+    graph.add_edge("again", "again")
+    return graph.compile()
+
+
 def tempered(_parts: Parts) -> Any:
     def answer(value: dict[str, Any], config: RunnableConfig) -> str:
         return json.dumps({name: config["configurable"].get(name) for name in ("temperature", "user_id")})
@@ -111,6 +120,8 @@ ENTRIES = [
     Entry("/tempered", tempered, "Is configured.", configurable=["temperature"]),
     Entry("/styled", styled, "Has alternatives.", configurable=["style"]),
     Entry("/remembering", remembering, "Remembers by LangChain's own wrapper."),
+    Entry("/looping", looping, "Never comes to its end."),
+    Entry("/odd", lambda _: RunnableLambda(lambda value: {"of": object()}), "Returns what is no JSON."),
     Entry("/team/deep", lambda _: RunnableLambda(lambda value: "deep"), "Has a path of two segments."),
 ]
 
@@ -368,3 +379,24 @@ class TestPaths:
 def test_nodes_that_there_are_not_are_refused_at_start() -> None:
     with pytest.raises(BadRegistry, match="nobody"):
         checked("mine:LIST", [Entry("/x", state_told, "X.", answering=["nobody"])])
+
+
+class TestFailures:
+    """What a runnable fails with, told the same on every route."""
+
+    @pytest.mark.parametrize(
+        ("runnable", "kind", "named"),
+        [("looping", "step-limit", "25 steps"), ("odd", "output-not-json", "object")],
+    )
+    def test_are_named(self, alice: httpx.Client, runnable: str, kind: str, named: str) -> None:
+        answers = [
+            alice.post("/api/chat", json={"runnable": runnable, "query": "x"}),
+            alice.post(f"/{runnable}/invoke", json={"input": {"input": "x"}}),
+        ]
+        for answer in answers:
+            assert answer.status_code == 500
+            assert answer.json()["type"].endswith(kind)
+            assert named in answer.json()["detail"]
+        stream = alice.post(f"/{runnable}/stream", json={"input": {"input": "x"}}).text
+        assert named in stream
+        assert "event: error" in stream

@@ -17,10 +17,8 @@ from redis.exceptions import RedisError
 from gatehouse.background import outlasted, uninterrupted
 from gatehouse.limits.reservations import NOTHING_HELD, Reservations, adopted
 from gatehouse.models.asking import asked_for
-from gatehouse.models.errors import ModelFailed
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
-from gatehouse.problems.models import problem_of
 from gatehouse.runs.checkpoints.leftovers import Leftovers
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.places import StatePlace
@@ -30,6 +28,7 @@ from gatehouse.runs.lifecycle.containing import inside_run
 from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.lifecycle.ending import Ending
 from gatehouse.runs.lifecycle.execution import Execution, ExecutionLimits, Halted
+from gatehouse.runs.lifecycle.failures import failure_of
 from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import why_over
 from gatehouse.runs.lifecycle.undoing import NotStored, Undoing
@@ -226,13 +225,8 @@ class Conductor:
             await execution.produce(self._history_of(execution.run), tap)
         except Halted:
             return "cancelled", None
-        except ApiError as error:
-            return "failed", error
-        except ModelFailed as failure:  # gatehouse.models.calls has logged what it was
-            return "failed", problem_of(failure)
-        except Exception:
-            log.exception("run failed", run_id=execution.run.id, runnable=execution.run.runnable)
-            return "failed", RunFailed()
+        except Exception as error:
+            return "failed", failure_of(error, execution.run, self.settings.recursion_limit)
         return "completed", None
 
     def _open(self, execution: Execution) -> None:

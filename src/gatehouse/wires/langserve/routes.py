@@ -16,6 +16,7 @@ from sse_starlette.event import ensure_bytes
 from starlette.routing import Match
 from starlette.types import Message, Scope
 
+from gatehouse.plain_json import NotJson
 from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
@@ -33,6 +34,7 @@ from gatehouse.problems.errors import (
 from gatehouse.problems.models import ModelMisconfiguredProblem
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.registry.entry import ServedEntry
+from gatehouse.runs.lifecycle.failures import OutputNotJson
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import requires
@@ -188,7 +190,10 @@ async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) 
     except STORE_IS_AWAY as error:
         log.warning("stream interrupted", error=type(error).__name__)
         yield b"".join(ready) + error_frame(Unavailable())
-    except Exception:  # such as a chunk that cannot be serialised
+    except NotJson as error:
+        log.warning("a chunk has no form in JSON", cause=str(error))
+        yield b"".join(ready) + error_frame(OutputNotJson.of(error))
+    except Exception:
         log.exception("stream failed")
         yield b"".join(ready) + error_frame(RunFailed())
     finally:
