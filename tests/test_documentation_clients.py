@@ -18,7 +18,7 @@ PROGRAMS = {"python": [sys.executable, "-c"], "sh": ["sh", "-ec"]}
 
 
 def test_every_block_can_be_run() -> None:
-    assert [language for language, _ in BLOCKS] == ["js", "sh", "python", "python", "sh"]
+    assert [language for language, _ in BLOCKS] == ["js", "sh", "sh", "python", "python", "sh"]
 
 
 # tests/examples/test_event_source_page.py has the page's run by a browser

@@ -170,6 +170,11 @@ class TestQuestion:
         again = client.get(f"/api/threads/{thread_id}/messages").json()["items"][2]
         assert again["id"] != second
         assert [file["id"] for file in again["attachments"]] == [kept["id"]]
+        client.delete(f"/api/attachments/{kept['id']}")
+        run = client.post(f"/api/threads/{thread_id}/fork", json={"message_id": again["id"]})
+        assert run.status_code == 202, "without the file that is gone"
+        client.get(f"/api/runs/{run.json()['run_id']}/stream")
+        assert client.get(f"/api/threads/{thread_id}/messages").json()["items"][2]["attachments"] is None
 
     def test_reaches_the_run(self, shared: LiveApp, client: httpx.Client) -> None:
         kept = upload(client).json()

@@ -51,7 +51,7 @@ class TestRuns:
     def test_are_counted_by_runnable_model_and_how_they_ended(
         self, watched: LiveApp, client: httpx.Client, port: str
     ) -> None:
-        assert client.post("/api/chat", json={"query": "[tokens 50]"}).status_code == 200
+        assert client.post("/api/chat", json={"query": "[tokens 50]", "runnable": "chat"}).status_code == 200
         assert client.post("/failing/invoke", json={"input": {"input": "x"}}).status_code == 500
         chat = {"runnable": "/chat", "model": "scripted"}
         assert value(port, "gatehouse_runs_started_total", **chat) == 1

@@ -128,7 +128,7 @@ class TestSpans:
     def test_of_a_websocket_hold_those_of_its_runs(self, traced: LiveApp, collector: Collector) -> None:
         url = traced.url.replace("http", "ws") + "/ws/chat/?events=run"
         with connect(url, additional_headers=bearer(), proxy=None) as websocket:
-            websocket.send('{"message": "[say hello]"}')
+            websocket.send('{"message": "[say hello]", "runnable": "chat"}')
             while json.loads(websocket.recv(10))["type"] != "end":
                 pass
         socket_span = collector.named("WEBSOCKET /ws/chat/")
@@ -149,7 +149,7 @@ class TestTraceId:
         assert {line["trace_id"] for line in lines if line["event"] == "request"} == {PARENT_TRACE}
 
     def test_is_in_the_error_that_ends_a_stream(self, client: httpx.Client) -> None:
-        body = {"query": "[fail after 1 x]"}
+        body = {"query": "[fail after 1 x]", "runnable": "chat"}
         text = client.post("/api/chat/stream", json=body, headers={"traceparent": PARENT}).text
         assert f'"trace_id":"{PARENT_TRACE}"' in text
 
@@ -165,7 +165,7 @@ class TestNextAttempt:
         """As on another replica: this process loses a run and takes it up again outside of any request."""
         runs = traced.services.runs
         with traced.client() as client, client.stream(
-            "POST", "/api/chat/stream", json={"query": "[delay 0.05] [tokens 100]"},
+            "POST", "/api/chat/stream", json={"query": "[delay 0.05] [tokens 100]", "runnable": "chat"},
             headers={"traceparent": PARENT},
         ) as response:  # fmt: skip
             lines = response.iter_lines()  # kept: the connection ends with it

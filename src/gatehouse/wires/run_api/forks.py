@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field, StringConstraints
 
-from gatehouse.identity.principal import WRITE_THREADS
+from gatehouse.identity.principal import WRITE_THREADS, Principal
 from gatehouse.problems.errors import Conflict, InsufficientScope, InvalidInput, NotFound, Unauthenticated
 from gatehouse.problems.faults import StrictModel
 from gatehouse.runs.lifecycle.turns import Multitask
-from gatehouse.services import services_of
+from gatehouse.services import Services, services_of
+from gatehouse.threads.store import Question
 from gatehouse.web.dependencies import CurrentPrincipal, requires
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires.questions import ChatRequest, Name, start
@@ -40,6 +41,14 @@ class Fork(StrictModel):
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
 
 
+async def still_there(services: Services, principal: Principal, question: Question) -> list[str]:
+    """Return the files of a question that were not deleted since: it can be asked again without them."""
+    if not question.attachments:
+        return []
+    known = {file.id for file in await services.attachments.list(principal)}
+    return [attachment_id for attachment_id in question.attachments if attachment_id in known]
+
+
 @router.post(
     "/{thread_id}/fork",
     status_code=202,
@@ -59,11 +68,12 @@ async def fork(
     """
     services = services_of(request)
     question = await services.threads.question(principal, thread_id, body.message_id)
+    files = body.attachments
     chat = ChatRequest(
         query=body.query or question.text,
         thread_id=thread_id,
         runnable=body.runnable,
-        attachments=list(question.attachments if body.attachments is None else body.attachments),
+        attachments=await still_there(services, principal, question) if files is None else files,
         multitask=body.multitask,
     )
     started = await start(
