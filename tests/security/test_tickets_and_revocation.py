@@ -67,7 +67,7 @@ class TestRevocation:
         self, guarded: Guarded, other: LiveServer
     ) -> None:
         with guarded.client(authorization=guarded.bearer()) as admin:
-            key = admin.post("/api/keys", json={"user_id": "carol"}).json()
+            key = admin.post("/api/keys", json={"user_id": "carol", "scopes": ["threads:read"]}).json()
             guarded.secrets.add(key["key"])
             headers = {"x-api-key": key["key"]}
             assert httpx.get(f"{other.url}/api/threads", headers=headers).status_code == 200
