@@ -13,3 +13,8 @@ def asked_for(tenant_id: str, user_id: str) -> None:
 def asker() -> str:
     """Return who models are asked for, the same text for the same user of a tenant; empty for nobody."""
     return ASKER.get()
+
+
+def asking_tenant() -> str:
+    """Return whose tenant models are asked for; empty for nobody."""
+    return ASKER.get().partition("\0")[0]

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
 from gatehouse.models.guarded_runnable import GuardedRunnable
 from gatehouse.models.judged_model import as_chunk, judged
+from gatehouse.models.shares import UNSHARED, TenantShares
 from gatehouse.models.streams import answered, answered_in_thread, streamed, streamed_in_thread
 from gatehouse.models.structured import structured
 
@@ -42,13 +43,21 @@ class GuardedChatModel(BaseChatModel):
     candidates: tuple[Candidate[Bound], ...] = Field(repr=False, exclude=True)
     watch: SkipValidation[ModelWatch] = Field(default_factory=UnwatchedModel, repr=False, exclude=True)
 
+    shares: SkipValidation[TenantShares] = Field(default=UNSHARED, repr=False, exclude=True)
+
     @classmethod
-    def of(cls, candidates: Sequence[Candidate[BaseChatModel]], watch: ModelWatch | None = None) -> Self:
+    def of(
+        cls,
+        candidates: Sequence[Candidate[BaseChatModel]],
+        watch: ModelWatch | None = None,
+        shares: TenantShares = UNSHARED,
+    ) -> Self:
         """Return the model that asks these, in this order."""
         first = candidates[0].source
         return cls(
             candidates=tuple(one.asking(Bound(judged(one.source))) for one in candidates),
             watch=watch or UnwatchedModel(),
+            shares=shares,
             disable_streaming=first.disable_streaming,
             output_version=first.output_version,
             profile=first.profile,
@@ -87,7 +96,7 @@ class GuardedChatModel(BaseChatModel):
         """Return what answers with data of `schema`, got from each candidate in its own way."""
         options: dict[str, Any] = {"include_raw": include_raw, **kwargs}
         answering = [one.asking(structured(one.source.model, schema, **options)) for one in self.candidates]
-        return GuardedRunnable(answering, self.watch)
+        return GuardedRunnable(answering, self.watch, self.shares)
 
     async def _agenerate(
         self,
@@ -101,7 +110,7 @@ class GuardedChatModel(BaseChatModel):
             result: ChatResult = await call(messages, stop, run_manager, **{**bound.kwargs, **kwargs})
             return result
 
-        return await answered(self._calls(ask), self.watch)
+        return await answered(self._calls(ask), self.watch, self.shares)
 
     def _astream(
         self,
@@ -117,7 +126,7 @@ class GuardedChatModel(BaseChatModel):
             stream = bound.model._astream(messages, stop, run_manager, **options)
             return cast("AsyncGenerator[ChatGenerationChunk]", stream)
 
-        return streamed(self._calls(ask), self.watch, says_something)
+        return streamed(self._calls(ask), self.watch, says_something, self.shares)
 
     def _generate(
         self,

@@ -9,6 +9,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackMa
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from gatehouse.models.calls import Candidate, ModelWatch
+from gatehouse.models.shares import UNSHARED, TenantShares
 from gatehouse.models.streams import answered, answered_in_thread, streamed
 from gatehouse.models.structured import areading, astream_reading, reading
 
@@ -21,11 +22,17 @@ class GuardedRunnable(Runnable[Any, Output]):
     How long the model may be silent does not count here: what parses an answer says nothing before its end.
     """
 
-    def __init__(self, candidates: Sequence[Candidate[Runnable[Any, Output]]], watch: ModelWatch) -> None:
+    def __init__(
+        self,
+        candidates: Sequence[Candidate[Runnable[Any, Output]]],
+        watch: ModelWatch,
+        shares: TenantShares = UNSHARED,
+    ) -> None:
         self.candidates = [
             replace(candidate, patience=replace(candidate.patience, silence=None)) for candidate in candidates
         ]
         self.watch = watch
+        self.shares = shares
         self.name = candidates[0].source.get_name()
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Output:
@@ -51,14 +58,14 @@ class GuardedRunnable(Runnable[Any, Output]):
     async def _answer(
         self, value: Any, run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
     ) -> Output:
-        return await answered(self._calls("ainvoke", areading, value, config), self.watch)
+        return await answered(self._calls("ainvoke", areading, value, config), self.watch, self.shares)
 
     async def _chunks(
         self, values: AsyncIterator[Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
     ) -> AsyncGenerator[Output]:
         async for value in values:
             calls = self._calls("astream", astream_reading, value, config)
-            async for chunk in streamed(calls, self.watch, lambda _: True):
+            async for chunk in streamed(calls, self.watch, lambda _: True, self.shares):
                 yield chunk
 
     def _calls(

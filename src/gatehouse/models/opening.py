@@ -8,6 +8,7 @@ from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
 from gatehouse.models.circuit import ModelCircuit, nobody
 from gatehouse.models.guarded_model import GuardedChatModel
 from gatehouse.models.providers import ModelUnavailable, Providers
+from gatehouse.models.shares import TenantShares
 from gatehouse.models.using import ModelUsers
 from gatehouse.settings.model import ModelSettings
 
@@ -47,4 +48,5 @@ async def open_chat_model(
             circuit = ModelCircuit(settings.breaker_failures, settings.breaker_cooldown, changed=changed)
             candidates.append(Candidate(one.label, one.model, circuit, one.patience))
         label = ", else ".join(one.label for one in provided)
-        yield ChatModel(GuardedChatModel.of(candidates, watch), label)
+        shares = TenantShares(max(1, int(settings.connections * settings.tenant_share)))
+        yield ChatModel(GuardedChatModel.of(candidates, watch, shares), label)

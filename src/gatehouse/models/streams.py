@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Generic, TypeVar
 
 from gatehouse.models.calls import Candidate, ModelAttempts, ModelWatch
+from gatehouse.models.shares import UNSHARED, TenantShares
 from gatehouse.models.silence import Silence
 
 Chunk = TypeVar("Chunk")
@@ -42,52 +43,58 @@ async def streamed(
     candidates: Sequence[Candidate[Callable[[], AsyncGenerator[Chunk]]]],
     watch: ModelWatch,
     look: Callable[[Chunk], bool],
+    shares: TenantShares = UNSHARED,
 ) -> AsyncGenerator[Chunk]:
     """Yield the chunks of the first candidate that answers. Raises ModelFailed, or what is not the model's.
 
-    `look` is called with every chunk: it returns whether the chunk says something, or raises.
+    `look` is called with every chunk: it returns whether the chunk says something, or raises. The call holds
+    one of its tenant's places in `shares`.
     """
-    attempts = ModelAttempts(candidates, watch)
-    while True:
-        beginning = Beginning[Chunk](attempts.succeeded)
-        silence = Silence(attempts.current.patience.silence, attempts.seconds_left())
-        try:
-            with silence:
-                async with aclosing(attempts.current.source()) as chunks:
-                    silence.wait()
-                    async for chunk in chunks:
-                        silence.heard()
-                        says_something = look(chunk)
-                        if beginning.shown:
-                            yield chunk
-                        else:
-                            for early in beginning.take(chunk, says_something):
-                                yield early
+    async with shares.taken():
+        attempts = ModelAttempts(candidates, watch)
+        while True:
+            beginning = Beginning[Chunk](attempts.succeeded)
+            silence = Silence(attempts.current.patience.silence, attempts.seconds_left())
+            try:
+                with silence:
+                    async with aclosing(attempts.current.source()) as chunks:
                         silence.wait()
-                    silence.heard()
-            break
-        except (asyncio.CancelledError, Exception) as error:
-            pause = attempts.failed(silence.reason(error), beginning.shown)
-        await asyncio.sleep(pause)
-    for chunk in beginning.all():
-        yield chunk
+                        async for chunk in chunks:
+                            silence.heard()
+                            says_something = look(chunk)
+                            if beginning.shown:
+                                yield chunk
+                            else:
+                                for early in beginning.take(chunk, says_something):
+                                    yield early
+                            silence.wait()
+                        silence.heard()
+                break
+            except (asyncio.CancelledError, Exception) as error:
+                pause = attempts.failed(silence.reason(error), beginning.shown)
+            await asyncio.sleep(pause)
+        for chunk in beginning.all():
+            yield chunk
 
 
 async def answered(
-    candidates: Sequence[Candidate[Callable[[], Awaitable[Result]]]], watch: ModelWatch
+    candidates: Sequence[Candidate[Callable[[], Awaitable[Result]]]],
+    watch: ModelWatch,
+    shares: TenantShares = UNSHARED,
 ) -> Result:
     """Return the answer of the first candidate that has one. Raises as `streamed` does."""
-    attempts = ModelAttempts(candidates, watch)
-    while True:
-        try:
-            async with asyncio.timeout(attempts.seconds_left()):
-                result = await attempts.current.source()
-        except Exception as error:
-            pause = attempts.failed(error, shown=False)
-        else:
-            attempts.succeeded()
-            return result
-        await asyncio.sleep(pause)
+    async with shares.taken():
+        attempts = ModelAttempts(candidates, watch)
+        while True:
+            try:
+                async with asyncio.timeout(attempts.seconds_left()):
+                    result = await attempts.current.source()
+            except Exception as error:
+                pause = attempts.failed(error, shown=False)
+            else:
+                attempts.succeeded()
+                return result
+            await asyncio.sleep(pause)
 
 
 def streamed_in_thread(

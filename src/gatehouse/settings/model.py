@@ -28,6 +28,7 @@ class ModelSettings(BaseModel):
     retries: int = 2
     stream_usage: Literal["auto", "always", "never"] = "auto"
     connections: int = 1000
+    tenant_share: float = 0.5
     breaker_failures: int = 5
     breaker_cooldown: float = 15.0
 
@@ -89,6 +90,12 @@ class ChatModelSettings(BaseModel):
     model_connections: int = Field(
         1000, gt=0, description="connections of a process to OpenAI, Azure or a server like them"
     )
+    model_tenant_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="part of these that calls for one tenant may hold at once; further ones wait",
+    )
     model_name: str = Field(
         "gpt-5-mini", validation_alias=AliasChoices("OPENAI_MODEL", "model_name"),
         description="model asked of OpenAI or of the server at OPENAI_BASE_URL",
@@ -138,6 +145,7 @@ class ChatModelSettings(BaseModel):
             retries=self.model_retries,
             stream_usage=self.model_stream_usage,
             connections=self.model_connections,
+            tenant_share=self.model_tenant_share,
             breaker_failures=self.model_breaker_failures,
             breaker_cooldown=self.model_breaker_cooldown,
             openai_model=self.model_name,

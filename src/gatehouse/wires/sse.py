@@ -39,13 +39,18 @@ def typed(record: Record) -> bytes:
 def plain(record: Record) -> bytes:
     """Return a record for clients that only want tokens: `{"token": …}` until `{"done": true}`.
 
-    What would make the tokens before it wrong or incomplete is told as well: restart, gap and error.
+    What would make the tokens before it wrong or incomplete is told as well: restart, gap and error, and the
+    `finish_reason` of an answer that came to no natural end.
     """
     if record.type == "token":
         body = b'{"token":%s}' % json_bytes(from_json(record.data)["content"])
     elif record.type == "end":
         status = from_json(record.data)["status"]
         body = json_bytes({"done": True, "status": status})
+    elif (
+        record.type == "complete" and (ended := from_json(record.data).get("finish_reason", "stop")) != "stop"
+    ):
+        body = json_bytes({"finish_reason": ended})
     elif record.type in ("restart", "gap", "error"):
         body = json_bytes({record.type: from_json(record.data)})
     else:

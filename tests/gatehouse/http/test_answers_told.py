@@ -9,8 +9,11 @@ from live_server import free_port
 from peculiar_provider import Asking, call, delta, peculiar, says, sends, streams, text, usage
 from provider_server import Exchange, Reply
 from scraped import value
+from sse_frames import frames_in
 
 from chains.registry import REGISTRY
+from gatehouse.runs.events import Complete, Cursor, Usage, record
+from gatehouse.wires.websocket.frames import LangChainFrames
 
 ARGUMENTS = '{"initial": 1000, "final": 1250}'
 ENDED = delta({}, "stop")
@@ -37,6 +40,24 @@ class TestFinishReason:
             run_id = found.of("start")[0]["run_id"]
             assert client.get(f"/api/runs/{run_id}").json()["finish_reason"] == told
         assert asking.chat(reply).json()["finish_reason"] == told
+
+    def test_that_is_no_natural_end_is_told_with_plain_tokens_too(self, asking: Asking) -> None:
+        asking.plan(streams(text("Well"), delta({}, "length")))
+        with asking.live.client() as client:
+            body = client.post("/api/stream", json={"query": "?", "runnable": "chat"}).text
+        data = [frame.data for frame in frames_in(body)]
+        assert data == [{"token": "Well"}, {"finish_reason": "length"}, {"done": True, "status": "completed"}]
+
+    def test_that_is_no_natural_end_is_told_in_langchains_words_too(self) -> None:
+        usage = Usage(1, 2, 3)
+        cut = record(
+            Cursor(1, 3), Complete(content="Well", finish_reason="length", usage=usage, duration_ms=1)
+        )
+        whole = record(Cursor(1, 3), Complete(content="Well", usage=usage, duration_ms=1))
+        frames = [json.loads(frame) for one in (cut, whole) for frame in LangChainFrames("r").of(one)]
+        assert frames[0]["metadata"] == {"finish_reason": "length"}
+        assert frames[1]["data"] == frames[0]["data"] == {"output": "Well"}
+        assert "metadata" not in frames[1]
 
     def test_of_a_refusal_says_so(self, asking: Asking) -> None:
         found = asking.streamed(streams(delta({"refusal": "No."}), ENDED))

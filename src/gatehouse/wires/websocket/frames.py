@@ -65,7 +65,7 @@ class LangChainFrames:
             case "token":
                 return (self._frame(record, "on_parser_stream", {"chunk": content_of(record)}),)
             case "complete":
-                return (self._frame(record, "on_parser_end", {"output": content_of(record)}),)
+                return (self._complete(record),)
             case "start":
                 return (self._start(record),)
             case "tool_start" | "tool_end":
@@ -79,6 +79,12 @@ class LangChainFrames:
         if from_json(record.data)["status"] == "completed":
             return end
         return (self._frame(record, "on_parser_end", {"output": text}), *end)
+
+    def _complete(self, record: Record) -> str:
+        event = from_json(record.data)
+        ended = event.get("finish_reason", "stop")
+        early: dict[str, Any] = {} if ended == "stop" else {"metadata": {"finish_reason": ended}}
+        return self._frame(record, "on_parser_end", {"output": event["content"]}, **early)
 
     def _start(self, record: Record) -> str:
         event = from_json(record.data)
