@@ -9,6 +9,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableLambda
 from langgraph.graph.message import add_messages
@@ -19,7 +20,9 @@ from websockets.sync.client import connect
 from gatehouse import BadRegistry, Entry, Parts
 from gatehouse.registry.checked import checked
 
-PROMPT = ChatPromptTemplate.from_messages([MessagesPlaceholder("history", optional=True), ("human", "{input}")])
+PROMPT = ChatPromptTemplate.from_messages(
+    [MessagesPlaceholder("history", optional=True), ("human", "{input}")]
+)
 
 
 class Chatted(TypedDict):
@@ -32,11 +35,18 @@ def add_one(number: int) -> int:
 
 def traced(_number: int, config: RunnableConfig) -> dict[str, Any]:
     metadata = config.get("metadata", {})
-    return {"tags": config.get("tags"), "metadata": {name: metadata[name] for name in metadata if name != "claims"}}
+    return {
+        "tags": config.get("tags"),
+        "metadata": {name: metadata[name] for name in metadata if name != "claims"},
+    }
 
 
 def counting(_parts: Parts) -> Runnable[Any, Any]:
     return RunnableLambda(add_one)
+
+
+def message(prompt: PromptValue) -> AIMessage:
+    return AIMessage(f"{len(prompt.to_messages())} messages")
 
 
 def text(parts: Parts) -> Runnable[Any, Any]:
@@ -60,6 +70,7 @@ ENTRIES = [
     Entry("/feedback-on", counting, "Wants feedback.", enable_feedback_endpoint=True),
     Entry("/greeting", greeting, "Has a field.", input_type=dict),
     Entry("/talk", lambda parts: PROMPT | parts.model, "Talks.", playground="chat"),
+    Entry("/whole", lambda _: PROMPT | RunnableLambda(message), "Says it at once.", playground="chat"),
     Entry(
         "/agent", lambda parts: create_agent(parts.model, []), "Is an agent.", output_type=AIMessage,
         playground="chat",
@@ -90,7 +101,9 @@ class TestCallbackEvents:
 
     def test_of_a_batch_are_each_input_s_own(self, alice: httpx.Client) -> None:
         events = alice.post("/told/batch", json={"inputs": [1, 5]}).json()["callback_events"]
-        assert [[event["type"] for event in one] for one in events] == [["on_chain_start", "on_chain_end"]] * 2
+        assert [[event["type"] for event in one] for one in events] == [
+            ["on_chain_start", "on_chain_end"]
+        ] * 2
         assert [one[1]["outputs"] for one in events] == [2, 6]
 
     def test_hold_nothing_of_the_server_s_config(self, alice: httpx.Client) -> None:
@@ -147,7 +160,9 @@ class TestEndpoints:
 
 
 class TestNames:
-    def test_a_run_is_named_by_its_path_and_a_model_by_its_provider_s_class(self, alice: httpx.Client) -> None:
+    def test_a_run_is_named_by_its_path_and_a_model_by_its_provider_s_class(
+        self, alice: httpx.Client
+    ) -> None:
         answer = alice.post("/team/desk/stream_events", json={"input": {"input": "[say hi]"}})
         events = [frame.data for frame in frames_in(answer.text) if frame.event == "data"]
         names = {(event["event"], event["name"]) for event in events}
@@ -242,15 +257,16 @@ class TestConfigurable:
 class TestChatPlayground:
     """What LangServe's chat playground asks of the schemas, and what it sends in the second turn."""
 
-    @pytest.mark.parametrize("path", ["/talk", "/agent"])
+    @pytest.mark.parametrize("path", ["/talk", "/whole", "/agent"])
     def test_supports_it(self, alice: httpx.Client, path: str) -> None:
-        returned = alice.get(f"{path}/output_schema").json()
+        returned = alice.get(f"{path}/c/N4XyA/output_schema").json()  # where it asks for them
+        assert returned == alice.get(f"{path}/output_schema").json()
         options = [resolved(option, returned) for option in returned.get("anyOf") or returned["oneOf"]]
         assert any("ai" in option["properties"]["type"].get("enum", ()) for option in options)
-        taken = alice.get(f"{path}/input_schema").json()["properties"]
+        taken = alice.get(f"{path}/c/N4XyA/input_schema").json()["properties"]
         assert {field["type"] for field in taken.values()} == {"string", "array"}
 
-    @pytest.mark.parametrize("path", ["/talk", "/agent"])
+    @pytest.mark.parametrize("path", ["/talk", "/whole", "/agent"])
     def test_several_turns_are_answered(self, alice: httpx.Client, path: str) -> None:
         before = [
             {"type": "human", "content": "[say hi]"},
