@@ -1,6 +1,6 @@
 """Checks the types of the tests and the benchmarks: `make check`.
 
-A test module is imported by its bare name, as pytest does it, and the chaos experiments as `tests.chaos`, which import
+A test module is imported by its bare name, as pytest does it, and two programs as `tests.chaos` and `tests.peers`, which import
 the same modules as `tests.…`: so there are two runs of mypy. What both import it reads once.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 TESTS = ROOT / "tests"
 NOT_OURS = {"node_modules", "__pycache__"}
-BY_FULL_NAME = {"chaos"}
+BY_FULL_NAME = {"chaos", "peers"}
 MYPY = (sys.executable, "-m", "mypy", "--explicit-package-bases")
 
 
