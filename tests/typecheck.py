@@ -1,6 +1,6 @@
 """Checks the types of the tests and the benchmarks: `make check`.
 
-A test module is imported by its bare name, as pytest does it, and `tests.chaos` and `tests.peers` as packages, which import
+A test module is imported by its bare name, as pytest does it, and two programs as `tests.chaos` and `tests.peers`, which import
 the same modules as `tests.…`: so there are two runs of mypy. What both import it reads once.
 """
 

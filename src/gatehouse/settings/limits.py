@@ -39,7 +39,7 @@ class LimitSettings(BaseModel):
     unknown_configurable: Literal["refuse", "ignore"] = Field(
         "refuse",
         description="what is done with a configurable field that an entry does not let clients set: refuse "
-        "answers 422 with its name, ignore drops it as LangServe does",
+        "answers 422 with its name, ignore drops it as LangServe does, but for one that the runnable has",
     )
     recursion_limit: int = Field(25, gt=0, description="most steps of an agent in one run")
 

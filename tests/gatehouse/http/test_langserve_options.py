@@ -9,6 +9,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, AnyMessage
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableLambda
 from langgraph.graph.message import add_messages
@@ -44,6 +45,10 @@ def counting(_parts: Parts) -> Runnable[Any, Any]:
     return RunnableLambda(add_one)
 
 
+def message(prompt: PromptValue) -> AIMessage:
+    return AIMessage(f"{len(prompt.to_messages())} messages")
+
+
 def text(parts: Parts) -> Runnable[Any, Any]:
     return PROMPT | parts.model | StrOutputParser()
 
@@ -65,6 +70,7 @@ ENTRIES = [
     Entry("/feedback-on", counting, "Wants feedback.", enable_feedback_endpoint=True),
     Entry("/greeting", greeting, "Has a field.", input_type=dict),
     Entry("/talk", lambda parts: PROMPT | parts.model, "Talks.", playground="chat"),
+    Entry("/whole", lambda _: PROMPT | RunnableLambda(message), "Says it at once.", playground="chat"),
     Entry(
         "/agent", lambda parts: create_agent(parts.model, []), "Is an agent.", output_type=AIMessage,
         playground="chat",
@@ -251,15 +257,16 @@ class TestConfigurable:
 class TestChatPlayground:
     """What LangServe's chat playground asks of the schemas, and what it sends in the second turn."""
 
-    @pytest.mark.parametrize("path", ["/talk", "/agent"])
+    @pytest.mark.parametrize("path", ["/talk", "/whole", "/agent"])
     def test_supports_it(self, alice: httpx.Client, path: str) -> None:
-        returned = alice.get(f"{path}/output_schema").json()
+        returned = alice.get(f"{path}/c/N4XyA/output_schema").json()  # where it asks for them
+        assert returned == alice.get(f"{path}/output_schema").json()
         options = [resolved(option, returned) for option in returned.get("anyOf") or returned["oneOf"]]
         assert any("ai" in option["properties"]["type"].get("enum", ()) for option in options)
-        taken = alice.get(f"{path}/input_schema").json()["properties"]
+        taken = alice.get(f"{path}/c/N4XyA/input_schema").json()["properties"]
         assert {field["type"] for field in taken.values()} == {"string", "array"}
 
-    @pytest.mark.parametrize("path", ["/talk", "/agent"])
+    @pytest.mark.parametrize("path", ["/talk", "/whole", "/agent"])
     def test_several_turns_are_answered(self, alice: httpx.Client, path: str) -> None:
         before = [
             {"type": "human", "content": "[say hi]"},

@@ -48,6 +48,7 @@ from gatehouse.wires.sse import EventStream
 
 log = structlog.get_logger(__name__)
 
+NO_CONFIG = "N4XyA"  # {} as LangServe's clients compress it
 SEPARATOR = EventSourceResponse.DEFAULT_SEPARATOR
 PROBLEMS = {
     **BadRequest.schema(),
@@ -77,6 +78,7 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
 def router_of(entry: ServedEntry) -> APIRouter:
     """Return LangServe's routes of an entry."""
     router = EntryRouter(entry)
+    needed = [Depends(requires(entry.required_scope))]
     add_routes(
         router,
         ServedRunnable(entry),
@@ -85,13 +87,32 @@ def router_of(entry: ServedEntry) -> APIRouter:
         # batch if there is no configurable
         config_keys=("configurable", *sorted(entry.client_traces)),
         per_req_config_modifier=rebuild_config,
-        dependencies=[Depends(requires(entry.required_scope))],
+        dependencies=needed,
         playground_type=entry.playground,
         serializer=SERIALIZER,
         include_callback_events=entry.include_callback_events,
         enabled_endpoints=cast("Any", sorted(entry.endpoints)),
     )
+    if entry.playground == "chat" and "playground" in entry.endpoints:
+        add_schemas_of_no_config(router, entry, needed)
     return router
+
+
+def add_schemas_of_no_config(router: APIRouter, entry: ServedEntry, needed: Sequence[Any]) -> None:
+    """Add the schemas at the addresses where the chat playground asks for them: under an empty config's hash.
+
+    No other config is served in a path: the playground would print it into its page.
+    """
+
+    async def input_schema() -> dict[str, Any]:
+        return entry.shape.input_schema.model_json_schema()
+
+    async def output_schema() -> dict[str, Any]:
+        return entry.shape.output_schema.model_json_schema()
+
+    for endpoint in (input_schema, output_schema):
+        path = f"{entry.path}/c/{NO_CONFIG}/{endpoint.__name__}"
+        router.add_api_route(path, endpoint, dependencies=needed, include_in_schema=False)
 
 
 class EntryRouter(APIRouter):

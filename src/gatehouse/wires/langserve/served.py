@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable, RunnableConfig
+from langchain_core.tracers import RunLogPatch
 from langchain_core.utils.uuid import uuid7
 from pydantic import BaseModel
 
@@ -88,7 +90,7 @@ class ServedRunnable(Runnable[Any, Any]):
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
         async for patch in self._run(config, Tap("log", kwargs)):
-            yield patch
+            yield with_chunks(patch) if self.entry.playground == "chat" else patch
 
     async def _run(self, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[Any]:
         """Start a run and yield what LangChain's stream of the tap's mode yields. Raises ApiError."""
@@ -116,6 +118,17 @@ def call_of(config: RunnableConfig | None) -> Call:
     """Return the call that `rebuild_config` put into the config."""
     call: Call = (config or {})["configurable"][CALL]
     return call
+
+
+def with_chunks(patch: RunLogPatch) -> RunLogPatch:
+    """Return a patch with a chunk for a whole message: the chat playground shows nothing of another type."""
+    return RunLogPatch(*({**change, "value": as_chunk(change.get("value"))} for change in patch.ops))
+
+
+def as_chunk(value: Any) -> Any:
+    if isinstance(value, AIMessage) and not isinstance(value, AIMessageChunk):
+        return AIMessageChunk.model_validate({**value.model_dump(), "type": "AIMessageChunk"})
+    return value
 
 
 def with_metadata(client: Mapping[str, Any], config: RunnableConfig | None) -> dict[str, Any]:

@@ -33,12 +33,12 @@ from starlette.types import Receive, Scope, Send
 
 from gatehouse import BadRegistry, Entry, Settings, create_app
 from gatehouse.registry.checked import checked
+from gatehouse.registry.entry import TRACED
 from gatehouse.services import Services
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 REST = "/{rest:path}"
 OF_ONE_HOP = {"content-length", "content-encoding", "transfer-encoding", "connection", "host"}
-OF_TRACES = {"tags", "metadata"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +95,7 @@ def add_routes(
         "A runnable of LangServe's tests.",
         configurable=fields,
         client_history=True,
-        client_tracing=OF_TRACES.intersection(config_keys),
+        client_tracing=[name for name in TRACED if name in config_keys],
         **entry_options(**options),
     )
     registered = Registered(entry, own_name)
