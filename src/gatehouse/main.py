@@ -22,6 +22,7 @@ from gatehouse.web.middleware.limit import Limit
 from gatehouse.web.middleware.offered import HideWhatIsNotOffered
 from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.middleware.security_headers import SecurityHeaders
+from gatehouse.web.paths import Operation
 from gatehouse.web.request_telemetry import RequestTelemetry
 from gatehouse.web.resources import attachments, audit, feedback, threads, usage, users
 from gatehouse.wires.langserve.feedback import add_feedback_routes
@@ -91,13 +92,24 @@ def own_segments() -> frozenset[str]:
     return frozenset(str(route.path).split("/")[1] for router in ROUTERS for route in router.routes)  # type: ignore[attr-defined]  # every route of ours has one
 
 
+def larger_bodies(settings: Settings, registry: Registry) -> dict[Operation, int]:
+    """Return the operations that take more than every other, for entries that do: by method and path."""
+    entries = [entry for entry in registry.entries if entry.max_bytes > settings.max_body_bytes]
+    own = {operation: entry.max_bytes for entry in entries for operation in paths_of([entry]).starts}
+    largest = max((entry.max_bytes for entry in entries), default=0)
+    return {**own, **dict.fromkeys(api_paths.PATHS.starts if entries else (), largest)}
+
+
 def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Telemetry) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_body_bytes,
         timeout=settings.body_timeout,
-        larger={("POST", "/api/attachments"): settings.attachment_bytes + attachments.FORM_BYTES},
+        larger={
+            ("POST", "/api/attachments"): settings.attachment_bytes + attachments.FORM_BYTES,
+            **larger_bodies(settings, registry),
+        },
     )
     app.add_middleware(HideWhatIsNotOffered, settings=settings, names=frozenset(registry.by_name))
     app.add_middleware(Limit, paths=PATHS | paths_of(registry.entries))

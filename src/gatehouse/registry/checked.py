@@ -11,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.pregel import Pregel
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatehouse.registry.entry import ENDPOINTS, NEVER_SERVED, TRACED, Entry, Parts, ServedEntry
@@ -131,6 +132,8 @@ def fault_of(entry: object, seen: set[str]) -> str | None:
 
 def fault_of_options(entry: Entry) -> str | None:
     """Return what is wrong with the description and the lists of names of an entry, None when nothing is."""
+    if not is_size(entry):
+        return f"{entry.path}: max_body {entry.max_body!r} is no size: write bytes, or as 10MB"
     if not entry.description.strip():
         return "the description is missing"
     if entry.enabled_endpoints is not None and entry.disabled_endpoints is not None:
@@ -146,6 +149,14 @@ def fault_of_options(entry: Entry) -> str | None:
         if unknown := sorted({*(given or ())} - known):
             return f"{name} names what there is not: {', '.join(unknown)}"
     return None
+
+
+def is_size(entry: Entry) -> bool:
+    """Tell whether an entry's `max_body` is a size."""
+    try:
+        return entry.max_bytes >= 0
+    except ValidationError:
+        return False
 
 
 def build(

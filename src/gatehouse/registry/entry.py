@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from pydantic import ByteSize, TypeAdapter
 
 from gatehouse.registry.shape import Shape
 from gatehouse.tools.building import ToolEntry
@@ -48,7 +49,8 @@ class Entry:
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
     what an assistant said before, `client_tracing` that its tags and metadata reach traces, or which of them.
     `memory` is what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are
-    types of objects in a state that its declaration does not name; LangChain's own are known.
+    types of objects in a state that its declaration does not name; LangChain's own are known. `max_body` is
+    the largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
 
     For LangServe's routes alone: `enabled_endpoints` or `disabled_endpoints` say which of them there are, as
     in `add_routes`. `include_callback_events` sends what happened in a run with the answers of `invoke` and
@@ -73,6 +75,7 @@ class Entry:
     memory: Literal["messages", "state", "none"] = "messages"
     shows_state: bool = False
     checkpoint_types: Sequence[type] = ()
+    max_body: int | str = 0
     enabled_endpoints: Sequence[str] | None = None
     disabled_endpoints: Sequence[str] | None = None
     include_callback_events: bool = False
@@ -85,6 +88,11 @@ class Entry:
     @property
     def required_scope(self) -> str:
         return self.scope or f"runnable:{self.name}"
+
+    @property
+    def max_bytes(self) -> int:
+        """The largest request body for it; 0 where the server's own limit holds. Raises ValidationError."""
+        return int(TypeAdapter(ByteSize).validate_python(self.max_body))
 
     @property
     def takes_history(self) -> bool:

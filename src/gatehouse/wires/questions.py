@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.plain_json import json_bytes
-from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound
+from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound, PayloadTooLarge
 from gatehouse.problems.faults import StrictModel
 from gatehouse.problems.models import ModelUnavailableProblem
 from gatehouse.registry.default import default_entry
@@ -87,6 +87,7 @@ async def start(
     if key is None:  # with one it may be to join a run that has begun
         refuse_without_a_model(services, entry.path)
     value = chat.input_of(entry)
+    refuse_larger(services, entry, value)
     ignore_unknown = services.settings.unknown_configurable == "ignore"
     client = {"configurable": configured(entry, chat.configurable, ignore_unknown)}
     named = {"forks": forks} if forks else {}
@@ -108,6 +109,13 @@ async def start(
         idempotency=(key, json_bytes({**asked, **named})) if key else None,
         admission=admission,
     )
+
+
+def refuse_larger(services: Services, entry: ServedEntry, value: Any) -> None:
+    """Raise PayloadTooLarge for more than this entry takes, where others take more on the same path."""
+    most = max(entry.max_bytes, services.settings.max_body_bytes)
+    if any(other.max_bytes > most for other in services.entries.values()) and len(json_bytes(value)) > most:
+        raise PayloadTooLarge(f"A request to this runnable may have {most} bytes.")
 
 
 async def attached(services: Services, principal: Principal, attachment_id: str) -> dict[str, Any]:

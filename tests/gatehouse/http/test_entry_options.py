@@ -115,7 +115,7 @@ def remembering(parts: Parts) -> Any:
 ENTRIES = [
     Entry("/counting", counting, "Counts.", memory="state", shows_state=True),
     Entry("/told", lambda _: RunnableLambda(told), "Says what came."),
-    Entry("/recalling", lambda _: RunnableLambda(told), "Says what came.", client_history=True),
+    Entry("/recalling", lambda _: RunnableLambda(told), "Says.", client_history=True, max_body="2MB"),
     Entry("/state-told", state_told, "Says what came."),
     Entry("/tempered", tempered, "Is configured.", configurable=["temperature"]),
     Entry("/styled", styled, "Has alternatives.", configurable=["style"]),
@@ -379,6 +379,23 @@ class TestPaths:
 def test_nodes_that_there_are_not_are_refused_at_start() -> None:
     with pytest.raises(BadRegistry, match="nobody"):
         checked("mine:LIST", [Entry("/x", state_told, "X.", answering=["nobody"])])
+
+
+class TestBodies:
+    def test_are_as_large_as_their_entry_says(self, alice: httpx.Client) -> None:
+        large = {"role": "user", "content": "x" * 1_200_000}
+        told = ask(alice, "recalling", messages=[large])
+        assert len(told["response"]) > 1_200_000
+        assert alice.post("/recalling/invoke", json={"input": [large]}).status_code == 200
+        refused = alice.post("/api/chat", json={"runnable": "told", "messages": [large]})
+        assert refused.status_code == 413
+        assert alice.post("/told/invoke", json={"input": [large]}).status_code == 413
+        too_large = {"role": "user", "content": "x" * 2_100_000}
+        assert alice.post("/recalling/invoke", json={"input": [too_large]}).status_code == 413
+
+    def test_of_no_size_are_refused_at_start(self) -> None:
+        with pytest.raises(BadRegistry, match="max_body"):
+            checked("mine:LIST", [Entry("/x", state_told, "X.", max_body="many")])
 
 
 class TestFailures:
