@@ -105,6 +105,11 @@ class Halves:
     def __init__(self) -> None:
         self._waiting = ""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether half a character waits for the next piece."""
+        return bool(self._waiting)
+
     def add(self, piece: str) -> str:
         if piece.isascii() and not self._waiting:
             return piece
