@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, cast, get_args, get_origin
 
 from langchain_core.load.serializable import Serializable
@@ -110,7 +110,7 @@ class Shape:
             return list(messages) if saying.field is None else {saying.field: list(messages)}
         *before, last = messages
         text = plain_content(last)
-        if before and saying.history is None:
+        if before and not self._takes_before():
             raise CannotBeSaid("It takes one message, without those before it.")
         if saying.field is None:
             return text
@@ -137,6 +137,12 @@ class Shape:
         if isinstance(value, dict) and isinstance(value.get(field), list):
             return {**value, field: list(map(in_langchains_form, value[field]))}
         return value
+
+    def _takes_before(self) -> bool:
+        """Tell whether a client may send the messages before a text: its schema has a place for them."""
+        history = self.saying.history if self.saying else None
+        fields = fields_of(root_of(self.input_schema))
+        return history is not None and (fields is None or history in fields)
 
     def _is_text(self, value: Any) -> bool:
         """Tell whether an input has `input` in place of messages, which is no field of its own."""
@@ -187,6 +193,8 @@ def shape_of(
     told = told_schema(f"{name}_output", returned, runnable.get_name("Output"))
     order, sparse = tuple(fields_of(bare(returned)) or ()), input_type is None
     saying = saying_of(taken, own)
+    if saying is not None and is_stepwise(runnable):  # what was said before is no field of its schema
+        saying = replace(saying, history=saying.history or "history")
     takes_files = saying is not None and (saying.kind == "messages" or is_stepwise(runnable))
     adds_up, own_name = not has_graph(runnable), runnable.get_name()
     return Shape(taken, told, saying, kind_of(returned), order, adds_up, sparse, own_name, takes_files)

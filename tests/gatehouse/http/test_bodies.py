@@ -124,14 +124,14 @@ def refused(response: httpx.Response, *statuses: int) -> bool:
 class TestNoJson:
     @pytest.mark.parametrize("case", NO_JSON)
     @pytest.mark.parametrize("path", ["/chat", "/anything"])
-    def test_is_a_400(self, client: httpx.Client, path: str, case: str) -> None:
+    def test_is_a_422(self, client: httpx.Client, path: str, case: str) -> None:
         content = b'{"input": {"input": ' + NO_JSON[case] + b"}}" if case != "empty" else b""
-        assert refused(client.post(f"{path}/invoke", content=content, headers=JSON), 400)
+        assert refused(client.post(f"{path}/invoke", content=content, headers=JSON), 422)
 
     @pytest.mark.parametrize("case", NO_JSON)
-    def test_is_a_400_in_a_batch(self, client: httpx.Client, case: str) -> None:
+    def test_is_a_422_in_a_batch(self, client: httpx.Client, case: str) -> None:
         content = b'{"inputs": [{"input": ' + NO_JSON[case] + b"}]}"
-        assert refused(client.post("/anything/batch", content=content, headers=JSON), 400)
+        assert refused(client.post("/anything/batch", content=content, headers=JSON), 422)
 
     @pytest.mark.parametrize("depth", [MAX_DEPTH, 500])
     def test_deep_json_is_a_422(self, client: httpx.Client, depth: int) -> None:
