@@ -51,7 +51,7 @@ def outcomes_of(tests: Path, options: list[str]) -> dict[str, str]:
         written = Path(folder) / "outcomes.json"
         plugins = [part for name in UNUSED_PLUGINS for part in ("-p", f"no:{name}")]
         command = [
-            *(sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", tests.parents[1]),
+            *(sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(tests.parents[1])),
             *(
                 "-o",
                 "asyncio_mode=auto",
@@ -61,7 +61,7 @@ def outcomes_of(tests: Path, options: list[str]) -> dict[str, str]:
                 "asyncio_default_fixture_loop_scope=function",
             ),
             *("--disable-warnings", "--tb=line", "--show-capture=no", "-p", "served_for_langserve", *plugins),
-            *(tests, *options),
+            *(str(tests), *options),
         ]
         subprocess.run(command, env=environment(written), check=False)
         outcomes: dict[str, str] = json.loads(written.read_text()) if written.exists() else {}

@@ -33,12 +33,13 @@ from starlette.types import Receive, Scope, Send
 
 from gatehouse import BadRegistry, Entry, Settings, create_app
 from gatehouse.registry.checked import checked
+from gatehouse.registry.entry import Traced
 from gatehouse.services import Services
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 REST = "/{rest:path}"
 OF_ONE_HOP = {"content-length", "content-encoding", "transfer-encoding", "connection", "host"}
-OF_TRACES = {"tags", "metadata"}
+OF_TRACES: set[Traced] = {"tags", "metadata"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chains.registry import REGISTRY
-from gatehouse import Entry
+from gatehouse.registry.checked import checked
+from gatehouse.registry.entry import ServedEntry
 
 UNKNOWN = "01a1fc96-0000-7000-8000-000000000000"
 
@@ -38,10 +39,10 @@ def public(path: str, answers: int = 200) -> Access:
     return Access(path, public=True, answers=answers)
 
 
-def langserve(entry: Entry) -> dict[tuple[str, str], Access]:
+def langserve(entry: ServedEntry) -> dict[tuple[str, str], Access]:
     """Return the entries of one runnable's routes."""
     name, scope = entry.name, entry.required_scope
-    one = {entry.spoken_field: "A bond is a loan."}
+    one = entry.shape.said("A bond is a loan.")
     entries = {
         ("POST", f"/{name}/{endpoint}"): Access(
             f"/{name}/{endpoint}", scope, body={"input": one}, starts=True
@@ -122,5 +123,9 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/ws/chat/"): signed_in("/ws/chat/"),
     ("WEBSOCKET", "/ws/chat"): signed_in("/ws/chat"),
     ("WEBSOCKET", "/ws/chat/"): signed_in("/ws/chat/"),
-    **{route: access for entry in REGISTRY for route, access in langserve(entry).items()},
+    **{
+        route: access
+        for entry in checked("registry", REGISTRY).entries
+        for route, access in langserve(entry).items()
+    },
 }

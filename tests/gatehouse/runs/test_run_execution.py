@@ -75,7 +75,7 @@ class TestReason:
         for first in (*REASONS, "lost"):
             execution = await execution_of(here, told)
             execution.phase = "produced"
-            execution.halt(first)  # type: ignore[arg-type]  # of both lists
+            execution.halt(first)
             execution.halt(later)
             assert execution.stop == first
 
