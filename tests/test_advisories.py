@@ -2,8 +2,8 @@
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from packaging.version import Version
@@ -13,7 +13,8 @@ PYTHON = sorted((ROOT / "requirements").glob("*.txt"))
 NODE = [file for file in sorted(ROOT.rglob("package-lock.json")) if "node_modules" not in file.parts]
 
 
-class Advisory(NamedTuple):
+@dataclass(frozen=True)
+class Advisory:
     index: str
     package: str
     mended: Version

@@ -466,4 +466,4 @@ class TestUserOfAnotherClaim:
         with capture_logs() as logs:
             assert refused(token(exp=DROP))
             assert refused(token(sub=DROP))
-        assert [entry["reason"] for entry in logs] == ["it has no claim exp", "it has no claim sub"]
+        assert [entry["reason"] for entry in logs] == ["the claim exp is missing", "the claim sub is missing"]

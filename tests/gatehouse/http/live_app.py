@@ -79,7 +79,7 @@ class LiveApp:
             assert time.monotonic() < until, "it did not happen in time"
             time.sleep(0.02)
 
-    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def call(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Return what a coroutine returns on the server's own loop."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(10)
 

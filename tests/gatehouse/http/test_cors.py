@@ -1,6 +1,7 @@
 """Which other sites may call and read: none by default."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -98,7 +99,7 @@ class TestThisMachine:
         assert foreign.status_code == 400
 
     def test_has_the_listed_name_alone_in_production(self) -> None:
-        production = {
+        production: dict[str, Any] = {
             "environment": "production", "database_url": "postgresql+psycopg://x/y", "redis_url": "redis://x",
             "api_key_pepper": "p" * 40, "jwt_secret": "s" * 40, "issuer": "https://issuer.example",
         }  # fmt: skip

@@ -36,7 +36,9 @@ def test_json_is_the_agent_s_answer(alice: httpx.Client) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_typed_events_tell_of_the_tool(alice: httpx.Client, method: str) -> None:
-    where = {"params": {"query": QUESTION}} if method == "GET" else {"json": {"query": QUESTION}}
+    where: dict[str, Any] = (
+        {"params": {"query": QUESTION}} if method == "GET" else {"json": {"query": QUESTION}}
+    )
     frames = frames_in(alice.request(method, "/api/chat/stream", **where).text)
     assert frames[0].data["runnable"] == "agent"
     assert "tool_end" in [frame.data["type"] for frame in frames]
@@ -44,7 +46,9 @@ def test_typed_events_tell_of_the_tool(alice: httpx.Client, method: str) -> None
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_plain_tokens_are_of_the_agent(alice: httpx.Client, method: str) -> None:
-    where = {"params": {"query": QUESTION}} if method == "GET" else {"json": {"query": QUESTION}}
+    where: dict[str, Any] = (
+        {"params": {"query": QUESTION}} if method == "GET" else {"json": {"query": QUESTION}}
+    )
     response = alice.request(method, "/api/stream", **where)
     run = alice.get(f"/api/runs/{response.headers['x-run-id']}").json()
     assert run["runnable"] == "agent"

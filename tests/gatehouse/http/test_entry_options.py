@@ -277,7 +277,7 @@ class TestMessages:
         assert alice.post("/api/chat", json={"runnable": "told", "messages": messages}).status_code == 422
 
     async def test_a_history_around_a_remote_runnable(self, served: LiveApp) -> None:
-        remote = RemoteRunnable(f"{served.url}/recalling", headers=bearer("alice"))
+        remote: RemoteRunnable[Any, Any] = RemoteRunnable(f"{served.url}/recalling", headers=bearer("alice"))
         chain = RunnableWithMessageHistory(remote, history_of)
         config: RunnableConfig = {"configurable": {"session_id": "around"}}
         await chain.ainvoke("one", config)

@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 
 from gatehouse import BadRegistry, Entry, Parts
 from gatehouse.registry.checked import checked
+from gatehouse.registry.entry import Traced
 
 PROMPT = ChatPromptTemplate.from_messages(
     [MessagesPlaceholder("history", optional=True), ("human", "{input}")]
@@ -60,13 +61,14 @@ def greeting(_parts: Parts) -> Runnable[Any, Any]:
     return prompt | RunnableLambda(lambda value: value.to_string())
 
 
+TAGS: tuple[Traced, ...] = ("tags",)
 ENTRIES = [
     Entry("/told", counting, "Tells all.", include_callback_events=True),
     Entry("/untold", counting, "Tells the result.", disabled_endpoints=("batch", "config_hashes")),
     Entry("/few", counting, "Has two endpoints.", enabled_endpoints=("invoke", "playground")),
     Entry("/none", counting, "Has none.", enabled_endpoints=()),
     Entry("/team/desk", text, "Is of a team.", client_history=True),
-    Entry("/tags", lambda _: RunnableLambda(traced), "Takes tags.", client_tracing=("tags",)),
+    Entry("/tags", lambda _: RunnableLambda(traced), "Takes tags.", client_tracing=TAGS),
     Entry("/feedback-on", counting, "Wants feedback.", enable_feedback_endpoint=True),
     Entry("/greeting", greeting, "Has a field.", input_type=dict),
     Entry("/talk", lambda parts: PROMPT | parts.model, "Talks.", playground="chat"),

@@ -26,6 +26,9 @@ def test_lists_what_the_registry_serves_in_its_order(shared: LiveApp) -> None:
         "description": "Answers questions about banking and investing.",
         "input_field": "input",
         "output": "text",
+        "answer_field": None,
+        "adds_up": True,
+        "takes_files": False,
         "example": "",
         "default": False,
     }

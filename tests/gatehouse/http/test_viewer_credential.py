@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -44,6 +44,12 @@ async def fail(_principal: Principal) -> bool:
     raise OSError("away")
 
 
+async def chunks_of(records: AsyncIterator[list[Record]]) -> list[bytes]:
+    """Return what a viewer is sent of these records."""
+    body = cast("AsyncIterator[bytes]", sse.event_stream("run-1", records, sse.typed, 30).body_iterator)
+    return [chunk async for chunk in body]
+
+
 class TestWhileHeld:
     async def test_shows_nothing_after_the_credential_ended(self, monkeypatch: pytest.MonkeyPatch) -> None:
         records, shown = Records(), []
@@ -67,10 +73,9 @@ class TestEventStream:
     ) -> None:
         monkeypatch.setattr(viewer_credential, "CHECK_EVERY", 0.0)
         held = while_held(ViewerCredential(ALICE, refuse), Records().read())
-        body = sse.event_stream("run-1", held, sse.typed, 30).body_iterator
-        chunks = [chunk async for chunk in body]
+        chunks = await chunks_of(held)
         assert chunks[0] == sse.RETRY
-        lines = bytes(chunks[1]).decode().split("\r\n")  # type: ignore[arg-type]
+        lines = chunks[1].decode().split("\r\n")
         assert lines[0] == "event: error"
         problem = json.loads(lines[1].removeprefix("data: "))["problem"]
         assert (problem["status"], problem["instance"]) == (401, "urn:gatehouse:run:run-1")
@@ -82,10 +87,8 @@ class TestEventStream:
                 yield [record(Cursor(1, number), Token(f"t{number}"))]
             raise CredentialExpired
 
-        chunks = [chunk async for chunk in sse.event_stream("run-1", records(), sse.typed, 30).body_iterator]
-        kinds = [
-            line for chunk in chunks[1:] for line in bytes(chunk).decode().split("\r\n") if "event:" in line
-        ]  # type: ignore[arg-type]
+        chunks = await chunks_of(records())
+        kinds = [line for chunk in chunks[1:] for line in chunk.decode().split("\r\n") if "event:" in line]
         assert kinds == ["event: token", "event: token", "event: error"]
 
 

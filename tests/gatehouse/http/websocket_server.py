@@ -29,6 +29,8 @@ from gatehouse.process.protocol import BoundedHead
 from gatehouse.process.websocket_protocol import BoundedWebSocket
 from gatehouse.registry.checked import checked
 from gatehouse.registry.entry import Entry
+from gatehouse.runs.conversation.files import Block
+from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.credentials import CredentialValid
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Event
@@ -75,6 +77,12 @@ class Threads:
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         return []
+
+    async def files(self, run: RunRecord) -> list[Block]:
+        return []
+
+    async def place(self, run: RunRecord) -> StatePlace:
+        return StatePlace(run.id)
 
     async def keep(self, run: RunRecord, steps: list[Event]) -> None:
         pass

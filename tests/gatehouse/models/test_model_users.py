@@ -16,6 +16,7 @@ from gatehouse.registry.entry import Parts
 
 MODEL = GuardedChatModel.of([Candidate("model", ScriptedChatModel(), Circuit(0, 1.0))])
 PARTS = Parts(MODEL)
+ONE: Runnable[Any, Any] = RunnableLambda(lambda _: 1)
 
 
 def closing_over() -> Runnable[Any, Any]:
@@ -42,7 +43,7 @@ class Method:
         create_agent(MODEL, []),
         closing_over(),
         RunnableLambda(Method().ask),
-        {"a": [RunnableLambda(lambda _: 1) | MODEL]},
+        {"a": [ONE | MODEL]},
     ],
 )
 def test_one_that_holds_it_somewhere_does(runnable: object) -> None:

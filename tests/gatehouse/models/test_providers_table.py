@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,19 @@ def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
                 **clients,
             )
         case "mistral":
-            package = pytest.importorskip("langchain_mistralai")
-            return package.ChatMistralAI(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
+            mistral = class_of("langchain_mistralai", "ChatMistralAI")
+            return mistral(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
         case "anthropic":
-            package = pytest.importorskip("langchain_anthropic")
-            return package.ChatAnthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
-    package = pytest.importorskip("langchain_ollama")
-    return package.ChatOllama(model="m-1", base_url=url)
+            anthropic = class_of("langchain_anthropic", "ChatAnthropic")
+            return anthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
+    ollama = class_of("langchain_ollama", "ChatOllama")
+    return ollama(model="m-1", base_url=url)
+
+
+def class_of(package: str, name: str) -> Callable[..., BaseChatModel]:
+    """Return a package's model; skips the test where the package is not installed."""
+    found: Callable[..., BaseChatModel] = getattr(pytest.importorskip(package), name)
+    return found
 
 
 async def told(model: BaseChatModel) -> str:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -307,7 +307,7 @@ class TestReplacing:
         done: list[str] = []
         config = uvicorn.Config("light_workers:served", factory=True, workers=2, log_config=None)
         supervisor = Workers(config, listener, lambda: None)
-        supervisor.processes = [Recorded(f"old {at}", done) for at in (1, 2)]  # type: ignore[list-item]
+        supervisor.processes = [cast("Any", Recorded(f"old {at}", done)) for at in (1, 2)]
         numbers = iter((1, 2))
         monkeypatch.setattr(
             supervisor, "_started", lambda: Recorded(f"new {next(numbers)}", done, serves=serves)

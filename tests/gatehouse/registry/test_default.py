@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from gatehouse.identity.principal import Principal
-from gatehouse.registry.checked import BadRegistry
+from gatehouse.registry.checked import BadRegistry, checked
 from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import Entry
 from gatehouse.registry.loading import load_registry
@@ -20,9 +20,8 @@ def principal(*scopes: str) -> Principal:
 
 
 def default_of(*entries: Entry, scopes: tuple[str, ...] = ("*",)) -> str | None:
-    by_name = {entry.name: entry for entry in entries}
-    found = default_entry(by_name, principal(*scopes))
-    return found and found.name
+    found = default_entry(checked("registry", entries).by_name, principal(*scopes))
+    return None if found is None else found.name
 
 
 class TestDefault:

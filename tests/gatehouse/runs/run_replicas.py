@@ -17,6 +17,8 @@ from waiting import until
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import ApiError
+from gatehouse.runs.conversation.files import Block
+from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Event
 from gatehouse.runs.lifecycle.attempts import lease_key
@@ -28,7 +30,7 @@ from gatehouse.settings.engine import EngineSettings
 __all__ = ["until"]  # of those who use the replicas
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "token-1", claims={"portfolio_id": "p1"})
-BOB = Principal("beta", "bob", "Bob", frozenset({"runnable:chat"}), "api_key", "key-1")
+BOB = Principal("beta", "bob", "Bob", frozenset({"runnable:chat", "threads:write"}), "api_key", "key-1")
 
 LEASE = 0.6  # seconds, where a test waits for it to run out
 SETTINGS = EngineSettings(lease=LEASE, keep=60, deadline=30)
@@ -59,6 +61,12 @@ class Conversations:
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
         return self.messages
+
+    async def files(self, run: RunRecord) -> list[Block]:
+        return []
+
+    async def place(self, run: RunRecord) -> StatePlace:
+        return StatePlace(run.id)
 
     async def keep(self, run: RunRecord, steps: list[Event]) -> None:
         if self.failure is not None:

@@ -46,7 +46,7 @@ class Stepping(Words):
     """Does one step."""
 
     async def asteps(self, input: dict[str, Any], config: Any) -> AsyncIterator[AIMessageChunk]:
-        yield AIMessageChunk("done")
+        yield AIMessageChunk(content="done")
 
 
 async def count_in(url: str) -> None:

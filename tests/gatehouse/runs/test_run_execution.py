@@ -9,8 +9,9 @@ from run_replicas import Replica, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, seen, types
 
+from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import RunFailed
-from gatehouse.runs.events import Token, ToolEnd, ToolStart
+from gatehouse.runs.events import Reasoning, Token, ToolEnd, ToolStart
 from gatehouse.runs.lifecycle.execution import Execution, Stop
 from gatehouse.runs.records import load
 from gatehouse.runs.sources.tap import Tap
@@ -35,16 +36,20 @@ class TestDoubtfulLease:
         execution = await execution_of(here, told)
         viewer = await Viewer(here.engine, execution.run.id).until(lambda viewer: viewer.types == ["start"])
         execution.held_until = 0.0
-        execution.emit(Token("a"))
+        execution.emit(Reasoning("a"))
         execution.held_until = time.monotonic() + 60  # renewed, and nobody has shown what was withheld
-        execution.emit(Token("b"))
+        execution.emit(Reasoning("b"))
         await asyncio.sleep(0.05)
         assert viewer.types == ["start"]
         told.tell(execution.run.id, "c")
         told.end(execution.run.id)
         records = await viewer.end()
         assert_dense(records)
-        assert assembled(records) == "abc"
+        assert [from_json(record.data)["content"] for record in records if record.type == "reasoning"] == [
+            "a",
+            "b",
+        ]
+        assert assembled(records) == "c"
         assert await seen(here.engine, execution.run.id) == records
 
     async def test_shows_nothing_of_a_run_that_is_lost_meanwhile(self, here: Replica, told: Told) -> None:
@@ -75,7 +80,7 @@ class TestReason:
         for first in (*REASONS, "lost"):
             execution = await execution_of(here, told)
             execution.phase = "produced"
-            execution.halt(first)  # type: ignore[arg-type]  # of both lists
+            execution.halt(first)
             execution.halt(later)
             assert execution.stop == first
 

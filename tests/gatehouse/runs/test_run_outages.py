@@ -19,7 +19,7 @@ from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 from gatehouse.problems.errors import NotFound
 from gatehouse.runs.answers import ANSWERS, kept_answer, parsed_answer
 from gatehouse.runs.conversation.history import HistoryAway
-from gatehouse.runs.events import Token, ToolEnd, ToolStart
+from gatehouse.runs.events import Event, Token, ToolEnd, ToolStart
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.tending import Tending
 
@@ -283,7 +283,7 @@ class TestThreadsAway:
 
     def test_get_the_tool_steps_too(self) -> None:
         run = RunRecord("r", ALICE, "/told", {}, "t", 1.0, 2.0, 30.0, state="completed", text="a\u2028é")
-        steps = [
+        steps: list[Event] = [
             ToolStart(content="", tool="add", call_id="c", input={"a": 1}),
             ToolEnd(content="", tool="add", call_id="c", output="2", is_error=False),
         ]

@@ -194,6 +194,7 @@ class TestUpgrade:
         assert await table_names(migrated) == [
             "alembic_version",
             "api_keys",
+            "attachments",
             "audit_log",
             "feedback",
             "messages",

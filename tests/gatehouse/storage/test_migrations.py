@@ -149,7 +149,7 @@ async def test_keys_that_exist_keep_their_users_own_data(engine: AsyncEngine) ->
             await connection.execute(text(KEY), values)
     async with engine.begin() as connection:
         await connection.run_sync(migrated, "0013")
-    found = {}
+    found: dict[str, set[str]] = {}
     for number in range(2):
         async with tenant_transaction(engine, f"tenant-{number}") as connection:
             rows = await connection.execute(select(api_keys.c.id, api_keys.c.scopes))

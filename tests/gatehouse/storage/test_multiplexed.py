@@ -202,8 +202,9 @@ class TestWords:
     """What the log has of an error: never what was sent, nor where it was sent to."""
 
     async def test_are_those_of_a_refusal(self, redis: Redis) -> None:
+        ask: Callable[..., Awaitable[object]] = redis.execute_command
         with pytest.raises(ResponseError) as refused:
-            await redis.execute_command("NONSENSE", "a secret")
+            await ask("NONSENSE", "a secret")
         assert "secret" not in str(words_of(refused.value))
         assert words_of(ResponseError("OOM command not allowed")) == {"said": "OOM command not allowed"}
         assert len(words_of(ResponseError("x" * 1000))["said"]) == 200

@@ -125,7 +125,7 @@ class TestStart:
 
     async def test_waits_for_a_migration_that_is_at_work(self, tmp_path: Path) -> None:
         url = f"sqlite+aiosqlite:///{tmp_path}/new.db"
-        given = Settings(_env_file=None, database_url=url, start_wait=60)  # type: ignore[arg-type]
+        given = Settings(_env_file=None, database_url=url, start_wait=60)
 
         async def opened() -> str | None:
             async with open_database(given) as engine:

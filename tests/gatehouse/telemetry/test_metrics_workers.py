@@ -41,13 +41,16 @@ def children_of(process_id: int) -> set[int]:
     return {int(child) for task in tasks.iterdir() for child in (task / "children").read_text().split()}
 
 
+CHAT = {"runnable": "chat"}
+
+
 class TestWorkers:
     def test_figures_add_up(self, workers: tuple[LiveServer, str]) -> None:
         server, port = workers
         headers = {"x-api-key": server.keys["alice"]}
         for _ in range(12):  # each over a connection of its own, which either worker may take
             assert httpx.post(
-                f"{server.url}/api/chat", json={"query": "[tokens 3]"}, headers=headers, timeout=20
+                f"{server.url}/api/chat", json=CHAT | {"query": "[tokens 3]"}, headers=headers, timeout=20
             )
         assert value(port, "gatehouse_runs_started_total", runnable="/chat") == 12
         assert value(port, "gatehouse_tokens_total", direction="output") == 36
@@ -67,7 +70,7 @@ class TestWorkers:
         server, port = workers
         started = value(port, "gatehouse_runs_started_total")
         headers = {"x-api-key": server.keys["bob"]}
-        body = {"query": "[delay 0.1] [tokens 3000]"}
+        body = CHAT | {"query": "[delay 0.1] [tokens 3000]"}
         with httpx.stream("POST", f"{server.url}/api/chat/stream", json=body, headers=headers) as response:
             lines = response.iter_lines()
             next(lines)

@@ -12,6 +12,7 @@ from gatehouse.runs.events import Usage
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads.branches import BEGINNING, Place, Tree
 from gatehouse.threads.models import Message
+from gatehouse.threads.rows import Blocks
 from gatehouse.threads.store import Answer, ThreadStore
 from gatehouse.threads.tables import messages
 
@@ -45,7 +46,7 @@ class Thread:
     async def texts(self) -> list[str]:
         return [message.content for message in await self.shown()]
 
-    async def told(self) -> list[str]:
+    async def told(self) -> list[str | Blocks]:
         """Return what the next question's model is told of."""
         return [said for said, _ in await self.store.exchanges(self.owner, self.id, "next", 10_000)]
 

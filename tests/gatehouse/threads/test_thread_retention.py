@@ -32,7 +32,7 @@ async def begun(store: ThreadStore, engine: AsyncEngine, owner: Principal, days:
     return thread.id
 
 
-async def aged(engine: AsyncEngine, owner: Principal, thread_id: str, days: int) -> None:
+async def aged(engine: AsyncEngine, owner: Principal, thread_id: str, days: float) -> None:
     """Have nothing been said in a thread for so many days."""
     async with tenant_transaction(engine, owner.tenant_id) as connection:
         this = update(threads).where(threads.c.id == thread_id)

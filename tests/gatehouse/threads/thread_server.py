@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from langchain_core.runnables import RunnableGenerator
+from langchain_core.runnables import Runnable, RunnableGenerator
 from langgraph.checkpoint.memory import InMemorySaver
 from live_redis import empty_redis
 from redis.asyncio import Redis
@@ -63,7 +63,10 @@ async def endless(_input: AsyncIterator[Any]) -> AsyncIterator[str]:
         await asyncio.sleep(0.01)
 
 
-RUNNABLES = {"/chat": RunnableGenerator(endless), "/agent": RunnableGenerator(endless)}
+RUNNABLES: Mapping[str, Runnable[Any, Any]] = {
+    "/chat": RunnableGenerator(endless),
+    "/agent": RunnableGenerator(endless),
+}
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
 """The tool steps of a run over all its attempts, for the answer that is kept."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gatehouse.plain_json import from_json
 from gatehouse.runs.events import BEGINNING, Event, Record, ToolEnd, ToolStart
@@ -8,6 +8,7 @@ from gatehouse.runs.log.log import RunLog
 from gatehouse.runs.records import RunRecord
 
 Step = ToolStart | ToolEnd
+STEPS: Mapping[str, type[ToolStart] | type[ToolEnd]] = {"tool_start": ToolStart, "tool_end": ToolEnd}
 
 
 async def all_steps(log: RunLog, run: RunRecord, own: Sequence[Event]) -> list[Event]:
@@ -43,8 +44,9 @@ async def _before(log: RunLog, run: RunRecord) -> list[Record]:
 
 def step_of(record: Record) -> Step | None:
     """Return the tool step that a record tells of, None for any other."""
-    if record.type == "tool_start":
-        return ToolStart(**from_json(record.data))
-    if record.type == "tool_end":
-        return ToolEnd(**from_json(record.data))
-    return None
+    kind = STEPS.get(record.type)
+    if kind is None:
+        return None
+    fields = from_json(record.data)
+    step: Step = kind(**{**fields, "path": tuple(fields.get("path", ()))})
+    return step
