@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -62,7 +62,7 @@ async def streamed(model: BaseChatModel) -> AIMessageChunk:
     whole: Any = None
     async for chunk in model.astream("?"):
         whole = chunk if whole is None else whole + chunk
-    return whole
+    return cast("AIMessageChunk", whole)
 
 
 async def streamed_in_thread(model: BaseChatModel) -> Any:

@@ -25,7 +25,7 @@ class Waiting(ScriptedChatModel):
     async def _astream(self, messages: Any, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
         self.asked.append(messages[-1].content)
         await self.let.wait()
-        yield ChatGenerationChunk(message=AIMessageChunk("done"))
+        yield ChatGenerationChunk(message=AIMessageChunk(content="done"))
 
 
 async def ask(model: GuardedChatModel, tenant: str, question: str, streaming: bool) -> str:

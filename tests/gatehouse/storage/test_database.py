@@ -198,6 +198,7 @@ class TestUpgrade:
             "audit_log",
             "feedback",
             "messages",
+            "revoked_tokens",
             "threads",
             "usage",
         ]
