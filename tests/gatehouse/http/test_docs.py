@@ -140,7 +140,9 @@ class TestRunnables:
         output = body["properties"]["output"]
         item = named(document, output["items"] if endpoint == "batch" else output)
         expected = RUNNABLES[name].shape.output_schema.model_json_schema(mode="serialization")
-        assert item.get("type") == expected.get("type")
+        if "anyOf" in expected:  # a message, or a piece of one
+            expected = expected["$defs"]["AIMessageChunk"]
+        assert item["type"] == expected["type"]
         assert item.get("properties", {}).keys() == expected.get("properties", {}).keys()
 
     @pytest.mark.parametrize("name", RUNNABLES)

@@ -24,6 +24,7 @@ STREAM_LOG = pytest.param(
     marks=pytest.mark.xfail(run=False, reason="a stopped astream_log waits for its runnable to end"),
 )
 GENERIC = {"status_code": 500, "message": "The run failed. The server's log has the cause."}
+NO_JSON = "The runnable returned what cannot be sent: a value of the type object has no form in JSON."
 
 
 @pytest.fixture(params=FAILURES)
@@ -48,7 +49,8 @@ class TestWholeAnswers:
             response = client.post(f"{path}/{endpoint}", json=body)
         assert response.status_code == 500
         assert response.headers["content-type"] == "application/problem+json"
-        assert response.json()["type"] == "urn:gatehouse:problem:run-failed"
+        kind = "output-not-json" if path == "/odd" else "run-failed"
+        assert response.json()["type"] == f"urn:gatehouse:problem:{kind}"
         assert SECRET not in response.text
         assert SECRET not in logged.getvalue()
         assert response.headers["x-request-id"] in logged.getvalue()
@@ -71,7 +73,7 @@ class TestStreams:
         assert response.status_code == 200
         frames = frames_in(response.text)
         assert frames[-1].event == "error"
-        assert frames[-1].data == GENERIC
+        assert frames[-1].data == (GENERIC | {"message": NO_JSON} if path == "/odd" else GENERIC)
         assert [frame.event for frame in frames].count("error") == 1
         assert SECRET not in without_question(response.text, message)
         assert SECRET not in logged.getvalue()

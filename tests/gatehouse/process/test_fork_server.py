@@ -105,6 +105,7 @@ class TestForkedProcesses:
         _, held_back, through, environment = probed
         assert (held_back, through) == ("True", "False")
         own = {"PATH": os.environ["PATH"], "LC_CTYPE": "C.UTF-8", "SET_LATER": "yes"}
+        own["LANGGRAPH_STRICT_MSGPACK"] = "true"  # ours: gatehouse.runs.checkpoints
         assert {**ast.literal_eval(environment), "LC_CTYPE": "C.UTF-8"} == own  # which Python sets by itself
 
     def test_are_of_this_application_in_a_folder_with_another_app(self, probed: list[str]) -> None:

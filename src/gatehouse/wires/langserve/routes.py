@@ -10,7 +10,7 @@ import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from langchain_core._api import LangChainBetaWarning
-from langserve import add_routes
+from langserve import add_routes, api_handler
 from sse_starlette import EventSourceResponse
 from sse_starlette.event import ensure_bytes
 from starlette.routing import Match
@@ -69,6 +69,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
     """Serve every entry under its path, with identity injected and LangServe's traps closed."""
+    forget_models()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", LangChainBetaWarning)  # of callback events, at each start
         for entry in entries:
@@ -113,6 +114,15 @@ def add_schemas_of_no_config(router: APIRouter, entry: ServedEntry, needed: Sequ
     for endpoint in (input_schema, output_schema):
         path = f"{entry.path}/c/{NO_CONFIG}/{endpoint.__name__}"
         router.add_api_route(path, endpoint, dependencies=needed, include_in_schema=False)
+
+
+def forget_models() -> None:
+    """Have LangServe forget the models of other applications of this process.
+
+    It keeps them by their names for all, and of a second one with a name it makes a model of another kind.
+    """
+    for known in (api_handler._MODEL_REGISTRY, api_handler._SEEN_NAMES):  # noqa: SLF001  # there is no other way
+        known.clear()
 
 
 class EntryRouter(APIRouter):
