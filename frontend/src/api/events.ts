@@ -14,6 +14,7 @@ const EVENTS = {
   tool_start: carries<{ tool: string; call_id: string; input: unknown }>(),
   tool_end: carries<{ tool: string; call_id: string; output: string; is_error: boolean }>(),
   reasoning: carries<{ content: string }>(),
+  message: carries<{ content: string }>(),
   custom: carries<{ data: unknown }>(),
   state: carries<{ node: string; data: unknown }>(),
   restart: carries<{ content: string; attempt: number }>(),

@@ -29,6 +29,8 @@ function step(answer: Answer, event: RunEvent, now: number): Answer {
         finishReason: event.finish_reason ?? null,
         pause: null,
       };
+    case "message": // its words came as tokens
+      return answer;
     case "error":
       return { ...answer, trouble: event.content };
     case "end":

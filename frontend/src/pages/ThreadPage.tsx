@@ -59,13 +59,7 @@ export function ThreadPage({ threadId }: { threadId: string }) {
       <div className="scroll" ref={frame} tabIndex={-1}>
         <div className="column" ref={content}>
           {chat.error && <p className="notice trouble">The conversation could not be read. Reload to try again.</p>}
-          <MessageList
-            threadId={threadId}
-            exchanges={chat.exchanges}
-            again={again}
-            goOn={goOn}
-            branching={branching}
-          />
+          <MessageList threadId={threadId} exchanges={chat.exchanges} again={again} goOn={goOn} branching={branching} />
           {trouble && (
             <p className="notice trouble" role="alert">
               {trouble}

@@ -14,6 +14,7 @@ const question = (output: "text" | "message" | "data", more: Partial<Runnable> =
     input_field: "input",
     answer_field: null,
     adds_up: true,
+    takes_files: true,
     output,
     default: false,
     ...more,

@@ -26,6 +26,11 @@ describe("the parts of an answer", () => {
     ]);
   });
 
+  it("has a finished message once, from its tokens", () => {
+    const answer = after(start(), token("Let me see."), { type: "message", content: "Let me see." }, called);
+    expect(answer.parts.map(({ kind }) => kind)).toEqual(["text", "tool"]);
+  });
+
   it("takes back a text that was not the answer, and keeps the tools", () => {
     const back: RunEvent = { type: "restart", content: "", attempt: 1 };
     const answer = after(start(), token("a plan"), called, returned, back, token("42"));

@@ -15,6 +15,7 @@ const CHAT: Runnable = {
   input_field: "input",
   answer_field: null,
   adds_up: true,
+  takes_files: true,
   default: true,
   output: "text",
 };
