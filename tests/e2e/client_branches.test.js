@@ -80,7 +80,7 @@ for (const [size, options] of Object.entries(SIZES)) {
 
     it("attaches files by button, paste and drop, and takes one off", async () => {
       await page.goto(`${BASE}/`);
-      await page.locator(".choice", { hasText: /^Chat/i }).click();
+      await page.locator(".choice", { hasText: /^Agent/i }).click();
       await page.locator('input[type="file"]').setInputFiles([image("button.png")]);
       await chip("button.png").locator("img").waitFor();
       for (const [kind, name] of [["paste", "pasted.png"], ["drop", "dropped.png"]]) {

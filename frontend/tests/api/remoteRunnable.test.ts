@@ -111,7 +111,7 @@ describe("RemoteRunnable as a transport", () => {
     expect(events[2]).toEqual({ type: "tool_end", tool: "calculator", call_id: "t1", output: "42", is_error: false });
     expect(events[4]).toMatchObject({ output: "It failed.", is_error: true });
     expect(events[5]).toEqual({ type: "token", content: "It is 42." });
-    expect(await (await request).json()).toMatchObject({ include_types: ["tool"], include_names: ["chat"] });
+    expect(await (await request).json()).toMatchObject({ include_types: ["tool"], include_names: ["/chat"] });
   });
 
   it("shows data as it grows, under the field that the runnable takes", async () => {

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import jsonpatch
 import pytest
 from corpus_runnables import CORPUS, Case, entries
 from langgraph.checkpoint.memory import InMemorySaver
 from live_app import LiveApp, bearer, serving
+from websockets.sync.client import connect
 
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.plain_json import from_json, json_bytes
@@ -156,3 +158,46 @@ def summed(events: list[tuple[str, Any]]) -> str:
         elif event == "token":
             text += data["content"]
     return text
+
+
+@pytest.mark.parametrize("name", CORPUS)
+class TestOtherStreams:
+    def test_events_and_the_log_end_with_what_is_returned(self, alice: httpx.Client, name: str) -> None:
+        body = {"input": CORPUS[name].value}
+        returned = stable(alice.post(f"{path_of(name)}/invoke", json=body).json()["output"])
+        events = frames(alice.post(f"{path_of(name)}/stream_events", json=body).text)
+        last = [data for kind, data in events if kind == "data"][-1]
+        assert last["event"].endswith("_end")
+        assert "error" not in {kind for kind, _ in events}
+        log: dict[str, Any] = {}
+        for kind, patch in frames(alice.post(f"{path_of(name)}/stream_log", json=body).text):
+            assert kind != "error"
+            if kind == "data":
+                log = jsonpatch.apply_patch(log, patch["ops"])
+        assert comparable(log["final_output"]) == comparable(returned)
+        assert comparable(last["data"]["output"]) == comparable(returned)
+
+    def test_a_websocket_tells_the_same(self, served: LiveApp, name: str) -> None:
+        case = CORPUS[name]
+        if case.query is None:
+            pytest.skip("no single text makes its input")
+        address = f"{served.url.replace('http', 'ws', 1)}/ws/chat/?events=run"
+        with connect(address, additional_headers=bearer(), max_size=None) as socket:
+            socket.send(json.dumps({"message": case.query, "runnable": name.replace("_", "-")}))
+            told = []
+            while not told or told[-1]["type"] != "end":
+                told.append(json.loads(socket.recv(20)))
+        [complete] = [event for event in told if event["type"] == "complete"]
+        assert summed([(event["type"], event) for event in told]) == complete["content"]
+        if case.text is not None:
+            assert complete["content"] == case.text
+
+
+def comparable(value: Any) -> Any:
+    """Return an output whether it came in one piece or in several: a chunk of a message is a message."""
+    value = stable(value)
+    if isinstance(value, dict) and value.get("type") == "AIMessageChunk":
+        value = {**value, "type": "ai"}
+    if isinstance(value, dict) and value.get("type") == "ai":
+        return {"content": value["content"]}
+    return value

@@ -37,7 +37,7 @@ export async function* remoteRunnable(question: Question, signal: AbortSignal): 
 
 async function pump(question: Question, wire: WatchedFetch, push: Push, signal: AbortSignal): Promise<void> {
   const { RemoteRunnable } = await import("@langchain/core/runnables/remote");
-  const { path, name, output } = question.runnable;
+  const { path, output } = question.runnable;
   const remote = new RemoteRunnable<object, unknown, { signal?: AbortSignal }>({
     url: new URL(path, location.href).href,
     fetch: wire.fetch,
@@ -47,7 +47,7 @@ async function pump(question: Question, wire: WatchedFetch, push: Push, signal: 
   const input = { [question.runnable.input_field ?? "input"]: question.text };
   try {
     if (output === "message") {
-      const only = { includeTypes: ["tool"], includeNames: [name] };
+      const only = { includeTypes: ["tool"], includeNames: [path] }; // a run is named by its path
       for await (const event of remote.streamEvents(input, { ...config, version: "v2" }, only)) {
         fromLangChain(event as LangChainEvent, wire.runId ?? "").forEach(push);
       }

@@ -42,10 +42,12 @@ def source(
         return output(serving, value, config, emit)
     if mode in ("told", "stream"):
         return chunks(serving, value, config, emit)
-    if isinstance(unwrapped(runnable), Pregel):
+    if mode == "events" and isinstance(unwrapped(runnable), Pregel):
         own = checkpointed(config, serving.keeps_state)
-        return native(mode, serving, value, own, emit, options)
-    observed = Observed(serving, emit)
+        return graph_events(serving, value, own, emit, options)
+    observed = Observed(
+        serving, emit
+    )  # a graph's log would end with the last update, not with what it returns
     # both are generators, though LangChain declares them as iterators
     if mode == "events":
         return cast("AsyncGenerator[Any]", observed.astream_events(value, config, **options))
@@ -140,29 +142,17 @@ def hides_graph(runnable: Runnable[Any, Any]) -> bool:
     return has_graph(runnable) and ending_graph(runnable, {}) is None
 
 
-async def native(
-    mode: Mode,
-    serving: Serving,
-    value: Any,
-    config: RunnableConfig,
-    emit: Emit,
-    options: dict[str, Any],
+async def graph_events(
+    serving: Serving, value: Any, config: RunnableConfig, emit: Emit, options: dict[str, Any]
 ) -> AsyncGenerator[Any]:
-    """Yield LangChain's own events or patches of what has a graph in it, and conclude from the last."""
+    """Yield LangChain's own events of a graph, and conclude from the one that ends it."""
     whole: Any = None
-    if mode == "events":
-        stream = cast("AsyncGenerator[Any]", serving.runnable.astream_events(value, config, **options))
-        root = ""
-    else:
-        stream = patches(serving.runnable, value, config, options)
-    async for item in stream:
-        if mode == "log":
-            whole = next((op["value"] for op in item.ops if op["path"] == "/final_output"), whole)
-        else:
-            root = root or item["run_id"]
-            if item["run_id"] == root and item["event"] == "on_chain_end":
-                whole = item["data"].get("output")
-        yield item
+    root = ""
+    async for event in cast("AsyncGenerator[Any]", serving.runnable.astream_events(value, config, **options)):
+        root = root or event["run_id"]
+        if event["run_id"] == root and event["event"] == "on_chain_end":
+            whole = event["data"].get("output")
+        yield event
     conclude(whole, emit, await left_state(serving, config))
 
 

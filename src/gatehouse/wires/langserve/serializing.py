@@ -6,7 +6,7 @@ import orjson
 from langserve.serialization import WellKnownLCSerializer
 from pydantic import BaseModel
 
-from gatehouse.plain_json import from_json, json_bytes, on_one_line
+from gatehouse.plain_json import from_json, json_bytes, named, on_one_line, refused
 
 
 class Serializer(WellKnownLCSerializer):
@@ -19,7 +19,12 @@ class Serializer(WellKnownLCSerializer):
         try:
             return on_one_line(orjson.dumps(obj, default=dumped))
         except TypeError:
-            return json_bytes(obj)
+            return json_bytes(obj, named if is_of_inside(obj) else refused)
+
+
+def is_of_inside(value: Any) -> bool:
+    """Tell whether a value is an event or a patch of the log: it has what steps hand on."""
+    return isinstance(value, dict) and ({"event", "run_id"} <= value.keys() or value.keys() == {"ops"})
 
 
 def dumped(value: Any) -> Any:
