@@ -45,7 +45,7 @@ class Pod:
     def play(self) -> None:
         file = self.tools.folder / f"{self.name}.yaml"
         file.write_text(yaml.safe_dump_all(self.documents))
-        self.tools.run("podman", "kube", "play", "--network=host", str(file))
+        self.tools.run("podman", "kube", "play", "--replace", "--network=host", str(file))
 
     def finished(self, container: str) -> str:
         """Return what a container has printed, once it has ended with 0."""
