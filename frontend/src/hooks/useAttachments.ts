@@ -1,3 +1,4 @@
+import type { Runnable } from "@/api/events";
 import { useCallback, useMemo, useRef, useState } from "react";
 import { discard, MOST_FILES, upload, UPLOAD_SCOPE, type Attached } from "@/api/attachments";
 import { identifier } from "@/api/identifier";
@@ -26,8 +27,11 @@ export interface Attachments {
   clear: () => void;
 }
 
-/** The files of a question that is not asked yet: uploaded at once, and erased again when they are removed. */
-export function useAttachments(): Attachments {
+/**
+ * The files of a question that is not asked yet: uploaded at once, and erased again when they are removed. Not
+ * every runnable takes any.
+ */
+export function useAttachments(runnable: Pick<Runnable, "takes_files"> | undefined): Attachments {
   const { me } = useSession();
   const [drafts, setDrafts] = useState<Draft[]>([]);
   const uploads = useRef(new Map<string, AbortController>());
@@ -81,7 +85,7 @@ export function useAttachments(): Attachments {
   }, [drafts]);
 
   const scopes = me?.scopes ?? [];
-  const allowed = scopes.includes("*") || scopes.includes(UPLOAD_SCOPE);
+  const allowed = !!runnable?.takes_files && (scopes.includes("*") || scopes.includes(UPLOAD_SCOPE));
   const busy = drafts.some(({ sent, trouble }) => !sent && !trouble);
   return useMemo(
     () => ({ allowed, drafts, busy, add, remove, take, clear }),

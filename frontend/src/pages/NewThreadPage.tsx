@@ -18,7 +18,7 @@ export function NewThreadPage() {
   const { isPending, isError } = useRunnables();
   const { runnable, items, choose, model } = useRunnableChoice(undefined);
   const [draft, setDraft] = useDraft("new");
-  const attachments = useAttachments();
+  const attachments = useAttachments(runnable);
   const [trouble, setTrouble] = useState<string>();
   const [beginning, setBeginning] = useState(false);
 

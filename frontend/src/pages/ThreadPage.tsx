@@ -22,7 +22,7 @@ export function ThreadPage({ threadId }: { threadId: string }) {
   const { runnable, items, choose, model } = useRunnableChoice(thread.data?.runnable);
   const [draft, setDraft] = useDraft(threadId);
   const chat = useChat(threadId, thread.data && runnable, setDraft);
-  const attachments = useAttachments();
+  const attachments = useAttachments(runnable);
   const { frame, content, stuck, toEnd } = useStickyScroll();
 
   // the same functions in every frame of a stream, so that what they are given to stays as it is

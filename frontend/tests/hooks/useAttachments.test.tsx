@@ -17,7 +17,7 @@ function rendered(scopes: string[] = ["*"]) {
       <SessionProvider>{children}</SessionProvider>
     </QueryClientProvider>
   );
-  return renderHook(() => useAttachments(), { wrapper }).result;
+  return renderHook(() => useAttachments({ takes_files: true }), { wrapper }).result;
 }
 
 describe("the files of a question", () => {
@@ -78,7 +78,7 @@ describe("the files of a question", () => {
         <SessionProvider>{children}</SessionProvider>
       </QueryClientProvider>
     );
-    const { result } = renderHook(() => useAttachments(), { wrapper });
+    const { result } = renderHook(() => useAttachments({ takes_files: true }), { wrapper });
     await waitFor(() => expect(queries.getQueryData(["me"])).toBeDefined(), { timeout: 5000 });
     await waitFor(() => expect(result.current.allowed).toBe(allowed), { timeout: 5000 });
   });
