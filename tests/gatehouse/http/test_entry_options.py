@@ -19,6 +19,7 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langserve import RemoteRunnable
 from live_app import LiveApp, bearer, serving
+from websockets.sync.client import connect
 
 from gatehouse import BadRegistry, Entry, Parts
 from gatehouse.registry.checked import checked
@@ -350,6 +351,19 @@ class TestConfigurable:
             ).status_code
             == 422
         )
+
+    def test_a_websocket_takes_the_same(self, served: LiveApp) -> None:
+        address = f"{served.url.replace('http', 'ws', 1)}/ws/chat/?events=run"
+        asked = {"message": "x", "runnable": "tempered"}
+        with connect(address, additional_headers=bearer()) as socket:
+            socket.send(json.dumps({**asked, "configurable": {"user_id": "mallory"}}))
+            refused = json.loads(socket.recv(20))
+            socket.send(json.dumps({**asked, "configurable": {"temperature": 0.9}}))
+            while (told := json.loads(socket.recv(20)))["type"] != "complete":
+                pass
+        assert (refused["type"], refused["problem"]["status"]) == ("error", 422)
+        assert "user_id" in json.dumps(refused["problem"])
+        assert json.loads(told["content"]) == {"temperature": 0.9, "user_id": "alice"}
 
     def test_alternatives_are_chosen(self, alice: httpx.Client) -> None:
         answers = [

@@ -1,10 +1,11 @@
 """What a WebSocket takes: frames, checked and bounded before anything is done for them."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import orjson
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from gatehouse.problems.errors import (
     ApiError,
@@ -37,23 +38,38 @@ class Command(StrictModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
 
+QUESTIONS = {"message": "query", "messages": "messages", "input": "input"}  # here, and in the run API
+
+
 class MessageCommand(Command):
     """Start a run. `message` is what the user says; the rest is as in the run API's body."""
 
     type: Literal["message"] = "message"
-    message: str = Field(min_length=1, max_length=100_000)
+    message: str | None = Field(None, min_length=1, max_length=100_000)
+    messages: list[dict[str, Any]] | None = Field(None, min_length=1, max_length=1000)
+    input: Any = None
     runnable: str | None = None
     thread_id: str | None = None
+    configurable: dict[str, Any] = Field({})
     attachments: list[str] = Field([], max_length=10)
     multitask: Multitask = "reject"
     idempotency_key: str | None = Field(None, min_length=1, max_length=200)
 
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        asked = QUESTIONS.keys() & self.model_fields_set
+        if len(asked) != 1 or (asked != {"input"} and getattr(self, *asked) is None):
+            raise PydanticCustomError("one_question", "Give one of message, messages and input")
+        return self
+
     def chat(self) -> ChatRequest:
         """Return the request of the run API that means the same, so that an Idempotency-Key spans both."""
+        (asked,) = QUESTIONS.keys() & self.model_fields_set
         return ChatRequest(
-            query=self.message,
+            **{QUESTIONS[asked]: getattr(self, asked)},
             thread_id=self.thread_id,
             runnable=self.runnable,
+            configurable=self.configurable,
             attachments=self.attachments,
             multitask=self.multitask,
         )
