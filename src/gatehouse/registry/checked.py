@@ -14,9 +14,10 @@ from langgraph.pregel import Pregel
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from gatehouse.registry.annotations import is_message
 from gatehouse.registry.entry import ENDPOINTS, NEVER_SERVED, TRACED, Entry, Parts, ServedEntry
 from gatehouse.registry.schemas import classes_in
-from gatehouse.registry.shape import is_message, shape_of
+from gatehouse.registry.shape import shape_of
 from gatehouse.registry.unopened import UnopenedModel
 from gatehouse.runs.sources.answering import Answering, answering
 from gatehouse.runs.sources.generators import asynchronous

@@ -1,43 +1,31 @@
 """What is read off a runnable: what it takes and returns, and how something is said to it."""
 
-import dataclasses
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal
 
 from langchain_core.load.serializable import Serializable
-from langchain_core.messages import BaseMessage, HumanMessage
-from langchain_core.prompt_values import PromptValue
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 from langserve import CustomUserType
 from pydantic import BaseModel, RootModel
-from typing_extensions import is_typeddict
 
+from gatehouse.registry.annotations import bare, fields_of, is_message, needs, root_of, whole_of
+from gatehouse.registry.saying import (
+    CannotBeSaid,
+    Saying,
+    as_messages,
+    in_langchains_form,
+    plain_content,
+    saying_of,
+)
 from gatehouse.registry.schemas import input_schema, output_schema, schema, told_schema
 from gatehouse.runs.conversation.files import with_files
 from gatehouse.runs.sources.answers import READ_FIELDS
 from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph
 
-SAID_FIELDS = ("input", "question", "query", "text", "message", "prompt", "human_input")
-HISTORY_FIELDS = ("history", "chat_history", "messages")
-
-Kind = Literal["text", "messages"]
 Output = Literal["text", "message", "data"]
-
-
-@dataclass(frozen=True, slots=True)
-class Saying:
-    """How something that a person says becomes an input.
-
-    `kind` says what is made of it: text, or a list of messages. `field` is the input's field that takes it;
-    None when the input as a whole is that. `history` is the field that takes the messages before it, if any.
-    """
-
-    kind: Kind
-    field: str | None = None
-    history: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,34 +138,6 @@ class Shape:
         return isinstance(value, dict) and isinstance(value.get("input"), str) and "input" not in fields
 
 
-class CannotBeSaid(ValueError):
-    """An input that cannot be made of what was said; the message is for the client."""
-
-
-TYPES = {"user": "human", "assistant": "ai", "system": "system", "developer": "system", "tool": "tool"}
-
-
-def in_langchains_form(message: Any) -> Any:
-    """Return a message with `type` in place of OpenAI's `role`; what is none stays as it is."""
-    if isinstance(message, dict) and "type" not in message and message.get("role") in TYPES:
-        rest = {name: item for name, item in message.items() if name != "role"}
-        return {"type": TYPES[message["role"]], **rest}
-    return message
-
-
-def plain_content(message: Mapping[str, Any]) -> str:
-    """Return the text of a message of text alone. Raises CannotBeSaid."""
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    blocks = content if isinstance(content, list) else []
-    found = [block.get("text") for block in blocks if isinstance(block, dict) and block.get("type") == "text"]
-    texts = [text for text in found if isinstance(text, str)]
-    if not blocks or len(texts) < len(blocks):
-        raise CannotBeSaid("It takes text alone.")
-    return "".join(texts)
-
-
 def shape_of(
     runnable: Runnable[Any, Any], name: str, input_type: Any = None, output_type: Any = None
 ) -> Shape:
@@ -200,134 +160,12 @@ def shape_of(
     return Shape(taken, told, saying, kind_of(returned), order, adds_up, sparse, own_name, takes_files)
 
 
-def saying_of(taken: type[BaseModel], own: type[BaseModel]) -> Saying | None:
-    """Return how something is said in an input of this schema; `own` is the runnable's own."""
-    annotation = root_of(taken)
-    fields = fields_of(annotation)
-    if fields is None:
-        return said_as_a_whole(annotation)
-    listed = [name for name, (kind, _) in fields.items() if holds_messages(kind)]
-    texts = text_field(fields, listed)
-    if texts is not None:
-        return Saying("text", texts, history_field([name for name in listed if name != texts], own))
-    if "messages" in listed or len(listed) == 1:
-        return Saying("messages", "messages" if "messages" in listed else listed[0])
-    return None
-
-
-def said_as_a_whole(annotation: Any) -> Saying | None:
-    """Return how something is said in an input that is no object with known fields."""
-    if holds_messages(annotation):
-        return Saying("messages")
-    if annotation is str:
-        return Saying("text")
-    # of what takes anything, or any object, nothing is known: by custom its text is in `input`
-    unknown = annotation is Any or annotation is dict or get_origin(annotation) in (dict, Mapping)
-    return Saying("text", "input", "history") if unknown else None
-
-
-def text_field(fields: Mapping[str, tuple[Any, bool]], listed: list[str]) -> str | None:
-    """Return the field that takes what a person says.
-
-    That is `input`, or the only one that is required; where none is, as in the state of a graph, one of the
-    usual names, or the first text.
-    """
-    texts = [name for name, (kind, _) in fields.items() if may_be_text(kind)]
-    required = [name for name, (_, needed) in fields.items() if needed]
-    if "input" in texts:
-        return "input"
-    if required:
-        return required[0] if len(required) == 1 and required[0] in texts else None
-    if "messages" in listed:
-        return None
-    return next((name for name in SAID_FIELDS if name in texts), next(iter(texts), None))
-
-
-def history_field(listed: list[str], own: type[BaseModel]) -> str | None:
-    """Return the field for the messages before a text: where the schema has none, the runnable's own."""
-    known = listed or [
-        name for name, (kind, _) in (fields_of(root_of(own)) or {}).items() if holds_messages(kind)
-    ]
-    if known:
-        return next((name for name in HISTORY_FIELDS if name in known), known[0])
-    return None if fields_of(root_of(own)) is not None else "history"
-
-
-def needs(model: type[BaseModel], name: str | None) -> bool:
-    """Tell whether a field is required."""
-    fields = fields_of(root_of(model)) or {}
-    return name is not None and fields.get(name, (None, False))[1]
-
-
 def kind_of(returned: Any) -> Output:
     """Return what kind of answer a runnable that returns this gives."""
     returned = bare(returned)
     if returned is str:
         return "text"
     return "message" if is_message(returned) or "messages" in (fields_of(returned) or {}) else "data"
-
-
-def whole_of(model: type[BaseModel]) -> Any:
-    """Return what a model is a model of: itself, or the root of a RootModel."""
-    return model.model_fields["root"].rebuild_annotation() if issubclass(model, RootModel) else model
-
-
-def root_of(model: type[BaseModel]) -> Any:
-    """Return what a model is a model of: itself, or the root of a RootModel, without annotations."""
-    if not issubclass(model, RootModel):
-        return model
-    return bare(model.model_fields["root"].annotation)
-
-
-def fields_of(annotation: Any) -> dict[str, tuple[Any, bool]] | None:
-    """Return the type of each field, and whether it is required; None for what is no object."""
-    if not isinstance(annotation, type):
-        return None
-    if is_typeddict(annotation):
-        hints = typing.get_type_hints(annotation, include_extras=True)
-        needed = cast("Any", annotation).__required_keys__
-        return {name: (hint, name in needed) for name, hint in hints.items()}
-    if issubclass(annotation, BaseModel):
-        return {
-            name: (field.annotation, field.is_required()) for name, field in annotation.model_fields.items()
-        }
-    if dataclasses.is_dataclass(annotation):
-        hints = typing.get_type_hints(annotation, include_extras=True)
-        return {
-            field.name: (hints[field.name], not_defaulted(field)) for field in dataclasses.fields(annotation)
-        }
-    return None
-
-
-def not_defaulted(field: "dataclasses.Field[Any]") -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
-def bare(annotation: Any) -> Any:
-    """Return an annotation without Annotated, Required and their kin."""
-    while get_origin(annotation) in (Annotated, typing.Required, typing.NotRequired):
-        annotation = get_args(annotation)[0]
-    return annotation
-
-
-def holds_messages(annotation: Any) -> bool:
-    """Tell whether a list of messages is among what an annotation allows."""
-    annotation = bare(annotation)
-    if get_origin(annotation) in (list, tuple, typing.get_origin(typing.Sequence[Any])):
-        return any(is_message(part) for part in get_args(annotation))
-    return any(holds_messages(part) for part in get_args(annotation) if part is not annotation)
-
-
-def is_message(annotation: Any) -> bool:
-    annotation = bare(annotation)
-    if isinstance(annotation, type):
-        return issubclass(annotation, BaseMessage)
-    return any(is_message(part) for part in get_args(annotation))
-
-
-def may_be_text(annotation: Any) -> bool:
-    annotation = bare(annotation)
-    return annotation in (str, Any) or str in map(bare, get_args(annotation))
 
 
 def unpacked(model: Any, sparse: bool = False) -> Any:
@@ -341,13 +179,6 @@ def unpacked(model: Any, sparse: bool = False) -> Any:
         names = [name for name in type(value).model_fields if not (sparse and left_out(value, name))]
         return {name: unpacked(getattr(value, name)) for name in names}
     return value
-
-
-def as_messages(value: Any) -> list[Any]:
-    """Return what takes messages as a list of them: a text and a prompt's value are that too."""
-    if isinstance(value, str):
-        return [HumanMessage(value)]
-    return value.to_messages() if isinstance(value, PromptValue) else list(value)
 
 
 def left_out(model: BaseModel, name: str) -> bool:
