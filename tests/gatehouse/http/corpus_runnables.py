@@ -1,21 +1,18 @@
 """What people build with LangChain and LangGraph, small: each with an input and a way to say it."""
 
 import asyncio
-import operator
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from operator import itemgetter
-from typing import Annotated, Any, Literal, TypedDict, cast
+from typing import Any, TypedDict, cast
 
-from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, SummarizationMiddleware
-from langchain.agents.structured_output import ToolStrategy
+from corpus_case import ANSWER, PROMPT, SAID, TEXT, Case, Json
+from corpus_graphs import GRAPHS, add
 from langchain_core.documents import Document
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
-from langchain_core.output_parsers import CommaSeparatedListOutputParser, StrOutputParser
-from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
+from langchain_core.output_parsers import CommaSeparatedListOutputParser, JsonOutputParser, StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import (
     Runnable,
@@ -27,37 +24,9 @@ from langchain_core.runnables import (
     chain,
 )
 from langchain_core.tools import tool
-from langgraph.config import get_stream_writer
-from langgraph.graph import END, START, MessagesState, StateGraph
-from langgraph.types import Command, Send
 from pydantic import BaseModel
 
 from gatehouse import Entry, Parts
-
-SAID = "[say Bonds are loans.]"
-ANSWER = "Bonds are loans."
-PROMPT = ChatPromptTemplate.from_messages(
-    [("system", "Be brief."), MessagesPlaceholder("history", optional=True), ("human", "{input}")]
-)
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A runnable of the corpus: its factory, an input, and what else its entry says.
-
-    `query` is the same input as a text, None where no text makes it. `adds_up` says that LangServe's stream
-    adds up to the answer: a graph's updates do not, nor in a notebook. `text` is what a person reads of it,
-    `result` what is returned where LangChain's own `ainvoke` raises.
-    """
-
-    build: Callable[[Parts], Runnable[Any, Any]]
-    value: Any
-    query: str | None = None
-    text: str | None = None
-    adds_up: bool = True
-    result: Any = None
-    entry: Json = field(default_factory=dict)
 
 
 class Store(BaseRetriever):
@@ -71,21 +40,9 @@ class Store(BaseRetriever):
 
 
 @tool
-def add(a: int, b: int) -> int:
-    """Add two numbers."""
-    return a + b
-
-
-@tool
 def shout(text: str) -> str:
     """Say it louder."""
     return text.upper()
-
-
-@tool(return_direct=True)
-def last_word(text: str) -> str:
-    """Have the last word."""
-    return f"Last: {text}"
 
 
 def told(_value: Any) -> str:
@@ -113,195 +70,12 @@ def rag_of_text(parts: Parts) -> Any:
     )
 
 
-class Joke(TypedDict):
-    topic: str
-    draft: str
-    joke: str
-
-
-def own_state(parts: Parts) -> Any:
-    """Return a graph with a state of its own, a model in two of its nodes, and a stream writer."""
-
-    async def draft(state: Joke) -> Json:
-        get_stream_writer()({"step": "drafting"})
-        message = await parts.model.ainvoke("[say a draft]")
-        return {"draft": message.text}
-
-    async def polish(state: Joke) -> Json:
-        message = await parts.model.ainvoke("[say the joke]")
-        return {"joke": message.text}
-
-    graph = StateGraph(Joke)
-    graph.add_node("draft", draft)
-    graph.add_node("polish", polish)
-    graph.add_edge(START, "draft")
-    graph.add_edge("draft", "polish")
-    graph.add_edge("polish", END)
-    return graph.compile(checkpointer=parts.checkpointer)
-
-
-class Asked(TypedDict):
-    question: str
-    answer: str
-
-
-def state_with_answer(parts: Parts) -> Any:
-    async def think(state: Asked) -> Json:
-        await parts.model.ainvoke("[say thinking aloud]")
-        return {}
-
-    async def respond(state: Asked) -> Json:
-        message = await parts.model.ainvoke(state["question"])
-        return {"answer": message.text}
-
-    graph = StateGraph(Asked)
-    graph.add_node("think", think)
-    graph.add_node("respond", respond)
-    graph.add_edge(START, "think")
-    graph.add_edge("think", "respond")
-    return graph.compile()
-
-
-def with_subgraph(parts: Parts) -> Any:
-    async def speak(state: MessagesState) -> Json:
-        return {"messages": [await parts.model.ainvoke(state["messages"])]}
-
-    inner = StateGraph(MessagesState)
-    inner.add_node("speak", speak)
-    inner.add_edge(START, "speak")
-    outer = StateGraph(MessagesState)
-    outer.add_node("expert", inner.compile())
-    outer.add_edge(START, "expert")
-    return outer.compile()
-
-
-def router(parts: Parts) -> Any:
-    """Return a graph in which a model routes, and another answers."""
-
-    class Routed(MessagesState):
-        route: str
-
-    async def classify(state: Routed) -> Json:
-        return {"route": (await parts.model.ainvoke("[say billing]")).text}
-
-    async def billing(state: Routed) -> Json:
-        return {"messages": [await parts.model.ainvoke(state["messages"])]}
-
-    def where(state: Routed) -> Literal["billing"]:
-        return "billing"
-
-    graph = StateGraph(Routed)
-    graph.add_node("classify", classify)
-    graph.add_node("billing", billing)
-    graph.add_edge(START, "classify")
-    graph.add_conditional_edges("classify", where)
-    return graph.compile()
-
-
-def planner(parts: Parts) -> Any:
-    """Return a graph in which two nodes write messages, and either may end it: only the last answers."""
-
-    async def plan(state: MessagesState) -> Command[Literal["write", "__end__"]]:
-        message = await parts.model.ainvoke("[say First I plan.]")
-        return Command(update={"messages": [message]}, goto="write")
-
-    async def write(state: MessagesState) -> Json:
-        return {"messages": [await parts.model.ainvoke(state["messages"][:1])]}
-
-    graph = StateGraph(MessagesState)
-    graph.add_node("plan", plan)
-    graph.add_node("write", write)
-    graph.add_edge(START, "plan")
-    return graph.compile()
-
-
-def critic(parts: Parts) -> Any:
-    """Return a graph in which the answering node is followed by another that asks a model and says nothing."""
-
-    async def write(state: MessagesState) -> Json:
-        return {"messages": [await parts.model.ainvoke(state["messages"])]}
-
-    async def judge(state: MessagesState) -> Json:
-        await parts.model.ainvoke("[say good enough]")
-        return {}
-
-    graph = StateGraph(MessagesState)
-    graph.add_node("write", write)
-    graph.add_node("judge", judge)
-    graph.add_edge(START, "write")
-    graph.add_edge("write", "judge")
-    return graph.compile()
-
-
-class Mapped(TypedDict):
-    words: list[str]
-    lengths: Annotated[list[int], operator.add]
-
-
-def map_reduce(_parts: Parts) -> Any:
-    def spread(state: Mapped) -> list[Send]:
-        return [Send("measure", {"word": word}) for word in state["words"]]
-
-    def measure(state: Json) -> Json:
-        return {"lengths": [len(state["word"])]}
-
-    graph = StateGraph(Mapped)
-    graph.add_node("measure", cast("Any", measure))  # it takes what is sent, not the state
-    graph.add_conditional_edges(START, spread, ["measure"])
-    return graph.compile()
-
-
-class Order(BaseModel):
-    """A state that pydantic checks."""
-
-    day: date
-    amount: int = 1
-    total: int = 0
-
-
-def pydantic_state(_parts: Parts) -> Any:
-    def price(state: Order) -> Json:
-        assert isinstance(state.day, date)
-        return {"total": state.amount * 3}
-
-    graph = StateGraph(Order)
-    graph.add_node("price", price)
-    graph.add_edge(START, "price")
-    return graph.compile()
-
-
-def agent_whose_tool_asks_a_model(parts: Parts) -> Any:
-    @tool
-    async def ask(question: str) -> str:
-        """Ask another model."""
-        return (await parts.model.ainvoke("[say another's words]")).text
-
-    return create_agent(parts.model, [ask])
-
-
-class Closing(AgentMiddleware[Any, Any]):
-    """Looks at what the model said, after it: the model's node is not the last one."""
-
-    def after_model(self, state: Any, runtime: Any) -> None:
-        return None
-
-
 def structured(parts: Parts) -> Any:
     class Verdict(BaseModel):
         good: bool
         why: str
 
     return ChatPromptTemplate.from_template("Judge {input}") | parts.model.with_structured_output(Verdict)
-
-
-class Weather(BaseModel):
-    """What an agent is to return."""
-
-    city: str
-
-
-def structured_agent(parts: Parts) -> Any:
-    return create_agent(parts.model, [add], response_format=ToolStrategy(Weather))
 
 
 async def dicts(requests: AsyncIterator[Any]) -> AsyncIterator[Json]:
@@ -353,21 +127,6 @@ def of_booking(value: Json) -> str:
     return f"{value['day'].year} {len(value['guests'])}"
 
 
-class Stale(TypedDict):
-    messages: Annotated[list[BaseMessage], operator.add]
-    steps: int
-
-
-def plain_list_state(parts: Parts) -> Any:
-    async def speak(state: Stale) -> Json:
-        return {"messages": [await parts.model.ainvoke(state["messages"])], "steps": 1}
-
-    graph = StateGraph(Stale)
-    graph.add_node("speak", speak)
-    graph.add_edge(START, "speak")
-    return graph.compile()
-
-
 def fixed(output: Any) -> Callable[[Parts], Runnable[Any, Any]]:
     async def answer(_value: Any) -> Any:
         return output
@@ -375,10 +134,25 @@ def fixed(output: Any) -> Callable[[Parts], Runnable[Any, Any]]:
     return lambda _parts: RunnableLambda(answer)
 
 
-WEATHER = '[tool Weather {"city": "Bern"}]'
 LAST_DICT = {"a": 1, "b": [2]}
-HUMAN = {"messages": [{"type": "human", "content": SAID}]}
-TEXT = {"input": SAID}
+
+
+def structured_with_raw(parts: Parts) -> Any:
+    class Verdict(TypedDict):
+        """A verdict."""
+
+        good: bool
+
+    return ChatPromptTemplate.from_template("Judge {input}") | parts.model.with_structured_output(
+        Verdict, include_raw=True
+    )
+
+
+async def lists(requests: AsyncIterator[Any]) -> AsyncIterator[list[str]]:
+    async for _ in requests:
+        yield ["a"]
+        yield ["b"]
+
 
 CORPUS: dict[str, Case] = {
     "bare_model": Case(lambda parts: parts.model, [{"type": "human", "content": SAID}], SAID, ANSWER),
@@ -430,66 +204,6 @@ CORPUS: dict[str, Case] = {
     "tool": Case(lambda _: add, {"a": 1, "b": 2}, None, "3"),
     "tool_of_text": Case(lambda _: shout, {"text": "hi"}, "hi", "HI"),
     "structured": Case(structured, {"input": "x"}, "x"),
-    "own_state": Case(own_state, {"topic": "bonds"}, "bonds", adds_up=False),
-    "own_state_behind_passthrough": Case(
-        lambda parts: RunnablePassthrough() | own_state(parts), {"topic": "bonds"}, None, adds_up=False
-    ),
-    "state_with_answer": Case(state_with_answer, {"question": SAID}, SAID, ANSWER, adds_up=False),
-    "subgraph": Case(with_subgraph, HUMAN, SAID, ANSWER, adds_up=False),
-    "router": Case(router, HUMAN, SAID, ANSWER, adds_up=False),
-    "planner": Case(planner, HUMAN, SAID, ANSWER, adds_up=False),
-    "critic": Case(critic, HUMAN, SAID, ANSWER, adds_up=False),
-    "critic_with_named_node": Case(
-        critic, HUMAN, SAID, ANSWER, adds_up=False, entry={"answering": ["write"]}
-    ),
-    "map_reduce": Case(map_reduce, {"words": ["a", "bcd"]}, None, adds_up=False),
-    "pydantic_state": Case(pydantic_state, {"day": "2026-11-30", "amount": 2}, None, adds_up=False),
-    "plain_list_state": Case(plain_list_state, HUMAN, SAID, ANSWER, adds_up=False),
-    "agent": Case(lambda parts: create_agent(parts.model, [add]), HUMAN, SAID, ANSWER, adds_up=False),
-    "agent_with_tool": Case(
-        lambda parts: create_agent(parts.model, [add]),
-        {"messages": [{"type": "human", "content": '[tool add {"a": 1, "b": 2}] [say It is 3.]'}]},
-        '[tool add {"a": 1, "b": 2}] [say It is 3.]', "It is 3.", adds_up=False,
-    ),
-    "agent_that_speaks_before_its_tool": Case(
-        lambda parts: create_agent(parts.model, [add]),
-        {"messages": [{"type": "human", "content": '[say Let me see.] [tool add {"a": 1, "b": 2}] [say It is 3.]'}]},
-        '[say Let me see.] [tool add {"a": 1, "b": 2}] [say It is 3.]', "Let me see.\n\nIt is 3.", adds_up=False,
-    ),
-    "agent_with_the_last_word": Case(
-        lambda parts: create_agent(parts.model, [last_word]),
-        {"messages": [{"type": "human", "content": '[tool last_word {"text": "x"}]'}]},
-        '[tool last_word {"text": "x"}]', "Last: x", adds_up=False,
-    ),
-    "agent_as_a_message": Case(
-        lambda parts: create_agent(parts.model, [add]),
-        {"input": '[say Let me see.] [tool add {"a": 1, "b": 2}] [say It is 3.]'},
-        '[say Let me see.] [tool add {"a": 1, "b": 2}] [say It is 3.]', "Let me see.\n\nIt is 3.",
-        entry={"output_type": AIMessage},
-    ),
-    "agent_with_summaries": Case(
-        lambda parts: create_agent(
-            parts.model, [add],
-            middleware=[SummarizationMiddleware(parts.model, trigger=("messages", 2), keep=("messages", 1))],
-        ),
-        {"messages": [*({"type": "human", "content": f"old {n}"} for n in range(3)), *HUMAN["messages"]]},
-        None, ANSWER, adds_up=False,
-    ),
-    "agent_with_middleware_after": Case(
-        lambda parts: create_agent(parts.model, [add], middleware=[Closing()]), HUMAN, SAID, ANSWER, adds_up=False
-    ),
-    "agent_whose_tool_asks": Case(
-        agent_whose_tool_asks_a_model,
-        {"messages": [{"type": "human", "content": '[tool ask {"question": "x"}] [say It said so.]'}]},
-        '[tool ask {"question": "x"}] [say It said so.]', "It said so.", adds_up=False,
-    ),
-    "structured_agent": Case(
-        structured_agent, {"messages": [{"type": "human", "content": WEATHER}]}, WEATHER, adds_up=False
-    ),
-    "graph_then_text": Case(
-        lambda parts: create_agent(parts.model, []) | RunnableLambda(lambda state: state["messages"][-1].text),
-        HUMAN, SAID, ANSWER, adds_up=False,
-    ),
     "generator": Case(lambda _: RunnableGenerator(words), "x", None, ANSWER),
     "generator_of_dicts": Case(lambda _: RunnableGenerator(dicts), {"input": "x"}, "x", result=LAST_DICT),
     "sync_generator_of_dicts": Case(lambda _: RunnableGenerator(sync_dicts), {"input": "x"}, "x", result=LAST_DICT),
@@ -520,6 +234,25 @@ CORPUS: dict[str, Case] = {
         fixed(AIMessage([{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "done"}])),
         {"input": "x"}, "x", "done",
     ),
+    "each": Case(
+        lambda parts: (PROMPT | parts.model | StrOutputParser()).map(), [TEXT, TEXT], None, adds_up=False
+    ),
+    "two_models": Case(
+        lambda parts: RunnableParallel(message=PROMPT | parts.model, text=PROMPT | parts.model | StrOutputParser()),
+        TEXT, SAID,
+    ),
+    "json_parser": Case(
+        lambda parts: PROMPT | parts.model | JsonOutputParser(), {"input": '[say {"a": "b"}]'}, '[say {"a": "b"}]'
+    ),
+    "prompt_alone": Case(lambda _: PROMPT, TEXT, SAID),
+    "structured_with_raw": Case(structured_with_raw, {"input": "x"}, "x"),
+    "generator_of_lists": Case(lambda _: RunnableGenerator(lists), {"input": "x"}, "x"),
+    "typed_tuple": Case(
+        lambda _: RunnableLambda(sum).with_types(input_type=cast("Any", tuple[int, int])), [1, 2], None, "3"
+    ),
+    "an_object": Case(fixed(Booking(day=date(2026, 1, 2))), {"input": "x"}, "x"),
+    "list_of_messages": Case(fixed([HumanMessage("a"), AIMessage("done")]), {"input": "x"}, "x", "done"),
+    **GRAPHS,
 }  # fmt: skip
 
 

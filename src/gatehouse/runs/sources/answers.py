@@ -125,7 +125,9 @@ def read_text(output: Any) -> str:
 
 
 def said_in(output: Any) -> str | None:
-    """Return the text among an object's fields that is to be read; None when there is none."""
+    """Return the text of an object or of messages that is to be read; None when there is none."""
+    if isinstance(output, list) and output and all(isinstance(item, BaseMessage) for item in output):
+        return of_messages(closing(output)).text
     if not isinstance(output, Mapping):
         return None
     for name in READ_FIELDS:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langchain_core.messages import AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessageChunk, BaseMessage, BaseMessageChunk, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.runnables.utils import AddableDict
 
@@ -42,7 +42,7 @@ class Gathering:
         whole = self._so_far()
         if isinstance(whole, AddableDict):
             whole = {**{name: whole[name] for name in self._order if name in whole}, **whole}
-        return answer_of(whole)
+        return answer_of(finished(whole))
 
     def _so_far(self) -> Any:
         if self._messages:
@@ -66,6 +66,15 @@ class Gathering:
             self._tell(said)
         elif isinstance(said, BaseMessage):
             self._tell(text_of(said))
+
+
+def finished(whole: Any) -> Any:
+    """Return what chunks add up to as `ainvoke` returns it: with messages in place of what is their chunk."""
+    if isinstance(whole, BaseMessageChunk):
+        return message_chunk_to_message(whole)
+    if isinstance(whole, dict):
+        return {name: finished(value) for name, value in whole.items()}
+    return [finished(value) for value in whole] if isinstance(whole, list) else whole
 
 
 def added(messages: list[BaseMessage]) -> BaseMessage:

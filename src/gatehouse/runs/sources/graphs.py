@@ -5,7 +5,7 @@ message that turns out to be no part of the answer is taken back. What the last 
 run compares it with what was told, so that a viewer is never left with anything else.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
@@ -41,7 +41,7 @@ async def graph_steps(
     config = checkpointed(config, keeps)
     if resumed := await begun(graph, config):
         config = newest(config)
-    own, following = graph.stream_mode, Following(answering, resumed)
+    own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels)
     stream = graph.astream(
         None if resumed else value,
         config,
@@ -55,8 +55,8 @@ async def graph_steps(
             yield None, payload if isinstance(own, str) else (mode, payload)
         for step in following.steps(mode, payload, path):
             yield step, NOTHING
-    if resumed and following.output is None:  # it had ended, and nobody was told
-        following.output = (await graph.aget_state(config)).values
+    if resumed and following.state is None:  # it had ended, and nobody was told
+        following.state = (await graph.aget_state(config)).values
     for step in following.last_steps():
         yield step, NOTHING
     yield Returned(following.output, await checkpoint_of(graph, config) if keeps else ""), NOTHING
@@ -112,10 +112,11 @@ def durability_of(graph: Graph) -> Any:
 
 
 class Following:
-    """Makes steps of what a graph streams; `output` is its state so far."""
+    """Makes steps of what a graph streams; `state` is its state so far, `channels` those that it returns."""
 
-    def __init__(self, answering: Answering, resumed: bool) -> None:
-        self.output: Any = None
+    def __init__(self, answering: Answering, resumed: bool, channels: str | Sequence[str]) -> None:
+        self.state: Any = None
+        self._channels = channels
         self._resumed = resumed
         self._telling = Telling(answering)
         self._writing = Writing()
@@ -133,7 +134,14 @@ class Following:
         else:
             if self._writing.began(payload) and self._resumed:
                 yield from self._telling.resumed(payload)
-            self.output = self.output if path else payload
+            self.state = self.state if path else payload
+
+    @property
+    def output(self) -> Any:
+        """What the graph returns: its output schema may leave out what its nodes keep for themselves."""
+        if isinstance(self._channels, str) or not isinstance(self.state, dict):
+            return self.state
+        return {name: value for name, value in self.state.items() if name in self._channels}
 
     def last_steps(self) -> Iterator[Step]:
         """Yield what is left to say when the graph has ended."""

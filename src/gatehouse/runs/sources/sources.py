@@ -18,7 +18,7 @@ from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.steps import NOTHING, Returned, Step, is_stepwise
 from gatehouse.runs.sources.telling import Emit, tell
 from gatehouse.runs.sources.text_chain import TextChain, nameless
-from gatehouse.runs.sources.unwrapping import bound_config, has_graph, unwrapped
+from gatehouse.runs.sources.unwrapping import bound_config, has_graph, may_return_graph, unwrapped
 
 Mode = Literal["told", "stream", "invoke", "events", "log"]
 
@@ -139,15 +139,21 @@ def ending_graph(runnable: Runnable[Any, Any], config: RunnableConfig) -> Ending
 
 def hides_graph(runnable: Runnable[Any, Any]) -> bool:
     """Tell whether a graph stands where its stream cannot be followed: only the whole tells what it says."""
-    return has_graph(runnable) and ending_graph(runnable, {}) is None
+    return may_return_graph(runnable) or (has_graph(runnable) and ending_graph(runnable, {}) is None)
 
 
 async def graph_events(
     serving: Serving, value: Any, config: RunnableConfig, emit: Emit, options: dict[str, Any]
 ) -> AsyncGenerator[Any]:
-    """Yield LangChain's own events of a graph, and conclude from the one that ends it."""
+    """Yield LangChain's own events of a graph, and conclude from the one that ends it.
+
+    They end with what the graph returns, as `ainvoke` does: without what its output schema leaves out.
+    """
     whole: Any = None
     root = ""
+    graph = cast("Graph", unwrapped(serving.runnable))
+    if graph.output_channels != graph.stream_channels_asis:
+        options = {**options, "output_keys": graph.output_channels}
     async for event in cast("AsyncGenerator[Any]", serving.runnable.astream_events(value, config, **options)):
         root = root or event["run_id"]
         if event["run_id"] == root and event["event"] == "on_chain_end":
@@ -171,7 +177,7 @@ class Observed(Runnable[Any, Any]):
     ) -> AsyncIterator[Any]:
         runnable = self.serving.runnable
         if not is_stepwise(runnable):
-            run = output if has_graph(runnable) else chunks
+            run = output if has_graph(runnable) or may_return_graph(runnable) else chunks
             async for chunk in run(self.serving, input, config or {}, self.emit):
                 yield chunk
             return

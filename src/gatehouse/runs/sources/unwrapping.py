@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableParallel, RunnableSequence
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
+from pydantic import BaseModel
+
+CONTAINERS = "langchain_core.runnables"  # where the classes are that runnables are put together with
 
 
 def unwrapped(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
@@ -20,19 +23,32 @@ def parts_of(runnable: Runnable[Any, Any]) -> Iterator[Runnable[Any, Any]]:
     """Yield the runnable and all that it is put together from, as far as LangChain's own classes show."""
     inside = unwrapped(runnable)
     yield inside
-    if isinstance(inside, RunnableSequence):
-        parts = inside.steps
-    elif isinstance(inside, RunnableParallel):
-        parts = list(inside.steps__.values())
-    else:
-        return
-    for part in parts:
-        yield from parts_of(part)
+    if type(inside).__module__.startswith(CONTAINERS) and isinstance(inside, BaseModel):
+        for name in type(inside).model_fields:
+            for part in runnables_in(getattr(inside, name)):
+                yield from parts_of(part)
+
+
+def runnables_in(value: Any) -> Iterator[Runnable[Any, Any]]:
+    """Yield the runnables that a field holds: as it is, in a list, by name, or each with its condition."""
+    if isinstance(value, Runnable):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from runnables_in(item)
 
 
 def has_graph(runnable: Runnable[Any, Any]) -> bool:
     """Tell whether a graph is among its parts: what that streams does not add up to what it returns."""
     return any(isinstance(part, Pregel) for part in parts_of(runnable))
+
+
+def may_return_graph(runnable: Runnable[Any, Any]) -> bool:
+    """Tell whether its last step is a function that refers to a graph: LangChain runs what it returns."""
+    last = unwrapped(runnable)
+    while isinstance(last, RunnableSequence):
+        last = unwrapped(last.last)
+    return isinstance(last, RunnableLambda) and any(map(has_graph, last.deps))
 
 
 def bound_config(runnable: Runnable[Any, Any], config: RunnableConfig) -> RunnableConfig:
