@@ -17,7 +17,7 @@ from sse_frames import Frame, frames_in, frames_of
 from gatehouse.runs.events import Cursor, Record
 from gatehouse.runs.records import load
 from gatehouse.threads.store import ThreadStore
-from gatehouse.wires import sse
+from gatehouse.wires.run_api.projection import plain
 
 STARTS = ("/api/chat", "/api/chat/stream", "/api/stream")
 STREAMS = ("/api/chat/stream", "/api/stream")
@@ -175,7 +175,7 @@ class TestPlainTokens:
     @pytest.mark.parametrize("kind", ["restart", "gap"])
     def test_what_makes_the_text_void_is_told(self, kind: str) -> None:
         record = Record(Cursor(2, 1), kind, b'{"content":"why","type":"%s"}' % kind.encode())
-        assert sse.plain(record) == b'id: 2-1\r\ndata: {"%s":{"content":"why","type":"%s"}}\r\n\r\n' % (
+        assert plain(record) == b'id: 2-1\r\ndata: {"%s":{"content":"why","type":"%s"}}\r\n\r\n' % (
             kind.encode(),
             kind.encode(),
         )

@@ -10,6 +10,7 @@ from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import NotFound
 from gatehouse.runs.events import Cursor, Record, Token, record
 from gatehouse.wires import sse
+from gatehouse.wires.run_api.projection import RETRY, Typed, typed
 
 FIRST = record(Cursor(1, 1), Token("a"))
 
@@ -19,15 +20,15 @@ async def sent(failure: Exception) -> list[bytes]:
         yield [FIRST]
         raise failure
 
-    response = sse.event_stream("run-1", records(), sse.typed, send_timeout=30)
+    response = sse.event_stream("run-1", records(), Typed("run-1"), send_timeout=30)
     return [chunk async for chunk in response.body_iterator]  # type: ignore[misc]  # ours yields bytes
 
 
 @pytest.mark.parametrize("failure", [RedisTimeout("Timeout reading from redis"), Restarting()])
 async def test_a_store_or_a_server_that_goes_away_ends_with_a_hint(failure: Exception) -> None:
     start, token, hint = await sent(failure)
-    assert start == sse.RETRY
-    assert token == sse.typed(FIRST)
+    assert start == RETRY
+    assert token == typed(FIRST)
     assert re.fullmatch(rb": read on from the last event\r\nretry: \d{3,4}\r\n\r\n", hint)
 
 

@@ -17,6 +17,7 @@ from gatehouse.problems.errors import CredentialExpired
 from gatehouse.registry.entry import Entry
 from gatehouse.runs.events import Cursor, Record, Token, record
 from gatehouse.wires import sse, viewer_credential
+from gatehouse.wires.run_api.projection import RETRY, Typed
 from gatehouse.wires.viewer_credential import ViewerCredential, while_held
 
 ALICE = Principal("acme", "alice", "Alice", frozenset(), "api_key", "k1")
@@ -46,8 +47,8 @@ async def fail(_principal: Principal) -> bool:
 
 async def chunks_of(records: AsyncIterator[list[Record]]) -> list[bytes]:
     """Return what a viewer is sent of these records."""
-    body = cast("AsyncIterator[bytes]", sse.event_stream("run-1", records, sse.typed, 30).body_iterator)
-    return [chunk async for chunk in body]
+    stream = sse.event_stream("run-1", records, Typed("run-1"), 30)
+    return [chunk async for chunk in cast("AsyncIterator[bytes]", stream.body_iterator)]
 
 
 class TestWhileHeld:
@@ -74,7 +75,7 @@ class TestEventStream:
         monkeypatch.setattr(viewer_credential, "CHECK_EVERY", 0.0)
         held = while_held(ViewerCredential(ALICE, refuse), Records().read())
         chunks = await chunks_of(held)
-        assert chunks[0] == sse.RETRY
+        assert chunks[0] == RETRY
         lines = chunks[1].decode().split("\r\n")
         assert lines[0] == "event: error"
         problem = json.loads(lines[1].removeprefix("data: "))["problem"]

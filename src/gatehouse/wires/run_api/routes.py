@@ -1,54 +1,40 @@
 """The run API: start a run, read it as JSON or events, join it again, stop it."""
 
-from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from gatehouse.auth.browser.origin import is_own_page, media_type
 from gatehouse.identity.principal import WRITE_RUNS, Principal
-from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import (
-    ApiError,
     BadRequest,
     Conflict,
     Forbidden,
     InsufficientScope,
     InvalidInput,
     NotFound,
-    Problem,
     Unauthenticated,
     UnsupportedMediaType,
 )
 from gatehouse.problems.models import ModelMisconfiguredProblem, ModelTimeout
-from gatehouse.runs.events import BEGINNING, Cursor, Record, Usage, parse_cursor
+from gatehouse.runs.events import BEGINNING, Cursor, Usage, parse_cursor
 from gatehouse.runs.records import RunRecord
 from gatehouse.services import Services, services_of
 from gatehouse.web.dependencies import CurrentPrincipal
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires import sse
+from gatehouse.wires.answers import completed
 from gatehouse.wires.leaving import while_connected
+from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import ChatRequest, start
 from gatehouse.wires.run_api.models import ChatResponse, EventSourceParameters, RunState
-from gatehouse.wires.viewer_credential import ViewerCredential, while_held
+from gatehouse.wires.run_api.projection import SEPARATOR, Plain, Typed
 
 IdempotencyKey = Annotated[
     str | None,
     Header(max_length=200, description="the same key and body from the same caller joins the first run"),
 ]
 LastEventId = Annotated[str | None, Header(description="read on after this event id; -1 is the start")]
-
-
-class RunFailedBefore(ApiError):
-    """The problem that a run ended with, as the response of the request that waited for it."""
-
-    def __init__(self, problem: Mapping[str, Any]) -> None:
-        wait = problem.get("retry_after")
-        headers = {} if wait is None else {"retry-after": str(wait)}
-        extra = {name: value for name, value in problem.items() if name not in Problem.model_fields}
-        super().__init__(str(problem["detail"]), headers=headers, **extra)
-        self.status = problem["status"]  # type: ignore[misc]  # known only here, not by the class
-        self.kind = str(problem["type"]).rpartition(":")[2]  # type: ignore[misc]  # as above
 
 
 OF_A_RUN = {**NotFound.schema(), **InsufficientScope.schema()}
@@ -97,7 +83,7 @@ async def chat_stream(
     """Answer as typed events."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key, admission_of(request))
-    return view(services, principal, started.run, BEGINNING, sse.typed)
+    return view(services, principal, started.run, BEGINNING, Typed)
 
 
 @router.post("/stream", response_class=sse.EventStream, responses=STARTING, dependencies=[Depends(json_body)])
@@ -107,7 +93,7 @@ async def plain_stream(
     """Answer as plain tokens."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key, admission_of(request))
-    return view(services, principal, started.run, BEGINNING, sse.plain)
+    return view(services, principal, started.run, BEGINNING, Plain)
 
 
 @router.get("/chat/stream", response_class=sse.EventStream, responses={**NOTHING_MORE, **STARTING})
@@ -115,7 +101,7 @@ async def chat_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:
     """Answer as typed events, for EventSource. With an idempotency_key its reconnection resumes the run."""
-    return await for_event_source(request, principal, parameters, sse.typed)
+    return await for_event_source(request, principal, parameters, Typed)
 
 
 @router.get("/stream", response_class=sse.EventStream, responses={**NOTHING_MORE, **STARTING})
@@ -123,7 +109,7 @@ async def plain_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:
     """Answer as plain tokens, for EventSource. With an idempotency_key its reconnection resumes the run."""
-    return await for_event_source(request, principal, parameters, sse.plain)
+    return await for_event_source(request, principal, parameters, Plain)
 
 
 @router.get("/runs/{run_id}", responses=OF_A_RUN)
@@ -144,7 +130,7 @@ async def join(
     cursor = parse_cursor(last_event_id or after)
     services = services_of(request)
     run = await services.runs.get(principal, run_id)
-    return view(services, principal, run, cursor, sse.typed)
+    return view(services, principal, run, cursor, Typed)
 
 
 @router.post("/runs/{run_id}/cancel", status_code=202, responses=OF_A_RUN)
@@ -157,7 +143,7 @@ async def cancel(request: Request, principal: CurrentPrincipal, run_id: str) -> 
 
 
 async def for_event_source(
-    request: Request, principal: Principal, parameters: EventSourceParameters, frame: sse.Frame
+    request: Request, principal: Principal, parameters: EventSourceParameters, projection: type[Typed]
 ) -> Response:
     """Start a run for an EventSource, or join the one that it lost."""
     # CORS keeps another site from reading, not from asking. "none" is a person's own address bar
@@ -174,34 +160,26 @@ async def for_event_source(
     services = services_of(request)
     key = parameters.idempotency_key
     started = await start(services, principal, parameters.chat(), key, admission_of(request))
-    return view(services, principal, started.run, cursor, frame)
+    return view(services, principal, started.run, cursor, projection)
 
 
 def view(
-    services: Services, principal: Principal, run: RunRecord, cursor: Cursor, frame: sse.Frame
+    services: Services, principal: Principal, run: RunRecord, cursor: Cursor, projection: type[Typed]
 ) -> Response:
     """Return the run's records after the cursor as events; 204 when there is none and none will come."""
     if run.finished and cursor >= run.last_event:
         return Response(status_code=204)  # tells an EventSource not to reconnect
     if cursor > BEGINNING:
         services.runs.observer.resumed("sse")
-    records = services.runs.view(run.id, cursor)
-    if (
-        principal.credential_key != run.principal.credential_key
-    ):  # else the run itself ends with it, and says so
-        credential = ViewerCredential(principal, services.authenticator.standing.credential_valid)
-        records = while_held(credential, records)
-    return sse.event_stream(run.id, records, frame, services.settings.send_timeout)
+    records = followed(services, principal, run, cursor)
+    return sse.event_stream(
+        run.id, records, projection(run.id), services.settings.send_timeout, separator=SEPARATOR
+    )
 
 
 async def answer(services: Services, run: RunRecord) -> ChatResponse:
     """Return the answer of a run when it has ended. Raises its problem, or Conflict if it was cancelled."""
-    last = await records_of_end(services.runs.view(run.id))
-    if "error" in last:
-        raise RunFailedBefore(from_json(last["error"].data)["problem"])
-    if "complete" not in last:
-        raise Conflict("The run was stopped before it was complete.", run_id=run.id)
-    complete = from_json(last["complete"].data)
+    complete = await completed(run, services.runs.view(run.id))
     return ChatResponse(
         response=complete["content"],
         message=complete.get("message"),
@@ -212,11 +190,3 @@ async def answer(services: Services, run: RunRecord) -> ChatResponse:
         usage=Usage(**complete["usage"]),
         usage_estimated=complete.get("usage_estimated", False),
     )
-
-
-async def records_of_end(records: AsyncIterator[list[Record]]) -> dict[str, Record]:
-    """Return the last record of each type, when the run has ended."""
-    last: dict[str, Record] = {}
-    async for ready in records:
-        last.update((record.type, record) for record in ready)
-    return last
