@@ -3,14 +3,17 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_anthropic import ChatAnthropic
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
+from langchain_mistralai import ChatMistralAI
+from langchain_ollama import ChatOllama
 from langchain_openai import ChatOpenAI
 from provider_scripts import PECULIARITIES, Peculiarity, page
 
@@ -60,7 +63,7 @@ def server() -> Iterator[Sending]:
 
 
 def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
-    """Return LangChain's model for a provider; skips the test where its package is not installed."""
+    """Return LangChain's model for a provider."""
     match kind:
         case "openai":
             return ChatOpenAI(
@@ -76,19 +79,10 @@ def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
                 **clients,
             )
         case "mistral":
-            mistral = class_of("langchain_mistralai", "ChatMistralAI")
-            return mistral(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
+            return ChatMistralAI(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
         case "anthropic":
-            anthropic = class_of("langchain_anthropic", "ChatAnthropic")
-            return anthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
-    ollama = class_of("langchain_ollama", "ChatOllama")
-    return ollama(model="m-1", base_url=url)
-
-
-def class_of(package: str, name: str) -> Callable[..., BaseChatModel]:
-    """Return a package's model; skips the test where the package is not installed."""
-    found: Callable[..., BaseChatModel] = getattr(pytest.importorskip(package), name)
-    return found
+            return ChatAnthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
+    return ChatOllama(model="m-1", base_url=url)
 
 
 async def told(model: BaseChatModel) -> str:
