@@ -65,6 +65,9 @@ types: $(VENV)/.dev frontend/node_modules/.installed  ## write the web client's 
 notices: $(VENV)/.dev frontend/node_modules/.installed  ## write the notices of what the web client's build contains
 	$(BIN)/python requirements/notices.py
 
+peers: $(VENV)/.dev  ## LangServe's own tests against Gatehouse; ARGS is the folder of its repository (docs/migrating.md)
+	$(BIN)/python -m tests.peers $(ARGS)
+
 chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams, and write bench/results/chaos.md and rolling.md
 	$(BIN)/python -m tests.chaos --write $(ARGS)
 	$(BIN)/python -m tests.chaos.rolling --write

@@ -239,6 +239,11 @@ async def closed(frames: AsyncGenerator[dict[str, str], None]) -> None:
 
 
 def error_frame(error: ApiError) -> bytes:
-    """Return LangServe's error frame, with the error's own status and text."""
-    data = json.dumps({"status_code": error.status, "message": error.detail})
-    return ensure_bytes({"event": "error", "data": data}, SEPARATOR)
+    """Return LangServe's error frame, with the error's own status and text.
+
+    Of a run that failed for no reason of ours it is LangServe's own, with what we say as `detail`.
+    """
+    said = {"status_code": error.status, "message": error.detail}
+    if error.detail == RunFailed.default_detail:
+        said |= {"message": "Internal Server Error", "detail": error.detail}
+    return ensure_bytes({"event": "error", "data": json.dumps(said)}, SEPARATOR)
