@@ -74,6 +74,7 @@ chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams, and write b
 
 bench: $(VENV)/.dev  ## measure what a token and what a request costs, and write bench/results/
 	$(BIN)/python -m bench.transports --write $(ARGS)
+	$(BIN)/python -m bench.requests --write
 	$(BIN)/python -m bench.identity --write
 
 soak: $(VENV)/.dev  ## 1,000 slow streams on one replica for ten minutes, and write bench/results/soak.md

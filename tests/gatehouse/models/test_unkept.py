@@ -1,11 +1,13 @@
-"""A guarded model's stream of which nothing is kept: the same words, and the same account of them."""
+"""A guarded model that is asked the short way: the same words, and the same account of them."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata
@@ -16,7 +18,7 @@ from gatehouse.models.calls import Candidate
 from gatehouse.models.circuit import Circuit
 from gatehouse.models.guarded_model import GuardedChatModel
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.models.unkept import can_be_unkept, unkept
+from gatehouse.models.unkept import answer_unkept, can_be_unkept, unkept
 from gatehouse.runs.events import Usage
 from gatehouse.runs.metering import UsageMeter
 
@@ -63,7 +65,7 @@ def guarded(model: BaseChatModel) -> GuardedChatModel:
     return GuardedChatModel.of([Candidate("model", model, Circuit(0, 1.0))])
 
 
-async def heard(stream: Callable[[RunnableConfig], AsyncIterator[AIMessageChunk]]) -> tuple[Any, ...]:
+async def heard(stream: Callable[[RunnableConfig], AsyncIterator[Any]]) -> tuple[Any, ...]:
     """Return what was said, how it failed, and what the meter makes of it."""
     meter, words, failure = UsageMeter(), [], None
     try:
@@ -80,6 +82,43 @@ async def test_says_and_counts_what_langchain_does(name: str) -> None:
     assert can_be_unkept(model)
     found = await heard(lambda config: unkept(model, question, config))
     assert found == await heard(lambda config: model.astream(question, config))
+
+
+@pytest.mark.parametrize("name", SAID)
+async def test_answers_in_one_piece_as_langchain_does(name: str) -> None:
+    model, question = guarded(SAID[name][0]), SAID[name][1]
+
+    async def short(config: RunnableConfig) -> AsyncIterator[Any]:
+        yield plain(await answer_unkept(model, question, config))
+
+    async def whole(config: RunnableConfig) -> AsyncIterator[Any]:
+        yield plain(await model.ainvoke(question, config))
+
+    assert await heard(short) == await heard(whole)
+
+
+async def test_answers_from_the_cache_of_the_process() -> None:
+    cache = InMemoryCache()
+    set_llm_cache(cache)
+    try:
+        first, second = [
+            await answer_unkept(guarded(ScriptedChatModel()), "[tokens 3]", {"callbacks": [UsageMeter()]})
+            for _ in range(2)
+        ]
+    finally:
+        set_llm_cache(None)
+    assert first.content == second.content
+    assert len(cache._cache) == 1
+
+
+def plain(message: Any) -> Any:
+    """Return a message without the id that each call of a model has, as something that `heard` reads."""
+    return Answer(message.model_copy(update={"id": None}), "whole")
+
+
+class Answer(NamedTuple):
+    content: Any
+    chunk_position: str
 
 
 async def test_counts_a_call_that_was_cut_off() -> None:

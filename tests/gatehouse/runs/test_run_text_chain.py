@@ -98,6 +98,17 @@ async def test_yields_what_the_sequence_yields(name: str) -> None:
         assert meter.usage == Usage(input_tokens=11, output_tokens=3, total_tokens=14)
 
 
+@pytest.mark.parametrize("name", CHAINS)
+async def test_returns_what_the_sequence_returns(name: str) -> None:
+    chain = CHAINS[name]
+    meter, config = metered()
+    short = TextChain.of(chain, config)
+    assert short is not None
+    assert plain(await short.ainvoke(ASK, config)) == plain(await chain.ainvoke(ASK))
+    if "content blocks" not in name:
+        assert meter.usage == Usage(input_tokens=11, output_tokens=3, total_tokens=14)
+
+
 @pytest.mark.parametrize("name", OTHERS)
 def test_is_not_taken_through_other_runnables(name: str) -> None:
     assert TextChain.of(OTHERS[name], metered()[1]) is None
@@ -115,6 +126,13 @@ def test_is_not_taken_where_langsmith_traces() -> None:
 
 
 class TestFailure:
+    async def test_of_a_model_that_answers_in_one_piece_is_what_the_sequence_raises(self) -> None:
+        _, config = metered()
+        short = TextChain.of(PROMPT | MODEL | TextParser(), config)
+        assert short is not None
+        with pytest.raises(ScriptedFailure):
+            await short.ainvoke({"input": "[fail]"}, config)
+
     async def test_of_the_model_comes_after_its_chunks(self) -> None:
         _, config = metered()
         short = TextChain.of(PROMPT | MODEL | TextParser(), config)

@@ -103,7 +103,7 @@ async def output(serving: Serving, value: Any, config: RunnableConfig, emit: Emi
     runnable = serving.runnable
     if has_graph(runnable):
         config = checkpointed(config, serving.keeps_state)
-    whole = await runnable.ainvoke(value, config)
+    whole = await (TextChain.of(runnable, config) or runnable).ainvoke(value, config)
     conclude(whole, emit, await left_state(serving, config))
     yield whole
 

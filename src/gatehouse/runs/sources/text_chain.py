@@ -1,4 +1,4 @@
-"""Streams `prompt | model | parser` with no task, tee or copy of our own making for a token."""
+"""Runs `prompt | model | parser` with no task, tee or copy of our own making for a token or a step."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -13,7 +13,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableSequence
 
 from gatehouse.models.guarded_model import GuardedChatModel
-from gatehouse.models.unkept import can_be_unkept, unkept
+from gatehouse.models.unkept import answer_unkept, can_be_unkept, unkept
 from gatehouse.runs.metering import UsageMeter
 from gatehouse.runs.sources.text_parser import TextParser, text_of
 
@@ -44,6 +44,23 @@ class TextChain:
     async def astream(self, value: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
         """Yield what the sequence itself would."""
         inner = nameless(config)
+        value = await self._asked(value, inner)
+        async with aclosing(self._messages(value, inner)) as messages:
+            async for message in messages:
+                yield text_of(message) if self.parsed else message
+
+    async def ainvoke(self, value: Any, config: RunnableConfig) -> Any:
+        """Return what the sequence itself would."""
+        inner = nameless(config)
+        value = await self._asked(value, inner)
+        if not self.parsed:
+            return await self.model.ainvoke(value, inner)
+        if can_be_unkept(self.model):
+            return text_of(await answer_unkept(cast("GuardedChatModel", self.model), value, inner))
+        return text_of(await self.model.ainvoke(value, inner))
+
+    async def _asked(self, value: Any, inner: RunnableConfig) -> Any:
+        """Return what the model is asked: what the steps before it make of the input."""
         for step in self.before:
             if type(step) is ChatPromptTemplate and isinstance(
                 value, dict
@@ -51,9 +68,7 @@ class TextChain:
                 value = await step.aformat_prompt(**value)
             else:
                 value = await step.ainvoke(value, inner)
-        async with aclosing(self._messages(value, inner)) as messages:
-            async for message in messages:
-                yield text_of(message) if self.parsed else message
+        return value
 
     def _messages(self, value: Any, config: RunnableConfig) -> AsyncGenerator[BaseMessage]:
         if self.parsed and can_be_unkept(self.model):  # else the messages' ids and metadata are to be seen
