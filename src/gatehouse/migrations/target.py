@@ -3,6 +3,7 @@
 A module with tables is imported here, so that the metadata knows of them.
 """
 
+import gatehouse.approvals.tables
 import gatehouse.attachments.tables
 import gatehouse.audit.table
 import gatehouse.auth.api_keys.tables

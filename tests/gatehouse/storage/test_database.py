@@ -194,6 +194,7 @@ class TestUpgrade:
         assert await table_names(migrated) == [
             "alembic_version",
             "api_keys",
+            "approvals",
             "attachments",
             "audit_log",
             "feedback",
@@ -201,6 +202,7 @@ class TestUpgrade:
             "revoked_tokens",
             "threads",
             "usage",
+            "waiting_runs",
         ]
 
     async def test_can_be_repeated(self, migrated: AsyncEngine) -> None:
