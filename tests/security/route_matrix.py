@@ -58,6 +58,7 @@ def langserve(entry: ServedEntry) -> dict[tuple[str, str], Access]:
 
 
 CHAT = {"query": "[say hello]"}
+UI_CHAT = {"id": "c", "messages": [{"role": "user", "parts": [{"type": "text", "text": "[say hello]"}]}]}
 THREAD = f"/api/threads/{UNKNOWN}"
 RUN = f"/api/runs/{UNKNOWN}"
 
@@ -89,6 +90,9 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/runs/{run_id}"): signed_in(RUN),
     ("GET", "/api/runs/{run_id}/stream"): signed_in(f"{RUN}/stream"),
     ("POST", "/api/runs/{run_id}/cancel"): signed_in(f"{RUN}/cancel"),
+    ("POST", "/api/ui/{entry:path}/chat"): signed_in("/api/ui/chat/chat", UI_CHAT, starts=True),
+    ("GET", "/api/ui/{entry:path}/chat/{chat}/stream"): signed_in("/api/ui/chat/chat/c/stream"),
+    ("POST", "/api/ui/{entry:path}/chat/{chat}/stop"): signed_in("/api/ui/chat/chat/c/stop"),
     ("GET", "/api/runnables"): signed_in("/api/runnables"),
     ("GET", "/api/me"): signed_in("/api/me"),
     ("GET", "/api/usage"): signed_in("/api/usage"),

@@ -12,7 +12,7 @@ from uuid import UUID
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord
 
-Transport = Literal["sse", "websocket"]
+Transport = Literal["sse", "websocket", "ui"]
 
 
 @dataclass(frozen=True, slots=True)

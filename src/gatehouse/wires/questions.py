@@ -75,10 +75,12 @@ async def start(
     key: str | None,
     admission: Admission,
     forks: str = "",
+    new_thread: str | None = None,
 ) -> Started:
     """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError.
 
-    `forks` is the message of its thread in whose place it is asked; empty: after the last.
+    `forks` is the message of its thread in whose place it is asked; empty: after the last. `new_thread` is
+    the id of a thread that begins with it; None: one that is chosen here.
     """
     name = chat.runnable
     if name is None and chat.thread_id is not None:
@@ -100,7 +102,7 @@ async def start(
         entry.path,
         value,
         client=client,
-        thread_id=chat.thread_id,
+        thread_id=new_thread if chat.thread_id is None else chat.thread_id,
         new_thread=chat.thread_id is None,
         grace=services.settings.disconnect_grace,
         multitask=chat.multitask,
