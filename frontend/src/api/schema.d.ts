@@ -981,6 +981,12 @@ export interface components {
              */
             attachments: number;
             /**
+             * Effects
+             * @description rows of the ledger of what tools did
+             * @example 2
+             */
+            effects: number;
+            /**
              * Feedback
              * @example 4
              */

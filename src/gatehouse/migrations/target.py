@@ -8,6 +8,7 @@ import gatehouse.attachments.tables
 import gatehouse.audit.table
 import gatehouse.auth.api_keys.tables
 import gatehouse.auth.tokens.revocations
+import gatehouse.ledger.table
 import gatehouse.storage.database
 import gatehouse.threads.tables
 import gatehouse.usage.feedback_table

@@ -38,6 +38,10 @@ class CallObserver(Protocol):
         """`call_id` is the model's id of the tool call, empty when it gave none."""
         ...
 
+    def tool_repeated(self, tool: str) -> None:
+        """A tool began that an earlier attempt may have begun too."""
+        ...
+
     def tool_ended(self, call: UUID, error: str) -> None:
         """`error` names the kind of a failure, and is empty when the tool answered."""
         ...

@@ -197,6 +197,7 @@ class TestUpgrade:
             "approvals",
             "attachments",
             "audit_log",
+            "effects",
             "feedback",
             "messages",
             "revoked_tokens",

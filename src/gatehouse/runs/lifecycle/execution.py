@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 from uuid import UUID
@@ -92,7 +93,7 @@ class Execution:
         self.held_until = held_until
         # the records of earlier attempts are in the log alone
         self.feed = Feed(limits.feed_size, BEGINNING if run.attempt == 1 else Cursor(run.attempt, 0))
-        self.meter = UsageMeter()
+        self.meter = UsageMeter(again=run.attempt > 1)
         self.text: list[str] = []
         self.answer: Answer | None = None  # when the runnable has returned
         self._place: StatePlace | None = None
@@ -317,3 +318,7 @@ class Execution:
             withheld, self._withheld = self._withheld, []
             for item in withheld:
                 self._show(item)
+
+
+# The attempt that goes on in this context
+execution_of_context: ContextVar[Execution | None] = ContextVar("execution_of_context", default=None)
