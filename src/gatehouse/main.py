@@ -29,6 +29,10 @@ from gatehouse.web.resources import attachments, audit, feedback, threads, usage
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
+from gatehouse.wires.openai import models as openai_models
+from gatehouse.wires.openai import paths as openai_paths
+from gatehouse.wires.openai.chat import routes as openai_chat
+from gatehouse.wires.openai.errors import OPENAI_ERROR
 from gatehouse.wires.run_api import forks
 from gatehouse.wires.run_api import paths as api_paths
 from gatehouse.wires.run_api import routes as api
@@ -57,10 +61,13 @@ ROUTERS = (
     credential_routes.router,
     vercel.router,
     websocket.router,
+    openai_models.router,
+    openai_chat.router,
     docs.router,
 )
-PATHS = public.PATHS | api_paths.PATHS | vercel_paths.PATHS | websocket_paths.PATHS
-SHAPES = {f"{vercel_paths.PREFIX}/": SENTENCE}  # of errors, by what the paths of a wire begin with
+PATHS = public.PATHS | api_paths.PATHS | openai_paths.PATHS | vercel_paths.PATHS | websocket_paths.PATHS
+# of errors, by what the paths of a wire begin with
+SHAPES = {f"{vercel_paths.PREFIX}/": SENTENCE, openai_paths.PREFIX: OPENAI_ERROR}
 
 
 def create_app(settings: Settings | None = None, registry: RegistrySource | None = None) -> FastAPI:
@@ -103,7 +110,8 @@ def larger_bodies(settings: Settings, registry: Registry) -> dict[Operation, int
     own = {operation: entry.max_bytes for entry in entries for operation in paths_of([entry]).starts}
     own |= {("POST", f"{vercel_paths.PREFIX}{entry.path}/chat"): entry.max_bytes for entry in entries}
     largest = max((entry.max_bytes for entry in entries), default=0)
-    return {**own, **dict.fromkeys(api_paths.PATHS.starts if entries else (), largest)}
+    of_any = api_paths.PATHS.starts | openai_paths.PATHS.starts
+    return {**own, **dict.fromkeys(of_any if entries else (), largest)}
 
 
 def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Telemetry) -> None:

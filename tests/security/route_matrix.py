@@ -58,6 +58,7 @@ def langserve(entry: ServedEntry) -> dict[tuple[str, str], Access]:
 
 
 CHAT = {"query": "[say hello]"}
+COMPLETION = {"model": "chat", "messages": [{"role": "user", "content": "[say hello]"}]}
 UI_CHAT = {"id": "c", "messages": [{"role": "user", "parts": [{"type": "text", "text": "[say hello]"}]}]}
 THREAD = f"/api/threads/{UNKNOWN}"
 RUN = f"/api/runs/{UNKNOWN}"
@@ -115,6 +116,11 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/attachments/{attachment_id}"): signed_in(f"/api/attachments/{UNKNOWN}"),
     ("DELETE", "/api/attachments/{attachment_id}"): Access(
         f"/api/attachments/{UNKNOWN}", "attachments:write"
+    ),
+    ("GET", "/v1/models"): signed_in("/v1/models"),
+    ("GET", "/v1/models/{model:path}"): Access("/v1/models/chat", "runnable:chat"),
+    ("POST", "/v1/chat/completions"): Access(
+        "/v1/chat/completions", "runnable:chat", body=COMPLETION, starts=True
     ),
     ("POST", "/api/keys"): Access("/api/keys", "keys:admin", body={"user_id": "alice"}),
     ("GET", "/api/keys"): Access("/api/keys", "keys:admin"),

@@ -16,6 +16,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import Conflict, NotFound
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Usage
+from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads import queries
 from gatehouse.threads.branches import BEGINNING, Place
@@ -80,14 +81,25 @@ class ThreadStore:
         self._engine = engine
         self._max_messages = max_messages
 
-    async def create(self, principal: Principal, runnable: str, title: str) -> Thread:
-        """Begin a thread. One without a title takes that of its first message."""
+    async def create(
+        self, principal: Principal, runnable: str, title: str, thread_id: str | None = None
+    ) -> Thread:
+        """Begin a thread. One without a title takes that of its first message.
+
+        With a `thread_id` it is the caller's own, which nobody else can have: where there is one, it stays as
+        it is.
+        """
         now = datetime.now(UTC)
         thread = Thread(
-            id=str(uuid7()), runnable=runnable, title=storable(title), created_at=now, updated_at=now
+            id=thread_id or str(uuid7()),
+            runnable=runnable,
+            title=storable(title),
+            created_at=now,
+            updated_at=now,
         )
+        statement = INSERT_THREAD if thread_id is None else insert_if_new(self._engine, threads)
         async with self._transaction(principal) as connection:
-            await connection.execute(INSERT_THREAD, {**thread.model_dump(), **owned_by(principal)})
+            await connection.execute(statement, {**thread.model_dump(), **owned_by(principal)})
         return thread
 
     async def open(

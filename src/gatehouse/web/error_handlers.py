@@ -110,6 +110,9 @@ def document_shape(path: str, operations: dict[str, Any], shapes: Shapes) -> Non
     """Say in which form the errors under a path are."""
     shape = shape_for(path, shapes)
     for operation in operations.values():
+        for status, other in shape.statuses.items():
+            if answer := operation["responses"].pop(str(status), None):
+                operation["responses"].setdefault(str(other), answer)
         for status, answer in operation["responses"].items():
             content = answer.get("content", {})
             if shape is not PROBLEM and PROBLEM.media_type in content:

@@ -1,7 +1,7 @@
 """The forms in which errors are told: problem+json, but where a wire has its own, by its paths."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -19,12 +19,16 @@ def no_headers(_error: ApiError) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ErrorShape:
-    """How an error is written: `body` makes it of the error and of its problem; `schema` is for OpenAPI."""
+    """How an error is written: `body` makes it of the error and of its problem; `schema` is for OpenAPI.
+
+    `statuses` are those that have another in this form.
+    """
 
     media_type: str
     schema: Mapping[str, Any]
     body: Callable[[ApiError, Mapping[str, Any]], str]
     headers: Callable[[ApiError], Mapping[str, str]] = no_headers
+    statuses: Mapping[int, int] = field(default_factory=dict)
 
 
 PROBLEM = ErrorShape(PROBLEM_JSON, REFERENCE, lambda _error, problem: json_text(problem))
@@ -50,4 +54,5 @@ def shape_for(path: str, shapes: Shapes) -> ErrorShape:
 
 def shape_of(scope: Scope) -> ErrorShape:
     """Return the form in which the caller of this request is told of an error."""
-    return shape_for(scope["path"], cast("Shapes", getattr(scope["app"].state, "error_shapes", NONE)))
+    state = getattr(scope.get("app"), "state", None)
+    return shape_for(scope["path"], cast("Shapes", getattr(state, "error_shapes", NONE)))

@@ -22,7 +22,8 @@ def problem_response(error: ApiError, scope: Scope) -> Response:
     """Return `error` in the form that the wire of the request has: most have application/problem+json."""
     shape = shape_of(scope)
     headers = {"cache-control": "no-store", **error.headers, **shape.headers(error)}
-    return Response(shape.body(error, problem_of(error, scope)), error.status, headers, shape.media_type)
+    status = shape.statuses.get(error.status, error.status)
+    return Response(shape.body(error, problem_of(error, scope)), status, headers, shape.media_type)
 
 
 async def send_problem(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,12 +18,12 @@ from gatehouse.registry.offered import offered
 from gatehouse.runs.events import BEGINNING, Cursor
 from gatehouse.runs.records import RunRecord
 from gatehouse.services import Services, services_of
-from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.dependencies import CurrentPrincipal, json_body
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires import sse
 from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import chosen, start
-from gatehouse.wires.run_api.routes import IdempotencyKey, json_body
+from gatehouse.wires.run_api.routes import IdempotencyKey
 from gatehouse.wires.vercel.chats import forked, named_thread, running, thread_of
 from gatehouse.wires.vercel.parsing import UIChat
 from gatehouse.wires.vercel.paths import PREFIX
