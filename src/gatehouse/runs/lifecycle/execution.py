@@ -268,6 +268,7 @@ class Execution:
                     await self._hold()
                 if tap is not None and chunk is not NOTHING:
                     tap.put(chunk)
+                    await tap.room()
                 count += 1
                 if count == 1 or count % BURST == 0:
                     await asyncio.sleep(0)
@@ -281,7 +282,8 @@ class Execution:
     def _source(self, value: dict[str, Any], tap: Tap | None) -> AsyncGenerator[Any]:
         if tap is None:
             return source("told", self.serving, value, self.config(), self.emit, {})
-        return source(tap.mode, self.serving, value, self.config(tap.callbacks), self.emit, tap.options)
+        config = self.config(tap.callbacks)
+        return source(tap.mode, self.serving, value, config, self.emit, tap.options, tap.room)
 
     def config(self, callbacks: Sequence[BaseCallbackHandler] = ()) -> RunnableConfig:
         """Return the config that the runnable sees: the principal's identity and this run's."""
