@@ -112,11 +112,13 @@ async def start(
     admission: Admission,
     forks: str = "",
     new_thread: str | None = None,
+    keyed: Mapping[str, Any] | None = None,
 ) -> Started:
     """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError.
 
     `forks` is the message of its thread in whose place it is asked; empty: after the last. `new_thread` is
-    the id of a thread that begins with it; None: one that is chosen here.
+    the id of a thread that begins with it; None: one that is chosen here. `keyed` is the request that the key
+    stands for, where that is another than what is asked.
     """
     name = chat.runnable
     if name is None and chat.thread_id is not None:
@@ -138,7 +140,13 @@ async def start(
         attachments=chat.attachments,
         multitask=chat.multitask,
     )
-    return await begin(services, principal, question, Key(key, asked) if key else None, admission)
+    return await begin(
+        services,
+        principal,
+        question,
+        Key(key, asked if keyed is None else dict(keyed)) if key else None,
+        admission,
+    )
 
 
 async def begin(

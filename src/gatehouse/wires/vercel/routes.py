@@ -67,6 +67,7 @@ async def ask(
         admission_of(request),
         forks=forked(body, shown),
         new_thread=named_thread(principal, runnable, body.id),
+        keyed=body.model_dump(),
     )
     return streamed(services, principal, started.run, BEGINNING)
 
@@ -85,7 +86,7 @@ async def resume(
 ) -> Response:
     """Tell the answer that goes on in a chat from its beginning; 204 when there is none."""
     services = services_of(request)
-    if message is not None:
+    if message:
         run = await services.runs.get(principal, message)
     elif (found := await running(services, principal, entry, chat, READ_RUNS)) is None:
         return Response(status_code=204)
