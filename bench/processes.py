@@ -20,6 +20,8 @@ import jwt
 from gatehouse.storage.valkey import executable
 
 ROOT = Path(__file__).parents[1]
+# this tree's package, whichever is installed; the demonstration, and what is measured beside it
+SOURCES = os.pathsep.join((str(ROOT / "src"), str(ROOT)))
 SECRET = "the-secret-of-a-throwaway-server-on-loopback"
 GATEHOUSE = (str(Path(sys.executable).with_name("gatehouse")),)
 START_SECONDS = 60
@@ -181,8 +183,7 @@ def gatehouse_server(name: str, folder: Path, settings: Mapping[str, str], core:
 def gatehouse_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     ours = {"DATA_DIR": str(folder / "data"), "JWT_SECRET": SECRET, "MODEL": "scripted", "PLANS": AMPLE}
     given = {**ours, **settings}
-    served = {"PYTHONPATH": str(ROOT)}  # where the demonstration is
-    return {**environment(), **served, **{f"GATEHOUSE_{name}": value for name, value in given.items()}}
+    return {**environment(), **{f"GATEHOUSE_{name}": value for name, value in given.items()}}
 
 
 async def migrate(folder: Path, settings: Mapping[str, str]) -> None:
@@ -200,7 +201,7 @@ async def migrate(folder: Path, settings: Mapping[str, str]) -> None:
 def environment() -> dict[str, str]:
     """Return what every process needs of ours: none of the settings, keys and proxies that may be set."""
     ours = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return {**ours, "PYTHONPATH": str(ROOT)}  # where the demonstration is, and what is measured beside it
+    return {**ours, "PYTHONPATH": SOURCES}
 
 
 def bearer() -> dict[str, str]:

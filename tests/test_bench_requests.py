@@ -16,4 +16,4 @@ async def test_measures_requests_beside_stock(tmp_path: Path) -> None:
     assert set(ratios(found)["LangServe /invoke"]) == {
         "requests_per_second_1", "requests_per_second_16", "cpu_us_1", "cpu_us_16",
     }  # fmt: skip
-    assert found["LangServe /invoke"]["redis_commands"] <= 4.2  # what else a process asks meanwhile is noise
+    assert found["LangServe /invoke"]["redis_commands"] <= 3.5  # what else a process asks meanwhile is noise

@@ -36,7 +36,6 @@ NAMES = [
     "principal_of",
     "see_tenant",
     "tenant_transaction",
-    "transaction_of",
 ]
 HEAVY = {
     "langchain",

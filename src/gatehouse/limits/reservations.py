@@ -6,9 +6,9 @@ it, or frees itself.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -16,6 +16,9 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import Counted, counted
 from gatehouse.limits.scripts import RELEASE, RENEW
 from gatehouse.settings.plans import Plans
+from gatehouse.storage.script import COMMAND_SECONDS, Script
+
+CALLERS_AT_ONCE = 50  # whose reservations are renewed in one step of Redis
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,12 @@ class Reservations:
     """
 
     def __init__(self, redis: Redis, lease: float, plans: Plans | None = None) -> None:
-        self._redis = redis
         self.plans = plans
         self._given_up: list[tuple[Counted, tuple[Reservation, ...]]] = []
         self._held: dict[str, tuple[Counted, Reservation]] = {}
         self._renewing = asyncio.Lock()
+        self._renew = Script(redis, RENEW, COMMAND_SECONDS)
+        self._release_all = Script(redis, RELEASE, COMMAND_SECONDS)
         self.lease_ms = int(lease * 1000)
 
     def __contains__(self, seat: str) -> bool:
@@ -109,7 +113,7 @@ class Reservations:
         self._given_up.append((keys, tuple(self.drop(reservation) for reservation in reservations)))
 
     async def renew(self) -> None:
-        """Renew every reservation, one script for each caller, and give back what was given up.
+        """Renew every reservation, those of many callers at once, and give back what was given up.
 
         Raises RedisError.
         """
@@ -120,13 +124,18 @@ class Reservations:
             by_caller: defaultdict[Counted, list[Reservation]] = defaultdict(list)
             for keys, reservation in self._held.values():
                 by_caller[keys].append(reservation)
-            if not by_caller:
-                return
-            pipeline = self._redis.pipeline(transaction=False)
-            for keys, reservations in by_caller.items():
-                slots, members = parts(reservations)
-                pipeline.eval(RENEW, 6, *keys.runs, self.lease_ms, len(slots), *slots, *members)
-            await pipeline.execute()
+            callers = list(by_caller.items())
+            for first in range(0, len(callers), CALLERS_AT_ONCE):
+                await self._renew_some(callers[first : first + CALLERS_AT_ONCE])
+
+    async def _renew_some(self, callers: Iterable[tuple[Counted, Sequence[Reservation]]]) -> None:
+        keys: list[str] = []
+        arguments: list[Any] = [self.lease_ms]
+        for whose, reservations in callers:
+            slots, members = parts(reservations)
+            keys += whose.runs
+            arguments += (len(slots), len(members), *slots, *members)
+        await self._renew(keys, arguments)
 
     async def release(self, keys: Counted, reservations: Iterable[Reservation]) -> None:
         """Give reservations back whose runs did not begin. Raises RedisError."""
@@ -137,7 +146,7 @@ class Reservations:
     async def _release(self, keys: Counted, reservations: Iterable[Reservation]) -> None:
         slots, members = parts(reservations)
         if slots or members:
-            await self._redis.eval(RELEASE, 6, *keys.runs, len(slots), *slots, *members)
+            await self._release_all(keys.runs, (len(slots), *slots, *members))
 
 
 def adopted(reservation: Reservation) -> Reservation:

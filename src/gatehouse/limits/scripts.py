@@ -78,25 +78,30 @@ return answer(0, 0, 0)
 """
 )
 
-# KEYS: slots, reserved and tokens of both. ARGV: lease in ms, number of slots, their ids, then reservations.
-# What lapsed is taken up again: its run goes on.
+# What many callers hold, in one step. KEYS: slots, reserved and tokens of the user and of the tenant, of each
+# caller. ARGV: lease in ms, then of each caller the numbers of slots and of reservations, and their ids. What
+# lapsed is taken up again: its run goes on.
 RENEW = (
     concurrency.LUA
     + budget.LUA
     + CLOCK
     + """
-local lease, slots = tonumber(ARGV[1]), tonumber(ARGV[2])
-for whose = 0, 1 do
-  committed(KEYS[3 * whose + 3], KEYS[3 * whose + 2], now_ms)
-  for at = 3, 2 + slots do occupy(KEYS[3 * whose + 1], ARGV[at], now_ms, lease) end
-  for at = 3 + slots, #ARGV do
-    reserve(KEYS[3 * whose + 3], KEYS[3 * whose + 2], ARGV[at], now_ms, lease)
+local lease, at = tonumber(ARGV[1]), 2
+for first = 0, #KEYS - 1, 6 do
+  local slots, seats = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  for whose = first, first + 3, 3 do
+    committed(KEYS[whose + 3], KEYS[whose + 2], now_ms)
+    for id = at + 2, at + 1 + slots do occupy(KEYS[whose + 1], ARGV[id], now_ms, lease) end
+    for id = at + 2 + slots, at + 1 + slots + seats do
+      reserve(KEYS[whose + 3], KEYS[whose + 2], ARGV[id], now_ms, lease)
+    end
   end
+  at = at + 2 + slots + seats
 end
 """
 )
 
-# KEYS as above. ARGV: the number of slots, their ids, then reservations.
+# KEYS: slots, reserved and tokens of both. ARGV: the number of slots, their ids, then reservations.
 RELEASE = (
     budget.LUA
     + """

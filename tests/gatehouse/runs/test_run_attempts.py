@@ -11,6 +11,7 @@ from run_replicas import ALICE, until
 from gatehouse.limits.reservations import Settlement
 from gatehouse.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
 from gatehouse.runs.lifecycle.attempts import ACTIVE, Attempts, Renewed, lease_key
+from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.log.log import RunLog, log_key, packed
 from gatehouse.runs.records import RunRecord, load, run_key
 
@@ -154,6 +155,21 @@ class TestRenew:
         await redis.hset(run_key(RUN.id), "cancel", "cancelled")
         assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed(cancelled=frozenset({RUN.id}))
 
+    async def test_of_many_is_told_of_each(
+        self, redis: Redis, mine: Attempts, theirs: Attempts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.lifecycle.attempts.RENEWED_AT_ONCE", 2)
+        runs = [replace(RUN, id=f"0198c0de-0000-7000-8000-00000000000{number}") for number in range(5)]
+        for run in runs:
+            await mine.create(run)
+        await redis.delete(lease_key(runs[1].id))
+        await theirs.take(runs[1].id)
+        await redis.hset(run_key(runs[3].id), "cancel", "cancelled")
+        renewed = await mine.renew({run.id: 1 for run in runs}, 2000.0)
+        assert renewed == Renewed(lost=frozenset({runs[1].id}), cancelled=frozenset({runs[3].id}))
+        assert set(await mine.neglected(2000.0)) == {run.id for run in runs}
+        assert await redis.zscore(ACTIVE, runs[1].id) != 2000.0  # it is its own process's to look after
+
     async def test_of_nothing_asks_nothing(self, mine: Attempts) -> None:
         assert await mine.renew({}, 2000.0) == Renewed()
 
@@ -193,6 +209,16 @@ class TestFinish:
         assert await redis.exists(lease_key(RUN.id)) == 0
         assert await redis.ttl(run_key(RUN.id)) == await redis.ttl(log_key(RUN.id)) == 60
         assert await mine.neglected(1e12) == []
+
+    async def test_gives_its_thread_to_who_waits(self, redis: Redis, mine: Attempts) -> None:
+        control = Control(redis)
+        first, second = (replace(RUN, id=f"{RUN.id[:-1]}{number}", thread_id="t1") for number in (8, 9))
+        for run in (first, second):
+            await mine.create(run)
+        assert await control.claim_thread(first, 10) is None
+        assert await control.claim_thread(second, 10) == first.id
+        assert await mine.finish(replace(ENDED, id=first.id, thread_id="t1"), CLOSING)
+        assert await control.claim_thread(second, 10) is None
 
     async def test_twice_is_once(self, redis: Redis, mine: Attempts) -> None:
         """The reply may be lost with the connection: the end is then asked for again."""

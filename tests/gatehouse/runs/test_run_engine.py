@@ -11,6 +11,7 @@ from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 from gatehouse.problems.errors import NotFound
 from gatehouse.runs.events import BEGINNING, Cursor
 from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.lifecycle.ending import Ending
 from gatehouse.runs.log.log import log_key
 from gatehouse.runs.records import RunRecord, run_key
 
@@ -155,16 +156,13 @@ class TestViewers:
         self, here: Replica, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         tidying = asyncio.Event()
-        leave, closed = here.engine.control.leave_thread, asyncio.Event()
+        closed = asyncio.Event()
 
-        async def leave_slowly(run: RunRecord) -> None:
+        async def clean_up_slowly(_: Ending, run: RunRecord) -> None:
             tidying.set()
             await closed.wait()
-            await leave(run)
 
-        monkeypatch.setattr(
-            "gatehouse.runs.lifecycle.control.Control.leave_thread", lambda _, run: leave_slowly(run)
-        )
+        monkeypatch.setattr(Ending, "_clean_up", clean_up_slowly)
         run = (await here.start("/words", {"n": 3}, thread_id="t1")).run
         await asyncio.wait_for(tidying.wait(), 5)
         assert run.id in here.engine.local  # it has ended, and is not forgotten yet

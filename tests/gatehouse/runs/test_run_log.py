@@ -127,6 +127,32 @@ class TestAppend:
         assert writing.lost == []
 
 
+class TestTaken:
+    async def test_are_what_nobody_appends_any_more(self, redis: Redis, writing: Writing) -> None:
+        writing.add(*tokens(1, 5))
+        writing.add(a_token(1), run_id=OTHER)
+        assert await writing.writer.taken(RUN, 1) == tokens(1, 5)
+        assert writing.writer.pending == 1
+        await writing.writer.flushed()
+        assert await RunLog(redis).after(RUN, BEGINNING) == []
+        assert await RunLog(redis).after(OTHER, BEGINNING) == [a_token(1)]
+
+    async def test_are_not_those_on_their_way(
+        self, redis: Redis, writing: Writing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.log.log.FLUSH_SECONDS", 0.0)
+        writing.add(*tokens(1, 5))
+        await until(lambda: not writing.writer.pending)
+        writing.add(*tokens(6, 9))
+        left = await writing.writer.taken(RUN, 1)
+        assert await RunLog(redis).after(RUN, BEGINNING) + left == tokens(1, 9)
+
+    async def test_fit_an_entry(self, redis: Redis, writing: Writing) -> None:
+        writing.add(*tokens(1, ENTRY_RECORDS))
+        assert await writing.writer.taken(RUN, 1) == []
+        assert await RunLog(redis).after(RUN, BEGINNING) == tokens(1, ENTRY_RECORDS)
+
+
 class TestAfter:
     async def test_begins_in_the_middle_of_an_entry(self, redis: Redis, writing: Writing) -> None:
         writing.add(*tokens(1, 10))

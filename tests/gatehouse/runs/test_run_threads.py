@@ -4,17 +4,22 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from run_replicas import ALICE, BOB, Conversations, Replica, Replicas
+from run_replicas import ALICE, BOB, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, last, seen
 
 from gatehouse.problems.errors import Conflict, InvalidInput, NotFound
+from gatehouse.runs.lifecycle.control import thread_key
 from gatehouse.runs.lifecycle.starting import Started
 
 
 async def status(replica: Replica, run_id: str) -> str:
     ending: str = last(await seen(replica.engine, run_id), "end")["status"]
     return ending
+
+
+async def are_waiting(replica: Replica, count: int) -> bool:
+    return await replica.redis.llen(f"{thread_key(ALICE, 't1')}:queue") == count
 
 
 class TestReject:
@@ -93,7 +98,7 @@ class TestEnqueue:
         for i, replica in enumerate([there, here, there]):
             start = replica.start("/words", {"n": 1, "i": i}, thread_id="t1", multitask="enqueue")
             waiting.append(asyncio.create_task(start))
-            await asyncio.sleep(0.05)
+            await until(lambda: are_waiting(here, i + 1))  # noqa: B023  # it is called in this round alone
         assert [run.id for run in history.begun] == [first.id]
         told.end(first.id)
         for task in waiting:

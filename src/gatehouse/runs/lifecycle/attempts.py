@@ -36,6 +36,7 @@ from gatehouse.storage.script import COMMAND_SECONDS, Script
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 
 NEGLECTED_AT_ONCE = 100
+RENEWED_AT_ONCE = 200  # in Redis a millisecond, for which nobody else is served
 WELL_AT = "gh:runs:well"  # when a replica last was well, and Redis with it
 UNWELL = "gh:runs:unwell"
 WELL_FOR = 0.5  # leases without a word from any replica, after which Redis was not well
@@ -70,6 +71,8 @@ class Attempts:
         self._create = Script(redis, CREATE, COMMAND_SECONDS)
         self._finish = Script(redis, FINISH, COMMAND_SECONDS)
         self._take = Script(redis, TAKE, COMMAND_SECONDS)
+        self._renew = Script(redis, RENEW, COMMAND_SECONDS)
+        self._well = Script(redis, WELL, COMMAND_SECONDS)
         self._undo = Script(redis, UNDO, COMMAND_SECONDS)
 
     async def create(self, run: RunRecord, hold: Hold = NOTHING_HELD, claim: str = "") -> bool:
@@ -108,7 +111,7 @@ class Attempts:
     async def well(self) -> float:
         """Say that this process is well, and Redis with it; return Redis's time in Unix seconds."""
         long = int(WELL_FOR * self.lease_ms)
-        seconds, microseconds = await self.redis.eval(WELL, 2, WELL_AT, UNWELL, long, self.lease_ms)
+        seconds, microseconds = await self._well((WELL_AT, UNWELL), (long, self.lease_ms))
         return float(seconds) + float(microseconds) / 1e6
 
     async def take(self, run_id: str, hold: Hold = NOTHING_HELD) -> int:
@@ -129,13 +132,17 @@ class Attempts:
 
         `look_again` is when, in Unix seconds, a sweep should look after them if nothing more is heard.
         """
-        if not attempts:
-            return Renewed()
-        pipeline = self.redis.pipeline(transaction=False)
-        for run_id, attempt in attempts.items():
-            pipeline.eval(RENEW, 2, run_key(run_id), lease_key(run_id), self.owner, self.lease_ms, attempt)
-        pipeline.zadd(ACTIVE, dict.fromkeys(attempts, look_again))
-        answers = dict(zip(attempts, await pipeline.execute(), strict=False))
+        answers: dict[str, int] = {}
+        held = list(attempts.items())
+        for first in range(0, len(held), RENEWED_AT_ONCE):
+            part = held[first : first + RENEWED_AT_ONCE]
+            keys: list[str] = [ACTIVE]
+            arguments: list[Any] = [self.owner, self.lease_ms, look_again]
+            for run_id, attempt in part:
+                keys += (run_key(run_id), lease_key(run_id))
+                arguments += (run_id, attempt)
+            told = await self._renew(keys, arguments)
+            answers |= zip((run_id for run_id, _ in part), told, strict=True)
         return Renewed(
             lost=frozenset(run_id for run_id, answer in answers.items() if answer == 0),
             cancelled=frozenset(run_id for run_id, answer in answers.items() if answer == 2),  # noqa: PLR2004
@@ -162,8 +169,9 @@ class Attempts:
         answer: bytes = b"",
         checkpoints_of: str = "",
     ) -> bool:
-        """Append the last records and store the outcome; False when a newer attempt holds the run.
+        """Append the last records, store the outcome and give the run's thread back.
 
+        False when a newer attempt holds the run.
         `answer` is one that its thread could not take yet: it waits in Redis. `checkpoints_of` is the tenant
         whose checkpoints the run may have left.
         """
@@ -174,7 +182,7 @@ class Attempts:
             arguments += item
         keys = (
             run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS, ACTIVE, ANSWERS, LEFTOVERS,
-            *settlement.keys,
+            *(thread_keys(run) if run.thread_id else ("", "")), *settlement.keys,
         )  # fmt: skip
         return bool(await self._finish(keys, arguments))
 

@@ -1,7 +1,6 @@
 """What callers ask about runs across replicas: stop one, start one only once, one run a thread at a time."""
 
 import hashlib
-from dataclasses import dataclass
 from math import ceil
 
 from redis.asyncio import Redis
@@ -11,6 +10,7 @@ from gatehouse.problems.errors import InvalidInput
 from gatehouse.runs import replies
 from gatehouse.runs.records import RunRecord, run_key
 from gatehouse.storage.digest import digest_of
+from gatehouse.storage.script import COMMAND_SECONDS, Script
 
 WAITING_SECONDS = 3.0
 STARTING_SECONDS = 30.0  # in which a run that has its thread is stored; no database waits longer
@@ -49,11 +49,16 @@ redis.call('PEXPIRE', holder .. ':waits:' .. me, ARGV[6])
 return 1
 """
 
-LEAVE_THREAD = """
-redis.call('LREM', KEYS[2], 0, ARGV[1])
-redis.call('DEL', KEYS[1] .. ':waits:' .. ARGV[1])
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+# Gives a thread back, or the place in its queue.
+LEAVE = """
+local function leave(thread, queue, run)
+  redis.call('LREM', queue, 0, run)
+  redis.call('DEL', thread .. ':waits:' .. run)
+  if redis.call('GET', thread) == run then redis.call('DEL', thread) end
+end
 """
+
+LEAVE_THREAD = LEAVE + "leave(KEYS[1], KEYS[2], ARGV[1])"
 
 CLAIM_KEY = """
 local found = redis.call('GET', KEYS[1])
@@ -91,11 +96,14 @@ def own_name(principal: Principal, name: str) -> str:
     return digest_of(principal.tenant_id, principal.user_id, name)
 
 
-@dataclass(frozen=True, slots=True)
 class Control:
     """The state in Redis that these questions need."""
 
-    redis: Redis
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self._claim_thread = Script(redis, CLAIM_THREAD, COMMAND_SECONDS)
+        self._leave_thread = Script(redis, LEAVE_THREAD, COMMAND_SECONDS)
+        self._claim_key = Script(redis, CLAIM_KEY, COMMAND_SECONDS)
 
     async def mark_cancelled(self, run_id: str, why: str) -> bool:
         """Note that the run is to stop, for whoever executes it next; False when it has ended."""
@@ -106,7 +114,7 @@ class Control:
         prefix, suffix = run_key("\0").split("\0")
         times = (int(WAITING_SECONDS * 1000), int(STARTING_SECONDS * 1000))
         arguments = (run.id, ceil(seconds), prefix, suffix, *times)
-        before = await self.redis.eval(CLAIM_THREAD, 2, *thread_keys(run), *arguments)
+        before = await self._claim_thread(thread_keys(run), arguments)
         return None if before == 1 else replies.text(before)
 
     async def run_of(self, principal: Principal, thread_id: str) -> str | None:
@@ -120,7 +128,7 @@ class Control:
 
     async def leave_thread(self, run: RunRecord) -> None:
         """Give the thread back, or the place in its queue."""
-        await self.redis.eval(LEAVE_THREAD, 2, *thread_keys(run), run.id)
+        await self._leave_thread(thread_keys(run), (run.id,))
 
     async def claim_key(
         self, principal: Principal, key: str, body: bytes, run_id: str, seconds: float
@@ -132,7 +140,7 @@ class Control:
         InvalidInput when the key was used with another body.
         """
         mine = claim_of(run_id, body)
-        found = await self.redis.eval(CLAIM_KEY, 1, idempotency_key(principal, key), mine, ceil(seconds))
+        found = await self._claim_key((idempotency_key(principal, key),), (mine, ceil(seconds)))
         first, _, digest = found.decode().partition(" ")
         if digest != mine.partition(" ")[2]:
             raise InvalidInput("This Idempotency-Key was used with another body.")

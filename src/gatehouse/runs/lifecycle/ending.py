@@ -14,7 +14,6 @@ from gatehouse.problems.errors import ApiError
 from gatehouse.runs.checkpoints.leftovers import Leftovers
 from gatehouse.runs.events import Record, Status
 from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
-from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
@@ -34,7 +33,6 @@ class Ending:
     runnables: Mapping[str, Runnable[Any, Any] | Serving]
     writer: LogWriter
     attempts: Attempts
-    control: Control
     reservations: Reservations
     keeping: Keeping
     leftovers: Leftovers
@@ -43,7 +41,6 @@ class Ending:
     async def finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
         """Store the answer and end the run; False when that is another process's to do."""
         await execution.settle()
-        await self.writer.flushed()
         if execution.given_up:
             return False
         ended, took = outcome(execution, status, failure), timing(execution)
@@ -63,14 +60,17 @@ class Ending:
         """Try until the end of the run is in Redis; False when the run is given up before."""
         settlement = await self._settlement(ended)
         tenant = ended.principal.tenant_id if self._may_have_checkpoints(ended) else ""
+        unwritten = await self.writer.taken(ended.id, ended.attempt)
         while True:
             try:
-                return await self.attempts.finish(ended, last, settlement, waiting, tenant)
+                return await self.attempts.finish(ended, [*unwritten, *last], settlement, waiting, tenant)
             except (RedisError, OSError) as error:
                 log.warning(
                     "run cannot be ended", run_id=ended.id, error=type(error).__name__, **words_of(error)
                 )
             if execution.given_up:
+                for item in unwritten:  # whoever makes the next attempt finds them in the log
+                    self.writer.add(ended.id, item)
                 return False
             await asyncio.sleep(RETRY_SECONDS)
 
@@ -87,10 +87,8 @@ class Ending:
         return runnable is None or serving_of(runnable).keeps_checkpoints
 
     async def _clean_up(self, ended: RunRecord) -> None:
-        """Let go of what lives only as long as a run: its thread's turn and its checkpoints."""
+        """Let go of what lives only as long as a run: its checkpoints."""
         try:
-            if ended.thread_id is not None:
-                await self.control.leave_thread(ended)
             if self._may_have_checkpoints(ended):
                 await self.leftovers.delete(ended.id, ended.principal.tenant_id)
         except (RedisError, OSError) as error:  # the run has ended well: what is left expires or is swept

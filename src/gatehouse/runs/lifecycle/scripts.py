@@ -6,6 +6,7 @@ may do again.
 """
 
 from gatehouse.limits.scripts import HOLD, SETTLE
+from gatehouse.runs.lifecycle.control import LEAVE
 
 # The record, its log, its lease, its place in the limits, its thread and its Idempotency-Key: all, or
 # nothing where the start was undone before this came through. KEYS: run, log, lease, active, undone, thread
@@ -34,15 +35,12 @@ return 1
 # what is held. ARGV: id, seconds that `undone` is kept, slot, reservation.
 UNDO = (
     HOLD
+    + LEAVE
     + """
 redis.call('SET', KEYS[1], '1', 'EX', ARGV[2])
 redis.call('DEL', KEYS[2], KEYS[3], KEYS[4])
 redis.call('ZREM', KEYS[5], ARGV[1])
-if KEYS[6] ~= '' then
-  redis.call('LREM', KEYS[7], 0, ARGV[1])
-  redis.call('DEL', KEYS[6] .. ':waits:' .. ARGV[1])
-  if redis.call('GET', KEYS[6]) == ARGV[1] then redis.call('DEL', KEYS[6]) end
-end
+if KEYS[6] ~= '' then leave(KEYS[6], KEYS[7], ARGV[1]) end
 if KEYS[8] ~= '' then
   local claim = redis.call('GET', KEYS[8])
   if claim and string.sub(claim, 1, #ARGV[1] + 1) == ARGV[1] .. ' ' then redis.call('DEL', KEYS[8]) end
@@ -92,16 +90,25 @@ return redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 """
 )
 
-# A lease that ran out but that nobody took is taken up again: its attempt is still the newest. Returns 2
-# when the run is to stop: the message that said so may not have come through.
+# The leases of many runs, in one step: a process has one heartbeat, however many runs it has. A lease that
+# ran out but that nobody took is taken up again: its attempt is still the newest. KEYS: active, then run and
+# lease of each. ARGV: owner, lease in ms, when to look after them, then id and attempt of each. Returns for
+# each 0 when it is lost, 2 when it is to stop (the message that said so may not have come), else 1.
 RENEW = """
-if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[3] then return 0 end
-if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
-local owner = redis.call('GET', KEYS[2])
-if owner and owner ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-if redis.call('HGET', KEYS[1], 'cancel') ~= '' then return 2 end
-return 1
+local answers = {}
+for at = 1, (#KEYS - 1) / 2 do
+  local run, lease, id, attempt = KEYS[2 * at], KEYS[2 * at + 1], ARGV[2 * at + 2], ARGV[2 * at + 3]
+  local known = redis.call('HMGET', run, 'attempt', 'state', 'cancel')
+  local owner = redis.call('GET', lease)
+  if known[1] ~= attempt or known[2] ~= 'running' or (owner and owner ~= ARGV[1]) then
+    answers[at] = 0
+  else
+    redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
+    redis.call('ZADD', KEYS[1], ARGV[3], id)
+    answers[at] = known[3] ~= '' and 2 or 1
+  end
+end
+return answers
 """
 
 RELEASE = """
@@ -129,12 +136,13 @@ return 1
 """
 
 # The last records, the outcome, the account, an answer that could not be stored yet, whose checkpoints are
-# to be deleted, what it held of its caller's limits and the expiry in one step: no run is ended by halves.
-# KEYS: run, lease, log, accounts, active, answers, leftovers, and what is held. ARGV: attempt, seconds to
-# keep it, cursor and records of the end, id, account, slot, reservation, tokens used, answer or '', tenant
-# of the checkpoints or '', and the fields.
+# to be deleted, its turn in its thread, what it held of its caller's limits and the expiry in one step: no
+# run is ended by halves. KEYS: run, lease, log, accounts, active, answers, leftovers, thread or '', its
+# queue, and what is held. ARGV: attempt, seconds to keep it, cursor and records of the end, id, account,
+# slot, reservation, tokens used, answer or '', tenant of the checkpoints or '', and the fields.
 FINISH = (
     SETTLE
+    + LEAVE
     + """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 redis.call('ZREM', KEYS[5], ARGV[5])
@@ -144,7 +152,8 @@ redis.call('HSET', KEYS[4], ARGV[5], ARGV[6])
 if ARGV[10] ~= '' then redis.call('HSET', KEYS[6], ARGV[5], ARGV[10]) end
 if ARGV[11] ~= '' then redis.call('HSET', KEYS[7], ARGV[5], ARGV[11]) end
 redis.call('HSET', KEYS[1], unpack(ARGV, 12))
-if KEYS[8] then settle({unpack(KEYS, 8)}, ARGV[7], ARGV[8], ARGV[9]) end
+if KEYS[8] ~= '' then leave(KEYS[8], KEYS[9], ARGV[5]) end
+if KEYS[10] then settle({unpack(KEYS, 10)}, ARGV[7], ARGV[8], ARGV[9]) end
 redis.call('DEL', KEYS[2])
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 redis.call('EXPIRE', KEYS[3], ARGV[2])

@@ -7,7 +7,7 @@ append, so that one which was erased does not come back.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 FLUSH_SECONDS = 0.010
 FLUSH_EVENTS = 64
 ENTRY_RECORDS = 256
+CLOSING_RECORDS = 16  # at most, of a run's end
 MAX_PENDING = 10_000
 RETRY_SECONDS = 0.25
 
@@ -93,6 +94,7 @@ class LogWriter:
         self._pending: dict[tuple[str, int], list[Record]] = {}
         self._count = 0
         self._writing: list[Entry] = []
+        self._under_way: Collection[tuple[str, int]] = ()  # whose records those are
         self._some = asyncio.Event()
         self._many = asyncio.Event()
         self._written = asyncio.Condition()
@@ -134,6 +136,21 @@ class LogWriter:
         async with self._written:
             await self._written.wait_for(lambda: self._done >= batch)
 
+    async def taken(self, run_id: str, attempt: int) -> list[Record]:
+        """Return the records of a run that are not in Redis, for the caller to append with its end.
+
+        A run that ends before its first flush has a log with one entry.
+        """
+        key = (run_id, attempt)
+        while len(self._pending.get(key, ())) > ENTRY_RECORDS - CLOSING_RECORDS:
+            await self.flushed()
+        if key in self._under_way:
+            async with self._written:
+                await self._written.wait_for(lambda: key not in self._under_way)
+        records = self._pending.pop(key, [])
+        self._count -= len(records)
+        return records
+
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
@@ -145,6 +162,7 @@ class LogWriter:
             self._some.clear()
             self._many.clear()
             pending, self._pending, self._count = self._pending, {}, 0
+            self._under_way = pending.keys()
             self._begun += 1
             self._writing = [
                 (run_id, some) for (run_id, _), records in pending.items() for some in pieces(records)
@@ -157,6 +175,7 @@ class LogWriter:
                     log.warning("run log cannot be written", error=type(error).__name__, **words_of(error))
                     await asyncio.sleep(RETRY_SECONDS)
             self._done = self._begun
+            self._under_way = ()
             async with self._written:
                 self._written.notify_all()
 
