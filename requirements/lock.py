@@ -16,6 +16,7 @@ LOCKS = {
     "requirements/runtime.txt": ["pyproject.toml"],
     "requirements/dev.txt": ["pyproject.toml", "--extra", "dev"],
     "requirements/build.txt": ["requirements/build.in"],
+    "requirements/installer.txt": ["requirements/installer.in"],
     "requirements/embedded.txt": ["requirements/embedded.in", "--no-deps"],
     "examples/django_site/requirements.txt": ["examples/django_site/requirements.in"],
 }

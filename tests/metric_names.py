@@ -9,6 +9,8 @@ METRICS: dict[str, set[str]] = {
     "gatehouse_tokens_total": {"runnable", "model", "direction"},
     "gatehouse_tokens_per_second_bucket": {"runnable", "model", "le"},
     "gatehouse_tool_calls_total": {"tool", "status"},
+    "gatehouse_tools_repeated_total": {"tool"},
+    "gatehouse_effects_total": {"tool", "outcome"},
     "gatehouse_run_log_pending_events": set(),
     "gatehouse_viewers": set(),
     "gatehouse_resumes_total": {"transport"},

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gatehouse.storage.tenancy import see_tenant as see_tenant
     from gatehouse.storage.tenancy import tenant_transaction as tenant_transaction
     from gatehouse.tools.acting import acts as acts
+    from gatehouse.tools.acting import transaction_of as transaction_of
     from gatehouse.tools.building import Resources as Resources
     from gatehouse.tools.result import as_json as as_json
     from gatehouse.web.dependencies import principal_of as principal_of
@@ -62,6 +63,7 @@ _MODULES = {
     "principal_of": "gatehouse.web.dependencies",
     "see_tenant": "gatehouse.storage.tenancy",
     "tenant_transaction": "gatehouse.storage.tenancy",
+    "transaction_of": "gatehouse.tools.acting",
 }
 
 __all__ = list(_MODULES)  # the names above

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gatehouse.attachments.tables import attachments
 from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.auth.browser.sessions import Sessions
+from gatehouse.ledger.table import effects
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.engine import RunEngine
 from gatehouse.storage.tenancy import tenant_transaction
@@ -37,6 +38,7 @@ class Erased(BaseModel):
     messages: int = Field(examples=[80])
     attachments: int = Field(examples=[3])
     feedback: int = Field(examples=[4])
+    effects: int = Field(description="rows of the ledger of what tools did", examples=[2])
     usage: int = Field(description="rows of the tenant's books that name nobody from now on", examples=[40])
 
 
@@ -62,7 +64,7 @@ class Eraser:
         async with tenant_transaction(self.engine, tenant_id) as connection:
             counts = {
                 table.name: await erase_rows(connection, table, tenant_id, user_id)
-                for table in (feedback, attachments, messages, threads)
+                for table in (feedback, attachments, messages, threads, effects)
             }
             counts["usage"] = await make_nobodys(connection, tenant_id, user_id)
         return Erased(api_keys=keys, sessions=ended, runs=len(run_ids), **counts)

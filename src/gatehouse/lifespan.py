@@ -21,16 +21,20 @@ from gatehouse.audit.tool_calls import audit_tool_calls
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import open_authenticator
 from gatehouse.auth.tokens.issuer_keys import open_issuer
+from gatehouse.ledger.ledger import Ledger
+from gatehouse.ledger.purge import purging_effects
+from gatehouse.ledger.store import EffectStore
 from gatehouse.limits.limits import limits_of
 from gatehouse.models.opening import open_chat_model
 from gatehouse.registry.checked import Registry, build
-from gatehouse.runs.acting import BeforeActing
+from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
 from gatehouse.runs.credentials import credentials_watched
 from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services, State
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
+from gatehouse.telemetry.calls import Tools
 from gatehouse.telemetry.logs import configure_logging
 from gatehouse.telemetry.model_watch import ModelMetrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
@@ -73,15 +77,18 @@ async def open_services(
         audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
         await enter(audit.going_on())
         await enter(purging(engine, settings.audit_days))
+        await enter(purging_effects(engine, settings.audit_days))
         before_acting = BeforeActing(redis, credential_valid, audit_tool_calls(audit))
-        built = build(registry, model.model, Resources(engine), checkpoints, before_acting)
+        ledger = Ledger(EffectStore(engine), checkpoints.serde, metrics.effect)
+        acting = ActingOnce(before_acting, ledger)
+        built = build(registry, model.model, Resources(engine), checkpoints, acting)
         threads = ThreadStore(engine)
         attachments = AttachmentStore(engine, attachment_bounds(settings))
         history = ThreadHistory(threads, settings.history_tokens, attachments)
         pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
         observer = RunTelemetry(
             metrics, telemetry.tracing, pseudonyms,
-            model=settings.chat_model.name, tools=built.tools,
+            model=settings.chat_model.name, tools=Tools(built.tools, built.acting),
             langsmith=settings.langsmith_tracing,
         )  # fmt: skip
         runs = await enter(open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer))

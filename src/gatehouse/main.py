@@ -16,6 +16,7 @@ from gatehouse.web.auth import keys as key_routes
 from gatehouse.web.auth import oidc as oidc_routes
 from gatehouse.web.auth import signin
 from gatehouse.web.error_handlers import add_error_handlers
+from gatehouse.web.error_shapes import SENTENCE
 from gatehouse.web.middleware.authenticate import Authenticate
 from gatehouse.web.middleware.body_limit import BodyLimit
 from gatehouse.web.middleware.limit import Limit
@@ -28,9 +29,15 @@ from gatehouse.web.resources import attachments, audit, feedback, threads, usage
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
+from gatehouse.wires.openai import models as openai_models
+from gatehouse.wires.openai import paths as openai_paths
+from gatehouse.wires.openai.chat import routes as openai_chat
+from gatehouse.wires.openai.errors import OPENAI_ERROR
 from gatehouse.wires.run_api import forks
 from gatehouse.wires.run_api import paths as api_paths
 from gatehouse.wires.run_api import routes as api
+from gatehouse.wires.vercel import paths as vercel_paths
+from gatehouse.wires.vercel import routes as vercel
 from gatehouse.wires.websocket import paths as websocket_paths
 from gatehouse.wires.websocket import routes as websocket
 
@@ -52,10 +59,15 @@ ROUTERS = (
     users.router,
     key_routes.router,
     credential_routes.router,
+    vercel.router,
     websocket.router,
+    openai_models.router,
+    openai_chat.router,
     docs.router,
 )
-PATHS = public.PATHS | api_paths.PATHS | websocket_paths.PATHS
+PATHS = public.PATHS | api_paths.PATHS | openai_paths.PATHS | vercel_paths.PATHS | websocket_paths.PATHS
+# of errors, by what the paths of a wire begin with
+SHAPES = {f"{vercel_paths.PREFIX}/": SENTENCE, openai_paths.PREFIX: OPENAI_ERROR}
 
 
 def create_app(settings: Settings | None = None, registry: RegistrySource | None = None) -> FastAPI:
@@ -76,7 +88,7 @@ def create_app(settings: Settings | None = None, registry: RegistrySource | None
         docs_url=None,  # gatehouse.web.docs: FastAPI's own page loads its assets from a CDN
         redoc_url=None,
     )
-    add_error_handlers(app, PATHS.public)
+    add_error_handlers(app, PATHS.public, SHAPES)
     first, *others = ROUTERS  # what is asked most is tried first
     app.include_router(first)
     add_langserve_routes(app, served.entries)
@@ -96,8 +108,10 @@ def larger_bodies(settings: Settings, registry: Registry) -> dict[Operation, int
     """Return the operations that take more than every other, for entries that do: by method and path."""
     entries = [entry for entry in registry.entries if entry.max_bytes > settings.max_body_bytes]
     own = {operation: entry.max_bytes for entry in entries for operation in paths_of([entry]).starts}
+    own |= {("POST", f"{vercel_paths.PREFIX}{entry.path}/chat"): entry.max_bytes for entry in entries}
     largest = max((entry.max_bytes for entry in entries), default=0)
-    return {**own, **dict.fromkeys(api_paths.PATHS.starts if entries else (), largest)}
+    of_any = api_paths.PATHS.starts | openai_paths.PATHS.starts
+    return {**own, **dict.fromkeys(of_any if entries else (), largest)}
 
 
 def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Telemetry) -> None:

@@ -67,6 +67,11 @@ def test_remote_runnable_of_javascript(server: LiveServer) -> None:
     node("remote_runnable.test.js", server, needs="node")
 
 
+def test_chat_of_the_ai_sdk(tmp_path: Path) -> None:
+    with running_server(tmp_path, GATEHOUSE_REGISTRY="tests.e2e.ui_entries:REGISTRY") as server:
+        node("ui_stream.test.js", server, needs="node")
+
+
 def test_pages_in_chromium(server: LiveServer) -> None:
     node("pages.test.js", server, needs="chromium")
 

@@ -12,8 +12,9 @@ from live_server import LiveServer
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples" / "javascript"
-CLIENTS = ["fetch-sse", "event-source", "web-socket", "remote-runnable"]
-RESUMING = ["fetch-sse", "event-source", "web-socket"]
+CLIENTS = ["fetch-sse", "event-source", "web-socket", "remote-runnable", "ai-sdk"]
+IN_THE_PAGE = ["fetch-sse", "event-source", "web-socket"]
+RESUMING = [*IN_THE_PAGE, "ai-sdk"]
 LONG = "[delay 0.01] [tokens 100]"
 ANSWER = [f"t{number}" for number in range(1, 101)]
 # what a shell's `node cli.js … | head -c 1` is
@@ -91,7 +92,7 @@ def test_page_in_chromium(server: LiveServer) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     seen = json.loads(done.stdout)
     assert {name: answer.split() for name, answer in seen["answers"].items()} == dict.fromkeys(
-        RESUMING, ANSWER
+        IN_THE_PAGE, ANSWER
     )
     assert all("first token after " in heading for heading in seen["headings"])
 

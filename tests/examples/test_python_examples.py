@@ -33,6 +33,12 @@ def test_remote_runnable_streams_and_batches(server: LiveServer) -> None:
     assert printed(server, "remote_runnable.py", question).splitlines()[1] == "[calculator] t1 t2 t3"
 
 
+def test_openai_client_goes_on_in_a_thread(server: LiveServer) -> None:
+    models, first, _, second, _ = printed(server, "openai_client.py", "[tokens 3]", "[tokens 2]").splitlines()
+    assert models == "models: chat, summarize, agent"
+    assert (first, second) == ("t1 t2 t3", "t1 t2")
+
+
 @pytest.mark.parametrize("cuts", [0, 1, 3])
 def test_resuming_loses_and_repeats_nothing(server: LiveServer, cuts: int) -> None:
     with cutting_proxy(server.port, cuts) as proxy:
@@ -41,7 +47,7 @@ def test_resuming_loses_and_repeats_nothing(server: LiveServer, cuts: int) -> No
     assert text.split() == ANSWER
 
 
-@pytest.mark.parametrize("script", ["remote_runnable.py", "resuming.py", "callbacks.py"])
+@pytest.mark.parametrize("script", ["remote_runnable.py", "resuming.py", "openai_client.py", "callbacks.py"])
 def test_ends_quietly_when_nobody_reads_on(server: LiveServer, script: str) -> None:
     """As `python resuming.py … | head -c 1` does."""
     arguments = [] if script == "callbacks.py" else [LONG]

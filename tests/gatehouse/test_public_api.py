@@ -36,6 +36,7 @@ NAMES = [
     "principal_of",
     "see_tenant",
     "tenant_transaction",
+    "transaction_of",
 ]
 HEAVY = {
     "langchain",

@@ -58,6 +58,8 @@ def langserve(entry: ServedEntry) -> dict[tuple[str, str], Access]:
 
 
 CHAT = {"query": "[say hello]"}
+COMPLETION = {"model": "chat", "messages": [{"role": "user", "content": "[say hello]"}]}
+UI_CHAT = {"id": "c", "messages": [{"role": "user", "parts": [{"type": "text", "text": "[say hello]"}]}]}
 THREAD = f"/api/threads/{UNKNOWN}"
 RUN = f"/api/runs/{UNKNOWN}"
 
@@ -89,6 +91,9 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/runs/{run_id}"): signed_in(RUN),
     ("GET", "/api/runs/{run_id}/stream"): signed_in(f"{RUN}/stream"),
     ("POST", "/api/runs/{run_id}/cancel"): signed_in(f"{RUN}/cancel"),
+    ("POST", "/api/ui/{entry:path}/chat"): signed_in("/api/ui/chat/chat", UI_CHAT, starts=True),
+    ("GET", "/api/ui/{entry:path}/chat/{chat}/stream"): signed_in("/api/ui/chat/chat/c/stream"),
+    ("POST", "/api/ui/{entry:path}/chat/{chat}/stop"): signed_in("/api/ui/chat/chat/c/stop"),
     ("GET", "/api/runnables"): signed_in("/api/runnables"),
     ("GET", "/api/me"): signed_in("/api/me"),
     ("GET", "/api/usage"): signed_in("/api/usage"),
@@ -111,6 +116,11 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/attachments/{attachment_id}"): signed_in(f"/api/attachments/{UNKNOWN}"),
     ("DELETE", "/api/attachments/{attachment_id}"): Access(
         f"/api/attachments/{UNKNOWN}", "attachments:write"
+    ),
+    ("GET", "/v1/models"): signed_in("/v1/models"),
+    ("GET", "/v1/models/{model:path}"): Access("/v1/models/chat", "runnable:chat"),
+    ("POST", "/v1/chat/completions"): Access(
+        "/v1/chat/completions", "runnable:chat", body=COMPLETION, starts=True
     ),
     ("POST", "/api/keys"): Access("/api/keys", "keys:admin", body={"user_id": "alice"}),
     ("GET", "/api/keys"): Access("/api/keys", "keys:admin"),

@@ -58,10 +58,17 @@ def send(client: httpx.Client, method: str, access: Access, **headers: str) -> h
 
 def assert_problem(response: httpx.Response, status: int, kind: str) -> None:
     assert response.status_code == status, response.text
-    assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["cache-control"] == "no-store"
-    assert response.json()["type"] == f"urn:gatehouse:problem:{kind}"
-    assert response.json()["instance"] == f"urn:gatehouse:request:{response.headers['x-request-id']}"
+    if response.url.path.startswith("/api/ui/"):  # its clients show the whole body to a person
+        assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    elif response.url.path.startswith("/v1/"):  # its clients are OpenAI's
+        assert response.headers["content-type"] == "application/json"
+        assert response.headers["x-should-retry"] == "false"
+        assert response.json()["error"]["code"] == kind.replace("-", "_")
+    else:
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.json()["type"] == f"urn:gatehouse:problem:{kind}"
+        assert response.json()["instance"] == f"urn:gatehouse:request:{response.headers['x-request-id']}"
     assert {name: response.headers[name] for name in ALWAYS} == ALWAYS
     assert "default-src 'self'" in response.headers["content-security-policy"]
 
@@ -151,7 +158,7 @@ class TestWithABadCredential:
                 response = send(client, method, access, **headers)
                 assert_problem(response, 401, "invalid-credential")
                 assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'
-                bodies.append({**response.json(), "instance": ""})
+                bodies.append(response.text.replace(response.headers["x-request-id"], ""))
         assert all(body == bodies[0] for body in bodies)
 
     @pytest.mark.parametrize(("method", "path", "access"), PROTECTED)
@@ -196,7 +203,6 @@ class TestWithTooLittle:
         with guarded.client(authorization=weak) as client:
             response = send(client, method, access)
         assert_problem(response, 403, "insufficient-scope")
-        assert response.json()["scope"] == access.scope
         challenge = f'Bearer error="insufficient_scope", scope="{access.scope}"'
         assert response.headers["www-authenticate"] == challenge
 

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import HTTPConnection
 
+from gatehouse.auth.api_keys.format import PREFIX
 from gatehouse.auth.browser.cookie import cookie_name, cookies_named
 from gatehouse.auth.browser.tickets import PARAMETER
 from gatehouse.problems.errors import BadRequest
@@ -15,6 +16,8 @@ from gatehouse.settings import Settings
 
 # A browser cannot set headers on a WebSocket, so its token travels as an offered subprotocol
 SUBPROTOCOL = "base64url.bearer.authorization.gatehouse."
+
+OPENAI = "/v1/"  # what the paths of OpenAI's wires begin with
 
 TWO_CREDENTIALS = "Send one credential: a Bearer token, or an x-api-key header, a session cookie or a ticket."
 
@@ -68,7 +71,7 @@ def _in_headers(connection: HTTPConnection, settings: Settings) -> list[Presente
     has_cookie = False
     for name, value in connection.scope["headers"]:
         if name == b"authorization":
-            found.append(_bearer(value.decode("latin-1")))
+            found.append(_bearer(value.decode("latin-1"), connection.scope["path"]))
         elif name == b"x-api-key":
             found.append(Presented("api_key", value.decode("latin-1")))
         elif name == b"cookie":
@@ -79,10 +82,17 @@ def _in_headers(connection: HTTPConnection, settings: Settings) -> list[Presente
     return found
 
 
-def _bearer(authorization: str) -> Presented | None:
-    """Return the token of an Authorization header, None for a scheme that is not served (RFC 6750, 3.1)."""
+def _bearer(authorization: str, path: str) -> Presented | None:
+    """Return the token of an Authorization header, None for a scheme that is not served (RFC 6750, 3.1).
+
+    OpenAI's clients have no other place for an API key: under their paths it may be one, told by its form.
+    """
     scheme, _, token = authorization.partition(" ")
-    return Presented("jwt", token.strip()) if scheme.lower() == "bearer" else None
+    if scheme.lower() != "bearer":
+        return None
+    token = token.strip()
+    is_key = path.startswith(OPENAI) and token.startswith(PREFIX)
+    return Presented("api_key" if is_key else "jwt", token)
 
 
 def _is_token(subprotocol: str) -> bool:

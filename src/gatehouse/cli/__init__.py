@@ -1,6 +1,7 @@
 """The `gatehouse` command. Commands import what is heavy when they run, so that `--help` is quick."""
 
 import gc
+from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
@@ -22,11 +23,24 @@ gatehouse = typer.Typer(
 )
 
 
+def show_version(asked: bool) -> None:
+    """Print which release this is, and exit, when it is asked for."""
+    if asked:
+        typer.echo(f"gatehouse {version_of('gatehouse-server')}")
+        raise typer.Exit
+
+
 @gatehouse.callback()
 def options(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show the traceback of an error.")
     ] = False,  # read by Commands
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Serve LangChain runnables to the authenticated user.
 

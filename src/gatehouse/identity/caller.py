@@ -1,6 +1,7 @@
 """The caller as tools see it: who asks, taken from `configurable`, never from the model's arguments."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +14,8 @@ class Caller:
     """What a tool may know of the principal.
 
     `claims` holds the further claims of the credential: of a token those that GATEHOUSE_CLAIMS names, of an
-    API key those that it was made with.
+    API key those that it was made with. `effect_key` is that of the call of a tool that acts, the same when
+    it is made again after a crash; empty in any other.
     """
 
     tenant_id: str
@@ -21,6 +23,10 @@ class Caller:
     user_name: str = ""
     scopes: frozenset[str] = frozenset()
     claims: Mapping[str, Any] = field(default_factory=dict)
+    effect_key: str = ""
+
+
+effect_key_of_context: ContextVar[str] = ContextVar("effect_key_of_context", default="")
 
 
 def caller_of(config: RunnableConfig) -> Caller:
@@ -38,4 +44,5 @@ def caller_of(config: RunnableConfig) -> Caller:
         user_name=configurable.get("user_name") or "",
         scopes=frozenset(configurable.get("scopes") or ()),
         claims=configurable.get("claims") or {},
+        effect_key=effect_key_of_context.get(),
     )

@@ -3,10 +3,12 @@
 A module with tables is imported here, so that the metadata knows of them.
 """
 
+import gatehouse.approvals.tables
 import gatehouse.attachments.tables
 import gatehouse.audit.table
 import gatehouse.auth.api_keys.tables
 import gatehouse.auth.tokens.revocations
+import gatehouse.ledger.table
 import gatehouse.storage.database
 import gatehouse.threads.tables
 import gatehouse.usage.feedback_table

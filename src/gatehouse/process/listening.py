@@ -15,6 +15,9 @@ from gatehouse.settings import Settings
 from gatehouse.telemetry.logs import configure_logging
 
 KEEP_ALIVE = 65  # seconds; longer than a proxy keeps an idle connection, so that the proxy closes it first
+# bytes that the system may hold for a client that does not read; Linux takes twice as much, for its own
+# records, and without this up to 4 MB, which count as the container's memory
+SEND_BUFFER = 131_072
 MAX_FRAME = 66_560  # bytes; the application answers what is over its own limit of 65,536, uvicorn hangs up
 
 
@@ -25,6 +28,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)  # of each connection
     try:
         listener.bind((host, port))
     except OSError as error:

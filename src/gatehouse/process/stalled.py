@@ -1,6 +1,8 @@
 """Cuts connections whose client takes nothing of what is sent to it."""
 
 import asyncio
+import socket
+import struct
 
 LOOK_SECONDS = 2.0
 CLOSING_SECONDS = 4.0  # that a client has for the rest when the connection is being closed
@@ -42,6 +44,14 @@ class CutWhenStalled:
         patience = CLOSING_SECONDS if self.transport.is_closing() else STALLED_SECONDS
         if now - self._since >= patience:
             self._look_at = None
+            reset_at_close(self.transport)
             self.transport.abort()
         else:
             self._look_at = self.loop.call_later(LOOK_SECONDS, self._look)
+
+
+def reset_at_close(transport: asyncio.Transport) -> None:
+    """Have the system forget what it holds for the client: else it offers that for minutes yet."""
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -26,7 +26,7 @@ from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.streaming_agent import ChatInput, StreamingAgent, TextInput
 from gatehouse.runs.sources.unwrapping import parts_of, unwrapped
-from gatehouse.tools.acting import BeforeActing, nobody_acts
+from gatehouse.tools.acting import Conduct, declared_by, nobody_acts
 from gatehouse.tools.building import BadTool, Resources, build_tools
 
 PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
@@ -58,10 +58,11 @@ def refuse_taken(registry: Registry, taken: Collection[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The runnables by the path of their entry, and the names of all their tools."""
+    """The runnables by the path of their entry, and the names of all their tools and of those that act."""
 
     runnables: Mapping[str, Serving]
     tools: tuple[str, ...]
+    acting: tuple[str, ...] = ()
 
 
 def checked(name: str, entries: Sequence[Entry]) -> Registry:
@@ -165,7 +166,7 @@ def build(
     model: BaseChatModel,
     resources: Resources,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
-    before_acting: BeforeActing = nobody_acts,
+    conduct: Conduct = nobody_acts,
 ) -> Built:
     """Return the runnable of every entry, each built from tools of its own.
 
@@ -173,14 +174,16 @@ def build(
     """
     runnables: dict[str, Serving] = {}
     names: dict[str, None] = {}
+    acting: dict[str, None] = {}
     for entry in registry.entries:
         try:
-            tools = build_tools(entry.tools, resources, before_acting)
+            tools = build_tools(entry.tools, resources, conduct)
             runnables[entry.path] = serving(entry, runnable_of(entry, Parts(model, tools, checkpointer)))
         except (BadTool, BadRunnable) as error:
             raise BadRegistry(f"{registry.name}: {entry.path}: {error}") from error
         names |= dict.fromkeys(tool.name for tool in tools)
-    return Built(runnables, tuple(names))
+        acting |= dict.fromkeys(tool.name for tool in tools if declared_by(tool))
+    return Built(runnables, tuple(names), tuple(acting))
 
 
 class BadRunnable(Exception):

@@ -1,18 +1,25 @@
-"""Whether a run's caller may still act: asked before every tool that changes something."""
+"""How a run's tools act: while its caller may, while this attempt has the run, and each call once."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from redis.asyncio import Redis
 
+from gatehouse.identity.caller import caller_of
+from gatehouse.ledger.effect import Call
+from gatehouse.ledger.ledger import Ledger, Unknown
 from gatehouse.problems.errors import CredentialExpired
+from gatehouse.runs.continuing import pending_calls
 from gatehouse.runs.credentials import CredentialValid
+from gatehouse.runs.events import EffectUnknown
 from gatehouse.runs.lifecycle.attempts import lease_key
+from gatehouse.runs.lifecycle.execution import execution_of_context
 from gatehouse.runs.records import RunRecord, load
-from gatehouse.tools.acting import MayNotAct
+from gatehouse.tools.acting import Act, MayNotAct
 
 LEASE_SECONDS = 10.0  # in which a process that is well has renewed the lease, after Redis was not
 LEASE_POLL = 0.1
@@ -28,31 +35,33 @@ Recorded = Callable[[RunRecord, str, bool], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class BeforeActing:
-    """What `gatehouse.tools.building.build_tools` is handed. The run's record says whose credential it is."""
+    """Whether a tool may act now. The run's record says whose credential it is."""
 
     redis: Redis
     credential_valid: CredentialValid
     recorded: Recorded
 
-    async def __call__(self, tool: str, config: RunnableConfig) -> None:
-        """Return when the credential that the run was started with still holds, and that is on record.
+    async def __call__(self, tool: str, config: RunnableConfig) -> RunRecord:
+        """Return the run when the credential that it was started with still holds, and that is on record.
 
         Raises RunMayNotAct when it does not, when the run was cancelled, or when this attempt at it is not
         the newest: another process has the run now; and what `credential_valid` and `recorded` raise: what
         cannot be put on record is not done.
         """
-        configurable = config.get("configurable") or {}
-        run = await self._held(configurable.get("run_id"), configurable.get("attempt"))
+        run = await self.held(config)
         acts = not run.cancel and await self.credential_valid(run.principal)
         await self.recorded(run, tool, acts)
         if not acts:
             raise RunMayNotAct
+        return run
 
-    async def _held(self, run_id: object, attempt: object) -> RunRecord:
+    async def held(self, config: RunnableConfig) -> RunRecord:
         """Return the run while this attempt at it has its lease: one that has run out is waited for.
 
         Raises RunMayNotAct when it is another's meanwhile, has ended, or is not renewed in time.
         """
+        configurable = config.get("configurable") or {}
+        run_id, attempt = configurable.get("run_id"), configurable.get("attempt")
         until = time.monotonic() + LEASE_SECONDS
         while isinstance(run_id, str) and time.monotonic() < until:
             held = await self.redis.exists(lease_key(run_id))
@@ -63,3 +72,51 @@ class BeforeActing:
                 return run
             await asyncio.sleep(LEASE_POLL)
         raise RunMayNotAct
+
+
+@dataclass(frozen=True, slots=True)
+class ActingOnce:
+    """What `gatehouse.tools.building.build_tools` is handed: makes the calls of a run's tools that act."""
+
+    before: BeforeActing
+    ledger: Ledger
+
+    async def __call__(self, act: Act) -> Any:
+        """Return what the tool returns, or has returned to an earlier attempt.
+
+        Raises what `before` and the ledger raise; the run's viewers are told what is unknown.
+        """
+        run = await self.before(act.tool, act.config)
+        execution = execution_of_context.get()
+
+        async def still() -> None:
+            """Return with the lease in hand: nothing else happens between this and the tool's first step."""
+            if execution is None:
+                await self.before.held(act.config)
+                return
+            await execution.settle()
+            if execution.stop is not None:
+                raise RunMayNotAct
+
+        try:
+            return await self.ledger.once(act, call_in(run, act), caller_of(act.config), still)
+        except Unknown as unknown:
+            if execution is not None:
+                execution.emit(EffectUnknown(content=str(unknown), tool=act.tool, call_id=act.call_id))
+            raise
+
+
+def call_in(run: RunRecord, act: Act) -> Call:
+    """Return the call as the ledger knows it."""
+    return Call(
+        tenant_id=run.principal.tenant_id,
+        user_id=run.principal.user_id,
+        run_id=run.id,
+        attempt=run.attempt,
+        tool=act.tool,
+        args=act.args,
+        call_id=act.call_id,
+        place=str((act.config.get("configurable") or {}).get("checkpoint_ns") or ""),
+        anew=run.attempt > 1 and pending_calls.get() is None,
+        again=act.declared.idempotent or act.declared.transaction,
+    )

@@ -5,25 +5,20 @@ from collections.abc import Sequence
 from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.runs.conversation.steps import Step, step_of
 from gatehouse.runs.events import BEGINNING, Event, Record
-from gatehouse.runs.records import RunRecord
+from gatehouse.runs.records import RunRecord, kept_fields, of_kept_fields
 
 ANSWERS = "gh:runs:answers"  # by run id
 
 
 def kept_answer(run: RunRecord, steps: Sequence[Event]) -> bytes:
     """Return a run that has ended and its tool steps, as they wait."""
-    fields = {
-        str(name): value.decode() if isinstance(value, bytes) else str(value)
-        for name, value in run.fields().items()
-    }
     return json_bytes(
-        {"run": fields, "steps": [[step.type, step] for step in steps if isinstance(step, Step)]}
+        {"run": kept_fields(run), "steps": [[step.type, step] for step in steps if isinstance(step, Step)]}
     )
 
 
 def parsed_answer(kept: bytes) -> tuple[RunRecord, list[Event]]:
     """Return what `kept_answer` kept."""
     answer = from_json(kept)
-    run = RunRecord.of({name.encode(): value.encode() for name, value in answer["run"].items()})
     steps = [step_of(Record(BEGINNING, kind, json_bytes(step))) for kind, step in answer["steps"]]
-    return run, [step for step in steps if step is not None]
+    return of_kept_fields(answer["run"]), [step for step in steps if step is not None]

@@ -81,23 +81,23 @@ class RunEngine:
     ) -> Started:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
-        `new_thread` begins a thread for it; `forks` is the message of its thread in whose place it is asked
-        (empty: it is asked after the last); `attachments` are the files that it is about, each with id, name,
-        media_type and size. `grace` is how many seconds it goes on after its last viewer
-        left. `idempotency` is a key and the request's body: the same pair from the same principal finds the
-        first run instead. `client` is what its entry lets a client say of the config. `admission` is charged
-        for the run (None: it is the server's own, and not limited).
+        `new_thread` begins a thread for it, with this `thread_id` or one of its own; `forks` is the message
+        of its thread in whose place it is asked (empty: it is asked after the last); `attachments` are the
+        files that it is about, each with id, name, media_type and size. `grace` is how many seconds it goes
+        on after its last viewer left. `idempotency` is a key and the request's body: the same pair from the
+        same principal finds the first run instead. `client` is what its entry lets a client say of the
+        config. `admission` is charged for the run (None: it is the server's own, and not limited).
         Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting,
         NotStored, InsufficientScope.
         """
-        if thread_id is not None and not principal.may(WRITE_THREADS):
+        if thread_id is not None and not new_thread and not principal.may(WRITE_THREADS):
             raise InsufficientScope(WRITE_THREADS)
         run = self._record(
             id=run_id or str(uuid7()),
             principal=principal,
             runnable=runnable,
             input=value,
-            thread_id=str(uuid7()) if new_thread else thread_id,
+            thread_id=thread_id or str(uuid7()) if new_thread else thread_id,
             opens_thread=new_thread,
             forks=forks,
             attachments=tuple(attachments),

@@ -157,6 +157,16 @@ class ToolEnd:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EffectUnknown:
+    """Nobody knows whether a tool that acts has acted; `content` is what the model is told of it."""
+
+    type: Literal["unknown"] = "unknown"
+    content: str
+    tool: str
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Restart:
     """The text so far is void: an earlier attempt's, or of this one what turned out not to be the answer."""
 
@@ -213,8 +223,8 @@ class End:
 
 
 Event = (
-    Start | Token | Reasoning | Message | Custom | StateUpdate | AgentAction | ToolStart | ToolEnd | Restart
-    | Gap | Complete | Error | End
+    Start | Token | Reasoning | Message | Custom | StateUpdate | AgentAction | ToolStart | ToolEnd
+    | EffectUnknown | Restart | Gap | Complete | Error | End
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from gatehouse.models.errors import AnswerUnusable, ContentFiltered, ModelCutOff, ModelDeclined
 from gatehouse.models.judging import finish_reason_of
 from gatehouse.models.usage_reports import ESTIMATED
+from gatehouse.runs.continuing import pending_calls
 from gatehouse.runs.events import Usage, UsageDetails
 from gatehouse.runs.observing import CallObserver, ModelUse
 from gatehouse.runs.unobserved import Unobserved
@@ -39,8 +40,10 @@ class UsageMeter(AsyncCallbackHandler):
     ignore_chain = True
     ignore_retriever = True
 
-    def __init__(self) -> None:
+    def __init__(self, again: bool = False) -> None:
+        """`again`: an earlier attempt at the run may have called what is called now."""
         self.observer: CallObserver = Unobserved()
+        self.again = again
         self.models: dict[str, Usage] = {}
         self.details: dict[str, UsageDetails] = {}
         self.finish_reason = "stop"  # of the newest answer; a run that asks no model comes to its end
@@ -106,6 +109,9 @@ class UsageMeter(AsyncCallbackHandler):
     ) -> None:
         name, call_id = (serialized or {}).get("name"), kwargs.get("tool_call_id")
         self.observer.tool_began(run_id, str(name or ""), str(call_id or ""))
+        pending = pending_calls.get()
+        if self.again and (pending is None or call_id in pending):
+            self.observer.tool_repeated(str(name or ""))
 
     async def on_tool_end(self, output: Any, *, run_id: UUID, **kwargs: Any) -> None:
         failed = isinstance(output, ToolMessage) and output.status == "error"

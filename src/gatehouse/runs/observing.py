@@ -12,7 +12,7 @@ from uuid import UUID
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord
 
-Transport = Literal["sse", "websocket"]
+Transport = Literal["sse", "websocket", "ui"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,10 @@ class CallObserver(Protocol):
 
     def tool_began(self, call: UUID, tool: str, call_id: str) -> None:
         """`call_id` is the model's id of the tool call, empty when it gave none."""
+        ...
+
+    def tool_repeated(self, tool: str) -> None:
+        """A tool began that an earlier attempt may have begun too."""
         ...
 
     def tool_ended(self, call: UUID, error: str) -> None:

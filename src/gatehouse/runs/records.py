@@ -135,11 +135,10 @@ class RunRecord:
     def of(cls, fields: dict[bytes, bytes]) -> Self:
         """Return the run that the hash's fields tell of."""
         text = {name.decode(): value for name, value in fields.items()}
-        principal = from_json(text["principal"])
         state: Any = text["state"].decode()
         return cls(
             id=text["id"].decode(),
-            principal=Principal(**{**principal, "scopes": frozenset(principal["scopes"])}),
+            principal=principal_of(from_json(text["principal"])),
             runnable=text["runnable"].decode(),
             input=from_json(text["input"]),
             thread_id=text["thread_id"].decode() or None,
@@ -173,6 +172,19 @@ class RunRecord:
         )
 
 
+def kept_fields(run: RunRecord) -> dict[str, str]:
+    """Return the hash's fields as texts, for a store that keeps JSON."""
+    return {
+        str(name): value.decode() if isinstance(value, bytes) else str(value)
+        for name, value in run.fields().items()
+    }
+
+
+def of_kept_fields(kept: Mapping[str, str]) -> RunRecord:
+    """Return the run that `kept_fields` kept."""
+    return RunRecord.of({name.encode(): value.encode() for name, value in kept.items()})
+
+
 def reservation_of(fields: dict[str, Any] | None) -> Reservation | None:
     """Return the reservation that plain JSON tells of."""
     return Reservation(**fields) if fields else None
@@ -182,6 +194,11 @@ def principal_fields(principal: Principal) -> dict[str, Any]:
     """Return a principal as plain JSON."""
     plain = {field.name: getattr(principal, field.name) for field in fields(principal)}
     return {**plain, "scopes": sorted(principal.scopes)}
+
+
+def principal_of(kept: Mapping[str, Any]) -> Principal:
+    """Return the principal that `principal_fields` kept."""
+    return Principal(**{**kept, "scopes": frozenset(kept["scopes"])})
 
 
 async def load(redis: Redis, run_id: str) -> RunRecord | None:

@@ -42,5 +42,8 @@ class Unobserved:
     def tool_began(self, call: UUID, tool: str, call_id: str) -> None:
         """Do nothing."""
 
+    def tool_repeated(self, tool: str) -> None:
+        """Do nothing."""
+
     def tool_ended(self, call: UUID, error: str) -> None:
         """Do nothing."""

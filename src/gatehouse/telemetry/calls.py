@@ -1,22 +1,34 @@
 """The calls of models and tools that one attempt makes: a span for each, and the count of the tools'."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from uuid import UUID
 
+import structlog
 from opentelemetry.context import Context, get_current
 from opentelemetry.trace import Span, SpanKind, StatusCode, Tracer
 
 from gatehouse.runs.observing import ModelUse
 from gatehouse.telemetry.metrics import OTHER, Metrics
 
+log = structlog.get_logger(__name__)
+
 ENDS = frozenset({"stop", "length", "refusal"})  # other words are the providers' own
 CUT_OFF = "cut_off"  # the call had not ended when the attempt did
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The names of the registry's tools, and of those among them that say that they act."""
+
+    names: Collection[str] = frozenset()
+    acting: Collection[str] = frozenset()
 
 
 class Calls:
     """A CallObserver. Its spans are children of the one that is current when it is made."""
 
-    def __init__(self, metrics: Metrics, tracer: Tracer, model: str, tools: Collection[str]) -> None:
+    def __init__(self, metrics: Metrics, tracer: Tracer, model: str, tools: Tools) -> None:
         """`model` is the name of one that does not say its own.
 
         `tools` are those of the registry: what else is called is counted as `other`.
@@ -24,7 +36,8 @@ class Calls:
         self._metrics = metrics
         self._tracer = tracer
         self._model = model
-        self._tools = tools
+        self._tools = tools.names
+        self._acting = tools.acting
         self._context: Context = get_current()
         self._spans: dict[UUID, Span] = {}
         self._names: dict[UUID, str] = {}
@@ -65,6 +78,13 @@ class Calls:
         self._spans[call] = self._tracer.start_span(
             f"execute_tool {tool}", self._context, SpanKind.INTERNAL, attributes
         )
+
+    def tool_repeated(self, tool: str) -> None:
+        """Count what is called once more after a crash, and says nowhere that it acts."""
+        if tool in self._acting:
+            return
+        log.warning("a tool is called again that does not say whether it acts", tool=tool)
+        self._metrics.tools_repeated.labels(tool if tool in self._tools else OTHER).inc()
 
     def tool_ended(self, call: UUID, error: str) -> None:
         tool = self._names.pop(call, OTHER)

@@ -63,6 +63,10 @@ class Metrics:
             "tokens_per_second", "Output tokens of a run by its time since the first.", run, TOKENS_A_SECOND
         )
         self.tool_calls = self._counter("tool_calls", "Calls of tools.", ("tool", "status"))
+        self.tools_repeated = self._counter(
+            "tools_repeated", "Calls after a crash of tools that do not say whether they act.", ("tool",)
+        )
+        self.effects = self._counter("effects", "Calls of tools that act.", ("tool", "outcome"))
 
     def _streams(self) -> None:
         self.pending_events = self._gauge("run_log_pending_events", "Events that are not in Redis yet.")
@@ -96,6 +100,10 @@ class Metrics:
             "http_request_seconds", "Time of a request, of a stream to its end.", ("route",),
             SECONDS_OF_A_REQUEST,
         )  # fmt: skip
+
+    def effect(self, tool: str, outcome: str) -> None:
+        """Count a call of a tool of the registry that acts."""
+        self.effects.labels(tool, outcome).inc()
 
     def _counter(self, name: str, says: str, labels: tuple[str, ...] = ()) -> Counter:
         """prometheus_client itself puts `_total` behind the name."""

@@ -1,6 +1,6 @@
 """What operators see of runs: metrics, spans, and the fields that every log line of a run has."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from langsmith.run_helpers import tracing_context
@@ -8,7 +8,7 @@ from opentelemetry.trace import StatusCode
 
 from gatehouse.runs.observing import CallObserver, Timing, Transport
 from gatehouse.runs.records import RunRecord
-from gatehouse.telemetry.calls import Calls
+from gatehouse.telemetry.calls import Calls, Tools
 from gatehouse.telemetry.logs import logged_with
 from gatehouse.telemetry.metrics import Metrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
@@ -25,7 +25,7 @@ class RunTelemetry:
         pseudonyms: Pseudonyms,
         *,
         model: str,
-        tools: Collection[str],
+        tools: Tools,
         langsmith: bool,
     ) -> None:
         """`model` is the chat model's name, `tools` are those of the registry.
@@ -36,7 +36,7 @@ class RunTelemetry:
         self._tracing = tracing
         self._pseudonyms = pseudonyms
         self._model = model
-        self._tools = frozenset(tools)
+        self._tools = tools
         self._langsmith = None if langsmith else False
 
     def trace(self) -> str:

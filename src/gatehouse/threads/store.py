@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from langchain_core.utils.uuid import uuid7
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.attachments.store import bind
@@ -15,9 +16,10 @@ from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import Conflict, NotFound
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Usage
+from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads import queries
-from gatehouse.threads.branches import BEGINNING
+from gatehouse.threads.branches import BEGINNING, Place
 from gatehouse.threads.branching import leave_branch, question_of, show_branch, tree_of, with_branches
 from gatehouse.threads.cursors import message_cursor, thread_cursor
 from gatehouse.threads.models import Attached, MessagePage, MessageStatus, Thread, ThreadPage, ToolCall
@@ -79,14 +81,25 @@ class ThreadStore:
         self._engine = engine
         self._max_messages = max_messages
 
-    async def create(self, principal: Principal, runnable: str, title: str) -> Thread:
-        """Begin a thread. One without a title takes that of its first message."""
+    async def create(
+        self, principal: Principal, runnable: str, title: str, thread_id: str | None = None
+    ) -> Thread:
+        """Begin a thread. One without a title takes that of its first message.
+
+        With a `thread_id` it is the caller's own, which nobody else can have: where there is one, it stays as
+        it is.
+        """
         now = datetime.now(UTC)
         thread = Thread(
-            id=str(uuid7()), runnable=runnable, title=storable(title), created_at=now, updated_at=now
+            id=thread_id or str(uuid7()),
+            runnable=runnable,
+            title=storable(title),
+            created_at=now,
+            updated_at=now,
         )
+        statement = INSERT_THREAD if thread_id is None else insert_if_new(self._engine, threads)
         async with self._transaction(principal) as connection:
-            await connection.execute(INSERT_THREAD, {**thread.model_dump(), **owned_by(principal)})
+            await connection.execute(statement, {**thread.model_dump(), **owned_by(principal)})
         return thread
 
     async def open(
@@ -99,13 +112,19 @@ class ThreadStore:
         attached: Sequence[Attached] = (),
         blocks: Blocks | None = None,
     ) -> None:
-        """Begin a thread with the message that starts a run; its title comes from the message."""
+        """Begin a thread with the message that starts a run; its title comes from the message.
+
+        Raises Conflict when there is one with this id.
+        """
         now = datetime.now(UTC)
         thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(text))}
         async with self._transaction(principal) as connection:
-            await connection.execute(
-                INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
-            )
+            try:
+                await connection.execute(
+                    INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
+                )
+            except IntegrityError:
+                raise Conflict("This thread has just begun with another message.") from None
             await bind(connection, principal, [file.id for file in attached], thread_id)
             first = {**said(run_id, text, attached, blocks), "parent_id": BEGINNING}
             await append(connection, principal, thread_id, 1, first)
@@ -174,6 +193,13 @@ class ThreadStore:
             row = (await connection.execute(query)).one()
         return Question(found, str(row.content), tuple(file["id"] for file in row.attachments or ()))
 
+    async def shown(self, principal: Principal, thread_id: str) -> list[Place]:
+        """Return where the messages of the branch that is shown are, the oldest first."""
+        query = queries.PLACES.where(messages.c.shown).order_by(messages.c.position)
+        async with self._transaction(principal) as connection:
+            rows = await connection.execute(query, queries.owner(principal, thread_id))
+            return [Place(*row) for row in rows]
+
     async def show(self, principal: Principal, thread_id: str, message_id: str) -> Thread:
         """Show the branch that a message is on, and return the thread. Raises NotFound."""
         async with self._transaction(principal) as connection:
@@ -211,12 +237,17 @@ class ThreadStore:
             await append(connection, principal, thread_id, count + 1, question)
 
     async def unsay(self, principal: Principal, thread_id: str, run_id: str, *, with_thread: bool) -> None:
-        """Erase the message of a run that could not be started, and the thread that began with it."""
+        """Erase the message of a run that could not be started, and the thread that began with it.
+
+        One in which another message was said meanwhile stays.
+        """
         said = delete(messages).where(queries.messages_of(principal, thread_id), messages.c.run_id == run_id)
         async with self._transaction(principal) as connection:
             await connection.execute(said)
             if with_thread:
-                await connection.execute(delete(threads).where(queries.this_thread(principal, thread_id)))
+                empty = ~exists().where(messages.c.thread_id == thread_id)
+                mine = queries.this_thread(principal, thread_id)
+                await connection.execute(delete(threads).where(mine, empty))
 
     async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
         """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""

@@ -7,7 +7,7 @@ from langchain_core.tools import BaseTool
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatehouse.tools.acting import BeforeActing, guarded, nobody_acts
+from gatehouse.tools.acting import Conduct, guarded, nobody_acts
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class BadTool(Exception):
 
 
 def build_tools(
-    entries: Sequence[ToolEntry], resources: Resources, before_acting: BeforeActing = nobody_acts
+    entries: Sequence[ToolEntry], resources: Resources, conduct: Conduct = nobody_acts
 ) -> list[BaseTool]:
-    """Return the tools, in order; those that act await `before_acting` before each call.
+    """Return the tools, in order; `conduct` makes the calls of those that act.
 
     A tool's ToolException and bad arguments become a message that the model can go on from, unless the
     tool handles them in its own way. Raises BadTool for a failing factory, a name that is there twice,
@@ -44,7 +44,7 @@ def build_tools(
             raise BadTool(f"tool {tool.name}: this name is there twice")
         if not tool.description.strip():
             raise BadTool(f"tool {tool.name}: the description is missing")
-        tools[tool.name] = _with_readable_failures(guarded(tool, before_acting))
+        tools[tool.name] = _with_readable_failures(guarded(tool, conduct))
     return list(tools.values())
 
 

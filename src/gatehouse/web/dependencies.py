@@ -3,12 +3,13 @@
 from collections.abc import Callable, Collection, Coroutine
 from typing import Annotated, Any, cast
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
 from gatehouse.auth.browser.cookie import SECURE_NAME
+from gatehouse.auth.browser.origin import media_type
 from gatehouse.identity.principal import Principal
-from gatehouse.problems.errors import InsufficientScope
+from gatehouse.problems.errors import InsufficientScope, UnsupportedMediaType
 from gatehouse.web.paths import Operation
 from gatehouse.web.request_state import state_of
 
@@ -32,6 +33,12 @@ async def current_principal(connection: HTTPConnection) -> Principal:
 
 
 CurrentPrincipal = Annotated[Principal, Depends(current_principal)]
+
+
+async def json_body(request: Request) -> None:
+    """Refuse a body that a foreign page could send without asking first. Raises UnsupportedMediaType."""
+    if media_type(request) != "application/json":
+        raise UnsupportedMediaType
 
 
 def requires(scope: str) -> Callable[[HTTPConnection], Coroutine[None, None, None]]:

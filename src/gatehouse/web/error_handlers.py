@@ -24,6 +24,7 @@ from gatehouse.problems.errors import (
 from gatehouse.problems.faults import told
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.web.dependencies import document_credentials
+from gatehouse.web.error_shapes import NONE, PROBLEM, Shapes, shape_for
 from gatehouse.web.paths import Operation
 from gatehouse.web.sending import problem_response
 
@@ -53,8 +54,9 @@ class HttpProblem(ApiError):
         self.status = error.status_code  # type: ignore[misc]  # known only here, not by the class
 
 
-def add_error_handlers(app: FastAPI, public: Collection[Operation]) -> None:
-    """Make every error that a route raises an application/problem+json response."""
+def add_error_handlers(app: FastAPI, public: Collection[Operation], shapes: Shapes = NONE) -> None:
+    """Make every error that a route raises a response, in the form of its wire: `shapes`, or problem+json."""
+    app.state.error_shapes = shapes
 
     @app.exception_handler(ApiError)
     async def api_error(request: Request, error: ApiError) -> Response:
@@ -77,10 +79,10 @@ def add_error_handlers(app: FastAPI, public: Collection[Operation]) -> None:
     for kind in STORE_IS_AWAY:
         app.add_exception_handler(kind, away)
 
-    document_problems(app, public)
+    document_problems(app, public, shapes)
 
 
-def document_problems(app: FastAPI, public: Collection[Operation]) -> None:
+def document_problems(app: FastAPI, public: Collection[Operation], shapes: Shapes) -> None:
     """Say in the OpenAPI document what errors look like."""
     generate = app.openapi
 
@@ -94,13 +96,28 @@ def document_problems(app: FastAPI, public: Collection[Operation]) -> None:
                 for operation in path.values():
                     document_validation(operation["responses"])
         document_credentials(document, public)
-        for path in document["paths"].values():
-            for operation in path.values():
+        for path, operations in document["paths"].items():
+            for operation in operations.values():
                 document_surroundings(operation["responses"])
                 document_limits(operation)
+            document_shape(path, operations, shapes)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+
+
+def document_shape(path: str, operations: dict[str, Any], shapes: Shapes) -> None:
+    """Say in which form the errors under a path are."""
+    shape = shape_for(path, shapes)
+    for operation in operations.values():
+        for status, other in shape.statuses.items():
+            if answer := operation["responses"].pop(str(status), None):
+                operation["responses"].setdefault(str(other), answer)
+        for status, answer in operation["responses"].items():
+            content = answer.get("content", {})
+            if shape is not PROBLEM and PROBLEM.media_type in content:
+                told = {shape.media_type: {"schema": dict(shape.schema)}}
+                operation["responses"][status] = {**answer, "content": told}
 
 
 def document_limits(operation: dict[str, Any]) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gatehouse.plain_json import json_text
-from gatehouse.problems.errors import PROBLEM_JSON, ApiError
+from gatehouse.problems.errors import ApiError
+from gatehouse.web.error_shapes import shape_of
 from gatehouse.web.request_state import state_of
 
 
@@ -19,13 +19,15 @@ def problem_of(error: ApiError, scope: Scope) -> dict[str, Any]:
 
 
 def problem_response(error: ApiError, scope: Scope) -> Response:
-    """Return `error` as application/problem+json."""
-    body = json_text(problem_of(error, scope))
-    return Response(body, error.status, {"cache-control": "no-store", **error.headers}, PROBLEM_JSON)
+    """Return `error` in the form that the wire of the request has: most have application/problem+json."""
+    shape = shape_of(scope)
+    headers = {"cache-control": "no-store", **error.headers, **shape.headers(error)}
+    status = shape.statuses.get(error.status, error.status)
+    return Response(shape.body(error, problem_of(error, scope)), status, headers, shape.media_type)
 
 
 async def send_problem(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send `error` as application/problem+json; on a WebSocket, refuse the handshake with its status."""
+    """Send `error` as `problem_response` does; on a WebSocket, refuse the handshake with its status."""
     if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
         state_of(scope).seen.problem(error)
         await send({"type": "websocket.close", "code": 4000 + error.status, "reason": error.kind})

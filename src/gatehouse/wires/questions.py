@@ -1,12 +1,15 @@
 """What a client asks of a runnable, and the run that is started for it, whatever wire it came over."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Self
+from uuid import UUID, uuid5
 
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from gatehouse.identity.principal import Principal
+from gatehouse.identity.principal import WRITE_THREADS, Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.plain_json import json_bytes
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound, PayloadTooLarge
@@ -23,6 +26,7 @@ from gatehouse.services import Services
 
 # a length makes pydantic refuse what is no Unicode: lone surrogates, which JSON can hold and UTF-8 cannot
 Name = Annotated[str, StringConstraints(max_length=200)]
+NAMED_THREADS = UUID("6a1f3f0e-7d0c-5c55-9d0f-0d6a3c1a7b52")  # never another: ids of threads are made with it
 
 
 class ChatRequest(StrictModel):
@@ -68,6 +72,38 @@ class ChatRequest(StrictModel):
         return list(map(in_langchains_form, self.messages))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of an entry, once it was looked at: `value` is its input, as JSON that it takes.
+
+    `in_thread` False is a question of no thread, of which nothing is kept. `named_thread` is the client's own
+    name of a thread, which is begun where there is none. `new_thread` is the id of a thread that begins with
+    it; None: one that is chosen here. `forks` is the message of its thread in whose place
+    it is asked; empty: after the last. `grace` is for how many seconds the run goes on without a viewer;
+    None: as the settings say.
+    """
+
+    entry: ServedEntry
+    value: Any
+    configurable: Mapping[str, Any] = field(default_factory=dict)
+    thread_id: str | None = None
+    named_thread: str = ""
+    new_thread: str | None = None
+    in_thread: bool = True
+    forks: str = ""
+    attachments: Sequence[str] = ()
+    multitask: Multitask = "reject"
+    grace: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An Idempotency-Key, and the request that came with it as JSON."""
+
+    text: str
+    asked: Any
+
+
 async def start(
     services: Services,
     principal: Principal,
@@ -75,10 +111,14 @@ async def start(
     key: str | None,
     admission: Admission,
     forks: str = "",
+    new_thread: str | None = None,
+    keyed: Mapping[str, Any] | None = None,
 ) -> Started:
     """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError.
 
-    `forks` is the message of its thread in whose place it is asked; empty: after the last.
+    `forks` is the message of its thread in whose place it is asked; empty: after the last. `new_thread` is
+    the id of a thread that begins with it; None: one that is chosen here. `keyed` is the request that the key
+    stands for, where that is another than what is asked.
     """
     name = chat.runnable
     if name is None and chat.thread_id is not None:
@@ -86,29 +126,73 @@ async def start(
     entry = chosen(offered(services.settings, principal, services.entries), principal, name)
     if key is None:  # with one it may be to join a run that has begun
         refuse_without_a_model(services, entry.path)
-    value = chat.input_of(entry)
-    refuse_larger(services, entry, value)
-    ignore_unknown = services.settings.unknown_configurable == "ignore"
-    client = {"configurable": configured(entry, chat.configurable, ignore_unknown)}
     named = {"forks": forks} if forks else {}
-    asked = {name: value for name, value in chat.model_dump().items() if name != "attachments" or value}
-    if chat.attachments and not entry.shape.takes_files:
+    asked = {
+        name: value for name, value in chat.model_dump().items() if name != "attachments" or value
+    } | named
+    question = Question(
+        entry=entry,
+        value=chat.input_of(entry),
+        configurable=chat.configurable,
+        thread_id=chat.thread_id,
+        new_thread=new_thread,
+        forks=forks,
+        attachments=chat.attachments,
+        multitask=chat.multitask,
+    )
+    return await begin(
+        services,
+        principal,
+        question,
+        Key(key, asked if keyed is None else dict(keyed)) if key else None,
+        admission,
+    )
+
+
+async def begin(
+    services: Services, principal: Principal, question: Question, key: Key | None, admission: Admission
+) -> Started:
+    """Start the run of a question, and charge it to the admission. Raises ApiError."""
+    entry, settings = question.entry, services.settings
+    refuse_larger(services, entry, question.value)
+    client = {
+        "configurable": configured(entry, question.configurable, settings.unknown_configurable == "ignore")
+    }
+    if question.attachments and not entry.shape.takes_files:
         raise InvalidInput("This runnable takes text alone, and no files.")
-    files = [await attached(services, principal, attachment_id) for attachment_id in chat.attachments]
+    files = [await attached(services, principal, attachment_id) for attachment_id in question.attachments]
+    thread_id = question.thread_id
+    if question.named_thread:
+        thread_id = await named_thread(services, principal, question.named_thread, entry.name)
     return await services.runs.start(
         principal,
         entry.path,
-        value,
+        question.value,
         client=client,
-        thread_id=chat.thread_id,
-        new_thread=chat.thread_id is None,
-        grace=services.settings.disconnect_grace,
-        multitask=chat.multitask,
-        forks=forks,
+        thread_id=question.new_thread if thread_id is None else thread_id,
+        new_thread=question.in_thread and thread_id is None,
+        grace=settings.disconnect_grace if question.grace is None else question.grace,
+        multitask=question.multitask,
+        forks=question.forks,
         attachments=files,
-        idempotency=(key, json_bytes({**asked, **named})) if key else None,
+        idempotency=(key.text, json_bytes(key.asked)) if key else None,
         admission=admission,
     )
+
+
+async def named_thread(services: Services, principal: Principal, name: str, runnable: str) -> str:
+    """Return the id of the caller's thread that it knows by this name: the id itself, or a name of its own.
+
+    A thread of a client's own name is begun where there is none. Nobody else's thread can be named: its id is
+    made of who the caller is. Raises InsufficientScope.
+    """
+    if not principal.may(WRITE_THREADS):
+        raise InsufficientScope(WRITE_THREADS)
+    with suppress(NotFound):
+        return (await services.threads.get(principal, name)).id
+    thread_id = str(uuid5(NAMED_THREADS, "\0".join((principal.tenant_id, principal.user_id, name))))
+    await services.threads.create(principal, runnable, "", thread_id)
+    return thread_id
 
 
 def refuse_larger(services: Services, entry: ServedEntry, value: Any) -> None:

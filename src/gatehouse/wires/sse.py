@@ -4,7 +4,7 @@ Lines end in LF, and no frame has empty data: some clients dispatch on an exactl
 parse every `data` as JSON.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 from sse_starlette import EventSourceResponse
 
@@ -31,15 +31,16 @@ def event_stream(
     projection: Projection,
     send_timeout: float,
     separator: str = "\n",
+    headers: Mapping[str, str] | None = None,
 ) -> EventStream:
     """Return a response that sends the records; a reader that takes nothing for `send_timeout` s is cut.
 
-    `separator` ends the lines of heartbeats.
+    `separator` ends the lines of heartbeats; `headers` are further ones.
     """
     return EventStream(
         projected(run_id, records, projection),
         ping=HEARTBEAT_SECONDS,
         sep=separator,
         send_timeout=send_timeout,
-        headers={"x-run-id": run_id},
+        headers={"x-run-id": run_id, **(headers or {})},
     )

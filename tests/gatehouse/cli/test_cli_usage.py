@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from cli_results import Run, failure_of, misuse_of
@@ -35,6 +36,11 @@ try:
 except SystemExit:
     print(*sys.modules)
 """
+
+
+class TestVersion:
+    def test_is_that_of_the_distribution(self, run: Run) -> None:
+        assert run("--version").stdout == f"gatehouse {version('gatehouse-server')}\n"
 
 
 class TestHelp:

@@ -8,7 +8,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from gatehouse.problems.errors import DeadlineExceeded
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.wires.langserve.config import Call, Posted
-from gatehouse.wires.langserve.routes import encoded
+from gatehouse.wires.langserve.routes import PIECE, encoded
 
 
 def posted_with(tap: Tap) -> Posted:
@@ -18,8 +18,9 @@ def posted_with(tap: Tap) -> Posted:
 
 async def frames_of(tap: Tap, failure: Exception | None = None) -> AsyncGenerator[dict[str, str], None]:
     """Yield a frame for each chunk of the tap, as LangServe does, and its frame of an error before that."""
-    for _ in range(len(tap._ready)):
-        yield {"event": "data", "data": tap._ready.popleft()}
+    tap.end(None)
+    async for chunk in tap.chunks():
+        yield {"event": "data", "data": chunk}
     if failure:
         yield {"event": "error", "data": "whatever LangServe says"}
         raise failure
@@ -40,6 +41,13 @@ async def test_that_are_ready_leave_together() -> None:
         b"event: data\r\ndata: 1\r\n\r\nevent: data\r\ndata: 2\r\n\r\nevent: data\r\ndata: 3\r\n\r\n",
         b"event: end\r\n\r\n",
     ]
+
+
+async def test_that_are_ready_leave_in_pieces_of_bounded_size() -> None:
+    tap = tap_of(*("x" * 1000 for _ in range(200)))
+    sent = [some async for some in encoded(frames_of(tap), posted_with(tap))]
+    assert max(map(len, sent)) < PIECE + 1100
+    assert b"".join(sent).count(b"event: data") == 200
 
 
 async def test_before_an_error_are_not_lost() -> None:

@@ -15,10 +15,6 @@ from probe_runnables import Endless, numbered
 from sse_frames import frames_in, frames_of
 
 STREAMS = ("stream", "stream_events", "stream_log")
-STREAM_LOG = pytest.param(
-    "stream_log",
-    marks=pytest.mark.xfail(run=False, reason="a stopped astream_log waits for its runnable to end"),
-)
 QUESTION = {"input": {"input": "x"}}
 
 
@@ -89,7 +85,7 @@ class TestJoining:
 
 
 class TestLeaving:
-    @pytest.mark.parametrize("endpoint", ["stream", "stream_events", STREAM_LOG])
+    @pytest.mark.parametrize("endpoint", STREAMS)
     def test_a_client_that_leaves_ends_its_run_at_once(self, shared: LiveApp, endpoint: str) -> None:
         with shared.client() as client:
             with begun(client, f"/endless/{endpoint}", "x") as run_id:

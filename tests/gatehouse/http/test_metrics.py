@@ -13,7 +13,13 @@ from sse_frames import frames_in
 from websockets.sync.client import connect
 
 # What nothing here makes happen; they are counted in tests of their own
-ELSEWHERE = {"gatehouse_restarts_total", "gatehouse_model_errors_total", "gatehouse_model_circuit_open"}
+ELSEWHERE = {
+    "gatehouse_restarts_total",
+    "gatehouse_model_errors_total",
+    "gatehouse_model_circuit_open",
+    "gatehouse_effects_total",
+    "gatehouse_tools_repeated_total",
+}
 EXPECTED = {
     **{name: labels for name, labels in METRICS.items() if name not in ELSEWHERE},
     "process_resident_memory_bytes": set(),

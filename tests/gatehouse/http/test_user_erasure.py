@@ -12,6 +12,8 @@ from sqlalchemy import select
 
 from gatehouse.audit.table import audit_log
 from gatehouse.identity.principal import Principal
+from gatehouse.ledger.effect import Call
+from gatehouse.ledger.store import EffectStore
 from gatehouse.migrations.target import TARGET
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -34,6 +36,8 @@ def filled(live: LiveApp, user: str, tenant: str) -> dict[str, str]:
         client.put(f"/api/feedback/{answer['run_id']}", json={"score": "up"}).raise_for_status()
         client.post("/api/attachments", files={"file": ("a.png", PNG)}).raise_for_status()
         client.post("/api/chat", json={"query": "[say again]", "thread_id": answer["thread_id"]})
+    call = Call(tenant, user, answer["run_id"], 1, "transfer", {"amount": 5}, "call-1")
+    live.run(EffectStore(live.services.engine).claim(call))
     with live.client({}) as browser:
         browser.post("/auth/session", json={"credential": key}).raise_for_status()
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
@@ -94,7 +98,7 @@ def test_erases_everything_of_the_user_and_nothing_of_others(live: LiveApp) -> N
     assert response.status_code == 200, response.text
     assert response.json() == {
         "api_keys": 1, "sessions": 1, "runs": 2, "threads": 1, "messages": 4, "attachments": 1, "feedback": 1,
-        "usage": 2,
+        "effects": 1, "usage": 2,
     }  # fmt: skip
     assert not any(rows_of(live, "alice", "acme").values())
     assert (rows_of(live, "bob", "acme"), rows_of(live, "alice", "beta")) == others

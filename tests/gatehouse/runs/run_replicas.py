@@ -37,10 +37,11 @@ SETTINGS = EngineSettings(lease=LEASE, keep=60, deadline=30)
 
 
 class Conversations:
-    """The history of a test: what was begun and kept, and what begins are refused with."""
+    """The history of a test: what was asked to begin, begun and kept, and what begins are refused with."""
 
     def __init__(self) -> None:
         self.messages: list[BaseMessage] = []
+        self.beginning: list[RunRecord] = []
         self.begun: list[RunRecord] = []
         self.kept: list[tuple[RunRecord, list[Event]]] = []
         self.undone: list[RunRecord] = []
@@ -49,6 +50,7 @@ class Conversations:
         self.slowness = 0.0
 
     async def begin(self, run: RunRecord) -> None:
+        self.beginning.append(run)
         await asyncio.sleep(self.slowness)
         if self.refusal is not None:
             raise self.refusal

@@ -25,7 +25,7 @@ from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
-from gatehouse.tools.acting import acts, guarded
+from gatehouse.tools.acting import Act, acts, guarded
 
 
 class Ledger:
@@ -161,6 +161,10 @@ class Bank:
         self.record_fails: Exception | None = None
         self.guard = BeforeActing(redis, ledger.credential_valid, self.recorded)
 
+    async def conduct(self, act: Act) -> Any:
+        await self.guard(act.tool, act.config)
+        return await act.work()
+
     async def recorded(self, run: RunRecord, tool: str, acts: bool) -> None:
         if self.record_fails:
             raise self.record_fails
@@ -182,7 +186,7 @@ class Bank:
             return "sent"
 
         acting: StructuredTool = acts(transfer)
-        return [look_up, guarded(acting, self.guard)]
+        return [look_up, guarded(acting, self.conduct)]
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from gatehouse.runs.events import Event, Token, Usage
 from gatehouse.runs.metering import UsageMeter
 from gatehouse.runs.sources.answers import Answer
 from gatehouse.runs.sources.gathering import combined
+from gatehouse.runs.sources.pacing import at_will
 from gatehouse.runs.sources.serving import serving_of
 from gatehouse.runs.sources.sources import Mode, Observed, source
 from gatehouse.runs.sources.steps import NOTHING
@@ -209,7 +210,7 @@ class TestOtherOutputs:
 class TestObserved:
     def test_cannot_be_called_at_once(self) -> None:
         with pytest.raises(TypeError, match="only streamed"):
-            Observed(serving_of(a_chain()), lambda event: None).invoke({})
+            Observed(serving_of(a_chain()), lambda event: None, at_will).invoke({})
 
 
 class TestUsage:

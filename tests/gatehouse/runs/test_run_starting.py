@@ -114,7 +114,7 @@ class TestCallerWhoLeaves:
     ) -> None:
         history.slowness = 0.05
         starting = asyncio.create_task(caller.start(thread_id="t1", idempotency=KEY))
-        await asyncio.sleep(0.03)
+        await until(lambda: history.beginning)
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
         assert len(history.undone) == len(history.begun) == 1

@@ -271,7 +271,40 @@ class TestTap:
         tap = Tap("stream", size=5)
         run = (await here.start("/words", {"n": 20}, tap=tap)).run
         assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
-        assert len(tap._ready) == 0
+        assert not tap.ready
+        with pytest.raises(RunFailed, match="not read fast enough"):
+            [chunk async for chunk in tap.chunks()]
+
+    async def test_has_the_run_wait_for_a_reader_that_is_slower(self, here: Replica, told: Told) -> None:
+        tap = Tap("stream")
+        run = (await here.start("/told", tap=tap)).run
+        told.tell(run.id, *("x" * 100_000 for _ in range(8)))
+        told.end(run.id)
+        execution = here.engine.local[run.id]
+        await until(lambda: len(execution.text) >= 3)
+        assert await state(here, run.id) == "running"
+        assert len(execution.text) == 3  # what made it too much is the last
+        assert len([chunk async for chunk in tap.chunks()]) == 8
+        assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
+
+    async def test_lets_the_run_go_on_when_its_reader_has_left(self, here: Replica, told: Told) -> None:
+        tap = Tap("stream")
+        run = (await here.start("/told", tap=tap)).run
+        told.tell(run.id, *("x" * 100_000 for _ in range(8)))
+        told.end(run.id)
+        await until(lambda: len(here.engine.local[run.id].text) >= 3)
+        tap.close()
+        assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
+
+    async def test_lets_the_run_go_on_when_nothing_is_taken_for_long(
+        self, here: Replica, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.sources.tap.PATIENCE", 0.2)
+        tap = Tap("stream")
+        run = (await here.start("/told", tap=tap)).run
+        told.tell(run.id, *("x" * 100_000 for _ in range(8)))
+        told.end(run.id)
+        assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
         with pytest.raises(RunFailed, match="not read fast enough"):
             [chunk async for chunk in tap.chunks()]
 

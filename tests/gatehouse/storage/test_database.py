@@ -194,13 +194,16 @@ class TestUpgrade:
         assert await table_names(migrated) == [
             "alembic_version",
             "api_keys",
+            "approvals",
             "attachments",
             "audit_log",
+            "effects",
             "feedback",
             "messages",
             "revoked_tokens",
             "threads",
             "usage",
+            "waiting_runs",
         ]
 
     async def test_can_be_repeated(self, migrated: AsyncEngine) -> None:

@@ -22,6 +22,9 @@ from gatehouse.auth.api_keys.store import ApiKeys
 from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.identity.caller import Caller
 from gatehouse.identity.principal import Principal
+from gatehouse.ledger.effect import Call
+from gatehouse.ledger.store import EffectStore
+from gatehouse.ledger.table import effects
 from gatehouse.migrations.target import TARGET
 from gatehouse.problems.errors import InvalidCredential
 from gatehouse.runs.accounts import Account
@@ -44,7 +47,7 @@ TENANT_TABLES = [
     for table in metadata.sorted_tables
     if "tenant_id" in table.columns
 ]
-CHANGING = (api_keys, threads, messages, usage, accounts, holdings, feedback, attachments)
+CHANGING = (api_keys, threads, messages, usage, accounts, holdings, feedback, attachments, effects)
 FILLED = (*CHANGING, audit_log)  # whose rows nobody changes, of whatever tenant
 
 
@@ -68,6 +71,7 @@ async def fill(url: str) -> None:
         await FeedbackStore(engine).put(principal(tenant, user), judged, "up", "")
         ended = Account(f"run-of-{user}", tenant, user, "chat", "completed", 1_790_000_000, {})
         await UsageStore(engine).enter([ended])
+        await EffectStore(engine).claim(Call(tenant, user, f"run-of-{user}", 1, "transfer", {}, "call-1"))
         await AuditTrail(engine, print).write(AuditEntry("sign-in", "ok", tenant, user))
     await engine.dispose()
 

@@ -12,7 +12,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from scripted_model import ScriptedModel, calls
 from tool_calls import call
 
-from gatehouse.tools.acting import MARK, MayNotAct, acts, guarded, nobody_acts
+from gatehouse.identity.caller import Caller
+from gatehouse.tools.acting import MARK, Act, Acts, MayNotAct, acts, guarded, nobody_acts, transaction_of
 from gatehouse.tools.building import Resources, build_tools
 
 CALLER: RunnableConfig = {"configurable": {"tenant_id": "acme", "user_id": "alice", "run_id": "r1"}}
@@ -27,12 +28,15 @@ class Guard:
         self.open = True
         self.tools: list[str] = []
         self.asked: list[RunnableConfig] = []
+        self.calls: list[tuple[str, dict[str, Any]]] = []
 
-    async def __call__(self, tool: str, config: RunnableConfig) -> None:
-        self.tools.append(tool)
-        self.asked.append(config)
+    async def __call__(self, act: Act) -> Any:
+        self.tools.append(act.tool)
+        self.asked.append(act.config)
+        self.calls.append((act.call_id, dict(act.args)))
         if not self.open:
             raise MayNotAct("The credential has ended.")
+        return await act.work()
 
 
 @pytest.fixture
@@ -70,6 +74,7 @@ class TestGuarded:
         assert done == [(1, "alice", "call-1"), (2, "alice", "call-1")]
         assert [config["configurable"]["run_id"] for config in guard.asked] == ["r1", "r1"]
         assert guard.tools == ["transfer", "transfer"]
+        assert guard.calls == [("call-1", {"amount": 1}), ("call-1", {"amount": 2})]  # as the model made them
 
     async def test_does_nothing_when_the_check_refuses(
         self, transfer: StructuredTool, guard: Guard, done: list[Any]
@@ -125,6 +130,28 @@ class TestMark:
         with pytest.raises(TypeError, match="raw: acts marks"):
             acts(Raw())
 
+    def test_that_cannot_be_kept_is_refused(self) -> None:
+        @tool
+        def note(text: str) -> str:
+            """Write it down."""
+            return text
+
+        async def happened(_key: str, _caller: Caller) -> str | None: ...
+
+        with pytest.raises(TypeError, match="note: a tool that acts in a transaction"):
+            acts(transaction=True)(note)
+        with pytest.raises(TypeError, match="note: acts takes one of"):
+            acts(idempotent=True, check=happened)(note)
+        with pytest.raises(TypeError, match="note: check is an async function"):
+            acts(check=lambda _key, _caller: None)(note)  # type: ignore[arg-type,return-value]
+
+    def test_is_no_part_of_what_tracers_see_but_for_its_name(self, transfer: StructuredTool) -> None:
+        assert transfer.metadata == {MARK: True}
+
+    def test_does_not_hand_out_a_transaction_by_itself(self) -> None:
+        with pytest.raises(RuntimeError, match="marked with acts"):
+            transaction_of(CALLER)
+
 
 class TestInAnAgent:
     async def test_of_a_notebook_a_refusal_ends_the_run(
@@ -148,10 +175,12 @@ class TestTheRegistry:
     async def test_guards_what_is_marked(
         self, transfer: StructuredTool, guard: Guard, done: list[Any]
     ) -> None:
-        [built] = build_tools([transfer], NOWHERE, before_acting=guard)
+        [built] = build_tools([transfer], NOWHERE, conduct=guard)
         await asyncio.gather(*(call(built, CALLER, amount=amount) for amount in range(3)))
         assert len(guard.asked) == len(done) == 3
 
     async def test_by_default_is_strict(self) -> None:
+        async def work() -> None: ...
+
         with pytest.raises(MayNotAct):
-            await nobody_acts("transfer", CALLER)
+            await nobody_acts(Act("transfer", Acts(), "", {}, CALLER, work))

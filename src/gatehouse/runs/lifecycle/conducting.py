@@ -27,7 +27,7 @@ from gatehouse.runs.lifecycle.attempts import Attempts
 from gatehouse.runs.lifecycle.containing import inside_run
 from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.lifecycle.ending import Ending
-from gatehouse.runs.lifecycle.execution import Execution, ExecutionLimits, Halted
+from gatehouse.runs.lifecycle.execution import Execution, ExecutionLimits, Halted, execution_of_context
 from gatehouse.runs.lifecycle.failures import failure_of
 from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import why_over
@@ -201,6 +201,7 @@ class Conductor:
         failure: ApiError | None = None
         inside_run.set(True)  # in the context of this task, and of all that are made in it
         tenant_of_context.set(execution.run.principal.tenant_id)
+        execution_of_context.set(execution)
         try:
             with self.observer.attempt(execution.run) as execution.meter.observer:
                 status, failure = await self._attempt(execution, tap)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn
 from uuid import UUID
@@ -92,7 +93,7 @@ class Execution:
         self.held_until = held_until
         # the records of earlier attempts are in the log alone
         self.feed = Feed(limits.feed_size, BEGINNING if run.attempt == 1 else Cursor(run.attempt, 0))
-        self.meter = UsageMeter()
+        self.meter = UsageMeter(again=run.attempt > 1)
         self.text: list[str] = []
         self.answer: Answer | None = None  # when the runnable has returned
         self._place: StatePlace | None = None
@@ -267,6 +268,7 @@ class Execution:
                     await self._hold()
                 if tap is not None and chunk is not NOTHING:
                     tap.put(chunk)
+                    await tap.room()
                 count += 1
                 if count == 1 or count % BURST == 0:
                     await asyncio.sleep(0)
@@ -280,7 +282,8 @@ class Execution:
     def _source(self, value: dict[str, Any], tap: Tap | None) -> AsyncGenerator[Any]:
         if tap is None:
             return source("told", self.serving, value, self.config(), self.emit, {})
-        return source(tap.mode, self.serving, value, self.config(tap.callbacks), self.emit, tap.options)
+        config = self.config(tap.callbacks)
+        return source(tap.mode, self.serving, value, config, self.emit, tap.options, tap.room)
 
     def config(self, callbacks: Sequence[BaseCallbackHandler] = ()) -> RunnableConfig:
         """Return the config that the runnable sees: the principal's identity and this run's."""
@@ -317,3 +320,7 @@ class Execution:
             withheld, self._withheld = self._withheld, []
             for item in withheld:
                 self._show(item)
+
+
+# The attempt that goes on in this context
+execution_of_context: ContextVar[Execution | None] = ContextVar("execution_of_context", default=None)

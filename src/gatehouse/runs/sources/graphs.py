@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
 
+from gatehouse.runs.continuing import pending_calls, pending_in
 from gatehouse.runs.conversation.places import STATE, StatePlace, state_key
 from gatehouse.runs.sources.answering import Answering
 from gatehouse.runs.sources.answers import BETWEEN, closing, messages_in, of_messages, text_of
@@ -41,6 +42,7 @@ async def graph_steps(
     config = checkpointed(config, keeps)
     if resumed := await begun(graph, config):
         config = newest(config)
+        pending_calls.set(await pending(graph, config))
     own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels)
     stream = graph.astream(
         None if resumed else value,
@@ -104,6 +106,11 @@ async def begun(graph: Graph, config: RunnableConfig) -> bool:
         return False
     state = await graph.aget_state(newest(config))
     return state.created_at is not None and (state.metadata or {}).get("run_id") == configurable.get("run_id")
+
+
+async def pending(graph: Graph, config: RunnableConfig) -> frozenset[str]:
+    """Return the ids of the tool calls that the newest checkpoint has no answers of."""
+    return pending_in(messages_in((await graph.aget_state(config)).values) or ())
 
 
 def durability_of(graph: Graph) -> Any:

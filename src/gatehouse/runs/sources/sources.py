@@ -1,19 +1,21 @@
 """Where a run's events come from: LangChain's cheapest faithful stream for each kind of runnable."""
 
-import warnings
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Literal, cast
 
-from langchain_core._api import LangChainDeprecationWarning
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
 
 from gatehouse.runs.sources.answering import answering
 from gatehouse.runs.sources.answers import messages_in, tool_steps_in
 from gatehouse.runs.sources.gathering import Gathering
 from gatehouse.runs.sources.graphs import Graph, checkpoint_of, checkpointed, graph_steps
+from gatehouse.runs.sources.pacing import Pace, Pacing, at_will
+from gatehouse.runs.sources.run_log import Logged, patches
 from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.steps import NOTHING, Returned, Step, is_stepwise
 from gatehouse.runs.sources.telling import Emit, tell
@@ -30,11 +32,12 @@ def source(
     config: RunnableConfig,
     emit: Emit,
     options: dict[str, Any],
+    pace: Pace = at_will,
 ) -> AsyncGenerator[Any]:
     """Run a runnable, give every event and at last the answer to `emit`, and yield what its mode yields.
 
     That is what LangChain's stream of this name does. `told` is for those who are told the events alone: what
-    it yields is nobody's.
+    it yields is nobody's. Where LangChain queues what it yields, the runnable waits for `pace`.
     """
     serving = serving_of(served)
     runnable = serving.runnable
@@ -42,28 +45,15 @@ def source(
         return output(serving, value, config, emit)
     if mode in ("told", "stream"):
         return chunks(serving, value, config, emit)
+    config = merge_configs(config, {"callbacks": [Pacing(pace)]})
     if mode == "events" and isinstance(unwrapped(runnable), Pregel):
         own = checkpointed(config, serving.keeps_state)
         return graph_events(serving, value, own, emit, options)
-    observed = Observed(
-        serving, emit
-    )  # a graph's log would end with the last update, not with what it returns
-    # both are generators, though LangChain declares them as iterators
-    if mode == "events":
+    observed = Observed(serving, emit, pace)
+    # which a graph has too: its own log would end with the last update, not with what it returns
+    if mode == "events":  # a generator, though LangChain declares it as an iterator
         return cast("AsyncGenerator[Any]", observed.astream_events(value, config, **options))
     return patches(observed, value, config, options)
-
-
-def patches(
-    runnable: Runnable[Any, Any], value: Any, config: RunnableConfig, options: dict[str, Any]
-) -> AsyncGenerator[Any]:
-    """Run `runnable` and yield the patches of LangChain's run log: LangServe's playground reads no other.
-
-    LangChain deprecates the log, and warns at the first patch. Filters are the process's, and tasks that
-    set and reset them would leave each other's behind: so this one, for these words alone, stays.
-    """
-    warnings.filterwarnings("ignore", "astream_log is deprecated", LangChainDeprecationWarning)
-    return cast("AsyncGenerator[Any]", runnable.astream_log(value, config, **options))
 
 
 async def chunks(serving: Serving, value: Any, config: RunnableConfig, emit: Emit) -> AsyncGenerator[Any]:
@@ -162,12 +152,13 @@ async def graph_events(
     conclude(whole, emit, await left_state(serving, config))
 
 
-class Observed(Runnable[Any, Any]):
+class Observed(Logged):
     """A runnable with its events given to `emit`, for LangChain's own `astream_events` around it."""
 
-    def __init__(self, serving: Serving, emit: Emit) -> None:
+    def __init__(self, serving: Serving, emit: Emit, pace: Pace) -> None:
         self.serving = serving
         self.emit = emit
+        self.pace = pace
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         raise TypeError("An observed runnable is only streamed.")
@@ -175,11 +166,15 @@ class Observed(Runnable[Any, Any]):
     async def astream(
         self, input: Any, config: RunnableConfig | None = None, **kwargs: Any
     ) -> AsyncIterator[Any]:
+        self.streaming = asyncio.current_task()
+        if self.stopped:
+            return
         runnable = self.serving.runnable
         if not is_stepwise(runnable):
             run = output if has_graph(runnable) or may_return_graph(runnable) else chunks
             async for chunk in run(self.serving, input, config or {}, self.emit):
                 yield chunk
+                await self.pace()
             return
 
         def on_step(step: Step) -> None:
@@ -188,3 +183,4 @@ class Observed(Runnable[Any, Any]):
         # its `astream` has a parameter more
         async for chunk in runnable.astream(input, config, on_step=on_step):  # type: ignore[attr-defined]
             yield chunk
+            await self.pace()

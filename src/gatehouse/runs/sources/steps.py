@@ -71,7 +71,37 @@ class Returned:
     checkpoint_id: str = ""
 
 
-Step = AIMessageChunk | ToolCalled | ToolReturned | Said | TakenBack | Told | StateChanged | Returned
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one `interrupt()` of a graph asks: its value, and the schema of the answer where it has one.
+
+    `id` is LangGraph's: of the task, and of how many of its questions were answered.
+    """
+
+    id: str
+    value: Any
+    response_schema: Any = None
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The runnable goes on when all of this is answered."""
+
+    asked: tuple[Asked, ...]
+
+
+Step = (
+    AIMessageChunk
+    | ToolCalled
+    | ToolReturned
+    | Said
+    | TakenBack
+    | Told
+    | StateChanged
+    | Returned
+    | Interrupted
+)
 
 
 class Stepwise(Protocol):

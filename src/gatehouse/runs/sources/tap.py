@@ -9,8 +9,11 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.sources.sources import Mode
+from gatehouse.runs.sources.weighing import weight
 
-SIZE = 10_000
+SIZE = 10_000  # chunks
+ROOM = 262_144  # bytes of chunks, about; over it whoever makes them waits
+PATIENCE = 60.0  # seconds that it waits for a reader that takes nothing at all; streams have shorter limits
 
 
 class Tap:
@@ -18,7 +21,8 @@ class Tap:
 
     `mode` says which of LangChain's streams it is, `options` what else that stream is called with,
     `callbacks` who else hears what happens in it.
-    Bounded: a caller that leaves `size` chunks untaken is cut off, and the run goes on.
+    Bounded: the run waits for a caller that is slower than it (`room`). One that leaves `size` chunks
+    untaken, or takes none for a minute, is cut off, and the run goes on.
     """
 
     def __init__(
@@ -32,11 +36,14 @@ class Tap:
         self.options = options or {}
         self.callbacks = callbacks
         self.size = size
-        self._ready: deque[Any] = deque()
+        self._ready: deque[tuple[Any, int]] = deque()
+        self._queued = 0  # bytes, about
+        self._taken = asyncio.Event()
         self._wake = asyncio.Event()
         self._ended = False
         self._failure: ApiError | None = None
         self._overrun = False
+        self._left = False
 
     @property
     def ready(self) -> bool:
@@ -44,14 +51,40 @@ class Tap:
         return bool(self._ready)
 
     def put(self, chunk: Any) -> None:
-        if self._overrun:
+        if self._overrun or self._left:
             return
         if len(self._ready) >= self.size:
-            self._overrun = True
-            self._ready.clear()
-        else:
-            self._ready.append(chunk)
+            self._cut()
+            return
+        bytes_of = weight(chunk)
+        self._ready.append((chunk, bytes_of))
+        self._queued += bytes_of
         self._wake.set()
+
+    async def room(self) -> None:
+        """Return when there is room for a further chunk, or nobody who takes any."""
+        while self._queued > ROOM and len(self._ready) > 1:
+            self._taken.clear()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    await self._taken.wait()
+            except TimeoutError:
+                self._cut()
+
+    def close(self) -> None:
+        """Forget what was not taken: its reader has left."""
+        self._left = True
+        self._forget()
+
+    def _cut(self) -> None:
+        self._overrun = True
+        self._forget()
+        self._wake.set()
+
+    def _forget(self) -> None:
+        self._ready.clear()
+        self._queued = 0
+        self._taken.set()
 
     def end(self, failure: ApiError | None) -> None:
         self._ended = True
@@ -62,7 +95,10 @@ class Tap:
         """Yield the chunks. Raises the run's ApiError, or RunFailed when this reader was too slow."""
         while True:
             while self._ready:
-                yield self._ready.popleft()
+                chunk, bytes_of = self._ready.popleft()
+                self._queued -= bytes_of
+                self._taken.set()
+                yield chunk
             if self._overrun:
                 raise RunFailed("The stream was not read fast enough. The run goes on: join it by its id.")
             if self._ended:

@@ -50,6 +50,7 @@ log = structlog.get_logger(__name__)
 
 NO_CONFIG = "N4XyA"  # {} as LangServe's clients compress it
 SEPARATOR = EventSourceResponse.DEFAULT_SEPARATOR
+PIECE = 65_536  # bytes
 PROBLEMS = {
     **BadRequest.schema(),
     **Unauthenticated.schema(),
@@ -205,16 +206,22 @@ class ReaderLeft(Exception):
 async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncIterator[bytes]:
     """Yield LangServe's frames, those that are ready together, and end the response after its error frame.
 
+    Together they are a piece of at most `PIECE` bytes and one frame: all of it is queued for a slow reader.
+
     LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
     """
     ready: list[bytes] = []
+    size = 0
     try:
         async for frame in frames:
             if frame["event"] != "error":
                 ready.append(ensure_bytes(frame, SEPARATOR))
-            if ready and not (posted.call and posted.call.tap and posted.call.tap.ready):
+                size += len(ready[-1])
+            more = posted.call and posted.call.tap and posted.call.tap.ready
+            if ready and (size >= PIECE or not more):
                 yield b"".join(ready)
                 ready.clear()
+                size = 0
     except ApiError as error:
         log.info("stream ended with an error", kind=error.kind)
         yield b"".join(ready) + error_frame(error)

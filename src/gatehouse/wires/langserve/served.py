@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
@@ -109,7 +110,7 @@ class ServedRunnable(Runnable[Any, Any]):
             tap=tap,
             admission=call.admission,
         )
-        with runs.watched(started.run.id):
+        with runs.watched(started.run.id), closing(tap):
             async for chunk in tap.chunks():
                 yield chunk
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
-from gatehouse.auth.browser.origin import is_own_page, media_type
+from gatehouse.auth.browser.origin import is_own_page
 from gatehouse.identity.principal import WRITE_RUNS, Principal
 from gatehouse.problems.errors import (
     BadRequest,
@@ -20,7 +20,7 @@ from gatehouse.problems.models import ModelMisconfiguredProblem, ModelTimeout
 from gatehouse.runs.events import BEGINNING, Cursor, Usage, parse_cursor
 from gatehouse.runs.records import RunRecord
 from gatehouse.services import Services, services_of
-from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.dependencies import CurrentPrincipal, json_body
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires import sse
 from gatehouse.wires.answers import completed
@@ -50,12 +50,6 @@ STARTING = {
     **InvalidInput.schema(),
 }
 ANSWERING = {**STARTING, **ModelMisconfiguredProblem.schema(), **ModelTimeout.schema()}
-
-
-async def json_body(request: Request) -> None:
-    """Refuse a body that a foreign page could send without asking first. Raises UnsupportedMediaType."""
-    if media_type(request) != "application/json":
-        raise UnsupportedMediaType
 
 
 router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schema())

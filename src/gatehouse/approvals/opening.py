@@ -1,0 +1,102 @@
+"""Opens approvals: in one transaction with the record of the run that waits for them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from langchain_core.utils.uuid import uuid7
+from sqlalchemy import Row, and_, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gatehouse.approvals.asking import Draft
+from gatehouse.approvals.deciders import Deciders
+from gatehouse.approvals.rows import any_open, lock
+from gatehouse.approvals.tables import approvals, waiting_runs
+from gatehouse.runs.records import RunRecord, kept_fields
+from gatehouse.storage.inserting import insert_if_new
+
+LONGEST_NAME = 255
+
+
+async def open_all(
+    engine: AsyncEngine,
+    connection: AsyncConnection,
+    run: RunRecord,
+    drafts: Sequence[Draft],
+    deciders: Deciders,
+    lifetime: timedelta,
+) -> tuple[list[Row[Any]], list[Row[Any]]]:
+    """Keep what a run asks, and that it waits; return all that it asks, and what of that is new.
+
+    To do so again is to do so once: a later attempt may ask the same. What an earlier attempt asked, and this
+    one does not, is cancelled.
+    """
+    now = datetime.now(UTC)
+    tenant_id = run.principal.tenant_id
+    waits = {
+        "attempt": run.attempt, "state": "waiting", "how": "", "version": 0, "record": kept_fields(run),
+        "decider": None, "changed_at": now, "expires_at": now + lifetime,
+    }  # fmt: skip
+    if not await lock(connection, tenant_id, run.id):
+        await connection.execute(insert(waiting_runs), {**waits, **owner_of(run), "run_id": run.id})
+    known = await rows_of(connection, tenant_id, run.id)
+    await cancel_others(connection, run, drafts)
+    places = {(row.interrupt_id, row.position) for row in known}
+    new = [draft for draft in drafts if (draft.interrupt_id, draft.position) not in places]
+    earlier = {row.digest: row.id for row in reversed(known) if row.kind == "tool"}
+    for draft in new:
+        row = new_row(run, draft, deciders, earlier.get(draft.digest), now, now + lifetime)
+        await connection.execute(insert_if_new(engine, approvals), row)
+        if draft.kind == "tool":
+            earlier.setdefault(draft.digest, row["id"])
+    if not await any_open(connection, tenant_id, run.id):  # decided before, of an attempt that was lost
+        waits |= {"state": "due", "how": "decided"}
+    this = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run.id)
+    await connection.execute(update(waiting_runs).where(this).values({**waits, "version": 1}))
+    by_place = {(row.interrupt_id, row.position): row for row in await rows_of(connection, tenant_id, run.id)}
+    asked = [by_place[draft.interrupt_id, draft.position] for draft in drafts]
+    return asked, [row for row in asked if (row.interrupt_id, row.position) not in places]
+
+
+def new_row(
+    run: RunRecord, draft: Draft, deciders: Deciders, same_as: str | None, now: datetime, until: datetime
+) -> dict[str, Any]:
+    """Return the row of a new approval."""
+    return {
+        "id": str(uuid7()),
+        **owner_of(run),
+        "user_name": run.principal.name[:LONGEST_NAME],
+        "run_id": run.id,
+        "runnable": run.runnable.removeprefix("/"),
+        **draft.row(),
+        "deciders": deciders.json(),
+        "same_as": same_as,
+        "status": "pending",
+        "created_at": now,
+        "expires_at": until,
+    }
+
+
+async def rows_of(connection: AsyncConnection, tenant_id: str, run_id: str) -> list[Row[Any]]:
+    """Return what a run has asked, the oldest first."""
+    of_run = and_(approvals.c.tenant_id == tenant_id, approvals.c.run_id == run_id)
+    query = select(approvals).where(of_run).order_by(approvals.c.id)
+    return list(await connection.execute(query))
+
+
+async def cancel_others(connection: AsyncConnection, run: RunRecord, drafts: Sequence[Draft]) -> None:
+    """Cancel what is open of a run and is not asked any more."""
+    ids = {draft.interrupt_id for draft in drafts}
+    others = and_(
+        approvals.c.tenant_id == run.principal.tenant_id,
+        approvals.c.run_id == run.id,
+        approvals.c.status == "pending",
+        approvals.c.interrupt_id.not_in(ids),
+    )
+    values: Mapping[str, Any] = {"status": "cancelled", "decided_at": datetime.now(UTC)}
+    await connection.execute(update(approvals).where(others).values(values))
+
+
+def owner_of(run: RunRecord) -> dict[str, Any]:
+    principal = run.principal
+    return {"tenant_id": principal.tenant_id, "user_id": principal.user_id, "thread_id": run.thread_id}

@@ -1,0 +1,73 @@
+"""The statements over approvals and the runs that wait, within a transaction of their tenant."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gatehouse.approvals.deciders import DECIDE, Deciders
+from gatehouse.approvals.models import Approval, Person
+from gatehouse.approvals.tables import approvals, waiting_runs
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.errors import NotFound
+
+NO_SUCH_APPROVAL = "There is no such approval."
+
+
+def visible(principal: Principal) -> ColumnElement[bool]:
+    """Return the condition that a principal may see an approval: their own, or those of all who ask them."""
+    mine = approvals.c.user_id == principal.user_id
+    of_tenant = approvals.c.tenant_id == principal.tenant_id
+    return of_tenant if principal.may(DECIDE) else and_(of_tenant, mine)
+
+
+async def lock(connection: AsyncConnection, tenant_id: str, run_id: str | ScalarSelect[str]) -> bool:
+    """Have whoever else changes what belongs to this run wait for this transaction; False when none waits.
+
+    It comes first in a transaction: SQLite lets nobody write who has read before another wrote.
+    """
+    this = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run_id)
+    changed = update(waiting_runs).where(this).values(version=waiting_runs.c.version + 1)
+    return bool((await connection.execute(changed)).rowcount)
+
+
+async def found(connection: AsyncConnection, principal: Principal, approval_id: str) -> Row[Any]:
+    """Return an approval that the principal may see. Raises NotFound."""
+    this = and_(approvals.c.id == approval_id.replace("\0", ""), visible(principal))
+    row = (await connection.execute(select(approvals).where(this))).one_or_none()
+    if row is None:
+        raise NotFound(NO_SUCH_APPROVAL)
+    return row
+
+
+async def close_open(connection: AsyncConnection, tenant_id: str, run_id: str, status: str) -> list[Row[Any]]:
+    """End what is open of a run, and return it."""
+    of_run = and_(approvals.c.tenant_id == tenant_id, approvals.c.run_id == run_id)
+    ended = (
+        update(approvals)
+        .where(of_run, approvals.c.status == "pending")
+        .values(status=status, decided_at=datetime.now(UTC))
+        .returning(*approvals.c)
+    )
+    return list(await connection.execute(ended))
+
+
+async def any_open(connection: AsyncConnection, tenant_id: str, run_id: str) -> bool:
+    """Tell whether a run still waits for a decision."""
+    of_run = and_(approvals.c.tenant_id == tenant_id, approvals.c.run_id == run_id)
+    query = select(approvals.c.id).where(of_run, approvals.c.status == "pending").limit(1)
+    return (await connection.execute(query)).first() is not None
+
+
+def shown(row: Row[Any], principal: Principal | None = None) -> Approval:
+    """Return an approval as this principal sees it; None: as nobody does who may decide."""
+    open_now = row.status == "pending" and row.expires_at > datetime.now(UTC)
+    may = principal is not None and Deciders.of(row.deciders).include(principal, row.user_id)
+    columns = {name: value for name, value in row._asdict().items() if name in Approval.model_fields}
+    return Approval(
+        **columns,
+        schema=row.schema,
+        owner=Person(user_id=row.user_id, name=row.user_name),
+        may_decide=open_now and may,
+    )

@@ -1,0 +1,8 @@
+"""The operations of OpenAI's wires, as the layers around all routes have to know them."""
+
+from gatehouse.web.paths import Paths
+
+PREFIX = "/v1/"
+STARTS = frozenset({("POST", "/v1/chat/completions")})
+
+PATHS = Paths(starts=STARTS, streams=STARTS)

@@ -1,0 +1,127 @@
+// The chat of Vercel's AI SDK, versions 6 and 7, as useChat has it, against the scripted model.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as ai6 from "ai-6";
+import * as ai7 from "ai-7";
+
+const BASE = process.env.GATEHOUSE_URL;
+const HEADERS = { "x-api-key": process.env.GATEHOUSE_KEY };
+const SLOW = "[delay 0.02] [tokens 100]";
+const WORDS = Array.from({ length: 100 }, (_, place) => `t${place + 1}`).join(" ");
+
+/** What React's useChat keeps in its state, kept here. */
+class State {
+  messages = [];
+  status = "ready";
+  error = undefined;
+  pushMessage = (message) => (this.messages = [...this.messages, message]);
+  popMessage = () => (this.messages = this.messages.slice(0, -1));
+  replaceMessage = (place, message) => (this.messages = this.messages.with(place, this.snapshot(message)));
+  snapshot = structuredClone;
+}
+
+const textOf = (message) => message.parts.map(({ type, text }) => (type === "text" ? text : "")).join("");
+const told = (chat) => chat.messages.map((message) => [message.role, textOf(message)]);
+
+for (const [version, { AbstractChat, DefaultChatTransport }] of Object.entries({ ai6, ai7 })) {
+  class Chat extends AbstractChat {
+    constructor(runnable = "agent", { id = crypto.randomUUID(), headers = HEADERS } = {}) {
+      const api = `${BASE}/api/ui/${runnable}/chat`;
+      const read = () => this.messages.findLast(({ role }) => role === "assistant")?.id ?? "";
+      const prepareReconnectToStreamRequest = () => ({ api: `${api}/${id}/stream?message=${read()}`, headers });
+      const transport = new DefaultChatTransport({ api, headers, prepareReconnectToStreamRequest });
+      super({ id, transport, state: new State() });
+    }
+
+    /** Resolves when an answer has as many characters. */
+    async reads(characters) {
+      while (this.messages.length < 2 || textOf(this.lastMessage).length < characters)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  describe(`a chat of ${version}`, () => {
+    it("reads an answer, its tools, and how it ended", async () => {
+      const chat = new Chat();
+      await chat.sendMessage({ text: '[tool calculator {"expression": "2+2"}] [say four]' });
+      assert.equal(chat.error, undefined);
+      const { parts, metadata } = chat.lastMessage;
+      const tool = parts.find(({ type }) => type === "dynamic-tool");
+      assert.deepEqual([tool.toolName, tool.state, tool.input], ["calculator", "output-available", { expression: "2+2" }]);
+      assert.match(tool.output, /4/);
+      assert.equal(textOf(chat.lastMessage), "four");
+      assert.equal(metadata.status, "completed");
+    });
+
+    it("goes on in its thread, asks again and edits", async () => {
+      const chat = new Chat("chat");
+      await chat.sendMessage({ text: "[say one]" });
+      await chat.sendMessage({ text: "[say two]" });
+      await chat.regenerate();
+      assert.deepEqual(told(chat), [["user", "[say one]"], ["assistant", "one"], ["user", "[say two]"], ["assistant", "two"]]);
+      await chat.sendMessage({ text: "[say three]", messageId: chat.messages[2].id });
+      assert.deepEqual(told(chat).slice(2), [["user", "[say three]"], ["assistant", "three"]]);
+      const { threadId } = chat.lastMessage.metadata;
+      const kept = await (await fetch(`${BASE}/api/threads/${threadId}/messages`, { headers: HEADERS })).json();
+      assert.deepEqual(kept.items.map(({ content }) => content), ["[say one]", "one", "[say three]", "three"]);
+    });
+
+    it("resumes an answer that it stopped to read, in the place of what it had", async () => {
+      const chat = new Chat("chat");
+      const asking = chat.sendMessage({ text: SLOW });
+      await chat.reads(6);
+      await chat.stop();
+      await asking;
+      await chat.resumeStream();
+      assert.deepEqual(told(chat), [["user", SLOW], ["assistant", WORDS]]);
+    });
+
+    it("resumes after a reload", async () => {
+      const id = crypto.randomUUID();
+      const before = new Chat("chat", { id });
+      const asking = before.sendMessage({ text: SLOW });
+      await before.reads(6);
+      await before.stop();
+      await asking;
+      const after = new Chat("chat", { id });
+      await after.resumeStream();
+      assert.deepEqual(told(after), [["assistant", WORDS]]);
+    });
+
+    it("finds nothing to resume where nothing goes on", async () => {
+      const chat = new Chat("chat");
+      await chat.resumeStream();
+      assert.deepEqual([chat.status, chat.error, chat.messages], ["ready", undefined, []]);
+    });
+
+    it("replaces an answer that began again, when it resumes", async () => {
+      const chat = new Chat("second");
+      await chat.sendMessage({ text: "Hi" });
+      assert.match(chat.error.message, /resume the stream/);
+      assert.deepEqual(told(chat), [["user", "Hi"], ["assistant", "a draft"]]);
+      await chat.resumeStream();
+      assert.deepEqual(told(chat), [["user", "Hi"], ["assistant", "the final words"]]);
+    });
+
+    it("stops an answer on the server", async () => {
+      const chat = new Chat("chat");
+      const asking = chat.sendMessage({ text: SLOW });
+      await chat.reads(6);
+      const stopped = await fetch(`${BASE}/api/ui/chat/chat/${chat.id}/stop`, { method: "POST", headers: HEADERS });
+      await asking;
+      assert.equal(stopped.status, 204);
+      assert.equal(chat.lastMessage.metadata.status, "cancelled");
+      assert.ok(textOf(chat.lastMessage).length < WORDS.length);
+    });
+
+    it("shows a person why it is refused", async () => {
+      const chat = new Chat("chat", { headers: {} });
+      await chat.sendMessage({ text: "Hi" });
+      assert.equal(chat.status, "error");
+      assert.doesNotMatch(chat.error.message, /[{}]/);
+      const failing = new Chat("chat");
+      await failing.sendMessage({ text: "[fail]" });
+      assert.equal(failing.error.message, "The run failed. The server's log has the cause.");
+    });
+  });
+}

@@ -1,0 +1,86 @@
+"""Whatever several people and the clock do at once, to two processes' connections: each approval has one end."""
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from approval_runs import ALICE, CAROL, ApprovalsOf, run_of, transfer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gatehouse.approvals.models import STATUS_AFTER, Approval, Decision
+from gatehouse.approvals.problems import ApprovalDecided, ApprovalExpired
+from gatehouse.approvals.service import Approvals
+from gatehouse.storage.database import open_engine
+
+Act = tuple[str, int, str]  # who, on which approval, what; or the end of the run
+
+PEOPLE = {"alice": ALICE, "carol": CAROL}
+DECISIONS = st.tuples(
+    st.sampled_from(sorted(PEOPLE)), st.integers(0, 2), st.sampled_from(["approve", "reject", "respond"])
+)
+ENDS = st.tuples(st.just("end"), st.just(0), st.sampled_from(["cancelled", "expired"]))
+
+
+async def outcome(approvals: Approvals, asked: list[Approval], act: Act) -> Any:
+    """Do what an act says, and return what came of it."""
+    who, which, what = act
+    if who == "end":
+        return await approvals.end("acme", asked[0].run_id, what)
+    approval = asked[which % len(asked)]
+    said = {"message": "no"} if what == "respond" else {}
+    wanted = Decision(decision=what, digest=approval.digest, **said)
+    try:
+        return await approvals.decide(PEOPLE[who], approval.id, wanted)
+    except (ApprovalDecided, ApprovalExpired) as refusal:
+        return refusal
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(count=st.integers(1, 3), acts=st.lists(st.one_of(DECISIONS, ENDS), min_size=2, max_size=8))
+def test_every_approval_has_one_end_and_the_run_goes_on_once(
+    database_url: str, count: int, acts: list[Act]
+) -> None:
+    asyncio.run(all_at_once(database_url, count, acts))
+
+
+async def all_at_once(database_url: str, count: int, acts: list[Act]) -> None:
+    engines = [open_engine(database_url) for _ in range(2)]
+    replicas = [Approvals(engine, timedelta(hours=1)) for engine in engines]
+    kicked: list[str] = []
+
+    async def kick(_tenant_id: str, run_id: str) -> None:
+        kicked.append(run_id)
+
+    of_run = ApprovalsOf(replicas[0], run_of())
+    asked = await of_run.ask(*(transfer(f"i{number}", number + 1) for number in range(count)))
+    for replica in replicas:
+        replica.kick = kick
+    came = await asyncio.gather(
+        *(outcome(replicas[number % 2], asked, act) for number, act in enumerate(acts))
+    )
+    left = {item.id: item for item in await replicas[1].asked_by("acme", of_run.run.id)}
+    await check(of_run, left, list(zip(acts, came, strict=True)))
+    for engine in engines:
+        await engine.dispose()
+
+
+async def check(of_run: ApprovalsOf, left: dict[str, Approval], done: list[tuple[Act, Any]]) -> None:
+    """What stands is what the winners were told; the others were told of them; nobody else changed it."""
+    told = {item.id: item for _, item in done if isinstance(item, Approval)}
+    for item in told.values():
+        assert left[item.id].status == item.status
+    ended = [what for (who, _, what), result in done if who == "end" and result is True]
+    assert len(ended) <= 1
+    statuses = Counter(item.status for item in left.values())
+    assert set(statuses) <= {"pending", *STATUS_AFTER.values(), *ended}
+    for (_, _, what), result in done:
+        if isinstance(result, ApprovalDecided) and "decision" in result.extra:
+            assert result.extra["decision"] in {"approve", "reject", "respond"}
+        elif isinstance(result, Approval):
+            assert result.status == STATUS_AFTER[what]  # type: ignore[index]
+    decided = all(item.decided_by for item in left.values())
+    how = ended[0] if ended else ("decided" if decided else "")
+    assert await of_run.state() == ("due" if how else "waiting", how)
+    assert not (ended and "pending" in statuses)
