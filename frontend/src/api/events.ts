@@ -55,6 +55,8 @@ export interface Question {
   threadId: string | null;
   /** Ids of the files that it is about. */
   attachments?: string[];
+  /** The runnable's whole input, in place of the text. */
+  input?: unknown;
 }
 
 /** A runnable as /api/runnables lists it. */

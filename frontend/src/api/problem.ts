@@ -4,6 +4,8 @@ export interface ProblemBody {
   title?: string;
   status?: number;
   detail?: string;
+  /** Of faulty fields: where each is, and what is wrong with it. */
+  errors?: { loc: (string | number)[]; msg: string }[];
 }
 
 const KIND = "urn:gatehouse:problem:";
@@ -17,7 +19,7 @@ export class Problem extends Error {
   readonly retryAfter: number | undefined;
 
   constructor(body: ProblemBody, status = body.status ?? 500, retryAfter?: number) {
-    super(body.detail || body.title || `The server answered with ${status}.`);
+    super(sentences(body) || `The server answered with ${status}.`);
     this.name = "Problem";
     this.status = status;
     this.kind = (body.type ?? "").replace(KIND, "") || "unknown";
@@ -37,6 +39,15 @@ export class Problem extends Error {
   get passing(): boolean {
     return this.status === 502 || this.status === 503 || (this.status === 504 && this.kind === "unknown");
   }
+}
+
+const MOST_FAULTS = 3; // that are shown
+
+function sentences({ detail, title, errors }: ProblemBody): string {
+  const faults = Array.isArray(errors) ? errors.slice(0, MOST_FAULTS) : [];
+  // the first step is the part of the request: body, input
+  const told = faults.map(({ loc, msg }) => [loc.slice(1).join(" "), msg].filter(Boolean).join(": "));
+  return [detail || title, ...told].filter(Boolean).join(" ");
 }
 
 /** The stream broke off before the server could say which run it is: nothing can be joined. */

@@ -1267,6 +1267,11 @@ export interface components {
              */
             attachments?: string[] | null;
             /**
+             * Input
+             * @description in place of a query: the runnable's whole input, edited
+             */
+            input?: unknown;
+            /**
              * Message Id
              * @description the question that is edited or asked again, or its answer
              */
@@ -1470,7 +1475,7 @@ export interface components {
             usage?: components["schemas"]["Usage"] | null;
             /**
              * Value
-             * @description of an answer: what the runnable returned that is no message
+             * @description of an answer: what the runnable returned that is no message; of a question: the whole input, where that is neither a text nor messages
              */
             value?: unknown;
         };
@@ -1995,6 +2000,18 @@ export interface components {
              * @description a question for it; empty when its entry names none
              */
             example: string;
+            /**
+             * Form
+             * @description the JSON Schema of its input, to fill in as a form; null where a text is all it takes
+             */
+            form: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Form First
+             * @description whether the form is how it is asked: a text alone makes no input, or is no question
+             */
+            form_first: boolean;
             /**
              * Input Field
              * @description the field of its input that takes what a person says; null when there is no single one

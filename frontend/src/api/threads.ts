@@ -24,9 +24,12 @@ export const deleteThread = (id: string) => json<undefined>("DELETE", `/api/thre
 
 export type RunState = components["schemas"]["RunState"];
 
-/** Asks in place of a message: the same, or this text. Returns the run, which has begun. */
-export const forkThread = (id: string, messageId: string, query?: string) =>
-  json<RunState>("POST", `/api/threads/${id}/fork`, { message_id: messageId, ...(query && { query }) });
+/** What a question becomes: another text, or another input. */
+export type Edit = { query: string } | { input: unknown };
+
+/** Asks in place of a message: the same, or what it is edited to. Returns the run, which has begun. */
+export const forkThread = (id: string, messageId: string, edit?: Edit) =>
+  json<RunState>("POST", `/api/threads/${id}/fork`, { message_id: messageId, ...edit });
 
 /** Shows the branch that a message is on. */
 export const showBranch = (id: string, messageId: string) =>

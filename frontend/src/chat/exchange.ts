@@ -70,6 +70,8 @@ export interface Answer {
 export interface Exchange {
   key: string;
   question: string;
+  /** What was asked, where that is more than the text. */
+  input?: unknown;
   answer: Answer;
   /** The id of the question's message, once the server has told it. */
   messageId?: string;

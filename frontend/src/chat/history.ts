@@ -8,11 +8,12 @@ export function exchangesOf(messages: readonly Message[]): Exchange[] {
   const answers = new Map(messages.filter(({ role }) => role === "ai").map((answer) => [answer.run_id, answer]));
   return messages
     .filter(({ role }) => role === "human")
-    .map(({ id, run_id, content, branches, attachments }) => {
+    .map(({ id, run_id, content, value, branches, attachments }) => {
       const answer = answers.get(run_id);
       return {
         key: run_id,
         question: content,
+        ...(value != null && { input: value }),
         answer: answer ? answerOf(answer) : unanswered(null, run_id),
         messageId: id,
         branches: branches ?? [],

@@ -1,4 +1,5 @@
 import type { RunEvent } from "@/api/events";
+import { goesFurther } from "@/chat/progress";
 import { textOfAnswer, type Answer, type AnswerState, type Pace, type Part } from "@/chat/exchange";
 
 const END_STATES: Record<string, AnswerState> = { completed: "complete", cancelled: "stopped", failed: "failed" };
@@ -50,7 +51,7 @@ function withPart(parts: Part[], event: PartEvent): Part[] {
     case "reasoning":
       return withText(parts, "thoughts", event.content);
     case "custom":
-      return [...parts, { kind: "step", node: null, data: event.data }];
+      return withProgress(parts, event.data);
     case "state":
       return [...parts, { kind: "step", node: event.node, data: event.data }];
     case "tool_start":
@@ -90,6 +91,13 @@ function withText(parts: Part[], kind: "text" | "thoughts", text: string): Part[
   const last = parts.at(-1);
   if (last?.kind !== kind) return text ? [...parts, { kind, text }] : parts;
   return [...parts.slice(0, -1), { kind, text: last.text + text }];
+}
+
+/** A line of progress goes on where the last one was. */
+function withProgress(parts: Part[], data: unknown): Part[] {
+  const last = parts.at(-1);
+  const same = last?.kind === "step" && last.node === null && goesFurther(last.data, data);
+  return [...(same ? parts.slice(0, -1) : parts), { kind: "step", node: null, data }];
 }
 
 function withTool(parts: Part[], callId: string, tool: string, input: unknown): Part[] {

@@ -2,7 +2,7 @@ import { useEffect, useRef } from "react";
 import { Link } from "wouter";
 import type { Limit } from "@/api/session";
 import { duration } from "@/components/AnswerNotice";
-import { words } from "@/components/DataTable";
+import { words } from "@/chat/words";
 import { Icon } from "@/components/Icon";
 import { useSession } from "@/hooks/session";
 import { forgetDrafts } from "@/hooks/useDraft";

@@ -1,5 +1,5 @@
 import { textOfAnswer, type Answer } from "@/chat/exchange";
-import { words } from "@/components/DataTable";
+import { words } from "@/chat/words";
 
 const LONGEST = 600; // characters of an answer that are read out; the rest is there to read
 

@@ -1,14 +1,24 @@
 import { isRecord, parsed } from "@/chat/series";
-import { words } from "@/components/DataTable";
+import { words } from "@/chat/words";
+import { DataTable, isRows } from "@/components/DataTable";
 
-/** A structured answer, such as a summary: its fields by name. */
-export function AnswerData({ data }: { data: Record<string, unknown> }) {
+const DEEPEST = 5; // objects in objects, after which their JSON is shown
+
+interface Props {
+  data: Record<string, unknown>;
+  depth?: number;
+}
+
+/** Structured data, such as a summary: its fields by name. */
+export function AnswerData({ data, depth = 0 }: Props) {
   return (
-    <dl className="answer-data">
+    <dl className={depth ? "inner-data" : "answer-data"}>
       {Object.entries(data).map(([name, value]) => (
         <div key={name}>
           <dt>{words(name)}</dt>
-          <dd>{Array.isArray(value) ? <List items={value} /> : shown(value)}</dd>
+          <dd>
+            <Value value={value} label={words(name)} depth={depth} />
+          </dd>
         </div>
       ))}
     </dl>
@@ -22,14 +32,29 @@ AnswerData.of = (text: string): Record<string, unknown> | undefined => {
   return isRecord(data) ? data : undefined;
 };
 
-function List({ items }: { items: unknown[] }) {
+function Value({ value, label, depth }: { value: unknown; label: string; depth: number }) {
+  if (isRows(value)) return <DataTable rows={value} label={label} />;
+  if (Array.isArray(value) && value.length) return <List items={value} depth={depth} />;
+  if (isRecord(value) && Object.keys(value).length && depth < DEEPEST)
+    return <AnswerData data={value} depth={depth + 1} />;
+  return shown(value);
+}
+
+function List({ items, depth }: { items: unknown[]; depth: number }) {
   return (
     <ul>
       {items.map((item, place) => (
-        <li key={place}>{shown(item)}</li>
+        <li key={place}>
+          <Value value={item} label={String(place + 1)} depth={depth + 1} />
+        </li>
       ))}
     </ul>
   );
 }
 
-const shown = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value, null, 1) : String(value));
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return "–";
+  if (typeof value === "boolean") return value ? "Yes" : "No";
+  if (Array.isArray(value) && !value.length) return "None";
+  return typeof value === "object" ? JSON.stringify(value, null, 1) : String(value);
+}

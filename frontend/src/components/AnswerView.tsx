@@ -1,5 +1,6 @@
 import { memo } from "react";
 import { goesOn, textOfAnswer, type Answer, type Part } from "@/chat/exchange";
+import { isRecord } from "@/chat/series";
 import { AnswerData } from "@/components/AnswerData";
 import { AnswerNotice } from "@/components/AnswerNotice";
 import { GraphStep } from "@/components/GraphStep";
@@ -20,9 +21,12 @@ export const AnswerView = memo(function AnswerView({ answer, goOn }: { answer: A
           {answer.restarts > 1 && `, ${answer.restarts} times`}.
         </p>
       )}
-      {answer.parts.map((part, place) => (
-        <PartView key={place} part={part} streaming={streaming} last={place === answer.parts.length - 1} />
-      ))}
+      {answer.parts.map(
+        (part, place) =>
+          !repeats(part, answer) && (
+            <PartView key={place} part={part} streaming={streaming} last={place === answer.parts.length - 1} />
+          ),
+      )}
       {streaming && !textOfAnswer(answer) && (
         <p className="thinking" aria-hidden="true">
           <i />
@@ -38,6 +42,13 @@ export const AnswerView = memo(function AnswerView({ answer, goOn }: { answer: A
     </div>
   );
 });
+
+/** Tells whether a step is no more than the answer, which its node wrote to the state. */
+function repeats(part: Part, answer: Answer): boolean {
+  if (part.kind !== "step" || part.node === null || !isRecord(part.data)) return false;
+  const values = Object.values(part.data);
+  return values.length === 1 && values[0] === textOfAnswer(answer);
+}
 
 function PartView({ part, streaming, last }: { part: Part; streaming: boolean; last: boolean }) {
   if (part.kind === "tool") return <ToolStep part={part} running={streaming} />;

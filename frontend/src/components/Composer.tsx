@@ -4,7 +4,7 @@ import { DraftChips } from "@/components/AttachmentChips";
 import { Icon } from "@/components/Icon";
 import type { Attachments } from "@/hooks/useAttachments";
 
-interface Props {
+export interface ComposerProps {
   text: string;
   change: (text: string) => void;
   send: (text: string) => void;
@@ -13,12 +13,15 @@ interface Props {
   ready: boolean;
   note: string | undefined;
   attachments: Attachments;
+  /** Shows a form in its place, where there is one. */
+  openForm?: () => void;
 }
 
 const hasFiles = (data: DataTransfer) => data.types.includes("Files");
 
 /** Where a person writes: Enter sends, Shift+Enter begins a line, Esc stops the answer. */
-export const Composer = memo(function Composer({ text, change, send, stop, busy, ready, note, attachments }: Props) {
+export const Composer = memo(function Composer(props: ComposerProps) {
+  const { text, change, send, stop, busy, ready, note, attachments, openForm } = props;
   const field = useRef<HTMLTextAreaElement>(null);
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches) field.current?.focus(); // a phone's keyboard would cover the page
@@ -58,6 +61,17 @@ export const Composer = memo(function Composer({ text, change, send, stop, busy,
       <DraftChips drafts={attachments.drafts} remove={attachments.remove} />
       <div className="composer-field">
         {attachments.allowed && <AttachButton add={attachments.add} />}
+        {openForm && (
+          <button
+            type="button"
+            className="icon-button attach"
+            aria-label="Fill in a form"
+            title="Fill in a form"
+            onClick={openForm}
+          >
+            <Icon name="form" />
+          </button>
+        )}
         <textarea
           ref={field}
           rows={1}

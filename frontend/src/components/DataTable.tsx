@@ -1,4 +1,5 @@
 import { isRecord, type Series } from "@/chat/series";
+import { words } from "@/chat/words";
 
 type Cell = string | number | boolean | null;
 export type Row = Record<string, Cell>;
@@ -48,12 +49,8 @@ export function rowsOf(series: Series[]): Row[] {
   }));
 }
 
-export const words = (name: string): string => {
-  const text = name.replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
-};
-
-const isRows = (value: unknown): value is Row[] =>
+/** Tells a list of objects of plain values, which is a table. */
+export const isRows = (value: unknown): value is Row[] =>
   Array.isArray(value) &&
   value.length > 0 &&
   value.every(

@@ -1,5 +1,7 @@
+import { countIn } from "@/chat/progress";
 import { isRecord } from "@/chat/series";
-import { words } from "@/components/DataTable";
+import { words } from "@/chat/words";
+import { AnswerData } from "@/components/AnswerData";
 
 /** What a node of a graph told of its work, or wrote to its state: a line, and the rest on request. */
 export function GraphStep({ node, data, current }: { node: string | null; data: unknown; current: boolean }) {
@@ -13,9 +15,13 @@ export function GraphStep({ node, data, current }: { node: string | null; data: 
       ) : (
         <details>
           <summary>{isRecord(data) ? Object.keys(data).map(words).join(", ") : "Data"}</summary>
-          <pre tabIndex={0} role="group" aria-label="Data">
-            {JSON.stringify(data, null, 2)}
-          </pre>
+          {isRecord(data) ? (
+            <AnswerData data={data} depth={1} />
+          ) : (
+            <pre tabIndex={0} role="group" aria-label="Data">
+              {JSON.stringify(data, null, 2)}
+            </pre>
+          )}
         </details>
       )}
     </div>
@@ -38,8 +44,7 @@ export function progressIn(data: unknown): string | undefined {
     .join(", ");
 }
 
-/** Returns how much of a work is done, where a step counts it. */
-function share({ done, current, total }: Record<string, unknown>): string {
-  const count = done ?? current;
-  return typeof count === "number" && typeof total === "number" ? `(${count} of ${total})` : "";
+function share(data: Record<string, unknown>): string {
+  const count = countIn(data);
+  return count ? `(${count.done} of ${count.total})` : "";
 }

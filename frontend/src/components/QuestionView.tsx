@@ -1,13 +1,19 @@
 import { memo, useState, type FormEvent } from "react";
+import type { Edit } from "@/api/threads";
 import type { Exchange } from "@/chat/exchange";
+import type { JsonSchema } from "@/chat/field";
 import { SentChips } from "@/components/AttachmentChips";
 import { Icon } from "@/components/Icon";
+import { InputView } from "@/components/InputView";
+import { LoadedForm } from "@/components/LoadedForm";
 
 /** What can be done with a question that was asked: ask it again, with other words or the same; see another. */
 export interface Branching {
   /** Not while an answer comes. */
   ready: boolean;
-  fork: (exchange: Exchange, text?: string) => void;
+  fork: (exchange: Exchange, edit?: Edit) => void;
+  /** The schema that an input is edited by. */
+  form: JsonSchema | null;
   show: (messageId: string) => void;
 }
 
@@ -19,20 +25,25 @@ interface Props {
 /** A question, with what it is about and the others that were asked in its place. */
 export const QuestionView = memo(function QuestionView({ exchange, branching }: Props) {
   const [editing, setEditing] = useState(false);
-  const { question, attachments = [] } = exchange;
+  const { question, input, attachments = [] } = exchange;
   if (editing) {
-    const ask = (text: string) => {
+    const ask = (edit: Edit) => {
       setEditing(false);
-      branching.fork(exchange, text);
+      branching.fork(exchange, edit);
     };
-    return <Editor text={question} ready={branching.ready} ask={ask} leave={() => setEditing(false)} />;
+    const shared = { ready: branching.ready, leave: () => setEditing(false) };
+    return input === undefined ? (
+      <Editor {...shared} text={question} ask={(query) => ask({ query })} />
+    ) : (
+      <InputEditor {...shared} schema={branching.form ?? {}} input={input} ask={(edited) => ask({ input: edited })} />
+    );
   }
   return (
     <div className="asked">
       <div className="question">
         <h3 className="unseen">You said</h3>
         <SentChips files={attachments} />
-        <p>{question}</p>
+        {input === undefined ? <p>{question}</p> : <InputView input={input} />}
       </div>
       <div className="question-tools">
         <Versions exchange={exchange} branching={branching} />
@@ -109,5 +120,25 @@ function Editor({ text, ready, ask, leave }: EditorProps) {
         </button>
       </div>
     </form>
+  );
+}
+
+interface InputEditorProps {
+  schema: JsonSchema;
+  input: unknown;
+  ready: boolean;
+  ask: (input: unknown) => void;
+  leave: () => void;
+}
+
+function InputEditor({ schema, input, ready, ask, leave }: InputEditorProps) {
+  return (
+    <div className="question-editor">
+      <LoadedForm schema={schema} value={input} label="Ask this" ready={ready} send={ask}>
+        <button type="button" className="quiet" onClick={leave}>
+          Cancel
+        </button>
+      </LoadedForm>
+    </div>
   );
 }

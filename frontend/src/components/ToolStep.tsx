@@ -1,7 +1,8 @@
 import { memo, useMemo } from "react";
 import type { ToolPart } from "@/chat/exchange";
 import { parsed, seriesIn } from "@/chat/series";
-import { DataTable, rowsIn, words } from "@/components/DataTable";
+import { words } from "@/chat/words";
+import { DataTable, rowsIn } from "@/components/DataTable";
 import { Icon } from "@/components/Icon";
 import { SeriesView } from "@/components/SeriesView";
 

@@ -2,20 +2,22 @@ import type { QueryClient } from "@tanstack/react-query";
 import type { Attached } from "@/api/attachments";
 import { beginThread } from "@/api/threads";
 
+/** What a person asks: a text about some files, or the runnable's whole input. */
 export interface Asked {
   text: string;
   files: Attached[];
+  input?: unknown;
 }
 
 /** Questions that were asked before their thread's page was open. A reload forgets them: they were sent. */
 const questions = new Map<string, Asked>();
 
 /** Begins a thread, leaves the question for its page and returns the thread's id. */
-export async function handOver(queries: QueryClient, runnable: string, text: string, files: Attached[] = []) {
+export async function handOver(queries: QueryClient, runnable: string, asked: Asked) {
   const thread = await beginThread(runnable);
   queries.setQueryData(["thread", thread.id], thread);
   queries.setQueryData(["messages", thread.id], []);
-  questions.set(thread.id, { text, files });
+  questions.set(thread.id, asked);
   return thread.id;
 }
 

@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useState } from "react";
 import { Problem } from "@/api/problem";
-import { forkThread, listMessages, showBranch } from "@/api/threads";
+import { forkThread, listMessages, showBranch, type Edit } from "@/api/threads";
 import type { Exchange } from "@/chat/exchange";
 
 /**
@@ -33,8 +33,8 @@ export function useBranching(threadId: string, clear: () => void) {
   );
 
   const fork = useCallback(
-    (exchange: Exchange, text?: string) =>
-      void changed(async () => forkThread(threadId, await messageOf(threadId, exchange), text)),
+    (exchange: Exchange, edit?: Edit) =>
+      void changed(async () => forkThread(threadId, await messageOf(threadId, exchange), edit)),
     [changed, threadId],
   );
   const show = useCallback(

@@ -1,6 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo } from "react";
-import type { Attached } from "@/api/attachments";
 import type { Runnable } from "@/api/events";
 import { follow, rejoin } from "@/api/follow";
 import { identifier } from "@/api/identifier";
@@ -9,7 +8,7 @@ import { fetchSse } from "@/api/transports/fetchSse";
 import { remoteRunnable } from "@/api/transports/remoteRunnable";
 import { goesOn, unanswered, type Exchange } from "@/chat/exchange";
 import { exchangesOf, pendingIn } from "@/chat/history";
-import { takeOver } from "@/hooks/handover";
+import { takeOver, type Asked } from "@/hooks/handover";
 import { useBranching } from "@/hooks/useBranching";
 import { useSession } from "@/hooks/session";
 import { useLive } from "@/hooks/useLive";
@@ -40,13 +39,14 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
   });
 
   const ask = useCallback(
-    (text: string, files: Attached[] = []) => {
+    ({ text, files, input }: Asked) => {
       if (!runnable) return;
       const answer = unanswered(performance.now());
-      const exchange: Exchange = { key: identifier(), question: text, answer, attachments: files };
-      const question = { text, runnable, threadId, attachments: files.map(({ id }) => id) };
-      // LangServe's input has no place for files
-      const transport = files.length ? fetchSse : remoteRunnable;
+      const more = input !== undefined && { input };
+      const exchange: Exchange = { key: identifier(), question: text, answer, attachments: files, ...more };
+      const question = { text, runnable, threadId, attachments: files.map(({ id }) => id), ...more };
+      // LangServe's input has no place for files, and its stream of some inputs none for the run's own events
+      const transport = files.length || more ? fetchSse : remoteRunnable;
       void show(exchange, (signal) => follow(transport(question, signal), signal));
     },
     [runnable, threadId, show],
@@ -57,7 +57,7 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
 
   useEffect(() => {
     const question = runnable && takeOver(threadId);
-    if (question) ask(question.text, question.files);
+    if (question) ask(question);
   }, [runnable, threadId, ask]);
 
   const pending = history.data && !live.length ? pendingIn(history.data) : undefined;

@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import type { Runnable } from "@/api/events";
 import { listRunnables } from "@/api/runnables";
+import type { JsonSchema } from "@/chat/field";
 
 const CHOICE = "runnable";
 
@@ -14,11 +15,17 @@ export function useRunnables() {
   });
 }
 
+/** Whether a person can ask it something, by a text or a form. */
+export const isAskable = ({ input_field, form }: Runnable) => input_field !== null || form !== null;
+
+/** Whether a text is all that it takes to ask it something. */
+export const isAskedByText = ({ input_field, form_first }: Runnable) => input_field !== null && !form_first;
+
 /** The runnable that answers, and how to choose another: `preferred` is taken before the last choice. */
-export function useRunnableChoice(preferred: string | undefined) {
+export function useRunnableChoice(preferred: string | undefined, usable = isAskable) {
   const { data } = useRunnables();
   const [chosen, setChosen] = useState<string>();
-  const items = useMemo(() => (data?.items ?? []).filter(({ input_field }) => input_field !== null), [data]);
+  const items = useMemo(() => (data?.items ?? []).filter(usable), [data, usable]);
   const wanted = chosen ?? preferred ?? localStorage.getItem(CHOICE);
   const runnable: Runnable | undefined =
     items.find(({ name }) => name === wanted) ?? items.find((item) => item.default) ?? items[0];
@@ -26,5 +33,6 @@ export function useRunnableChoice(preferred: string | undefined) {
     localStorage.setItem(CHOICE, name);
     setChosen(name);
   }, []);
-  return { runnable, items, choose, model: data?.model };
+  const form = (runnable?.form ?? null) as JsonSchema | null;
+  return { runnable, form, items, choose, model: data?.model };
 }

@@ -2,11 +2,11 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useLocation } from "wouter";
 import { Problem } from "@/api/problem";
-import { Composer } from "@/components/Composer";
+import { AskBox } from "@/components/AskBox";
 import { Frame } from "@/components/Frame";
 import { useAttachments } from "@/hooks/useAttachments";
 import { useDraft } from "@/hooks/useDraft";
-import { handOver } from "@/hooks/handover";
+import { handOver, type Asked } from "@/hooks/handover";
 import { useRunnableChoice, useRunnables } from "@/hooks/useRunnables";
 import { useSession } from "@/hooks/session";
 
@@ -22,13 +22,12 @@ export function NewThreadPage() {
   const [trouble, setTrouble] = useState<string>();
   const [beginning, setBeginning] = useState(false);
 
-  const send = async (text: string) => {
+  const send = async (asked: Asked) => {
     if (!runnable) return;
-    const files = attachments.drafts.flatMap(({ sent }) => sent ?? []);
     setTrouble(undefined);
     setBeginning(true);
     try {
-      const threadId = await handOver(queries, runnable.name, text, files);
+      const threadId = await handOver(queries, runnable.name, asked);
       setDraft("");
       attachments.clear();
       navigate(`/threads/${threadId}`);
@@ -71,10 +70,14 @@ export function NewThreadPage() {
         </div>
       </div>
       <div className="dock">
-        <Composer
+        <AskBox
+          key={runnable?.name}
+          runnable={runnable}
+          opened
+          ask={(input) => void send({ text: "", files: [], input })}
           text={draft}
           change={setDraft}
-          send={(text) => void send(text)}
+          send={(text) => void send({ text, files: attachments.drafts.flatMap(({ sent }) => sent ?? []) })}
           stop={() => undefined}
           busy={false}
           ready={!!runnable && !beginning}

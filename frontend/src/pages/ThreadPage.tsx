@@ -4,7 +4,7 @@ import type { Exchange } from "@/chat/exchange";
 import { Problem } from "@/api/problem";
 import { readThread } from "@/api/threads";
 import { Announcer } from "@/components/Announcer";
-import { Composer } from "@/components/Composer";
+import { AskBox } from "@/components/AskBox";
 import { Frame } from "@/components/Frame";
 import { Icon } from "@/components/Icon";
 import { MessageList } from "@/components/MessageList";
@@ -19,7 +19,7 @@ import { NotFoundPage } from "@/pages/NotFoundPage";
 /** A conversation. */
 export function ThreadPage({ threadId }: { threadId: string }) {
   const thread = useQuery({ queryKey: ["thread", threadId], queryFn: ({ signal }) => readThread(threadId, signal) });
-  const { runnable, items, choose, model } = useRunnableChoice(thread.data?.runnable);
+  const { runnable, form, items, choose, model } = useRunnableChoice(thread.data?.runnable);
   const [draft, setDraft] = useDraft(threadId);
   const chat = useChat(threadId, thread.data && runnable, setDraft);
   const attachments = useAttachments(runnable);
@@ -28,22 +28,33 @@ export function ThreadPage({ threadId }: { threadId: string }) {
   // the same functions in every frame of a stream, so that what they are given to stays as it is
   const { ask, drop } = chat;
   const { fork, show, trouble, working } = chat.branching;
-  const branching = useMemo(() => ({ fork, show, ready: !chat.busy && !working }), [fork, show, chat.busy, working]);
+  const branching = useMemo(
+    () => ({ fork, show, form, ready: !chat.busy && !working }),
+    [fork, show, form, chat.busy, working],
+  );
   const { take } = attachments;
   const send = useCallback(
     (text: string) => {
       setDraft("");
       toEnd();
-      ask(text, take());
+      ask({ text, files: take() });
     },
     [setDraft, toEnd, ask, take],
   );
-  const again = useCallback(
-    ({ key, question }: Exchange) => {
-      drop(key);
-      send(question);
+  const askInput = useCallback(
+    (input: unknown, text = "") => {
+      toEnd();
+      ask({ text, files: [], input });
     },
-    [drop, send],
+    [toEnd, ask],
+  );
+  const again = useCallback(
+    ({ key, question, input }: Exchange) => {
+      drop(key);
+      if (input === undefined) send(question);
+      else askInput(input, question);
+    },
+    [drop, send, askInput],
   );
 
   const goOn = useCallback(() => send("Continue."), [send]);
@@ -73,7 +84,11 @@ export function ThreadPage({ threadId }: { threadId: string }) {
             <Icon name="arrow" />
           </button>
         )}
-        <Composer
+        <AskBox
+          key={runnable?.name}
+          runnable={runnable}
+          opened={false}
+          ask={askInput}
           text={draft}
           change={setDraft}
           send={send}

@@ -3,13 +3,13 @@ import { Frame } from "@/components/Frame";
 import { RunnablePicker } from "@/components/RunnablePicker";
 import { Bars } from "@/components/Bars";
 import { useRace } from "@/hooks/useRace";
-import { useRunnableChoice } from "@/hooks/useRunnables";
+import { isAskedByText, useRunnableChoice } from "@/hooks/useRunnables";
 
 const PROMPT = "Explain in a few sentences what a bond is.";
 
 /** One prompt over every transport, one after the other, with what each of them took. */
 export default function TransportsPage() {
-  const { runnable, items, choose } = useRunnableChoice(undefined);
+  const { runnable, items, choose } = useRunnableChoice(undefined, isAskedByText);
   const [prompt, setPrompt] = useState(PROMPT);
   const { laps, running, start, stop } = useRace();
   return (

@@ -8,6 +8,17 @@ describe("a problem", () => {
     expect(error).toMatchObject({ message: "Too many requests.", status: 429, kind: "rate-limited", retryAfter: 7 });
   });
 
+  it("tells which fields are faulty", async () => {
+    const errors = [
+      { loc: ["input", "buyer", "age"], msg: "Input should be a valid integer" },
+      { loc: ["query"], msg: "Give one of query and input" },
+    ];
+    const response = Response.json({ status: 422, detail: "The request has faulty fields.", errors }, { status: 422 });
+    expect((await problemOf(response)).message).toBe(
+      "The request has faulty fields. buyer age: Input should be a valid integer Give one of query and input",
+    );
+  });
+
   it("is made of a proxy's page, too", async () => {
     const error = await problemOf(new Response("<html>Bad gateway</html>", { status: 502 }));
     expect(error).toMatchObject({ message: "The server answered with 502.", kind: "unknown", passing: true });

@@ -1,24 +1,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Question, Received, Runnable } from "@/api/events";
 import { remoteRunnable } from "@/api/transports/remoteRunnable";
+import { CHAT } from "../runnable";
 import { at, complete, end, frames, http, problem, RUN, runState, server, sse, start, THREAD, token } from "../server";
 
 const question = (output: "text" | "message" | "data", more: Partial<Runnable> = {}): Question => ({
   text: "Hello",
   threadId: THREAD,
-  runnable: {
-    name: "chat",
-    path: "/chat",
-    description: "",
-    example: "",
-    input_field: "input",
-    answer_field: null,
-    adds_up: true,
-    takes_files: true,
-    output,
-    default: false,
-    ...more,
-  },
+  runnable: { ...CHAT, output, default: false, ...more },
 });
 
 async function asked(from: Question): Promise<Received["event"][]> {

@@ -26,6 +26,21 @@ describe("the parts of an answer", () => {
     ]);
   });
 
+  it("has one line for a work that is counted, and another for the next", () => {
+    const reading = (done: number): RunEvent => ({ type: "custom", data: { message: "Reading", done, total: 3 } });
+    const writing: RunEvent = { type: "custom", data: { message: "Writing", done: 1, total: 3 } };
+    const steps = after(start(), reading(1), reading(2), reading(3), writing, reading(1), {
+      type: "custom",
+      data: "x",
+    });
+    expect(steps.parts.map((part) => part.kind === "step" && part.data)).toEqual([
+      { message: "Reading", done: 3, total: 3 },
+      { message: "Writing", done: 1, total: 3 },
+      { message: "Reading", done: 1, total: 3 },
+      "x",
+    ]);
+  });
+
   it("has a finished message once, from its tokens", () => {
     const answer = after(start(), token("Let me see."), { type: "message", content: "Let me see." }, called);
     expect(answer.parts.map(({ kind }) => kind)).toEqual(["text", "tool"]);

@@ -16,10 +16,12 @@ test.each([
   expect(progressIn(data)).toBe(line);
 });
 
-test("shows data as such only where nothing else says it", () => {
-  render(<GraphStep node="web_search" data={{ found: ["a", "b"] }} current />);
+test("shows data by its fields, and as JSON only where it has none", () => {
+  const { rerender, container } = render(<GraphStep node="web_search" data={{ found: ["a", "b"] }} current />);
   expect(screen.getByText("Web search")).toBeTruthy();
-  expect(screen.getByRole("group", { name: "Data", hidden: true }).textContent).toContain('"found"');
+  expect([...container.querySelectorAll("dd li")].map((item) => item.textContent)).toEqual(["a", "b"]);
+  rerender(<GraphStep node="web_search" data={[["a"]]} current />);
+  expect(screen.getByRole("group", { name: "Data", hidden: true }).textContent).toContain('"a"');
 });
 
 test("keeps thoughts out of the way", () => {

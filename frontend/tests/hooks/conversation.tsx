@@ -2,23 +2,11 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { renderHook, waitFor } from "@testing-library/react";
 import type { ReactNode } from "react";
 import { expect } from "vitest";
-import type { Runnable } from "@/api/events";
 import { SessionProvider, useSession } from "@/hooks/session";
 import { useChat } from "@/hooks/useChat";
+import { CHAT } from "../runnable";
 import { at, http, RUN, runState, server, THREAD } from "../server";
 
-const CHAT: Runnable = {
-  name: "chat",
-  path: "/chat",
-  description: "",
-  example: "",
-  input_field: "input",
-  answer_field: null,
-  adds_up: true,
-  takes_files: true,
-  default: true,
-  output: "text",
-};
 export const ME = { tenant_id: "acme", user_id: "alice", name: "Alice", scopes: ["*"], expires_at: null };
 export const human = (run_id: string, content: string) => ({
   id: `h-${run_id}`,

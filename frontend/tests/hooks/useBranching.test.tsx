@@ -54,7 +54,7 @@ describe("a question that is asked anew", () => {
     const sent = forks([branched]);
     const opening = opened(asked);
     await waitFor(() => expect(last(opening)?.answer.state).toBe("complete"), { timeout: 5000 });
-    act(() => opening.result.current.chat.branching.fork(last(opening)!, "Shares?"));
+    act(() => opening.result.current.chat.branching.fork(last(opening)!, { query: "Shares?" }));
     await waitFor(() => expect(last(opening)).toMatchObject({ question: "Shares?", answer: { state: "complete" } }), {
       timeout: 5000,
     });
@@ -69,7 +69,7 @@ describe("a question that is asked anew", () => {
     const sent = forks([branched]);
     const opening = opened();
     await waitFor(() => expect(opening.result.current.chat.loading).toBe(false), { timeout: 5000 });
-    act(() => opening.result.current.chat.ask("Bonds?"));
+    act(() => opening.result.current.chat.ask({ text: "Bonds?", files: [] }));
     await waitFor(() => expect(last(opening)?.answer.state).toBe("complete"), { timeout: 5000 });
     server.use(
       http.get(at(`/api/threads/${THREAD}/messages`), () => Response.json({ items: asked, next_cursor: null })),

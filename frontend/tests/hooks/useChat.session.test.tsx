@@ -16,7 +16,7 @@ describe("a session that ends", () => {
       http.post(at("/chat/stream"), refused),
       http.post(at("/auth/session"), () => Response.json(ME)),
     );
-    act(() => opening.result.current.chat.ask("Unsent"));
+    act(() => opening.result.current.chat.ask({ text: "Unsent", files: [] }));
     await ended(opening, "signed-out");
     expect(opening.result.current.session.signedOut).toBe(true);
     expect(opening.result.current.chat.busy).toBe(false);

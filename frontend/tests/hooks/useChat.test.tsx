@@ -28,7 +28,7 @@ describe("a conversation", () => {
     streams(frames(["A ", "bond"]), { text: "A bond" });
     const opening = opened();
     await waitFor(() => expect(opening.result.current.chat.loading).toBe(false));
-    act(() => opening.result.current.chat.ask("Bonds?"));
+    act(() => opening.result.current.chat.ask({ text: "Bonds?", files: [] }));
     expect(last(opening)).toMatchObject({ question: "Bonds?", answer: { state: "waiting" } });
     expect(opening.result.current.chat.busy).toBe(true);
     await ended(opening, "complete");
@@ -41,7 +41,7 @@ describe("a conversation", () => {
     server.use(
       http.post(at("/api/threads"), () => Response.json({ id: THREAD, runnable: "chat", title: "" }, { status: 201 })),
     );
-    await handOver(new QueryClient(), "chat", "Handed over?");
+    await handOver(new QueryClient(), "chat", { text: "Handed over?", files: [] });
     const opening = opened();
     await ended(opening, "complete");
     expect(opening.result.current.chat.exchanges.map(({ question }) => question)).toEqual(["Handed over?"]);
@@ -77,7 +77,7 @@ describe("a conversation", () => {
     );
     const opening = opened();
     await waitFor(() => expect(opening.result.current.chat.loading).toBe(false));
-    act(() => opening.result.current.chat.ask("Bonds?"));
+    act(() => opening.result.current.chat.ask({ text: "Bonds?", files: [] }));
     await ended(opening, "complete");
     expect(textOfAnswer(last(opening)!.answer)).toBe("A bond");
   });
@@ -104,7 +104,7 @@ describe("a conversation", () => {
     );
     const opening = opened();
     await waitFor(() => expect(opening.result.current.chat.loading).toBe(false));
-    act(() => opening.result.current.chat.ask("Bonds?"));
+    act(() => opening.result.current.chat.ask({ text: "Bonds?", files: [] }));
     await ended(opening, "streaming");
     act(() => opening.result.current.chat.stop());
     await ended(opening, "stopped");

@@ -42,13 +42,17 @@ class ThreadHistory:
         """
         if run.thread_id is None:
             return
-        text, blocks = said(run.input), blocks_said(run.input)
+        text, blocks, value = said(run.input), blocks_said(run.input), more_than_said(run.input)
         attached = [Attached(**file) for file in run.attachments]
         if run.opens_thread:
             runnable = run.runnable.removeprefix("/")
-            await self._store.open(run.principal, run.thread_id, runnable, run.id, text, attached, blocks)
+            await self._store.open(
+                run.principal, run.thread_id, runnable, run.id, text, attached, blocks, value
+            )
         else:
-            await self._store.begin(run.principal, run.thread_id, run.id, text, run.forks, attached, blocks)
+            await self._store.begin(
+                run.principal, run.thread_id, run.id, text, run.forks, attached, blocks, value
+            )
 
     async def undo(self, run: RunRecord) -> None:
         """Take back what `begin` may have stored of a run that could not be started.
@@ -144,6 +148,26 @@ def blocks_said(value: Any) -> list[dict[str, Any]] | None:
     if not isinstance(content, list) or all(isinstance(block, str) for block in content):
         return None
     return [block if isinstance(block, dict) else {"type": "text", "text": block} for block in content]
+
+
+def more_than_said(value: Any) -> Any:
+    """Return an input that is neither a text nor messages, such as an object of several fields; else None.
+
+    A message beside other fields is its text, as `input`: what takes messages takes that too.
+    """
+    if isinstance(value, Mapping):
+        others = {name: item for name, item in value.items() if not are_messages(item)}
+        if others and are_messages(value.get("messages")):
+            return {"input": said(value), **others}
+        only_said = not others or (
+            len(others) == 1 and all(isinstance(item, str) for item in others.values())
+        )
+        return None if value and only_said else value
+    return None if isinstance(value, str) or are_messages(value) else value
+
+
+def are_messages(value: Any) -> bool:
+    return isinstance(value, list) and any(map(is_human, value))
 
 
 def said(value: Any) -> str:

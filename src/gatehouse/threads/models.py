@@ -61,7 +61,11 @@ class Message(Shown):
     blocks: list[dict[str, Any]] | None = Field(
         None, description="the content in LangChain's standard form; null when it is no more than text"
     )
-    value: Any = Field(None, description="of an answer: what the runnable returned that is no message")
+    value: Any = Field(
+        None,
+        description="of an answer: what the runnable returned that is no message; of a question: the whole "
+        "input, where that is neither a text nor messages",
+    )
     tool_calls: tuple[ToolCall, ...] = Field((), description="in the order in which they began")
     status: MessageStatus | None = Field(
         None, description="of an answer: partial when its run was cancelled; null for a human message"

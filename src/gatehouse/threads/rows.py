@@ -75,12 +75,16 @@ async def beneath(
 
 
 def said(
-    run_id: str, text: str, attached: Sequence[Attached] = (), blocks: Blocks | None = None
+    run_id: str,
+    text: str,
+    attached: Sequence[Attached] = (),
+    blocks: Blocks | None = None,
+    value: Any = None,
 ) -> dict[str, Any]:
     """Return the columns of a question."""
     question = {"run_id": run_id, "attempt": 1, "role": "human", "content": storable(text), "tool_calls": []}
     files = [file.model_dump() for file in attached] or None
-    return {**question, "attachments": files, "blocks": storable_json(blocks)}
+    return {**question, "attachments": files, "blocks": storable_json(blocks), "value": storable_json(value)}
 
 
 def storable_json(value: Any) -> Any:

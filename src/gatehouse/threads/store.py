@@ -64,11 +64,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What somebody asked in a thread: the message's id, its text, the ids of the files it is about."""
+    """What somebody asked in a thread: the message's id, its text, the ids of the files it is about.
+
+    `value` is the whole input, where that is more than the text.
+    """
 
     id: str
     text: str
     attachments: tuple[str, ...] = ()
+    value: Any = None
 
 
 class ThreadStore:
@@ -111,6 +115,7 @@ class ThreadStore:
         text: str,
         attached: Sequence[Attached] = (),
         blocks: Blocks | None = None,
+        value: Any = None,
     ) -> None:
         """Begin a thread with the message that starts a run; its title comes from the message.
 
@@ -126,7 +131,7 @@ class ThreadStore:
             except IntegrityError:
                 raise Conflict("This thread has just begun with another message.") from None
             await bind(connection, principal, [file.id for file in attached], thread_id)
-            first = {**said(run_id, text, attached, blocks), "parent_id": BEGINNING}
+            first = {**said(run_id, text, attached, blocks, value), "parent_id": BEGINNING}
             await append(connection, principal, thread_id, 1, first)
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
@@ -189,9 +194,10 @@ class ThreadStore:
         async with self._transaction(principal) as connection:
             await read_thread(connection, principal, thread_id)
             found = await question_of(connection, principal, thread_id, message_id)
-            query = select(messages.c.content, messages.c.attachments).where(messages.c.id == found)
-            row = (await connection.execute(query)).one()
-        return Question(found, str(row.content), tuple(file["id"] for file in row.attachments or ()))
+            columns = messages.c.content, messages.c.attachments, messages.c.value
+            row = (await connection.execute(select(*columns).where(messages.c.id == found))).one()
+        files = tuple(file["id"] for file in row.attachments or ())
+        return Question(found, str(row.content), files, row.value)
 
     async def shown(self, principal: Principal, thread_id: str) -> list[Place]:
         """Return where the messages of the branch that is shown are, the oldest first."""
@@ -217,6 +223,7 @@ class ThreadStore:
         forks: str = "",
         attached: Sequence[Attached] = (),
         blocks: Blocks | None = None,
+        value: Any = None,
     ) -> None:
         """Store the message that starts a run; a repetition stores nothing.
 
@@ -233,7 +240,7 @@ class ThreadStore:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
             await bind(connection, principal, [file.id for file in attached], thread_id)
             parent = await leave_branch(connection, principal, thread_id, forks) if forks else last
-            question = {**said(run_id, text, attached, blocks), "parent_id": parent}
+            question = {**said(run_id, text, attached, blocks, value), "parent_id": parent}
             await append(connection, principal, thread_id, count + 1, question)
 
     async def unsay(self, principal: Principal, thread_id: str, run_id: str, *, with_thread: bool) -> None:

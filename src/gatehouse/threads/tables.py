@@ -48,7 +48,9 @@ messages = Table(
     Column("usage", JSON(none_as_null=True)),  # an gatehouse.runs.events.Usage
     Column("finish_reason", String(64)),
     Column("blocks", JSON(none_as_null=True)),  # the content, where it is more than text
-    Column("value", JSON(none_as_null=True)),  # what a runnable returned that is no message
+    Column(
+        "value", JSON(none_as_null=True)
+    ),  # what a runnable returned that is no message; of a question: its input, where that is more than text
     Column("created_at", UtcDateTime, nullable=False),
     Column("parent_id", String(36)),  # the message before it; gatehouse.threads.branches
     Column("shown", Boolean, nullable=False, server_default=true()),  # whether its branch is

@@ -1,6 +1,6 @@
 """What the registry serves and the caller may use, for clients that let a person choose."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from gatehouse.problems.errors import Unauthenticated
 from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
+from gatehouse.registry.form import form_of, is_form_first
 from gatehouse.registry.offered import offered
 from gatehouse.registry.shape import Output
 from gatehouse.services import services_of
@@ -23,6 +24,12 @@ class UsableRunnable(BaseModel):
     input_field: str | None = Field(
         description="the field of its input that takes what a person says; null when there is no single one",
         examples=["input"],
+    )
+    form: dict[str, Any] | None = Field(
+        description="the JSON Schema of its input, to fill in as a form; null where a text is all it takes"
+    )
+    form_first: bool = Field(
+        description="whether the form is how it is asked: a text alone makes no input, or is no question"
     )
     example: str = Field(description="a question for it; empty when its entry names none")
     default: bool = Field(description="whether it answers what is asked of no runnable in particular")
@@ -45,6 +52,8 @@ class UsableRunnable(BaseModel):
             path=entry.path,
             description=entry.description,
             input_field=input_field(entry),
+            form=form_of(entry.shape),
+            form_first=is_form_first(entry.shape),
             example=entry.example,
             answer_field=entry.shape.answer_field,
             adds_up=entry.shape.adds_up,

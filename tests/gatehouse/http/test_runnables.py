@@ -25,6 +25,8 @@ def test_lists_what_the_registry_serves_in_its_order(shared: LiveApp) -> None:
         "path": "/chat",
         "description": "Answers questions about banking and investing.",
         "input_field": "input",
+        "form": None,
+        "form_first": False,
         "output": "text",
         "answer_field": None,
         "adds_up": True,

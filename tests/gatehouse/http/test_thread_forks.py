@@ -1,5 +1,6 @@
 """Editing a question and asking it again, over HTTP: a run each, whose branch is shown; others can be chosen."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -72,6 +73,18 @@ class TestFork:
         asked_otherwise = {"query": "[say three]", "thread_id": thread_id}
         assert client.post("/api/chat", json=asked_otherwise, headers=key).status_code == 422
 
+    def test_asks_again_and_edits_an_input_that_is_no_text(self, client: httpx.Client) -> None:
+        given = {"input": {"symbols": ["AAPL"], "share": 0.5}}
+        first = client.post("/api/chat", json={"input": given, "runnable": "anything"}).json()
+        thread_id = str(first["thread_id"])
+        question = messages(client, thread_id)[0]
+        assert question["value"] == given
+        forked(client, thread_id, question["id"])
+        assert json.loads(answers(client, thread_id)[0]) == given["input"]
+        forked(client, thread_id, question["id"], input={"input": 5})
+        assert answers(client, thread_id) == ["5"]
+        assert messages(client, thread_id)[0]["value"] == {"input": 5}
+
     def test_waits_its_turn(self, client: httpx.Client, thread_id: str) -> None:
         second = messages(client, thread_id)[2]["id"]
         path = f"/api/threads/{thread_id}/fork"
@@ -95,6 +108,7 @@ class TestFork:
             ({"message_id": "x" * 37}, 422),
             ({"message_id": UNKNOWN, "query": ""}, 422),
             ({"message_id": UNKNOWN, "role": "ai"}, 422),
+            ({"message_id": UNKNOWN, "query": "x", "input": {"input": "x"}}, 422),
             ({"message_id": UNKNOWN}, 404),
         ],
     )

@@ -14,11 +14,12 @@ from gatehouse.problems.errors import Conflict, NotFound
 from gatehouse.runs.conversation.history import HistoryAway
 from gatehouse.runs.events import AgentAction, Event, Restart, Start, ToolEnd, ToolStart, Usage
 from gatehouse.runs.records import RunRecord, State
-from gatehouse.threads.history import ThreadHistory, said, tool_calls
+from gatehouse.threads.history import ThreadHistory, more_than_said, said, tool_calls
 from gatehouse.threads.models import Message, ToolCall
 from gatehouse.threads.store import ThreadStore
 
 BUDGET = 200
+HUMAN = {"type": "human", "content": "Hello"}
 
 
 @pytest.fixture
@@ -328,6 +329,25 @@ class TestSaid:
     )
     def test_is_the_input_or_else_the_first_text(self, value: dict[str, Any], text: str) -> None:
         assert said(value) == text
+
+
+class TestMoreThanSaid:
+    @pytest.mark.parametrize("value", ["Hello", {"input": "Hello"}, [HUMAN], {"messages": [HUMAN]}])
+    def test_is_nothing_where_a_text_or_messages_are_all(self, value: Any) -> None:
+        assert more_than_said(value) is None
+
+    def test_is_nothing_where_messages_came_before_a_text(self) -> None:
+        assert more_than_said({"input": "Hello", "history": [HUMAN]}) is None
+
+    def test_a_message_is_its_text(self) -> None:
+        given = {"messages": [HUMAN], "day": "Monday"}
+        assert more_than_said(given) == {"input": "Hello", "day": "Monday"}
+
+    @pytest.mark.parametrize(
+        "value", [5, [1, 2], {}, {"count": 3}, {"input": "Hello", "length": "short"}, {"tags": ["a"]}]
+    )
+    def test_is_the_input_where_it_is_anything_else(self, value: Any) -> None:
+        assert more_than_said(value) == value
 
 
 class TestToolCalls:

@@ -8,7 +8,7 @@ export async function* fetchSse(question: Question, signal: AbortSignal): Stream
     method: "POST",
     headers: { "content-type": "application/json", accept: "text/event-stream" },
     body: JSON.stringify({
-      query: question.text,
+      ...(question.input === undefined ? { query: question.text } : { input: question.input }),
       runnable: question.runnable.name,
       ...(question.threadId && { thread_id: question.threadId }),
       ...(question.attachments?.length && { attachments: question.attachments }),

@@ -1,9 +1,10 @@
 """A thread's question, edited or asked again: its run begins a branch beside what was said."""
 
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from gatehouse.identity.principal import WRITE_THREADS, Principal
 from gatehouse.problems.errors import Conflict, InsufficientScope, InvalidInput, NotFound, Unauthenticated
@@ -34,11 +35,26 @@ class Fork(StrictModel):
         max_length=100_000,
         description="the edited question; without it the same is asked again",
     )
+    input: Any = Field(None, description="in place of a query: the runnable's whole input, edited")
     attachments: list[Name] | None = Field(
         None, max_length=10, description="ids of the files that it is about; without it those of the question"
     )
     runnable: Name | None = Field(None, description="who answers; by default that of the thread")
     multitask: Multitask = Field("reject", description="what to do when the thread has a run already")
+
+    @model_validator(mode="after")
+    def _one_question(self) -> Self:
+        if self.query is not None and "input" in self.model_fields_set:
+            raise PydanticCustomError("one_question", "Give one of query and input")
+        return self
+
+    def asked(self, question: Question) -> dict[str, Any]:
+        """Return what is asked in place of a question: what is given here, or the same."""
+        if self.query is not None:
+            return {"query": self.query}
+        if "input" in self.model_fields_set:
+            return {"input": self.input}
+        return {"query": question.text} if question.value is None else {"input": question.value}
 
 
 async def still_there(services: Services, principal: Principal, question: Question) -> list[str]:
@@ -70,7 +86,7 @@ async def fork(
     question = await services.threads.question(principal, thread_id, body.message_id)
     files = body.attachments
     chat = ChatRequest(
-        query=body.query or question.text,
+        **body.asked(question),
         thread_id=thread_id,
         runnable=body.runnable,
         attachments=await still_there(services, principal, question) if files is None else files,

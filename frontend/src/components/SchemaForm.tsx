@@ -1,0 +1,52 @@
+import { useEffect, useId, useMemo, useRef, useState, type FormEvent, type ReactNode } from "react";
+import { fieldOf, type JsonSchema } from "@/chat/field";
+import { filled, read, type Faults } from "@/chat/filling";
+import { FieldView } from "@/components/FieldView";
+
+export interface SchemaFormProps {
+  schema: JsonSchema;
+  /** What the form begins with, in place of the schema's defaults. */
+  value?: unknown;
+  label: string;
+  ready: boolean;
+  /** Called with what was filled in, once nothing is wrong with it. */
+  send: (value: unknown) => void;
+  /** Other buttons, before the one that sends. */
+  children?: ReactNode;
+}
+
+const NONE: Faults = new Map();
+
+/** A form for a JSON Schema. What is wrong is said at its field, and the first such field gets the focus. */
+export default function SchemaForm({ schema, value, label, ready, send, children }: SchemaFormProps) {
+  const id = useId();
+  const form = useRef<HTMLFormElement>(null);
+  const field = useMemo(() => fieldOf(schema), [schema]);
+  const [filling, setFilling] = useState(() => filled(field, value));
+  const [faults, setFaults] = useState(NONE);
+
+  useEffect(() => {
+    if (faults.size) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [faults]);
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const found = read(field, filling);
+    setFaults(found.faults);
+    if (!found.faults.size && ready) send(found.value);
+  };
+
+  return (
+    <form className="schema-form" noValidate aria-label={label} ref={form} onSubmit={submit}>
+      <div className="schema-fields">
+        <FieldView field={field} filling={filling} change={setFilling} id={id} path="" faults={faults} required whole />
+      </div>
+      <div className="schema-buttons">
+        {children}
+        <button type="submit" className="primary" disabled={!ready}>
+          {label}
+        </button>
+      </div>
+    </form>
+  );
+}
