@@ -56,6 +56,7 @@ async def create_database(server_url: str) -> str:
     """
     name = f"gatehouse_test_{uuid4().hex}"
     await create_role(server_url, OWNER)
+    await create_operator(server_url, OWNER)
     await execute(server_url, f"CREATE DATABASE {name} OWNER {OWNER}")
     return url_for(server_url, OWNER, name)
 
@@ -65,6 +66,15 @@ async def create_role(server_url: str, role: str) -> None:
     await execute(
         server_url,
         f"DO $$ BEGIN CREATE ROLE {role} LOGIN PASSWORD '{PASSWORD}'; "
+        "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
+    )
+
+
+async def create_operator(server_url: str, role: str) -> None:
+    """Make the role that sees rows of all tenants in what `role` owns, as create-role.sh does."""
+    await execute(
+        server_url,
+        f"DO $$ BEGIN CREATE ROLE {role}_operator NOLOGIN; GRANT {role}_operator TO {role}; "
         "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$",
     )
 

@@ -8,6 +8,8 @@ set -eu
 psql --set ON_ERROR_STOP=1 --username "$POSTGRES_USER" --dbname postgres <<'SQL'
 \getenv password GATEHOUSE_DATABASE_PASSWORD
 CREATE ROLE gatehouse LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE PASSWORD :'password';
+CREATE ROLE gatehouse_operator NOLOGIN;
+GRANT gatehouse_operator TO gatehouse;
 CREATE DATABASE gatehouse OWNER gatehouse;
 REVOKE ALL ON DATABASE gatehouse FROM PUBLIC;
 SQL

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.attachments.tables import attachments
 from gatehouse.background import in_background
-from gatehouse.storage.tenancy import let_see
+from gatehouse.storage.tenancy import see_as_operator
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ async def purge_again_and_again(engine: AsyncEngine) -> None:
 async def purge(engine: AsyncEngine) -> int:
     """Erase the expired attachments of all tenants; return how many there were."""
     async with engine.begin() as connection:
-        await let_see(connection, "gatehouse.operator", "on")
+        await see_as_operator(connection)
         erased = await connection.execute(
             delete(attachments).where(attachments.c.expires_at < datetime.now(UTC))
         )

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.audit.table import audit_log
 from gatehouse.background import in_background
-from gatehouse.storage.tenancy import let_see
+from gatehouse.storage.tenancy import see_as_operator
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ async def purge(engine: AsyncEngine, days: int) -> int:
     deleted = 0
     while True:
         async with engine.begin() as connection:
-            await let_see(connection, "gatehouse.operator", "on")
+            await see_as_operator(connection)
             result = await connection.execute(delete(audit_log).where(audit_log.c.id.in_(oldest)))
         deleted += result.rowcount
         if result.rowcount < AT_ONCE:

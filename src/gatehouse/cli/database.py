@@ -50,9 +50,13 @@ async def brought_up_to_date(settings: "Settings") -> None:
     """Raises Failed."""
     from gatehouse.storage.schema import schemas_of
     from gatehouse.storage.schema import upgrade as upgrade_schema
+    from gatehouse.storage.tenancy import NoOperator
 
     async with open_database(settings, ready=False) as engine:
-        await upgrade_schema(engine, schemas_of(settings))
+        try:
+            await upgrade_schema(engine, schemas_of(settings))
+        except NoOperator as error:
+            raise Failed(f"database: {error}") from None
         if engine.dialect.name == "postgresql":
             from gatehouse.runs.checkpoints.opening import (
                 set_up_checkpoints,  # it takes LangGraph, which SQLite does not need

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.background import in_background
 from gatehouse.ledger.table import effects
-from gatehouse.storage.tenancy import let_see
+from gatehouse.storage.tenancy import see_as_operator
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +44,6 @@ async def purge(engine: AsyncEngine, days: int) -> int:
     """Erase the rows of all tenants that are older than so many days; return how many there were."""
     before = datetime.now(UTC) - timedelta(days=days)
     async with engine.begin() as connection:
-        await let_see(connection, "gatehouse.operator", "on")
+        await see_as_operator(connection)
         erased = await connection.execute(delete(effects).where(effects.c.claimed_at < before))
     return erased.rowcount

@@ -9,15 +9,31 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-# The tenant whose rows are seen and written; the one API key that is seen before its tenant is known; "on"
-# for the operator's list of the keys of all tenants
-Setting = Literal["gatehouse.tenant", "gatehouse.api_key", "gatehouse.operator"]
+# The tenant whose rows are seen and written; the one API key that is seen before its tenant is known
+Setting = Literal["gatehouse.tenant", "gatehouse.api_key"]
+
+# The role that sees rows of all tenants, by the policies of migration 0017
+OPERATOR = text(
+    "SELECT left(tableowner, 54) || '_operator' FROM pg_tables "
+    "WHERE schemaname = current_schema() AND tablename = 'api_keys'"
+)
 
 # Whose rows stores see that know of no principal, such as LangGraph's: the tenant of the run that goes on
 tenant_of_context: ContextVar[str] = ContextVar("tenant_of_context", default="")
+
+
+class NoOperator(Exception):
+    """The operator's role is missing, or is not ours; the message says how a superuser mends it."""
+
+    def __init__(self, role: str, member: str) -> None:
+        super().__init__(
+            f"the role {role} is needed, and has to be granted to {member}: as a superuser run "
+            f'CREATE ROLE "{role}" NOLOGIN; GRANT "{role}" TO "{member}";'
+        )
 
 
 @asynccontextmanager
@@ -40,3 +56,26 @@ async def let_see(connection: AsyncConnection, setting: Setting, value: str) -> 
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(select(func.set_config(setting, value, True)))
+
+
+async def see_as_operator(connection: AsyncConnection) -> None:
+    """Give the rest of the transaction, and nothing after it, sight of the rows that operators see.
+
+    Which these are the policies say. Fails in the database for a role that is no member of the operator's.
+    """
+    if connection.dialect.name == "postgresql":
+        operator = await connection.scalar(OPERATOR)
+        await connection.execute(select(func.set_config("role", operator, True)))
+
+
+async def why_no_operator(engine: AsyncEngine) -> str | None:
+    """Return why the role that we connect as cannot become the operator, None when it can."""
+    try:
+        async with engine.begin() as connection:
+            await see_as_operator(connection)
+    except ProgrammingError:
+        async with engine.connect() as connection:
+            role = await connection.scalar(OPERATOR)
+            ourselves = await connection.scalar(select(func.current_user()))
+            return str(NoOperator(str(role), str(ourselves)))
+    return None

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.background import in_background
 from gatehouse.runs.conversation.places import state_key
-from gatehouse.storage.tenancy import let_see, tenant_transaction
+from gatehouse.storage.tenancy import see_as_operator, tenant_transaction
 from gatehouse.threads.queries import states_of
 from gatehouse.threads.tables import messages, threads
 
@@ -78,7 +78,7 @@ async def silent_since(engine: AsyncEngine, before: datetime) -> dict[str, list[
     oldest = select(threads.c.tenant_id, threads.c.id).where(threads.c.updated_at < before)
     by_tenant: defaultdict[str, list[str]] = defaultdict(list)
     async with engine.begin() as connection:
-        await let_see(connection, "gatehouse.operator", "on")
+        await see_as_operator(connection)
         for tenant_id, thread_id in await connection.execute(
             oldest.order_by(threads.c.updated_at).limit(AT_ONCE)
         ):

@@ -3,15 +3,17 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from migrated_databases import SCHEMAS
-from postgres_databases import empty_database
+from postgres_databases import create_role, empty_database, execute, url_for
 from sqlalchemy import Connection, MetaData, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -19,7 +21,7 @@ from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.migrations.target import TARGET
 from gatehouse.storage.database import open_engine
 from gatehouse.storage.schema import config_of, upgrade, why_not_ready
-from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.storage.tenancy import NoOperator, tenant_transaction, why_no_operator
 from tools.portfolio.tables import metadata as portfolio
 
 TABLES = (TARGET, portfolio)
@@ -156,3 +158,37 @@ async def test_keys_that_exist_keep_their_users_own_data(engine: AsyncEngine) ->
             found |= {row.id: set(row.scopes) for row in rows}
     own = {"threads:read", "threads:write", "runs:read", "runs:write"}
     assert found == {"a": {"runnable:chat"} | own, "b": {"*"}, "c": set(), "d": {"usage:read"} | own}
+
+
+class TestOperatorRole:
+    """Migration 0017 of a PostgreSQL whose owner has no operator's role yet."""
+
+    async def test_that_is_missing_is_asked_for_and_nothing_is_changed(self, postgres_url: str) -> None:
+        async with owned_by(postgres_url, "gatehouse_alone", "") as engine:
+            with pytest.raises(NoOperator, match=r"CREATE ROLE \"gatehouse_alone_operator\" NOLOGIN; GRANT"):
+                await upgrade(engine, SCHEMAS)
+            assert "revision none" in str(await why_not_ready(engine, SCHEMAS))
+
+    async def test_is_made_by_a_role_that_may_make_roles(self, postgres_url: str) -> None:
+        async with owned_by(postgres_url, "gatehouse_maker", "CREATEROLE") as engine:
+            await upgrade(engine, SCHEMAS)
+            assert await why_no_operator(engine) is None
+            async with engine.begin() as connection:
+                await connection.run_sync(downgrade)
+            await execute(postgres_url, "DROP OWNED BY gatehouse_maker_operator")
+            await upgrade(engine, SCHEMAS)  # it is there already
+
+
+@asynccontextmanager
+async def owned_by(server_url: str, role: str, may: str) -> AsyncIterator[AsyncEngine]:
+    """Yield an empty database of a role that has no operator's role."""
+    name = f"gatehouse_test_{uuid4().hex}"
+    await create_role(server_url, role)
+    await execute(server_url, f"ALTER ROLE {role} {may or 'NOCREATEROLE'}")
+    await execute(server_url, f"CREATE DATABASE {name} OWNER {role}")
+    engine = open_engine(url_for(server_url, role, name))
+    yield engine
+    await engine.dispose()
+    await execute(server_url, f"DROP DATABASE {name}")
+    await execute(server_url, f"DROP ROLE IF EXISTS {role}_operator")
+    await execute(server_url, f"DROP ROLE {role}")

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 from migrated_databases import migrate
-from postgres_databases import create_database, create_role, drop_database, execute, superuser_url, url_for
+from postgres_databases import (
+    OWNER,
+    create_database,
+    create_role,
+    drop_database,
+    execute,
+    superuser_url,
+    url_for,
+)
 from sqlalchemy import Table, delete, func, insert, make_url, select, text, update
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,7 +37,7 @@ from gatehouse.migrations.target import TARGET
 from gatehouse.problems.errors import InvalidCredential
 from gatehouse.runs.accounts import Account
 from gatehouse.storage.database import open_engine
-from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.storage.tenancy import see_as_operator, tenant_transaction, why_no_operator
 from gatehouse.threads.store import ThreadStore
 from gatehouse.threads.tables import messages, threads
 from gatehouse.usage.feedback import FeedbackStore, Judged
@@ -226,17 +234,69 @@ class TestApiKeys:
             await keys.verify(created.key)
         await engine.dispose()
 
-    async def test_of_every_tenant_are_listed_for_the_operator(self, engine: AsyncEngine) -> None:
-        keys = keys_of(engine)
-        assert {key.tenant_id for key in await keys.list()} >= {"acme", "beta"}
-        assert {key.tenant_id for key in await keys.list("beta")} == {"beta"}
+    async def test_of_a_tenant_are_listed(self, engine: AsyncEngine) -> None:
+        assert {key.tenant_id for key in await keys_of(engine).list("beta")} == {"beta"}
 
-    @pytest.mark.parametrize("setting", ["api_key", "operator"])
-    async def test_that_are_seen_otherwise_are_not_written(self, engine: AsyncEngine, setting: str) -> None:
-        [theirs] = await keys_of(engine).list("beta")
-        value = theirs.id if setting == "api_key" else "on"
+    async def test_that_are_seen_by_their_id_are_not_written(self, engine: AsyncEngine) -> None:
+        [theirs, *_] = await keys_of(engine).list("beta")
         async with engine.begin() as connection:
-            await connection.execute(select(func.set_config(f"gatehouse.{setting}", value, True)))
+            await connection.execute(select(func.set_config("gatehouse.api_key", theirs.id, True)))
             assert await connection.scalar(select(api_keys.c.id).where(api_keys.c.id == theirs.id))
             changed = await connection.execute(update(api_keys).values(user_id="mallory"))
         assert changed.rowcount == 0
+
+
+class TestOperator:
+    """The one role that sees rows of all tenants, and which roles can become it."""
+
+    async def test_lists_the_keys_of_every_tenant(self, filled: str) -> None:
+        engine = open_engine(filled)
+        assert {key.tenant_id for key in await keys_of(engine).list()} >= {"acme", "beta"}
+        assert await why_no_operator(engine) is None
+        await engine.dispose()
+
+    async def test_no_other_role_becomes_it(self, filled: str, postgres_url: str) -> None:
+        engine = open_engine(url_for(postgres_url, READER, make_url(filled).database))
+        with pytest.raises(ProgrammingError, match="permission denied to set role"):
+            await keys_of(engine).list()
+        assert f'GRANT "{OWNER}_operator" TO "{READER}"' in str(await why_no_operator(engine))
+        await engine.dispose()
+
+    @pytest.mark.parametrize("table", FILLED, ids=named)
+    async def test_no_setting_makes_one(self, engine: AsyncEngine, table: Table) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text("SET LOCAL gatehouse.operator = 'on'"))
+            assert (await connection.execute(select(table.c.tenant_id))).all() == []
+
+    async def test_reads_nothing_that_was_said_and_changes_no_key(self, filled: str) -> None:
+        engine = open_engine(filled)
+        for statement in (select(messages), update(api_keys).values(user_id="mallory"), delete(threads)):
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                async with engine.begin() as connection:
+                    await see_as_operator(connection)
+                    await connection.execute(statement)
+        await engine.dispose()
+
+    async def test_is_it_for_one_transaction(self, filled: str) -> None:
+        engine = open_engine(filled, pool_size=1)
+        async with engine.begin() as connection:
+            await see_as_operator(connection)
+        async with engine.connect() as connection:
+            assert await connection.scalar(select(func.current_user())) == OWNER
+        await engine.dispose()
+
+    async def test_sees_only_what_is_old_of_what_it_purges(self, filled: str) -> None:
+        engine = open_engine(filled)
+        for table in (audit_log, attachments, effects):
+            async with engine.begin() as connection:
+                await see_as_operator(connection)
+                assert (await connection.execute(select(table.c.tenant_id))).all() == []
+                assert (await connection.execute(delete(table))).rowcount == 0
+        await engine.dispose()
+
+    async def test_no_policy_asks_for_a_setting_that_anybody_makes(self, superuser: AsyncEngine) -> None:
+        async with superuser.connect() as connection:
+            found = await connection.execute(
+                text("SELECT tablename, policyname FROM pg_policies WHERE qual LIKE '%gatehouse.operator%'")
+            )
+            assert found.all() == []

@@ -23,7 +23,7 @@ from gatehouse.identity.recent import Recent
 from gatehouse.problems.errors import InvalidCredential, NotFound
 from gatehouse.settings import Settings
 from gatehouse.storage.digest import digest_of
-from gatehouse.storage.tenancy import let_see, tenant_transaction
+from gatehouse.storage.tenancy import let_see, see_as_operator, tenant_transaction
 
 log = structlog.get_logger(__name__)
 
@@ -125,7 +125,7 @@ class ApiKeys:
         query = select(api_keys).order_by(api_keys.c.created_at, api_keys.c.id)
         async with self._engine.begin() as connection:
             if tenant_id is None:
-                await let_see(connection, "gatehouse.operator", "on")
+                await see_as_operator(connection)
             else:
                 await let_see(connection, "gatehouse.tenant", tenant_id)
                 query = query.where(api_keys.c.tenant_id == tenant_id)

@@ -37,6 +37,7 @@ from gatehouse.settings import Settings
 from gatehouse.settings.model import ModelSettings
 from gatehouse.storage.database import NO_ROW_SECURITY, above_row_security
 from gatehouse.storage.opening import CannotStart, open_redis
+from gatehouse.storage.tenancy import why_no_operator
 from gatehouse.telemetry.redaction import redact
 from gatehouse.tools.building import Resources
 
@@ -108,6 +109,8 @@ async def database(settings: Settings) -> str:
         async with open_database(settings) as engine:
             if await above_row_security(engine):
                 raise Doubtful(NO_ROW_SECURITY)
+            if reason := await why_no_operator(engine):
+                raise Doubtful(f"keys cannot be listed and old rows are not purged: {reason}")
             return f"{make_url(settings.database).get_backend_name()}, its schema is up to date"
     except Failed as error:
         raise Unusable(str(error).removeprefix("database: ")) from None
