@@ -9,6 +9,8 @@ from tools.calculator import calculator
 from tools.compare_investments import compare_investments
 from tools.get_portfolio_performance import get_portfolio_performance
 from tools.list_holdings import list_holdings
+from tools.place_order import place_order
+from tools.transfer_money import transfer_money
 
 REGISTRY = [
     Entry("/chat", chat.build, "Answers questions about banking and investing.", input_type=TextInput),
@@ -23,7 +25,15 @@ REGISTRY = [
         "/agent",
         agent.build,
         "An investment assistant that calls tools on the caller's own portfolio.",
-        tools=(calculate_roi, calculator, get_portfolio_performance, list_holdings, compare_investments),
+        tools=(
+            calculate_roi,
+            calculator,
+            get_portfolio_performance,
+            list_holdings,
+            compare_investments,
+            transfer_money,
+            place_order,
+        ),
         output_type=AIMessageChunk,
         default=True,
         example="How is my portfolio doing?",

@@ -6,6 +6,7 @@ price of the autumn of 2024. Every instrument says so in its `price_source`.
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 FIRST_DAY = date(2024, 10, 30)
 LAST_DAY = date(2026, 10, 30)
@@ -34,6 +35,7 @@ class DemoCustomer:
     portfolio_id: str
     opened_on: date
     bought: tuple[tuple[str, str], ...]  # symbol and quantity
+    cash: Decimal = Decimal(10_000)  # in USD, to send and to order for
 
 
 DEMO_INSTRUMENTS = (

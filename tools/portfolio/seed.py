@@ -12,10 +12,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import exists, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import Table, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse import Settings, open_database, see_tenant
+from tools.money.tables import cash_accounts
 from tools.portfolio.demo_data import (
     DEMO_CUSTOMERS,
     DEMO_INSTRUMENTS,
@@ -43,12 +44,14 @@ class SeedResult:
 
 
 async def seed(engine: AsyncEngine) -> SeedResult:
-    """Insert the demo data, unless there is an instrument already: then nothing is changed.
+    """Insert the demo data, unless there is an instrument already.
 
-    The data is the same at every run and on every machine. It is inserted as a whole or not at all.
+    Then nothing is changed, but that customers of an earlier release are given money. The data is the same at
+    every run and on every machine. It is inserted as a whole or not at all.
     """
     async with engine.begin() as connection:
         if await connection.scalar(select(exists().select_from(instruments))):
+            await _give_money(connection)
             return SeedResult(DEMO_CUSTOMERS, inserted=False)
         days = weekdays(FIRST_DAY, LAST_DAY)
         closes = {instrument.symbol: random_walk(instrument, days) for instrument in DEMO_INSTRUMENTS}
@@ -58,6 +61,7 @@ async def seed(engine: AsyncEngine) -> SeedResult:
             await see_tenant(connection, customer.tenant_id)
             await connection.execute(accounts.insert(), [_account(customer)])
             await connection.execute(holdings.insert(), _holdings(customer, closes))
+        await _give_money(connection)
     return SeedResult(DEMO_CUSTOMERS, inserted=True)
 
 
@@ -107,6 +111,30 @@ def _account(customer: DemoCustomer) -> Record:
         "name": f"{customer.name}'s demo portfolio",
         "currency": "USD",
         "opened_on": customer.opened_on,
+    }
+
+
+async def _give_money(connection: AsyncConnection) -> None:
+    """Open an account for each customer with a portfolio who has none."""
+    for customer in DEMO_CUSTOMERS:
+        await see_tenant(connection, customer.tenant_id)
+        if await _is_in(connection, accounts, customer) and not await _is_in(
+            connection, cash_accounts, customer
+        ):
+            await connection.execute(cash_accounts.insert().values(_cash(customer)))
+
+
+async def _is_in(connection: AsyncConnection, table: Table, customer: DemoCustomer) -> bool:
+    theirs = table.c.tenant_id == customer.tenant_id, table.c.user_id == customer.user_id
+    return bool(await connection.scalar(select(exists().where(*theirs))))
+
+
+def _cash(customer: DemoCustomer) -> Record:
+    return {
+        "tenant_id": customer.tenant_id,
+        "user_id": customer.user_id,
+        "currency": "USD",
+        "balance": customer.cash,
     }
 
 

@@ -119,7 +119,7 @@ class TestTables:
         for table in metadata.tables.values():
             assert all(constraint.name for constraint in table.constraints)
 
-    @pytest.mark.parametrize("table", ["accounts", "holdings"])
+    @pytest.mark.parametrize("table", ["accounts", "holdings", "cash_accounts", "transfers", "orders"])
     def test_of_personal_data_are_keyed_by_tenant_and_user(self, table: str) -> None:
         [found] = [metadata.tables[table] for metadata in TABLES if table in metadata.tables]
         assert [column.name for column in found.primary_key][:2] == ["tenant_id", "user_id"]
