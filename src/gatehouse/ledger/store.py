@@ -35,13 +35,15 @@ class EffectStore:
         """
         async with tenant_transaction(self.engine, call.tenant_id) as connection:
             await lock(connection, f"effects {call.run_id}")
-            of_run = [effect_of(row) for row in await connection.execute(rows_of(call))]
-            if any(effect.attempt > call.attempt for effect in of_run):
-                raise MayNotAct("Another attempt at this run calls its tools.")
-            matched = earlier_of(call, of_run)
-            if matched.effect is None:
-                return await self._insert(connection, call, matched)
-            return await self._seen(connection, call, matched.effect)
+            while True:
+                of_run = [effect_of(row) for row in await connection.execute(rows_of(call))]
+                if any(effect.attempt > call.attempt for effect in of_run):
+                    raise MayNotAct("Another attempt at this run calls its tools.")
+                matched = earlier_of(call, of_run)
+                if matched.effect is None:
+                    return await self._insert(connection, call, matched)
+                if (seen := await self._seen(connection, call, matched.effect)) is not None:
+                    return seen
 
     async def _insert(self, connection: AsyncConnection, call: Call, matched: Matched) -> Effect:
         """Enter a call that nobody has made yet: it is unknown where an earlier one may have been it."""
@@ -61,8 +63,11 @@ class EffectStore:
         await connection.execute(insert(effects).values(values))
         return effect
 
-    async def _seen(self, connection: AsyncConnection, call: Call, found: Effect) -> Effect:
-        """Return a row that an earlier call has made, as this attempt finds it."""
+    async def _seen(self, connection: AsyncConnection, call: Call, found: Effect) -> Effect | None:
+        """Return a row that an earlier call has made, as this attempt finds it.
+
+        None when it has changed since it was read: who held it in a transaction of the tool's has settled it.
+        """
         if found.attempt == call.attempt and found.status != "unknown":
             return found
         changes: dict[str, Any] = {"attempt": call.attempt}
@@ -71,7 +76,9 @@ class EffectStore:
             fresh = call.again
             changes["status"] = "claimed" if fresh else "unknown"
             changes["error"] = None if fresh else found.error or CUT_OFF
-        await connection.execute(update(effects).where(is_row(found)).values(changes))
+        as_found = and_(is_row(found), effects.c.attempt == found.attempt, effects.c.status == found.status)
+        if not (await connection.execute(update(effects).where(as_found).values(changes))).rowcount:
+            return None
         return replace(
             found, attempt=call.attempt, fresh=fresh, status=changes.get("status", found.status),
             error=changes.get("error", found.error) or "",

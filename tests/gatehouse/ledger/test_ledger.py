@@ -298,6 +298,19 @@ class TestInATransaction:
                 pytest.fail("a claim that is another's was held")
         assert await self.paid(bank) == 1
 
+    async def test_an_attempt_that_finds_one_about_to_commit_waits_for_it(self, bank: Bank) -> None:
+        """A process that was paused in its tool wakes up and commits: it still has the call."""
+        first = await bank.store.claim(able(FIRST, Acts(transaction=True)))
+        async with bank.store.transaction(first) as connection:
+            second = asyncio.create_task(self.make(bank, SECOND))
+            await asyncio.sleep(0.3)
+            assert not second.done()
+            await connection.execute(insert(payments).values(amount=5, key=first.key))
+            paid = serializer().dumps_typed("paid by the first")
+            await bank.store.settle_within(connection, first, "done", result=paid)
+        assert await second == "paid by the first"
+        assert await self.paid(bank) == 1
+
     async def test_a_tool_that_acts_elsewhere_is_refused(self, bank: Bank) -> None:
         with pytest.raises(TypeError, match="has not acted on transaction_of"):
             await bank.make(FIRST, Acts(transaction=True))
