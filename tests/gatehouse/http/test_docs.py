@@ -1,7 +1,7 @@
 """The API's documentation: complete, and served without a foreign address."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -9,7 +9,9 @@ import pytest
 from live_app import LiveApp
 
 from chains.registry import REGISTRY
+from gatehouse.main import SHAPES
 from gatehouse.registry.checked import checked
+from gatehouse.web.error_shapes import PROBLEM, shape_for
 
 RUNNABLES = checked("chains.registry:REGISTRY", REGISTRY).by_name
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -43,7 +45,7 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
     ]
 
 
-def named(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+def named(document: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema that a reference names."""
     found: dict[str, Any] = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     return found
@@ -153,15 +155,18 @@ class TestRunnables:
 
 
 class TestErrors:
-    def test_every_documented_one_is_a_problem(self, document: dict[str, Any]) -> None:
+    def test_every_documented_one_is_in_the_form_of_its_wire(self, document: dict[str, Any]) -> None:
+        told = set()
         for _, path, operation in operations(document):
+            shape = shape_for(path, SHAPES)
             for status, answer in operation["responses"].items():
                 if int(status) >= 400:
                     forms = {"text/html"} if path == "/auth/session" else set()  # the sign-in page's
-                    assert answer["content"].keys() - forms == {"application/problem+json"}, (path, status)
-                    assert named(document, answer["content"]["application/problem+json"]["schema"])[
-                        "title"
-                    ] == ("Problem")
+                    assert answer["content"].keys() - forms == {shape.media_type}, (path, status)
+                    assert answer["content"][shape.media_type]["schema"] == shape.schema, (path, status)
+                    told.add(shape.media_type)
+        assert told >= {"application/problem+json", "text/plain", "application/json"}
+        assert named(document, PROBLEM.schema)["title"] == "Problem"
 
     def test_no_schema_is_referred_to_that_is_not_there(self, document: dict[str, Any]) -> None:
         referred = set(re.findall(r"'#/components/schemas/([^']+)'", str(document)))
