@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")
 
 if TYPE_CHECKING:
+    from gatehouse.approvals.deciders import Deciders as Deciders
     from gatehouse.callbacks.handlers import Accumulator as Accumulator
     from gatehouse.callbacks.handlers import ProgressTracker as ProgressTracker
     from gatehouse.callbacks.handlers import StreamingWriter as StreamingWriter
@@ -44,6 +45,7 @@ _MODULES = {
     "BadRegistry": "gatehouse.registry.checked",
     "Caller": "gatehouse.identity.caller",
     "ContainToolFailures": "gatehouse.runs.sources.streaming_agent",
+    "Deciders": "gatehouse.approvals.deciders",
     "Entry": "gatehouse.registry.entry",
     "Parts": "gatehouse.registry.entry",
     "Principal": "gatehouse.identity.principal",

@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from sqlalchemy import Table, and_, delete, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.attachments.tables import attachments
 from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.auth.browser.sessions import Sessions
@@ -37,6 +38,7 @@ class Erased(BaseModel):
     threads: int = Field(examples=[12])
     messages: int = Field(examples=[80])
     attachments: int = Field(examples=[3])
+    approvals: int = Field(description="that the user's runs asked", examples=[2])
     feedback: int = Field(examples=[4])
     effects: int = Field(description="rows of the ledger of what tools did", examples=[2])
     usage: int = Field(description="rows of the tenant's books that name nobody from now on", examples=[40])
@@ -64,8 +66,9 @@ class Eraser:
         async with tenant_transaction(self.engine, tenant_id) as connection:
             counts = {
                 table.name: await erase_rows(connection, table, tenant_id, user_id)
-                for table in (feedback, attachments, messages, threads, effects)
+                for table in (feedback, attachments, approvals, messages, threads, effects)
             }
+            await erase_rows(connection, waiting_runs, tenant_id, user_id)
             counts["usage"] = await make_nobodys(connection, tenant_id, user_id)
         return Erased(api_keys=keys, sessions=ended, runs=len(run_ids), **counts)
 

@@ -12,10 +12,15 @@ from fastapi import FastAPI
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 from psycopg_pool import PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sse_starlette.sse import AppStatus
 
+from gatehouse.approvals.service import Approvals
+from gatehouse.approvals.sweeping import continuing
+from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.attachments.purge import purging_attachments
 from gatehouse.attachments.store import AttachmentStore, Bounds
+from gatehouse.audit.approvals import audit_approvals
 from gatehouse.audit.purge import purging
 from gatehouse.audit.tool_calls import audit_tool_calls
 from gatehouse.audit.trail import AuditTrail
@@ -26,16 +31,18 @@ from gatehouse.ledger.purge import purging_effects
 from gatehouse.ledger.store import EffectStore
 from gatehouse.limits.limits import limits_of
 from gatehouse.models.opening import open_chat_model
-from gatehouse.registry.checked import Registry, build
+from gatehouse.registry.checked import Built, Registry, build
 from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
 from gatehouse.runs.credentials import credentials_watched
+from gatehouse.runs.sources.tools_within import tools_within
 from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services, State
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
 from gatehouse.telemetry.calls import Tools
 from gatehouse.telemetry.logs import configure_logging
+from gatehouse.telemetry.metrics import Metrics
 from gatehouse.telemetry.model_watch import ModelMetrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.runs import RunTelemetry
@@ -91,7 +98,14 @@ async def open_services(
             model=settings.chat_model.name, tools=Tools(built.tools, built.acting),
             langsmith=settings.langsmith_tracing,
         )  # fmt: skip
-        runs = await enter(open_runs(redis, built.runnables, history, checkpoints, settings.runs, observer))
+        approvals = approvals_of(settings, engine, registry, built, audit, metrics)
+        runs = await enter(
+            open_runs(
+                redis, built.runnables, history, checkpoints, settings.runs, observer,
+                ApprovalWaits(approvals),
+            )
+        )  # fmt: skip
+        await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
         await enter(telemetry.watching(runs))
         await enter(purging_attachments(engine))
         await enter(purging_threads(engine, settings.thread_days, runs.forget_states))
@@ -105,7 +119,7 @@ async def open_services(
         langsmith = await enter(open_langsmith(settings))
         yield Services(
             settings, registry.by_name, engine, redis, authenticator, model, threads, runs, limits, usage,
-            audit, pseudonyms, attachments, langsmith,
+            audit, pseudonyms, attachments, approvals, langsmith,
         )  # fmt: skip
 
 
@@ -139,6 +153,29 @@ def prices_of(settings: Settings) -> Prices:
         return Prices.read(settings.model_prices)
     except BadPrices as error:
         raise CannotStart(f"GATEHOUSE_MODEL_PRICES: {error}") from None
+
+
+def approvals_of(
+    settings: Settings,
+    engine: AsyncEngine,
+    registry: Registry,
+    built: Built,
+    audit: AuditTrail,
+    metrics: Metrics,
+) -> Approvals:
+    """Return what runs ask people, which knows the tools of each runnable."""
+
+    def counted(runnable: str, outcome: str) -> None:
+        metrics.approvals.labels(f"/{runnable}", outcome).inc()
+
+    return Approvals(
+        engine,
+        timedelta(hours=settings.approval_hours),
+        deciders={entry.path: entry.deciders for entry in registry.entries},
+        tools={path: tools_within(serving.runnable) for path, serving in built.runnables.items()},
+        recorded=audit_approvals(audit),
+        counted=counted,
+    )
 
 
 def attachment_bounds(settings: Settings) -> Bounds:

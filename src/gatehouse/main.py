@@ -25,7 +25,7 @@ from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.middleware.security_headers import SecurityHeaders
 from gatehouse.web.paths import Operation
 from gatehouse.web.request_telemetry import RequestTelemetry
-from gatehouse.web.resources import attachments, audit, feedback, threads, usage, users
+from gatehouse.web.resources import approvals, attachments, audit, feedback, threads, usage, users
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
@@ -52,6 +52,7 @@ ROUTERS = (
     runnables.router,
     threads.router,
     forks.router,
+    approvals.router,
     attachments.router,
     feedback.router,
     usage.router,

@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import HTTPConnection
 
+from gatehouse.approvals.service import Approvals
 from gatehouse.attachments.store import AttachmentStore
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import Authenticator
@@ -39,6 +40,7 @@ class Services:
     audit: AuditTrail
     pseudonyms: Pseudonyms
     attachments: AttachmentStore
+    approvals: Approvals
     langsmith: LangSmith | None = None
 
 

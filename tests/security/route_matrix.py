@@ -98,6 +98,12 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/api/me"): signed_in("/api/me"),
     ("GET", "/api/usage"): signed_in("/api/usage"),
     ("GET", "/api/audit"): Access("/api/audit", "audit:read"),
+    ("GET", "/api/approvals"): signed_in("/api/approvals"),
+    ("GET", "/api/approvals/count"): signed_in("/api/approvals/count"),
+    ("GET", "/api/approvals/{approval_id}"): signed_in(f"/api/approvals/{UNKNOWN}"),
+    ("POST", "/api/approvals/{approval_id}/decision"): signed_in(
+        f"/api/approvals/{UNKNOWN}/decision", {"decision": "approve", "digest": "0" * 64}
+    ),
     ("GET", "/api/feedback"): signed_in(f"/api/feedback?thread_id={UNKNOWN}"),
     ("PUT", "/api/feedback/{run_id}"): signed_in(f"/api/feedback/{UNKNOWN}", {"score": "up"}),
     ("DELETE", "/api/feedback/{run_id}"): signed_in(f"/api/feedback/{UNKNOWN}"),

@@ -4,6 +4,88 @@
  */
 
 export interface paths {
+    "/api/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Approvals
+         * @description What the caller's runs ask, and with the scope `approvals:decide` those of the whole tenant.
+         */
+        get: operations["list_approvals_api_approvals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count Approvals
+         * @description How many wait for the caller's own decision.
+         */
+        get: operations["count_approvals_api_approvals_count_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Approval
+         * @description One approval, whatever became of it.
+         */
+        get: operations["read_approval_api_approvals__approval_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/approvals/{approval_id}/decision": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide
+         * @description Decide. With the last decision that a run waits for it goes on; the same one again is answered alike.
+         *
+         *     A decision that is refused changes nothing.
+         */
+        post: operations["decide_api_approvals__approval_id__decision_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/attachments": {
         parameters: {
             query?: never;
@@ -83,7 +165,7 @@ export interface paths {
         put?: never;
         /**
          * Chat
-         * @description Answer in one piece.
+         * @description Answer in one piece. A run that waits for people is answered with 202, and what it waits for.
          */
         post: operations["chat_api_chat_post"];
         delete?: never;
@@ -795,6 +877,117 @@ export interface components {
             role: "assistant";
         };
         /**
+         * Approval
+         * @description What a run waits for: a person's word on a tool's call, or an answer.
+         */
+        Approval: {
+            /** Allowed */
+            allowed: ("approve" | "edit" | "reject" | "respond" | "happened" | "run_again" | "give_up")[];
+            /**
+             * Args
+             * @example {
+             *       "amount": 100,
+             *       "to": "Bob"
+             *     }
+             */
+            args: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Decided At */
+            decided_at: string | null;
+            decided_by: components["schemas"]["Person"] | null;
+            /** Decision */
+            decision: {
+                [key: string]: unknown;
+            } | null;
+            /** Description */
+            description: string | null;
+            /**
+             * Digest
+             * @description of the tool and its arguments: a decision repeats it
+             */
+            digest: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * @description UUIDv7
+             * @example 0198c0de-0000-7000-8000-000000000005
+             */
+            id: string;
+            /**
+             * Kind
+             * @description a tool that is to be called; an input that a graph asks for; an effect of which nobody knows whether it happened
+             * @enum {string}
+             */
+            kind: "tool" | "input" | "effect";
+            /**
+             * May Decide
+             * @description whether the caller may
+             */
+            may_decide: boolean;
+            owner: components["schemas"]["Person"];
+            /** Run Id */
+            run_id: string;
+            /**
+             * Runnable
+             * @example agent
+             */
+            runnable: string;
+            /**
+             * Same As
+             * @description an earlier approval of the same call in the same run
+             */
+            same_as: string | null;
+            /**
+             * Schema
+             * @description JSON Schema of the arguments of an edit, or of the response
+             */
+            schema: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "pending" | "approved" | "edited" | "rejected" | "responded" | "expired" | "cancelled" | "happened" | "run_again" | "given_up";
+            /** Thread Id */
+            thread_id: string | null;
+            /**
+             * Tool
+             * @example transfer_money
+             */
+            tool: string | null;
+            /** Tool Call Id */
+            tool_call_id: string | null;
+            /**
+             * Value
+             * @description of kind input: what the graph asks, as JSON
+             */
+            value?: unknown;
+        };
+        /**
+         * ApprovalPage
+         * @description Approvals, the newest first.
+         */
+        ApprovalPage: {
+            /** Approvals */
+            approvals: components["schemas"]["Approval"][];
+            /**
+             * Next
+             * @description `cursor` of the next page; null on the last one
+             */
+            next: string | null;
+        };
+        /**
          * Attached
          * @description A file that a question is about; its bytes are at `/api/attachments/{id}`.
          */
@@ -893,7 +1086,7 @@ export interface components {
              * Action
              * @enum {string}
              */
-            action: "sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "limit.hit";
+            action: "sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "approval.open" | "approval.decide" | "approval.end" | "limit.hit";
             /**
              * Address
              * @description the caller's network address; empty where there is none
@@ -1140,6 +1333,24 @@ export interface components {
             /** Total Tokens */
             total_tokens: number;
         };
+        /**
+         * ChatWaiting
+         * @description In place of an answer: what the run waits for. It goes on by itself; its stream can be joined.
+         */
+        ChatWaiting: {
+            /** Approvals */
+            approvals: components["schemas"]["Approval"][];
+            /** Run Id */
+            run_id: string;
+            /**
+             * Status
+             * @default waiting
+             * @constant
+             */
+            status: "waiting";
+            /** Thread Id */
+            thread_id: string | null;
+        };
         /** Choice */
         Choice: {
             /** Finish Reason */
@@ -1154,6 +1365,41 @@ export interface components {
             message: components["schemas"]["AnswerMessage"];
         };
         /**
+         * Decision
+         * @description What somebody decides, on what they have seen: the approval's `digest`.
+         */
+        Decision: {
+            /**
+             * Args
+             * @description of an edit: the arguments in place of the model's
+             */
+            args?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Decision
+             * @enum {string}
+             */
+            decision: "approve" | "edit" | "reject" | "respond" | "happened" | "run_again" | "give_up";
+            /** Digest */
+            digest: string;
+            /**
+             * Message
+             * @description why it is rejected, or what is answered
+             */
+            message?: string | null;
+            /**
+             * Response
+             * @description what is answered to a run that asks for an input
+             */
+            response?: unknown;
+            /**
+             * Result
+             * @description what came of a call that happened
+             */
+            result?: unknown;
+        };
+        /**
          * Erased
          * @description How much of a user was erased.
          */
@@ -1163,6 +1409,12 @@ export interface components {
              * @example 1
              */
             api_keys: number;
+            /**
+             * Approvals
+             * @description that the user's runs asked
+             * @example 2
+             */
+            approvals: number;
             /**
              * Attachments
              * @example 3
@@ -1690,6 +1942,33 @@ export interface components {
             url: string;
         };
         /**
+         * Pending
+         * @description How many approvals wait for the caller; no more than a thousand are counted.
+         */
+        Pending: {
+            /**
+             * Pending
+             * @example 2
+             */
+            pending: number;
+        };
+        /**
+         * Person
+         * @description A user of the tenant.
+         */
+        Person: {
+            /**
+             * Name
+             * @example Alice
+             */
+            name: string;
+            /**
+             * User Id
+             * @example alice
+             */
+            user_id: string;
+        };
+        /**
          * Problem
          * @description The body of every error. `errors` lists the faulty fields of a 422.
          */
@@ -1763,7 +2042,7 @@ export interface components {
             /** Runnable */
             runnable: string;
             /** State */
-            state: "running" | ("completed" | "failed" | "cancelled");
+            state: "running" | ("completed" | "failed" | "cancelled" | "waiting");
             /** Text */
             text: string;
             /** Thread Id */
@@ -2177,6 +2456,453 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_approvals_api_approvals_get: {
+        parameters: {
+            query?: {
+                status?: ("pending" | "approved" | "edited" | "rejected" | "responded" | "expired" | "cancelled" | "happened" | "run_again" | "given_up") | null;
+                thread_id?: string | null;
+                run_id?: string | null;
+                /** @description most items of the page */
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalPage"];
+                };
+            };
+            /** @description The request could not be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in, or send an Authorization: Bearer token or an x-api-key header. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential lacks a scope that this call needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is larger than this server takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Send the body as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has faulty fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is reached. Try again later: Retry-After says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that this call needs is not available. Try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    count_approvals_api_approvals_count_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pending"];
+                };
+            };
+            /** @description The request could not be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in, or send an Authorization: Bearer token or an x-api-key header. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential lacks a scope that this call needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is larger than this server takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Send the body as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is reached. Try again later: Retry-After says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that this call needs is not available. Try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_approval_api_approvals__approval_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description The request could not be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in, or send an Authorization: Bearer token or an x-api-key header. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The credential lacks a scope that this call needs. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is larger than this server takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Send the body as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has faulty fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is reached. Try again later: Retry-After says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that this call needs is not available. Try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    decide_api_approvals__approval_id__decision_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Approval"];
+                };
+            };
+            /** @description The request could not be understood. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Sign in, or send an Authorization: Bearer token or an x-api-key header. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Somebody else has to decide on this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is nothing here, or it is not yours. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This approval was decided already. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody decided in time, so the run has ended. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request body is larger than this server takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Send the body as application/json. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request has faulty fields. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A limit is reached. Try again later: Retry-After says when. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part that this call needs is not available. Try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_attachments_api_attachments_get: {
         parameters: {
             query?: never;
@@ -2608,7 +3334,7 @@ export interface operations {
     audit_api_audit_get: {
         parameters: {
             query?: {
-                action?: ("sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "limit.hit") | null;
+                action?: ("sign-in" | "sign-out" | "key.create" | "key.rotate" | "key.revoke" | "token.revoke" | "user.erase" | "access.refused" | "tool.act" | "approval.open" | "approval.decide" | "approval.end" | "limit.hit") | null;
                 /** @description the id of a user */
                 user?: string | null;
                 /** @description not before; with a time zone */
@@ -2741,6 +3467,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChatResponse"];
+                };
+            };
+            /** @description the run waits for people; it goes on when they have decided */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChatWaiting"];
                 };
             };
             /** @description The request could not be understood. */

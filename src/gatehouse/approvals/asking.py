@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel
 
 from gatehouse.approvals.models import Choice, Kind
 from gatehouse.plain_json import named, plain
 from gatehouse.runs.sources.steps import Asked, ToolCalled
-from gatehouse.tools.approving import ASKS
+from gatehouse.tools.approving import ASKS, schema_of
 from gatehouse.tools.call_digest import call_digest
 
 Form = Literal["batched", "per_call", "own", "input"]
@@ -129,13 +128,8 @@ def call_id_of(tool: str, args: Any, calls: list[ToolCalled]) -> str | None:
 
 
 def args_schema(tool: BaseTool | None) -> dict[str, Any]:
-    """Return the JSON Schema of the arguments that a model gives a tool."""
-    schema = tool.tool_call_schema if tool else None
-    if isinstance(schema, dict):
-        return schema
-    if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return schema.model_json_schema()
-    return ANY_OBJECT
+    """Return the JSON Schema of the arguments of a tool; any object where the tool is not known."""
+    return schema_of(tool) if tool else ANY_OBJECT
 
 
 def branches_of(schema: Any) -> dict[str, dict[str, Any]]:

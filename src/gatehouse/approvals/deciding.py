@@ -8,16 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.models import STATUS_AFTER, Decision
-from gatehouse.approvals.problems import (
+from gatehouse.approvals.rows import any_open, found, lock
+from gatehouse.approvals.tables import approvals, waiting_runs
+from gatehouse.approvals.validation import check
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.approvals import (
     ApprovalChanged,
     ApprovalDecided,
     ApprovalExpired,
     NotAllowedToDecide,
 )
-from gatehouse.approvals.rows import any_open, found, lock
-from gatehouse.approvals.tables import approvals, waiting_runs
-from gatehouse.approvals.validation import check
-from gatehouse.identity.principal import Principal
 from gatehouse.runs.records import principal_fields
 
 

@@ -26,12 +26,18 @@ MOST_COUNTED = 1000
 
 # Keeps on record, in the transaction that does it: an approval that is opened, decided, expired or cancelled
 Recorded = Callable[[AsyncConnection, str, Row[Any], Principal | None], Awaitable[None]]
+# Told of the runnable of an approval, and of what became of it: `opened`, or its status
+Counted = Callable[[str, str], None]
 # Told of a run, by its tenant and its id, that may go on
 Kick = Callable[[str, str], Awaitable[None]]
 
 
 async def unrecorded(_connection: AsyncConnection, _what: str, _row: Row[Any], _by: Principal | None) -> None:
     """Do nothing: where nothing is kept on record."""
+
+
+def uncounted(_runnable: str, _outcome: str) -> None:
+    """Do nothing: where nothing is counted."""
 
 
 async def at_the_next_sweep(_tenant_id: str, _run_id: str) -> None:
@@ -52,25 +58,32 @@ class Approvals:
         deciders: Mapping[str, Deciders] | None = None,
         tools: Mapping[str, Mapping[str, BaseTool]] | None = None,
         recorded: Recorded = unrecorded,
+        counted: Counted = uncounted,
     ) -> None:
         self.engine = engine
         self.lifetime = lifetime
         self.deciders = deciders or {}
         self.tools = tools or {}
         self.recorded = recorded
+        self.counted = counted
         self.kick: Kick = at_the_next_sweep
 
     async def open(
         self, run: RunRecord, asked: Sequence[Asked], calls: Sequence[ToolCalled] = ()
-    ) -> Sequence[Approval]:
-        """Keep what a run asks, and that it waits; twice is once. Raises IntegrityError without a thread."""
+    ) -> Sequence[tuple[str, Approval]]:
+        """Keep what a run asks, and that it waits; return it with the ids of its interrupts.
+
+        Twice is once. Raises IntegrityError when its thread is gone.
+        """
         drafts = drafts_of(asked, calls, self.tools.get(run.runnable))
         deciders = self.deciders.get(run.runnable, Deciders())
         async with self._transaction(run.principal.tenant_id) as connection:
             rows, new = await open_all(self.engine, connection, run, drafts, deciders, self.lifetime)
             for row in new:
                 await self.recorded(connection, "opened", row, None)
-        return [shown(row) for row in rows]
+        for row in new:
+            self.counted(row.runnable, "opened")
+        return [(row.interrupt_id, shown(row)) for row in rows]
 
     async def decide(self, principal: Principal, approval_id: str, decision: Decision) -> Approval:
         """Decide on an approval; with the last one of its run, the run goes on.
@@ -83,6 +96,7 @@ class Approvals:
             if first:
                 await self.recorded(connection, "decided", row, principal)
         if first:
+            self.counted(row.runnable, row.status)
             await self.kick(row.tenant_id, row.run_id)
         return shown(row, principal)
 
@@ -91,7 +105,7 @@ class Approvals:
         async with self._transaction(principal.tenant_id) as connection:
             return shown(await found(connection, principal, approval_id), principal)
 
-    async def list(
+    async def page(
         self,
         principal: Principal,
         *,
@@ -127,10 +141,23 @@ class Approvals:
         async with self._transaction(tenant_id) as connection:
             return [shown(row) for row in await rows_of(connection, tenant_id, run_id)]
 
-    async def answers(self, tenant_id: str, run_id: str) -> dict[str, Any]:
-        """Return what was decided for a run as LangGraph takes it, by the ids of its interrupts."""
+    async def decided(self, tenant_id: str, run_id: str) -> tuple[dict[str, Any], Sequence[Approval]]:
+        """Return what was decided for a run as LangGraph takes it, by its interrupts' ids; and the last.
+
+        Those are the decisions on what it has asked at once, in the order in which it asked.
+        """
         async with self._transaction(tenant_id) as connection:
-            return answers_of(await rows_of(connection, tenant_id, run_id))
+            rows = await rows_of(connection, tenant_id, run_id)
+        told = [row for row in rows if row.decision]
+        last = max((row.created_at for row in told), default=None)
+        return answers_of(rows), [shown(row) for row in told if row.created_at == last]
+
+    async def is_due(self, tenant_id: str, run_id: str) -> bool:
+        """Tell whether a run may go on."""
+        of_run = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run_id)
+        query = select(waiting_runs.c.run_id).where(of_run, waiting_runs.c.state == "due")
+        async with self._transaction(tenant_id) as connection:
+            return (await connection.execute(query)).first() is not None
 
     async def end(self, tenant_id: str, run_id: str, how: str) -> bool:
         """End what is open of a run that waits, `cancelled` or `expired`; False when it does not wait."""
@@ -138,8 +165,11 @@ class Approvals:
             await lock(connection, tenant_id, run_id)
             if not await make_due(connection, tenant_id, run_id, how):
                 return False
-            for row in await close_open(connection, tenant_id, run_id, how):
+            closed = await close_open(connection, tenant_id, run_id, how)
+            for row in closed:
                 await self.recorded(connection, how, row, None)
+        for row in closed:
+            self.counted(row.runnable, how)
         await self.kick(tenant_id, run_id)
         return True
 

@@ -19,6 +19,9 @@ Action = Literal[
     "user.erase",
     "access.refused",
     "tool.act",
+    "approval.open",
+    "approval.decide",
+    "approval.end",
     "limit.hit",
 ]
 Outcome = Literal["ok", "failed", "refused"]

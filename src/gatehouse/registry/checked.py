@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -25,8 +26,10 @@ from gatehouse.runs.sources.graphs import Graph
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.streaming_agent import ChatInput, StreamingAgent, TextInput
+from gatehouse.runs.sources.tools_within import graph_of
 from gatehouse.runs.sources.unwrapping import parts_of, unwrapped
 from gatehouse.tools.acting import Conduct, declared_by, nobody_acts
+from gatehouse.tools.approving import allowed_by
 from gatehouse.tools.building import BadTool, Resources, build_tools
 
 PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
@@ -86,11 +89,22 @@ def read(name: str, entry: Entry) -> ServedEntry:
         return entry
     resources = Resources(create_async_engine("sqlite+aiosqlite://"))
     try:
-        tools = build_tools(entry.tools, resources)
-        runnable = runnable_of(entry, Parts(UnopenedModel(), tools))
+        tools = build_tools(entry.tools, resources, approve=entry.approve)
+        runnable = runnable_of(entry, Parts(UnopenedModel(), tools, InMemorySaver()))
+        if asking := [tool.name for tool in tools if allowed_by(tool)]:
+            refuse_unaskable(runnable, asking)
         return served_entry(entry, runnable)
     except (BadTool, BadRunnable) as error:
         raise BadRegistry(f"{name}: {entry.path}: {error}") from error
+
+
+def refuse_unaskable(runnable: Runnable[Any, Any], tools: Sequence[str]) -> None:
+    """Raise BadRunnable where a run could not wait for a person who decides on the calls of these tools."""
+    graph, names = graph_of(runnable), ", ".join(tools)
+    if graph is None:
+        raise BadRunnable(f"{names} wait for approval, which only a graph can: it is none, and ends in none")
+    if not graph.checkpointer:
+        raise BadRunnable(f"{names} wait for approval: hand its graph the checkpointer of Parts")
 
 
 def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
@@ -177,7 +191,7 @@ def build(
     acting: dict[str, None] = {}
     for entry in registry.entries:
         try:
-            tools = build_tools(entry.tools, resources, conduct)
+            tools = build_tools(entry.tools, resources, conduct, entry.approve)
             runnables[entry.path] = serving(entry, runnable_of(entry, Parts(model, tools, checkpointer)))
         except (BadTool, BadRunnable) as error:
             raise BadRegistry(f"{registry.name}: {entry.path}: {error}") from error

@@ -1,6 +1,6 @@
 """What is said of a runnable that is served, and what its factory is handed."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,9 +10,11 @@ from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from pydantic import ByteSize, TypeAdapter
 
+from gatehouse.approvals.deciders import Deciders
 from gatehouse.registry.shape import Shape
 from gatehouse.tools.building import ToolEntry
 
+OWNER = Deciders()
 Traced = Literal["tags", "metadata"]
 TRACED: tuple[Traced, ...] = ("tags", "metadata")
 ENDPOINTS = frozenset(
@@ -52,6 +54,9 @@ class Entry:
     types of objects in a state that its declaration does not name; LangChain's own are known. `max_body` is
     the largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
 
+    `approve` says of some of the `tools`, by their names, what a person may decide before each call, such as
+    {"transfer": "approve edit reject"}; `deciders` who that may be, by default whoever asked.
+
     For LangServe's routes alone: `enabled_endpoints` or `disabled_endpoints` say which of them there are, as
     in `add_routes`. `include_callback_events` sends what happened in a run with the answers of `invoke` and
     `batch`: whoever may ask sees what every step was given. `enable_feedback_endpoint` says whether
@@ -73,6 +78,8 @@ class Entry:
     client_history: bool = False
     client_tracing: bool | Collection[Traced] = False
     memory: Literal["messages", "state", "none"] = "messages"
+    approve: Mapping[str, str] = field(default_factory=dict)
+    deciders: Deciders = OWNER
     shows_state: bool = False
     checkpoint_types: Sequence[type] = ()
     max_body: int | str = 0

@@ -11,12 +11,13 @@ from langchain_core.utils.uuid import uuid7
 
 from gatehouse.identity.principal import READ_RUNS, WRITE_THREADS, Principal
 from gatehouse.limits.admission import Admission
-from gatehouse.problems.errors import InsufficientScope, NotFound
+from gatehouse.problems.errors import InsufficientScope, NotFound, Unavailable
 from gatehouse.runs import replies
 from gatehouse.runs.answers import ANSWERS
 from gatehouse.runs.events import BEGINNING, Cursor, Record
 from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.lifecycle.conducting import Conductor
+from gatehouse.runs.lifecycle.continuing import Continuing
 from gatehouse.runs.lifecycle.control import viewers_key
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.lifecycle.starting import Idempotency, Started, Starting
@@ -26,6 +27,7 @@ from gatehouse.runs.log.reader import LogReader
 from gatehouse.runs.records import RunRecord, is_of, load, run_id_of, run_key
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.viewing import Viewing
+from gatehouse.runs.waits import WaitsAway
 
 ERASE_SECONDS = 1.0
 ERASE_POLL = 0.02
@@ -46,6 +48,7 @@ class RunEngine:
         self.control = conductor.control
         self.drain = conductor.drain
         self.reader = LogReader(self.redis, self.owner, self.settings.feed_size, conductor.stop)
+        self.continuing = Continuing(conductor)
         self.viewing = Viewing(self.redis, conductor, self.reader)
         turns = Turns(self.control, self.settings.deadline, self.cancel)
         self.starting = Starting(conductor, turns, self.settings.deadline)
@@ -119,12 +122,12 @@ class RunEngine:
 
         A run that was started with another credential of the caller needs the `scope`: InsufficientScope.
         """
-        run = await load(self.redis, run_id)
+        run = await load(self.redis, run_id) or await self._kept(principal, run_id)
         if run is None or not run.owned_by(principal):
             raise NotFound("There is no such run.")
         if run.principal.credential_key != principal.credential_key and not principal.may(scope):
             raise InsufficientScope(scope)
-        if run.finished:
+        if run.state != "running":
             return run
         if execution := self.local.get(run_id):
             return replace(
@@ -135,6 +138,7 @@ class RunEngine:
     async def cancel(self, run_id: str) -> None:
         """Stop the run now, wherever it is executed. One that has ended stays as it is."""
         if not await self.control.mark_cancelled(run_id, "cancelled"):
+            await self._cancel_waiting(run_id)
             return
         if run_id in self.local:
             self.conductor.stop(run_id)
@@ -142,6 +146,32 @@ class RunEngine:
             await self.reader.tell(owner, "cancel", run_id)
         else:
             await self.conductor.revive(run_id)
+
+    async def _kept(self, principal: Principal, run_id: str) -> RunRecord | None:
+        """Return a run that waits, and that Redis has lost."""
+        try:
+            return await self.conductor.waits.kept(principal.tenant_id, run_id)
+        except WaitsAway:
+            return None
+
+    async def cancel_waiting_in(self, principal: Principal, thread_id: str) -> None:
+        """End the run of a thread that waits for people, if one does: what it asked about is asked anew."""
+        run_id = await self.control.run_of(principal, thread_id)
+        run = await load(self.redis, run_id) if run_id else None
+        if run is not None and run.state == "waiting":
+            await self._cancel_waiting(run.id)
+            await self._until_ended(run.id)
+
+    async def _cancel_waiting(self, run_id: str) -> None:
+        """End a run that waits for people. Raises Unavailable."""
+        run = await load(self.redis, run_id)
+        if run is None or run.state != "waiting":
+            return
+        try:
+            if not await self.conductor.waits.cancel(run):
+                await self.continuing.end(run)
+        except WaitsAway:
+            raise Unavailable from None
 
     def view(self, run_id: str, after: Cursor = BEGINNING) -> AsyncIterator[list[Record]]:
         """Yield the run's records after the cursor, in lists of those that are ready, up to `end`.

@@ -212,7 +212,29 @@ class Error:
     problem: dict[str, Any]
 
 
-Status = Literal["completed", "failed", "cancelled"]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAsked:
+    """What the run waits for: `approval` is a gatehouse.approvals.models.Approval, as it opens."""
+
+    type: Literal["approval"] = "approval"
+    content: str
+    approval: dict[str, Any]
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What a person has decided, so that the run goes on."""
+
+    type: Literal["decided"] = "decided"
+    content: str
+    approval_id: str
+    decision: str
+    decided_by: str
+
+
+# A run that is `waiting` has ended no more than its attempt
+Status = Literal["completed", "failed", "cancelled", "waiting"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -224,7 +246,7 @@ class End:
 
 Event = (
     Start | Token | Reasoning | Message | Custom | StateUpdate | AgentAction | ToolStart | ToolEnd
-    | EffectUnknown | Restart | Gap | Complete | Error | End
+    | EffectUnknown | Restart | Gap | Complete | Error | ApprovalAsked | Decided | End
 )  # fmt: skip
 
 

@@ -40,6 +40,8 @@ class RunRecord:
     is complete: a `message`, a `value`, or both; `checkpoint_id` the state that it left in its
     thread. `forks` is the message of its thread in whose place it is asked, empty when it is asked after the
     last; `attachments` are the files that it is about, each with id, name, media_type and size.
+    `continues` is the last attempt that goes on after a wait, with a decision or with why it ends; `over`
+    is why it is not to: nobody decided in time (`expired`), or what it began with was `revoked`.
     """
 
     id: str
@@ -71,6 +73,8 @@ class RunRecord:
     idempotency: str = ""
     forks: str = ""
     attachments: Sequence[Mapping[str, Any]] = ()
+    continues: int = 0
+    over: str = ""
 
     def owned_by(self, principal: Principal) -> bool:
         """Tell whether `principal` is the user of the tenant who started this run."""
@@ -84,12 +88,17 @@ class RunRecord:
 
     @property
     def finished(self) -> bool:
-        return self.state != "running"
+        return self.state not in ("running", "waiting")
+
+    @property
+    def after_wait(self) -> bool:
+        """Tell whether this attempt goes on with what the one before it had told."""
+        return self.continues == self.attempt
 
     @property
     def last_event(self) -> Cursor:
         """The cursor of the newest event that is known of; of the last one when the run has ended."""
-        closing = {"running": 0, "cancelled": 1, "completed": 2, "failed": 2}[self.state]
+        closing = {"running": 0, "waiting": 0, "cancelled": 1, "completed": 2, "failed": 2}[self.state]
         return Cursor(self.text_cursor.attempt, self.text_cursor.sequence + closing)
 
     def fields(self) -> dict[FieldT, EncodableT]:
@@ -113,6 +122,8 @@ class RunRecord:
             "key": self.idempotency,
             "forks": self.forks,
             "attachments": json_bytes(list(self.attachments)),
+            "continues": self.continues,
+            "over": self.over,
             **self.progress(),
         }
 
@@ -169,6 +180,8 @@ class RunRecord:
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",
             handovers=int(text.get("handovers", b"0")),
+            continues=int(text.get("continues", b"0")),
+            over=text.get("over", b"").decode(),
         )
 
 

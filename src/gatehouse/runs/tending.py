@@ -23,6 +23,7 @@ from gatehouse.runs.log.log import reraise_cancellation
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import load
 from gatehouse.runs.sources.serving import Serving
+from gatehouse.runs.waits import Waits
 from gatehouse.settings.engine import EngineSettings
 from gatehouse.storage.redis_words import words_of
 
@@ -40,10 +41,11 @@ async def open_runs(
     checkpoints: BaseCheckpointSaver[Any],
     settings: EngineSettings,
     observer: RunObserver | None = None,
+    waits: Waits | None = None,
 ) -> AsyncIterator[RunEngine]:
     """Yield an engine whose background tasks run; at the end it hands its runs over."""
     loop = asyncio.get_running_loop()
-    engine = RunEngine(Conductor(redis, runnables, history, checkpoints, settings, observer))
+    engine = RunEngine(Conductor(redis, runnables, history, checkpoints, settings, observer, waits))
     tending = Tending(engine)
     with containing(loop):
         async with working(engine, tending):
@@ -179,7 +181,7 @@ class Tending:
             return True
         await self.engine.conductor.revive(run_id)
         run = await load(self.engine.redis, run_id)
-        if run is None or run.finished:
+        if run is None or run.state != "running":
             await self.engine.attempts.forget(run_id)
             return False
         return True

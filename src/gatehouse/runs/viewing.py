@@ -32,7 +32,8 @@ class Viewing:
     async def view(self, run_id: str, after: Cursor = BEGINNING) -> AsyncIterator[list[Record]]:
         """Yield the run's records after the cursor, in lists of those that are ready, up to `end`.
 
-        No record is left out: what the log no longer has is replaced by a `gap` that holds the text. Raises
+        No record is left out: what the log no longer has is replaced by a `gap` that holds the text. Whoever
+        has seen that the run waits, and comes again, is shown what follows. Raises
         Restarting when this process ends before the run: another one reads on after the last record; and
         NotFound for a run that is gone.
         """
@@ -45,21 +46,47 @@ class Viewing:
                 run = await load(self.redis, run_id)
                 if run is None:
                     raise NotFound("The run is not known any more: it expired or was deleted.")
-                if run.finished:
-                    if cursor > run.last_event:  # of no record that there ever was: the end is still told
-                        cursor = Cursor(run.last_event.attempt, run.last_event.sequence - 1)
-                    while records := await self._logged(run_id, cursor):
+                if run.finished or (run.state == "waiting" and cursor < run.last_event):
+                    async for records in self._to_the_end(run, cursor):
                         yield records
-                        cursor = records[-1].cursor
                     return
             async with self._feed(run_id) as feed:
                 async for records in self._follow(run_id, feed, cursor):
-                    yield records
+                    shown, ended = await self._without_waits(run_id, records)
+                    if shown:
+                        yield shown
                     cursor = records[-1].cursor
-                    if records[-1].type == "end":
+                    if ended:
                         return
             # what is missing is on its way, or the run has moved
             await asyncio.sleep(FLUSH_SECONDS)
+
+    async def _to_the_end(self, run: RunRecord, cursor: Cursor) -> AsyncIterator[list[Record]]:
+        """Yield the records of a run that is not executed now."""
+        if cursor > run.last_event:  # of no record that there ever was: the end is still told
+            cursor = Cursor(run.last_event.attempt, run.last_event.sequence - 1)
+        while records := await self._logged(run.id, cursor):
+            shown, _ = await self._without_waits(run.id, records)
+            if shown:
+                yield shown
+            cursor = records[-1].cursor
+
+    async def _without_waits(self, run_id: str, records: list[Record]) -> tuple[list[Record], bool]:
+        """Return records without the ends of attempts after which the run has gone on; tell whether it ended.
+
+        A client takes an `end` for the last there is.
+        """
+        ends = [item for item in records if item.type == "end"]
+        if not any(waits(item) for item in ends):
+            return records, bool(ends)
+        run = await load(self.redis, run_id)
+        waiting_since = run.attempt if run is not None and run.state == "waiting" else None
+        shown = [
+            item
+            for item in records
+            if item.type != "end" or not waits(item) or item.cursor.attempt == waiting_since
+        ]
+        return shown, bool(shown) and shown[-1].type == "end"
 
     def close(self) -> None:
         """End every viewer's stream: another process reads on."""
@@ -147,3 +174,8 @@ class Viewing:
                     text += from_json(item.data)["content"]
             cursor = records[-1].cursor
         return replace(run, text=text, text_cursor=cursor)
+
+
+def waits(end: Record) -> bool:
+    """Tell whether an `end` is that of an attempt alone: the run waits."""
+    return end.type == "end" and from_json(end.data)["status"] == "waiting"

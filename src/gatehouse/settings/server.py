@@ -65,6 +65,9 @@ class ServerSettings(BaseModel):
         365, ge=30, description="days that a row of the audit log is kept; the database keeps each for 30"
     )
 
+    approval_hours: float = Field(
+        72, gt=0, description="hours after which a run ends that waits for a person's approval"
+    )
     thread_days: int | None = Field(
         None, ge=1, description="days after its last message that a thread is erased; by default never"
     )

@@ -51,6 +51,9 @@ class Metrics:
         self.run_duration = self._histogram(
             "run_duration_seconds", "Time of a run's last attempt.", ("runnable",), SECONDS_OF_A_RUN
         )
+        self.approvals = self._counter(
+            "approvals", "Approvals that were opened, and what became of them.", ("runnable", "outcome")
+        )
         self.restarts = self._counter("restarts", "Further attempts at runs whose process was gone.", run[:1])
 
     def _tokens(self) -> None:

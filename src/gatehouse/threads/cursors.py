@@ -10,6 +10,7 @@ from gatehouse.problems.errors import BadRequest
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 THREAD = re.compile(r"t([0-9]{1,17})-([0-9a-f-]{36})")
 AUDIT = re.compile(r"a([0-9]{1,17})-([0-9a-f-]{36})")
+APPROVAL = re.compile(r"p([0-9a-f-]{36})")
 MESSAGE = re.compile(r"m([0-9]{1,9})")
 
 
@@ -33,6 +34,16 @@ def read_audit_cursor(cursor: str) -> tuple[datetime, str]:
     """Return time and id of the row before the page. Raises BadRequest."""
     match = _read(cursor, AUDIT)
     return _moment(match[1]), match[2]
+
+
+def approval_cursor(approval_id: str) -> str:
+    """Return the cursor of the page that begins after this approval."""
+    return _written(f"p{approval_id}")
+
+
+def read_approval_cursor(cursor: str) -> str:
+    """Return the id of the approval before the page. Raises BadRequest."""
+    return _read(cursor, APPROVAL)[1]
 
 
 def message_cursor(position: int) -> str:
@@ -64,5 +75,5 @@ def _read(cursor: str, pattern: re.Pattern[str]) -> re.Match[str]:
         text = ""
     match = pattern.fullmatch(text)
     if match is None:
-        raise BadRequest("This is no cursor of this list: take next_cursor as it was given.")
+        raise BadRequest("This is no cursor of this list: take it as the page before gave it.")
     return match

@@ -30,12 +30,14 @@ class Acts:
     """What a tool that acts says of itself: how it is found out, after a crash, whether it has acted.
 
     `idempotent`: called again with the same key it does nothing more. `check` asks the other side. With
-    `transaction` its effect is a change of the server's own database.
+    `transaction` its effect is a change of the server's own database. `approval` is what a person may decide
+    on each call before it is made, such as "approve edit reject"; empty: nobody is asked.
     """
 
     idempotent: bool = False
     check: Check | None = None
     transaction: bool = False
+    approval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class MayNotAct(Exception):
 def acts(tool: BaseTool, /) -> StructuredTool: ...
 @overload
 def acts(
-    *, idempotent: bool = False, check: Check | None = None, transaction: bool = False
+    *, idempotent: bool = False, check: Check | None = None, transaction: bool = False, approval: str = ""
 ) -> Callable[[BaseTool], StructuredTool]: ...
 
 
@@ -76,14 +78,16 @@ def acts(
     idempotent: bool = False,
     check: Check | None = None,
     transaction: bool = False,
+    approval: str = "",
 ) -> StructuredTool | Callable[[BaseTool], StructuredTool]:
     """Return the tool, marked as one that changes something; with options, what marks a tool so.
 
-    At most one option says how it is found out whether a call that was cut off has acted: see Acts. Raises
+    At most one option says how it is found out whether a call that was cut off has acted, `approval` what a
+    person may decide before each call: see Acts. Raises
     TypeError when the tool is of a class of its own, whose calls nothing could check, or an option does not
     fit it.
     """
-    declared = Acts(idempotent, check, transaction)
+    declared = Acts(idempotent, check, transaction, approval)
     if tool is not None:
         return marked(tool, declared)
     return functools.partial(marked, declared=declared)

@@ -1,13 +1,14 @@
 """The tools of an entry: built, guarded when they act, and readable for the model when they fail."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from langchain_core.tools import BaseTool
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatehouse.tools.acting import Conduct, guarded, nobody_acts
+from gatehouse.tools.acting import Conduct, declared_by, guarded, nobody_acts
+from gatehouse.tools.approving import DECISIONS, asking
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,15 @@ class BadTool(Exception):
 
 
 def build_tools(
-    entries: Sequence[ToolEntry], resources: Resources, conduct: Conduct = nobody_acts
+    entries: Sequence[ToolEntry],
+    resources: Resources,
+    conduct: Conduct = nobody_acts,
+    approve: Mapping[str, str] | None = None,
 ) -> list[BaseTool]:
     """Return the tools, in order; `conduct` makes the calls of those that act.
+
+    `approve` says by their names what a person may decide before each call, such as "approve edit reject",
+    in place of what a tool itself says.
 
     A tool's ToolException and bad arguments become a message that the model can go on from, unless the
     tool handles them in its own way. Raises BadTool for a failing factory, a name that is there twice,
@@ -44,8 +51,24 @@ def build_tools(
             raise BadTool(f"tool {tool.name}: this name is there twice")
         if not tool.description.strip():
             raise BadTool(f"tool {tool.name}: the description is missing")
-        tools[tool.name] = _with_readable_failures(guarded(tool, conduct))
+        built = _with_readable_failures(guarded(tool, conduct))
+        tools[tool.name] = approved(built, (approve or {}).get(tool.name))
+    if unknown := sorted(set(approve or {}) - tools.keys()):
+        raise BadTool(f"approve names what is no tool of the entry: {', '.join(unknown)}")
     return list(tools.values())
+
+
+def approved(tool: BaseTool, said: str | None) -> BaseTool:
+    """Return a tool whose calls wait for a person, if that is `said` or it says so itself. Raises BadTool."""
+    declared = declared_by(tool)
+    words = (declared.approval if declared else "") if said is None else said
+    allowed = words.split()
+    if unknown := sorted(set(allowed) - set(DECISIONS)):
+        known = ", ".join(DECISIONS)
+        raise BadTool(f"tool {tool.name}: {', '.join(unknown)} is nothing to decide: {known} are")
+    if said is not None and not allowed:
+        raise BadTool(f"tool {tool.name}: approve says nothing that may be decided")
+    return asking(tool, allowed) if allowed else tool
 
 
 def _built(entry: ToolEntry, resources: Resources) -> BaseTool:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from gatehouse.plain_json import from_json
+from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.errors import ApiError, Conflict, Problem
 from gatehouse.runs.events import Record
 from gatehouse.runs.records import RunRecord
@@ -24,20 +25,25 @@ class RunFailedBefore(ApiError):
 async def completed(run: RunRecord, records: AsyncIterator[list[Record]]) -> dict[str, Any]:
     """Return the `complete` event of a run when it has ended.
 
-    Raises its problem, or Conflict if it was stopped.
+    Raises its problem, Conflict if it was stopped, or ApprovalRequired while it waits for people.
     """
-    last = await records_of_end(records)
+    last, asked = await records_of_end(records)
     if "error" in last:
         raise RunFailedBefore(from_json(last["error"].data)["problem"])
+    if "end" in last and from_json(last["end"].data)["status"] == "waiting":
+        raise ApprovalRequired(run.id, [from_json(item.data)["approval"]["id"] for item in asked])
     if "complete" not in last:
         raise Conflict("The run was stopped before it was complete.", run_id=run.id)
     complete: dict[str, Any] = from_json(last["complete"].data)
     return complete
 
 
-async def records_of_end(records: AsyncIterator[list[Record]]) -> dict[str, Record]:
-    """Return the last record of each type, when the run has ended."""
+async def records_of_end(records: AsyncIterator[list[Record]]) -> tuple[dict[str, Record], list[Record]]:
+    """Return the last record of each type, and all that its last attempt asks, when the run has ended."""
     last: dict[str, Record] = {}
+    asked: list[Record] = []
     async for ready in records:
         last.update((record.type, record) for record in ready)
-    return last
+        asked += [record for record in ready if record.type == "approval"]
+    top = max((record.cursor.attempt for record in last.values()), default=0)
+    return last, [record for record in asked if record.cursor.attempt == top]

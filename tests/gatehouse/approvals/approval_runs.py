@@ -52,7 +52,7 @@ class ApprovalsOf:
     run: RunRecord = field(default_factory=run_of)
 
     async def ask(self, *asked: Asked) -> list[Approval]:
-        return list(await self.approvals.open(self.run, asked or (transfer(),)))
+        return [item for _, item in await self.approvals.open(self.run, asked or (transfer(),))]
 
     async def state(self) -> tuple[str, str]:
         """Return whether the run waits or is due, and how it is to go on."""

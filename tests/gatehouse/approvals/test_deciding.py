@@ -7,13 +7,13 @@ from approval_runs import ALICE, CAROL, DAVE, ELSEWHERE, ApprovalsOf, decision, 
 
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.models import Decision
-from gatehouse.approvals.problems import (
+from gatehouse.approvals.service import Approvals
+from gatehouse.problems.approvals import (
     ApprovalChanged,
     ApprovalDecided,
     ApprovalExpired,
     NotAllowedToDecide,
 )
-from gatehouse.approvals.service import Approvals
 from gatehouse.problems.errors import InvalidInput, NotFound
 
 
@@ -26,7 +26,7 @@ class TestDecide:
         assert decided.decided_by is not None
         assert decided.decided_by.user_id == "alice"
         assert await of_run.state() == ("due", "decided")
-        answers = await of_run.approvals.answers("acme", of_run.run.id)
+        answers, _ = await of_run.approvals.decided("acme", of_run.run.id)
         assert answers == {"i1": {"type": "approve", "digest": asked.digest}}
 
     async def test_waits_for_the_last_one_that_is_open(self, of_run: ApprovalsOf) -> None:
@@ -74,7 +74,7 @@ class TestDecide:
         assert await of_run.statuses() == ["pending"]
         edit = {"to": "Eve", "amount": 1}
         await of_run.approvals.decide(ALICE, asked.id, decision(asked, "edit", args=edit))
-        answers = await of_run.approvals.answers("acme", of_run.run.id)
+        answers, _ = await of_run.approvals.decided("acme", of_run.run.id)
         assert answers["i1"] == {"type": "edit", "digest": asked.digest, "args": edit}
 
     async def test_after_the_run_was_cancelled_is_refused(self, of_run: ApprovalsOf) -> None:
@@ -83,6 +83,19 @@ class TestDecide:
         with pytest.raises(ApprovalDecided, match="cancelled"):
             await of_run.approvals.decide(ALICE, asked.id, decision(asked))
         assert not await of_run.approvals.end("acme", of_run.run.id, "cancelled")
+
+
+class TestCounted:
+    async def test_is_what_was_opened_and_what_became_of_it(self, of_run: ApprovalsOf) -> None:
+        heard: list[tuple[str, str]] = []
+        of_run.approvals.counted = lambda runnable, outcome: heard.append((runnable, outcome))
+        first, second = await of_run.ask(transfer("i1"), transfer("i2", 5))
+        await of_run.approvals.decide(ALICE, first.id, decision(first))
+        await of_run.approvals.decide(ALICE, first.id, decision(first))
+        await of_run.approvals.end("acme", of_run.run.id, "cancelled")
+        assert second.status == "pending"
+        outcomes = ["opened", "opened", "approved", "cancelled"]
+        assert heard == [("agent", outcome) for outcome in outcomes]
 
 
 class TestWhoMayDecide:
@@ -137,10 +150,10 @@ class TestList:
         self, of_run: ApprovalsOf, approvals: Approvals
     ) -> None:
         first, second = await of_run.ask(transfer("i1"), transfer("i2", 5))
-        page, after = await approvals.list(ALICE, status="pending", run_id=of_run.run.id, limit=1)
+        page, after = await approvals.page(ALICE, status="pending", run_id=of_run.run.id, limit=1)
         assert ([item.id for item in page], after) == ([second.id], second.id)
-        page, after = await approvals.list(ALICE, before=after, limit=1)
+        page, after = await approvals.page(ALICE, before=after, limit=1)
         assert ([item.id for item in page], after) == ([first.id], None)
-        assert await approvals.list(DAVE) == ([], None)
-        assert await approvals.list(ELSEWHERE) == ([], None)
+        assert await approvals.page(DAVE) == ([], None)
+        assert await approvals.page(ELSEWHERE) == ([], None)
         assert (await approvals.count(ALICE), await approvals.count(ELSEWHERE)) == (2, 0)

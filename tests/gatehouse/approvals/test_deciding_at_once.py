@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatehouse.approvals.models import STATUS_AFTER, Approval, Decision
-from gatehouse.approvals.problems import ApprovalDecided, ApprovalExpired
 from gatehouse.approvals.service import Approvals
+from gatehouse.problems.approvals import ApprovalDecided, ApprovalExpired
 from gatehouse.storage.database import open_engine
 
 Act = tuple[str, int, str]  # who, on which approval, what; or the end of the run

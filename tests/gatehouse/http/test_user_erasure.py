@@ -1,11 +1,13 @@
 """Erasing a user over HTTP: everything of one, nothing of another, and on record."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from langchain_core.utils.uuid import uuid7
 from live_app import LiveApp, bearer, serving
 from probe_runnables import Endless, probes
 from sqlalchemy import select
@@ -15,6 +17,8 @@ from gatehouse.identity.principal import Principal
 from gatehouse.ledger.effect import Call
 from gatehouse.ledger.store import EffectStore
 from gatehouse.migrations.target import TARGET
+from gatehouse.runs.records import RunRecord
+from gatehouse.runs.sources.steps import Asked
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 USER_TABLES = [
@@ -38,6 +42,11 @@ def filled(live: LiveApp, user: str, tenant: str) -> dict[str, str]:
         client.post("/api/chat", json={"query": "[say again]", "thread_id": answer["thread_id"]})
     call = Call(tenant, user, answer["run_id"], 1, "transfer", {"amount": 5}, "call-1")
     live.run(EffectStore(live.services.engine).claim(call))
+    caller = Principal(tenant, user, user.title(), frozenset("*"), "jwt", "t")
+    asks = RunRecord(
+        str(uuid7()), caller, "/agent", {}, answer["thread_id"], time.time(), time.time() + 60, 30
+    )
+    live.run(live.services.approvals.open(asks, [Asked("i", "Which account?")]))
     with live.client({}) as browser:
         browser.post("/auth/session", json={"credential": key}).raise_for_status()
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
@@ -97,8 +106,8 @@ def test_erases_everything_of_the_user_and_nothing_of_others(live: LiveApp) -> N
     response = erase(live, "alice")
     assert response.status_code == 200, response.text
     assert response.json() == {
-        "api_keys": 1, "sessions": 1, "runs": 2, "threads": 1, "messages": 4, "attachments": 1, "feedback": 1,
-        "effects": 1, "usage": 2,
+        "api_keys": 1, "sessions": 1, "runs": 2, "threads": 1, "messages": 4, "attachments": 1, "approvals": 1,
+        "feedback": 1,        "effects": 1, "usage": 2,
     }  # fmt: skip
     assert not any(rows_of(live, "alice", "acme").values())
     assert (rows_of(live, "bob", "acme"), rows_of(live, "alice", "beta")) == others

@@ -15,6 +15,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from waiting import until
 
+from gatehouse.approvals.service import Approvals
+from gatehouse.approvals.sweeping import continuing
+from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import ApiError
 from gatehouse.runs.conversation.files import Block
@@ -84,6 +87,7 @@ class Replica:
     redis: Redis
     tasks: set[asyncio.Task[Any]]
     stack: AsyncExitStack
+    approvals: Approvals | None = None
 
     async def start(self, runnable: str, value: dict[str, Any] | None = None, **options: Any) -> Started:
         principal = options.pop("principal", ALICE)
@@ -125,6 +129,8 @@ class Replicas:
     history: Conversations = field(default_factory=Conversations)
     checkpoints: BaseCheckpointSaver[Any] = field(default_factory=InMemorySaver)
     opened: list[Replica] = field(default_factory=list)
+    revoked: set[str] = field(default_factory=set)
+    asking: Callable[[], Approvals] | None = None  # makes what a process keeps approvals in
 
     async def open(self, **changes: Any) -> Replica:
         """Open a replica; `changes` are settings that differ from the usual ones."""
@@ -133,11 +139,18 @@ class Replicas:
         stack = AsyncExitStack()
         redis = self.connect()
         stack.push_async_callback(redis.aclose)
-        runs = open_runs(redis, self.runnables, self.history, self.checkpoints, settings)
+        approvals = self.asking() if self.asking else None
+        waits = ApprovalWaits(approvals) if approvals else None
+        runs = open_runs(redis, self.runnables, self.history, self.checkpoints, settings, waits=waits)
         engine = await stack.enter_async_context(runs)
-        replica = Replica(engine, redis, asyncio.all_tasks() - before, stack)
+        if approvals:
+            await stack.enter_async_context(continuing(approvals, engine, self.not_revoked))
+        replica = Replica(engine, redis, asyncio.all_tasks() - before, stack, approvals)
         self.opened.append(replica)
         return replica
+
+    async def not_revoked(self, principal: Principal) -> bool:
+        return principal.credential_id not in self.revoked
 
     async def close(self) -> None:
         await stopped({task for task in asyncio.all_tasks() if task.get_name() == "viewer"})

@@ -93,7 +93,7 @@ async def test_an_answer_without_tools_is_not_written_down(url: str, calls: list
         assert await answer(saver, calls, "[say hello]") == "hello"
         assert await rows(saver, url) == 0
         await saver.adelete_thread("run-1")
-        assert vars(saver)["_unkept"] == set()
+        assert vars(saver)["_unkept"] == {}
 
 
 async def test_a_later_attempt_asks_anew_what_came_before_the_first_tool(url: str, calls: list[str]) -> None:

@@ -20,7 +20,7 @@ from gatehouse.runs.sources.gathering import combined
 from gatehouse.runs.sources.pacing import at_will
 from gatehouse.runs.sources.serving import serving_of
 from gatehouse.runs.sources.sources import Mode, Observed, source
-from gatehouse.runs.sources.steps import NOTHING
+from gatehouse.runs.sources.steps import NOTHING, Interrupted
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 MODES: list[Mode] = ["stream", "invoke", "events", "log"]
@@ -53,7 +53,7 @@ async def followed(
     mode: Mode, runnable: Runnable[Any, Any], value: dict[str, Any], meter: UsageMeter | None = None
 ) -> tuple[list[Event], list[Any]]:
     """Return the events and the chunks of a run."""
-    told: list[Event | Answer] = []
+    told: list[Event | Answer | Interrupted] = []
     config: Any = {"callbacks": [meter] if meter else [], "configurable": {"run_id": "r", "attempt": 1}}
     chunks = source(mode, runnable, value, config, told.append, OPTIONS.get(mode, {}))
     yielded = [chunk async for chunk in chunks]

@@ -1,7 +1,8 @@
 """Which checkpoints of an agent are kept: none before its model has called a tool."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from langchain_core.messages import AIMessage
@@ -22,11 +23,14 @@ from gatehouse.runs.checkpoints.isolation import SWEEP
 from gatehouse.runs.conversation.places import is_state_key
 from gatehouse.storage.tenancy import tenant_of_context
 
+INTERRUPT = "__interrupt__"  # LangGraph's channel of what a task asks
+Kept = Callable[[], Awaitable[Any]]
+
 FIRST_STEP = 1  # of a graph's nodes; LangGraph stores the input as -1 and 0
 
 
 class FromFirstToolCall(BaseCheckpointSaver[Any]):
-    """Keeps nothing of a run whose model has not called a tool yet.
+    """Keeps nothing of a run whose model has not called a tool yet, unless it waits for a person.
 
     A later attempt then asks the model again, as it does for a chain. To keep it would take five writes for
     every answer, three before its first token, and LangGraph's savers write one at a time in a process.
@@ -34,8 +38,9 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # runs nothing is kept of; what another process takes over stays: 36 bytes
-        self._unkept: set[str] = set()
+        # by run of which nothing is kept: what would be since its last step, in case it waits for a person.
+        # What another process takes over stays: a reference to its last checkpoint
+        self._unkept: dict[str, list[Kept]] = {}
 
     async def aput(
         self,
@@ -47,12 +52,14 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
         placed = config["configurable"]
         run_id, namespace = placed["thread_id"], placed["checkpoint_ns"]
         if namespace == "":  # a graph inside a node is kept with its whole
-            if not (is_state_key(run_id) or is_worth_keeping(checkpoint, metadata)):
-                self._unkept.add(run_id)
-            elif run_id in self._unkept:
-                self._unkept.remove(run_id)
+            first = placed.get("attempt", 1) == 1
+            if first and not (is_state_key(run_id) or is_worth_keeping(checkpoint, metadata)):
+                self._unkept[run_id] = []
+            elif self._unkept.pop(run_id, None) is not None:
                 new_versions = checkpoint["channel_versions"]  # of the steps before this one, too
         if run_id in self._unkept:
+            versions = checkpoint["channel_versions"]
+            self._unkept[run_id].append(partial(super().aput, config, checkpoint, metadata, versions))
             kept = {"thread_id": run_id, "checkpoint_ns": namespace, "checkpoint_id": checkpoint["id"]}
             return {"configurable": kept}
         return await super().aput(config, checkpoint, metadata, new_versions)
@@ -60,12 +67,19 @@ class FromFirstToolCall(BaseCheckpointSaver[Any]):
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
-        if config["configurable"]["thread_id"] not in self._unkept:
+        run_id = config["configurable"]["thread_id"]
+        if run_id in self._unkept:
+            self._unkept[run_id].append(partial(super().aput_writes, config, writes, task_id, task_path))
+            if not any(channel == INTERRUPT for channel, _ in writes):
+                return
+            for keep in self._unkept.pop(run_id):
+                await keep()
+        else:
             await super().aput_writes(config, writes, task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
         if thread_id in self._unkept:
-            self._unkept.remove(thread_id)
+            del self._unkept[thread_id]
         else:
             await super().adelete_thread(thread_id)
 

@@ -9,6 +9,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
 from gatehouse.runs.records import load
+from gatehouse.runs.waits import NobodyDecides, Waits
 from gatehouse.storage.tenancy import tenant_of_context
 
 log = structlog.get_logger(__name__)
@@ -23,8 +24,11 @@ AT_ONCE = 100
 class Leftovers:
     """The checkpoints of ended runs, of whatever process."""
 
-    def __init__(self, redis: Redis, checkpoints: BaseCheckpointSaver[Any]) -> None:
+    def __init__(
+        self, redis: Redis, checkpoints: BaseCheckpointSaver[Any], waits: Waits | None = None
+    ) -> None:
         self._redis = redis
+        self._waits = waits or NobodyDecides()
         self._checkpoints = checkpoints
 
     async def note(self, run_id: str, tenant_id: str) -> None:
@@ -69,7 +73,7 @@ class Leftovers:
             await self._delete_unless_running(run_id, tenant_id)
 
     async def _delete_unless_running(self, run_id: str, tenant_id: str) -> None:
-        run = await load(self._redis, run_id)
+        run = await load(self._redis, run_id) or await self._waits.kept(tenant_id, run_id)
         if run is None or run.finished:
             await self.delete(run_id, tenant_id)
 

@@ -1,10 +1,13 @@
 """Where a thread's memory is the states of a graph: under which name, and after which state a run goes on."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 STATE = "__state"  # in `configurable`: a StatePlace; nothing that begins so is traced
+GOING_ON = "__going_on"  # in `configurable`: a GoingOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,16 @@ class StatePlace:
 
     root: str
     checkpoint_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GoingOn:
+    """What a later attempt knows: the answers by the ids of their interrupts, and whether the viewers still
+    have what was told before.
+    """
+
+    answers: Mapping[str, Any]
+    told: bool
 
 
 def state_key(*parts: str) -> str:

@@ -22,11 +22,14 @@ from gatehouse.runs.lifecycle.scripts import (
     CREATE,
     EXCUSE,
     FINISH,
+    GO_ON,
     RELEASE,
     RENEW,
+    RESTORE,
     TAKE,
     TRIM,
     UNDO,
+    WAIT,
     WELL,
 )
 from gatehouse.runs.log.log import log_key, packed
@@ -73,6 +76,9 @@ class Attempts:
         self._take = Script(redis, TAKE, COMMAND_SECONDS)
         self._renew = Script(redis, RENEW, COMMAND_SECONDS)
         self._well = Script(redis, WELL, COMMAND_SECONDS)
+        self._wait = Script(redis, WAIT, COMMAND_SECONDS)
+        self._go_on = Script(redis, GO_ON, COMMAND_SECONDS)
+        self._restore = Script(redis, RESTORE, COMMAND_SECONDS)
         self._undo = Script(redis, UNDO, COMMAND_SECONDS)
 
     async def create(self, run: RunRecord, hold: Hold = NOTHING_HELD, claim: str = "") -> bool:
@@ -185,6 +191,41 @@ class Attempts:
             *(thread_keys(run) if run.thread_id else ("", "")), *settlement.keys,
         )  # fmt: skip
         return bool(await self._finish(keys, arguments))
+
+    async def wait(
+        self, run: RunRecord, records: Sequence[Record], settlement: Settlement, seconds: int
+    ) -> int:
+        """Append the last records of an attempt and let the run wait, known for so many seconds.
+
+        0: another process has the run, or it has ended; 1: it waits; 2: it is to be ended instead.
+        """
+        last = str(records[-1].cursor)
+        arguments: list[Any] = [run.attempt, seconds, last, packed(records), run.id, *settlement.arguments]
+        for item in {"state": "waiting", **run.progress()}.items():
+            arguments += item
+        thread = thread_keys(run)[0] if run.thread_id else ""
+        keys = (
+            run_key(run.id), lease_key(run.id), log_key(run.id), ACTIVE, thread, run.idempotency,
+            *settlement.keys,
+        )  # fmt: skip
+        return int(await self._wait(keys, arguments))
+
+    async def go_on(self, run: RunRecord, attempt: int, seconds: int, fields: Mapping[str, Any]) -> int:
+        """Let a run that waits be taken, changed like this: 1; else what `scripts.GO_ON` says."""
+        thread = thread_keys(run)[0] if run.thread_id else ""
+        keys = (run_key(run.id), log_key(run.id), ACTIVE, thread, run.idempotency)
+        arguments: list[Any] = [run.id, attempt, seconds]
+        for item in fields.items():
+            arguments += item
+        return int(await self._go_on(keys, arguments))
+
+    async def restore(self, run: RunRecord, seconds: int) -> None:
+        """Bring a run back that waits and that Redis has lost. Its log begins with its next attempt."""
+        thread = thread_keys(run)[0] if run.thread_id else ""
+        arguments: list[Any] = [run.id, seconds]
+        for item in run.fields().items():
+            arguments += item
+        await self._restore((run_key(run.id), log_key(run.id), thread), arguments)
 
     async def owner_of(self, run_id: str) -> str | None:
         """Return the name of the process that holds the run, or None."""

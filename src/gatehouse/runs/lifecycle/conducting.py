@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from gatehouse.background import outlasted, uninterrupted
 from gatehouse.limits.reservations import NOTHING_HELD, Reservations, adopted
 from gatehouse.models.asking import asked_for
+from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.checkpoints.leftovers import Leftovers
@@ -31,13 +32,15 @@ from gatehouse.runs.lifecycle.execution import Execution, ExecutionLimits, Halte
 from gatehouse.runs.lifecycle.failures import failure_of
 from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import why_over
+from gatehouse.runs.lifecycle.pausing import Pausing
 from gatehouse.runs.lifecycle.undoing import NotStored, Undoing
-from gatehouse.runs.log.log import LogWriter
+from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord, load
 from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.unobserved import Unobserved
+from gatehouse.runs.waits import NobodyDecides, Waits, WaitsAway
 from gatehouse.settings.engine import EngineSettings
 from gatehouse.storage.tenancy import tenant_of_context
 
@@ -68,7 +71,9 @@ class Conductor:
         checkpoints: BaseCheckpointSaver[Any],
         settings: EngineSettings,
         observer: RunObserver | None = None,
+        waits: Waits | None = None,
     ) -> None:
+        self.waits = waits or NobodyDecides()
         self.owner = str(uuid7())
         self.redis = redis
         self.runnables = runnables
@@ -82,10 +87,13 @@ class Conductor:
         self.reservations = Reservations(redis, RESERVATION_LEASES * settings.lease)
         self.undoing = Undoing(self.attempts, history, self.reservations)
         self.keeping = Keeping(redis, history)
-        self.leftovers = Leftovers(redis, checkpoints)
+        self.leftovers = Leftovers(redis, checkpoints, self.waits)
         self.ending = Ending(
             runnables, self.writer, self.attempts, self.reservations, self.keeping, self.leftovers,
-            self.observer,
+            self.observer, self.waits,
+        )  # fmt: skip
+        self.pausing = Pausing(
+            self.writer, self.attempts, self.reservations, self.waits, settings.deadline
         )  # fmt: skip
         self.maybe_taken: set[str] = set()
         self.local: dict[str, Execution] = {}
@@ -123,7 +131,7 @@ class Conductor:
 
     async def _revive(self, run_id: str) -> None:
         known = await load(self.redis, run_id)
-        if self.closing or known is None or known.finished or run_id in self.local:
+        if self.closing or known is None or known.state != "running" or run_id in self.local:
             return
         over = why_over(replace(known, attempt=known.attempt + 1), self.settings.max_attempts)
         # during a rolling update a run may be of a runnable that only other processes have
@@ -135,8 +143,9 @@ class Conductor:
         run = await load(self.redis, run_id)
         if run is None or run_id in self.local:
             return
-        log.warning("run restarted", run_id=run_id, attempt=run.attempt)
-        self.observer.restarted(run)
+        if not run.after_wait:
+            log.warning("run restarted", run_id=run_id, attempt=run.attempt)
+            self.observer.restarted(run)
         if run.reservation is not None:
             self.reservations.adopt(run.principal, run.reservation)
         self._execute(run, held_until, None)
@@ -205,7 +214,13 @@ class Conductor:
         try:
             with self.observer.attempt(execution.run) as execution.meter.observer:
                 status, failure = await self._attempt(execution, tap)
-                if execution.given_up or not await self.ending.finish(execution, status, failure):
+                if status == "waiting" and execution.waits_for:
+                    await self.pausing.paused(execution.run)
+                elif (
+                    status == "waiting"
+                    or execution.given_up
+                    or not await self.ending.finish(execution, status, failure)
+                ):
                     await self._give_up(execution)
         finally:
             self._forget(execution)
@@ -214,6 +229,8 @@ class Conductor:
 
     def _stopped(self, execution: Execution) -> ApiError:
         """Return what is told to the caller of a run that is not finished here."""
+        if execution.waits_for:
+            return ApprovalRequired(execution.run.id, list(execution.waits_for))
         if execution.stop != "handover":
             return RunFailed("The run was stopped.")
         return Restarting("This server is being restarted. The run goes on elsewhere: join it by its id.")
@@ -222,13 +239,35 @@ class Conductor:
         """Execute an attempt and return how it ended."""
         asked_for(execution.run.principal.tenant_id, execution.run.principal.user_id)
         try:
+            await self._hear_answers(execution)
             self._open(execution)
             await execution.produce(self._history_of(execution.run), tap)
+            if execution.asked is not None:
+                return await self._pause(execution)
         except Halted:
             return "cancelled", None
         except Exception as error:
             return "failed", failure_of(error, execution.run, self.settings.recursion_limit)
         return "completed", None
+
+    async def _pause(self, execution: Execution) -> tuple[Status, None]:
+        """Let the run wait, and return that it does; or that it is to be ended instead."""
+        paused = await self.pausing.pause(execution)
+        return ("cancelled" if paused == "cancelled" else "waiting"), None
+
+    async def _hear_answers(self, execution: Execution) -> None:
+        """Find what was decided for the run, however long the store of that is away."""
+        run = execution.run
+        if run.attempt == 1 or not execution.serving.keeps_checkpoints:
+            return
+        while execution.stop is None and time.time() < run.deadline:
+            try:
+                execution.answers = await self.waits.answers(run)
+            except WaitsAway as error:
+                log.warning("a run waits for its answers", run_id=run.id, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
 
     def _open(self, execution: Execution) -> None:
         """Emit the first event of the attempt. Raises for a run that must not be executed again."""
@@ -236,7 +275,11 @@ class Conductor:
         if run.attempt == 1:
             execution.emit(execution.start_event())
             return
-        execution.emit(Restart(content="The process that executed this run is gone.", attempt=run.attempt))
+        if not run.after_wait:
+            gone = "The process that executed this run is gone."
+            execution.emit(Restart(content=gone, attempt=run.attempt))
+        for decided in execution.answers.events:
+            execution.emit(decided)
         if over := why_over(run, self.settings.max_attempts):
             raise over
 

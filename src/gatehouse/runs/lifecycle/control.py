@@ -30,7 +30,7 @@ local holder, queue, me = KEYS[1], KEYS[2], ARGV[1]
 local function waits(run) return redis.call('EXISTS', holder .. ':waits:' .. run) == 1 end
 local function goes_on(run)
   local state = redis.call('HGET', ARGV[3] .. run .. ARGV[4], 'state')
-  return state == 'running' or not state and waits(run)
+  return state == 'running' or state == 'waiting' or not state and waits(run)
 end
 if not redis.call('LPOS', queue, me) then redis.call('RPUSH', queue, me) end
 redis.call('SET', holder .. ':waits:' .. me, '1', 'PX', ARGV[5])
@@ -124,7 +124,7 @@ class Control:
             return None
         run_id = replies.text(holder)
         state = await self.redis.hget(run_key(run_id), "state")
-        return run_id if state in (None, b"running") else None
+        return run_id if state in (None, b"running", b"waiting") else None
 
     async def leave_thread(self, run: RunRecord) -> None:
         """Give the thread back, or the place in its queue."""

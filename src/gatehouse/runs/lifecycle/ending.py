@@ -21,6 +21,7 @@ from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.serving import Serving, serving_of
+from gatehouse.runs.waits import Waits, WaitsAway
 from gatehouse.storage.redis_words import words_of
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ class Ending:
     keeping: Keeping
     leftovers: Leftovers
     observer: RunObserver
+    waits: Waits
 
     async def finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
         """Store the answer and end the run; False when that is another process's to do."""
@@ -54,11 +56,14 @@ class Ending:
                 execution.feed.append(item)
             self.observer.ended(ended, took)
             await self._clean_up(ended)
+            if ended.continues or execution.asked:
+                await self._forget_waiting(ended)
         return finished
 
     async def _end(self, execution: Execution, ended: RunRecord, last: list[Record], waiting: bytes) -> bool:
         """Try until the end of the run is in Redis; False when the run is given up before."""
-        settlement = await self._settlement(ended)
+        used = ended.usage.total_tokens - execution.run.usage.total_tokens  # since it waited
+        settlement = await self._settlement(ended, used)
         tenant = ended.principal.tenant_id if self._may_have_checkpoints(ended) else ""
         unwritten = await self.writer.taken(ended.id, ended.attempt)
         while True:
@@ -74,17 +79,21 @@ class Ending:
                 return False
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _settlement(self, ended: RunRecord) -> Settlement:
+    async def _settlement(self, ended: RunRecord, used: int) -> Settlement:
         """Return what gives back, together with the end of a run, what it has of its caller's limits."""
         if ended.reservation is None:
             return NO_RESERVATION
-        return await self.reservations.settlement(
-            ended.principal, ended.reservation, ended.usage.total_tokens
-        )
+        return await self.reservations.settlement(ended.principal, ended.reservation, used)
 
     def _may_have_checkpoints(self, ended: RunRecord) -> bool:
         runnable = self.runnables.get(ended.runnable)
         return runnable is None or serving_of(runnable).keeps_checkpoints
+
+    async def _forget_waiting(self, ended: RunRecord) -> None:
+        try:
+            await self.waits.forget(ended)
+        except (WaitsAway, RedisError, OSError) as error:  # a sweep finds that it has ended
+            log.warning("run could not be cleaned up", run_id=ended.id, error=type(error).__name__)
 
     async def _clean_up(self, ended: RunRecord) -> None:
         """Let go of what lives only as long as a run: its checkpoints."""

@@ -16,7 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from gatehouse.plain_json import Halves, whole_text
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
-from gatehouse.runs.conversation.places import STATE, StatePlace
+from gatehouse.runs.conversation.places import GOING_ON, STATE, GoingOn, StatePlace
 from gatehouse.runs.events import (
     BEGINNING,
     Cursor,
@@ -37,9 +37,10 @@ from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.answers import Answer
 from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.sources.sources import source
-from gatehouse.runs.sources.steps import NOTHING
+from gatehouse.runs.sources.steps import NOTHING, Interrupted
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.sources.telling import NOT_THE_ANSWER
+from gatehouse.runs.waits import Answers
 
 log = structlog.get_logger(__name__)
 
@@ -93,8 +94,11 @@ class Execution:
         self.held_until = held_until
         # the records of earlier attempts are in the log alone
         self.feed = Feed(limits.feed_size, BEGINNING if run.attempt == 1 else Cursor(run.attempt, 0))
-        self.meter = UsageMeter(again=run.attempt > 1)
-        self.text: list[str] = []
+        self.meter = UsageMeter(again=run.attempt > 1 and not run.after_wait)
+        self.text: list[str] = [run.text] if run.after_wait and run.text else []
+        self.answers = Answers()  # of people, to what an earlier attempt asked
+        self.asked: Interrupted | None = None  # of people, when the runnable can go no further
+        self.waits_for: Sequence[str] = ()  # the ids of the approvals, when they are kept
         self.answer: Answer | None = None  # when the runnable has returned
         self._place: StatePlace | None = None
         self.steps: list[Event] = []
@@ -121,13 +125,22 @@ class Execution:
         """True when the run is another process's now, or is to be."""
         return self.stop in ("lost", "handover")
 
-    def emit(self, event: Event | Answer) -> None:
-        """Give an event to the viewers here and to the log; or take the answer.
+    @property
+    def tool_starts(self) -> list[ToolStart]:
+        """The calls of tools that models have made in this attempt."""
+        return [step for step in self.steps if isinstance(step, ToolStart)]
+
+    def emit(self, event: Event | Answer | Interrupted) -> None:
+        """Give an event to the viewers here and to the log; or take the answer, or what people are asked.
 
         Half a character waits for its other half.
         """
         if isinstance(event, Answer):
             self._conclude(event)
+            return
+        if isinstance(event, Interrupted):
+            self._flush_half()
+            self.asked = event
             return
         if type(event) is Token:
             text = self._halves.add(event.content)
@@ -288,6 +301,7 @@ class Execution:
     def config(self, callbacks: Sequence[BaseCallbackHandler] = ()) -> RunnableConfig:
         """Return the config that the runnable sees: the principal's identity and this run's."""
         run = self.run
+        later = run.attempt > 1
         return {
             "run_id": UUID(run.id),
             "run_name": run.runnable,  # with its slash, as LangServe names runs
@@ -303,6 +317,7 @@ class Execution:
                     "run_id": run.id,
                     "attempt": run.attempt,
                     **({STATE: self._place} if self._place else {}),
+                    **({GOING_ON: GoingOn(self.answers.by_interrupt, run.after_wait)} if later else {}),
                 },
             ),
         }

@@ -162,3 +162,57 @@ if key and key ~= '' then redis.call('EXPIRE', key, ARGV[2]) end
 return 1
 """
 )
+
+# An attempt ends with a wait: its last records, what its caller's limits held, and no lease. Returns 2 when
+# the run is to stop instead. KEYS: run, lease, log, active, thread or '', Idempotency-Key or '', and what is
+# held. ARGV: attempt, seconds to keep it, cursor and records of the end, id, slot, reservation, tokens used,
+# and the fields.
+WAIT = (
+    SETTLE
+    + """
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[1], 'state') == 'waiting' then return 1 end
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+if redis.call('HGET', KEYS[1], 'cancel') ~= '' then return 2 end
+redis.call('XADD', KEYS[3], ARGV[3], 'records', ARGV[4])
+redis.call('HSET', KEYS[1], unpack(ARGV, 9))
+redis.call('ZREM', KEYS[4], ARGV[5])
+redis.call('DEL', KEYS[2])
+for _, at in ipairs({1, 3, 5, 6}) do
+  if KEYS[at] ~= '' then redis.call('EXPIRE', KEYS[at], ARGV[2]) end
+end
+if KEYS[7] then settle({unpack(KEYS, 7)}, ARGV[6], ARGV[7], ARGV[8]) end
+return 1
+"""
+)
+
+# A run that waited goes on with its next attempt, whoever takes it. Returns -1 when Redis has lost the run, 0
+# while the attempt that is to wait has not ended, 2 when it goes on already or has ended. KEYS: run, log,
+# active, thread or '', Idempotency-Key or ''. ARGV: id, the attempt that waited, seconds to know it, and the
+# fields.
+GO_ON = """
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return -1 end
+local attempt = tonumber(redis.call('HGET', KEYS[1], 'attempt'))
+if state == 'running' and attempt <= tonumber(ARGV[2]) then return 0 end
+if state ~= 'waiting' then return 2 end
+redis.call('HSET', KEYS[1], 'state', 'running', 'free', '1', 'continues', attempt + 1, unpack(ARGV, 4))
+redis.call('HINCRBY', KEYS[1], 'handovers', 1)
+redis.call('ZADD', KEYS[3], 0, ARGV[1])
+for _, at in ipairs({1, 2, 4, 5}) do
+  if KEYS[at] ~= '' then redis.call('EXPIRE', KEYS[at], ARGV[3]) end
+end
+return 1
+"""
+
+# Redis has lost a run that waits, with all that it had. KEYS: run, log, thread or ''. ARGV: id, seconds to
+# know it, and the fields. What was not lost after all stays.
+RESTORE = """
+if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('HSET', KEYS[1], unpack(ARGV, 3))
+redis.pcall('XADD', KEYS[2], 'MAXLEN', 0, '0-1', 'records', '')
+if KEYS[3] ~= '' then redis.call('SET', KEYS[3], ARGV[1], 'NX', 'EX', ARGV[2]) end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return 1
+"""

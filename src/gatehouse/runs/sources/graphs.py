@@ -5,19 +5,23 @@ message that turns out to be no part of the answer is taken back. What the last 
 run compares it with what was told, so that a viewer is never left with anything else.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.pregel import Pregel
+from langgraph.types import Command, Interrupt
 
+from gatehouse.problems.approvals import CannotAsk, CheckpointGone
 from gatehouse.runs.continuing import pending_calls, pending_in
-from gatehouse.runs.conversation.places import STATE, StatePlace, state_key
+from gatehouse.runs.conversation.places import GOING_ON, STATE, GoingOn, StatePlace, state_key
 from gatehouse.runs.sources.answering import Answering
 from gatehouse.runs.sources.answers import BETWEEN, closing, messages_in, of_messages, text_of
 from gatehouse.runs.sources.steps import (
     NOTHING,
+    Asked,
+    Interrupted,
     Path,
     Returned,
     Said,
@@ -28,6 +32,8 @@ from gatehouse.runs.sources.steps import (
     steps_in,
 )
 
+INTERRUPT = "__interrupt__"  # the key of interrupts in what a graph streams and returns
+
 Graph = Pregel[Any, Any, Any, Any]
 
 
@@ -36,16 +42,24 @@ async def graph_steps(
 ) -> AsyncIterator[tuple[Step | None, Any]]:
     """Yield each step (or None) with what the graph's own stream yields for it (or NOTHING).
 
-    With a checkpointer, a run that was begun before goes on after its last finished step. `keeps` says that
-    its checkpoints are the thread's memory.
+    With a checkpointer, a run that was begun before goes on after its last finished step, with the answers
+    to what it asked; while one is missing it asks again. `keeps` says that its checkpoints are the thread's
+    memory. Raises CannotAsk and CheckpointGone.
     """
+    going = config.get("configurable", {}).get(GOING_ON, GoingOn({}, told=False))
     config = checkpointed(config, keeps)
     if resumed := await begun(graph, config):
         config = newest(config)
+        value = await resuming(graph, config, going.answers)
+        if isinstance(value, Interrupted):
+            yield value, NOTHING
+            return
         pending_calls.set(await pending(graph, config))
-    own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels)
+    elif going.answers:
+        raise CheckpointGone
+    own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels, going.told)
     stream = graph.astream(
-        None if resumed else value,
+        value,
         config,
         stream_mode=["messages", "updates", "custom", "values"],
         subgraphs=True,
@@ -57,6 +71,9 @@ async def graph_steps(
             yield None, payload if isinstance(own, str) else (mode, payload)
         for step in following.steps(mode, payload, path):
             yield step, NOTHING
+    if following.asked:
+        yield following.interrupted(graph), NOTHING
+        return
     if resumed and following.state is None:  # it had ended, and nobody was told
         following.state = (await graph.aget_state(config)).values
     for step in following.last_steps():
@@ -77,6 +94,7 @@ def checkpointed(config: RunnableConfig, keeps: bool) -> RunnableConfig:
     """
     configurable = dict(config.get("configurable", {}))
     place: StatePlace | None = configurable.pop(STATE, None)
+    configurable.pop(GOING_ON, None)
     thread_id = configurable.get("thread_id")
     configurable["thread_id"] = configurable.get("run_id", "")
     if keeps and place is not None and thread_id:
@@ -85,6 +103,29 @@ def checkpointed(config: RunnableConfig, keeps: bool) -> RunnableConfig:
         if place.checkpoint_id:
             configurable["checkpoint_id"] = place.checkpoint_id
     return {**config, "configurable": configurable}
+
+
+async def resuming(
+    graph: Graph, config: RunnableConfig, answers: Mapping[str, Any]
+) -> Command[Any] | Interrupted | None:
+    """Return what a graph goes on with from its newest checkpoint: None, or the answers to all that it asks.
+
+    While one is missing it is what is asked.
+    """
+    asked = tuple(asked_of(one) for one in (await graph.aget_state(config)).interrupts)
+    if any(one.id not in answers for one in asked):
+        return Interrupted(asked)
+    return Command(resume={one.id: answers[one.id] for one in asked}) if asked else None
+
+
+def asked_of(interrupt: Interrupt, path: Path = ()) -> Asked:
+    return Asked(interrupt.id, interrupt.value, interrupt.response_schema, path)
+
+
+def interrupts_in(update: Any) -> Sequence[Interrupt]:
+    """Return the interrupts that a piece of a graph's stream, or its output, tells of."""
+    found = update.get(INTERRUPT) if isinstance(update, dict) else None
+    return tuple(one for one in found or () if isinstance(one, Interrupt))
 
 
 def newest(config: RunnableConfig) -> RunnableConfig:
@@ -119,10 +160,17 @@ def durability_of(graph: Graph) -> Any:
 
 
 class Following:
-    """Makes steps of what a graph streams; `state` is its state so far, `channels` those that it returns."""
+    """Makes steps of what a graph streams; `state` is its state so far, `channels` those that it returns.
 
-    def __init__(self, answering: Answering, resumed: bool, channels: str | Sequence[str]) -> None:
+    `asked` is what it waits for, by id. With `told`, the viewers have what was told before it was resumed.
+    """
+
+    def __init__(
+        self, answering: Answering, resumed: bool, channels: str | Sequence[str], told: bool = False
+    ) -> None:
         self.state: Any = None
+        self.asked: dict[str, Asked] = {}
+        self._told = told
         self._channels = channels
         self._resumed = resumed
         self._telling = Telling(answering)
@@ -135,13 +183,26 @@ class Following:
         elif mode == "custom":
             yield Told(payload, path)
         elif mode == "updates":
+            for interrupt in interrupts_in(payload):  # first of a subgraph, and then of the graph around it
+                self.asked.setdefault(interrupt.id, asked_of(interrupt, path))
+            again = self._told and is_cached(payload)
             for step in self._writing.changes(payload, path):
+                if again:
+                    continue
                 self._telling.finished(step)
                 yield step
         else:
             if self._writing.began(payload) and self._resumed:
-                yield from self._telling.resumed(payload)
+                for said in self._telling.resumed(payload):
+                    if not self._told:
+                        yield said
             self.state = self.state if path else payload
+
+    def interrupted(self, graph: Graph) -> Interrupted:
+        """Return what the graph waits for. Raises CannotAsk for one that keeps nothing to go on from."""
+        if not graph.checkpointer:
+            raise CannotAsk
+        return Interrupted(tuple(self.asked.values()))
 
     @property
     def output(self) -> Any:
@@ -221,6 +282,12 @@ class Telling:
             text = BETWEEN + text
         self._any = self._any or bool(text)
         yield as_chunk(message, text)
+
+
+def is_cached(update: Any) -> bool:
+    """Tell whether a node wrote this in an earlier attempt, and is not run again."""
+    about = update.get("__metadata__") if isinstance(update, dict) else None
+    return isinstance(about, dict) and bool(about.get("cached"))
 
 
 def as_chunk(message: AIMessage, text: str) -> AIMessageChunk:

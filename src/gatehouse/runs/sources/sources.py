@@ -1,7 +1,7 @@
 """Where a run's events come from: LangChain's cheapest faithful stream for each kind of runnable."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any, Literal, cast
 
@@ -10,14 +10,30 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
 
+from gatehouse.problems.approvals import CannotAsk
 from gatehouse.runs.sources.answering import answering
 from gatehouse.runs.sources.answers import messages_in, tool_steps_in
 from gatehouse.runs.sources.gathering import Gathering
-from gatehouse.runs.sources.graphs import Graph, checkpoint_of, checkpointed, graph_steps
+from gatehouse.runs.sources.graphs import (
+    Graph,
+    asked_of,
+    checkpoint_of,
+    checkpointed,
+    graph_steps,
+    interrupts_in,
+)
 from gatehouse.runs.sources.pacing import Pace, Pacing, at_will
 from gatehouse.runs.sources.run_log import Logged, patches
 from gatehouse.runs.sources.serving import Serving, serving_of
-from gatehouse.runs.sources.steps import NOTHING, Returned, Step, is_stepwise
+from gatehouse.runs.sources.steps import (
+    NOTHING,
+    Asked,
+    AsksPeople,
+    Interrupted,
+    Returned,
+    Step,
+    is_stepwise,
+)
 from gatehouse.runs.sources.telling import Emit, tell
 from gatehouse.runs.sources.text_chain import TextChain, nameless
 from gatehouse.runs.sources.unwrapping import bound_config, has_graph, may_return_graph, unwrapped
@@ -93,9 +109,24 @@ async def output(serving: Serving, value: Any, config: RunnableConfig, emit: Emi
     runnable = serving.runnable
     if has_graph(runnable):
         config = checkpointed(config, serving.keeps_state)
-    whole = await (TextChain.of(runnable, config) or runnable).ainvoke(value, config)
+    try:
+        whole = await (TextChain.of(runnable, config) or runnable).ainvoke(value, config)
+    except AsksPeople as asking:
+        emit(asking.interrupted)
+        return
+    if interrupts := interrupts_in(whole):
+        ask(runnable, [asked_of(one) for one in interrupts], emit)
+        return
     conclude(whole, emit, await left_state(serving, config))
     yield whole
+
+
+def ask(runnable: Runnable[Any, Any], asked: Sequence[Asked], emit: Emit) -> None:
+    """Give what a runnable asks to `emit`. Raises CannotAsk where it could not go on with the answers."""
+    ending = ending_graph(runnable, {})
+    if ending is None or not ending[1].checkpointer:
+        raise CannotAsk
+    emit(Interrupted(tuple(asked)))
 
 
 async def left_state(serving: Serving, config: RunnableConfig) -> str:
@@ -140,6 +171,7 @@ async def graph_events(
     They end with what the graph returns, as `ainvoke` does: without what its output schema leaves out.
     """
     whole: Any = None
+    asked: dict[str, Asked] = {}
     root = ""
     graph = cast("Graph", unwrapped(serving.runnable))
     if graph.output_channels != graph.stream_channels_asis:
@@ -148,7 +180,14 @@ async def graph_events(
         root = root or event["run_id"]
         if event["run_id"] == root and event["event"] == "on_chain_end":
             whole = event["data"].get("output")
+        elif event["run_id"] == root and event["event"] == "on_chain_stream":
+            chunk = event["data"].get("chunk")
+            told = chunk[-1] if isinstance(chunk, tuple) else chunk
+            asked |= {one.id: asked_of(one) for one in interrupts_in(told)}
         yield event
+    if asked:
+        ask(serving.runnable, list(asked.values()), emit)
+        return
     conclude(whole, emit, await left_state(serving, config))
 
 

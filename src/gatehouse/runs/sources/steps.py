@@ -91,6 +91,14 @@ class Interrupted:
     asked: tuple[Asked, ...]
 
 
+class AsksPeople(Exception):
+    """Ends a call that was to return the whole: it goes on when all is answered that is `interrupted`."""
+
+    def __init__(self, asked: tuple[Asked, ...]) -> None:
+        super().__init__("it waits for people")
+        self.interrupted = Interrupted(asked)
+
+
 Step = (
     AIMessageChunk
     | ToolCalled

@@ -8,13 +8,22 @@ from langchain.agents.middleware import AgentMiddleware, ToolCallRequest
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun
 from langchain_core.messages import AIMessageChunk, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.errors import GraphBubbleUp
 from langgraph.types import Command
 from pydantic import BaseModel, Field
 
+from gatehouse.problems.approvals import CannotAsk
 from gatehouse.runs.sources.answering import Answering, answering
 from gatehouse.runs.sources.answers import MESSAGES, answer_of
-from gatehouse.runs.sources.graphs import Graph, as_chunk, graph_output, graph_steps
-from gatehouse.runs.sources.steps import Step
+from gatehouse.runs.sources.graphs import (
+    Graph,
+    as_chunk,
+    asked_of,
+    graph_output,
+    graph_steps,
+    interrupts_in,
+)
+from gatehouse.runs.sources.steps import AsksPeople, Step
 from gatehouse.tools.acting import MayNotAct
 
 log = structlog.get_logger(__name__)
@@ -84,6 +93,10 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
         self, request: dict[str, Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
     ) -> AIMessageChunk:
         state = await graph_output(self.graph, start_of(request), config)
+        if interrupts := interrupts_in(state):
+            if not self.graph.checkpointer:
+                raise CannotAsk
+            raise AsksPeople(tuple(asked_of(one) for one in interrupts))
         last = state[MESSAGES][-1]
         return as_chunk(last, answer_of(state).text)
 
@@ -120,7 +133,7 @@ class ContainToolFailures(AgentMiddleware[Any, Any]):
     ) -> ToolMessage | Command[Any]:
         try:
             return await handler(request)
-        except MayNotAct:
+        except (MayNotAct, GraphBubbleUp):  # the run is over, or it waits for a person
             raise
         except Exception:
             name = request.tool_call["name"]

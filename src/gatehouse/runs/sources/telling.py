@@ -21,6 +21,7 @@ from gatehouse.runs.events import (
 )
 from gatehouse.runs.sources.answers import Answer, answer_of, of_messages, text_of
 from gatehouse.runs.sources.steps import (
+    Interrupted,
     Returned,
     Said,
     StateChanged,
@@ -32,7 +33,7 @@ from gatehouse.runs.sources.steps import (
 )
 from gatehouse.runs.sources.thoughts import thoughts_of
 
-Emit = Callable[[Event | Answer], None]
+Emit = Callable[[Event | Answer | Interrupted], None]
 
 SHOWN_OUTPUT = 100  # characters of a tool's result in `content`; `output` has the whole
 NOT_THE_ANSWER = "What was said so far is not the answer."
@@ -42,6 +43,8 @@ def tell(step: Step, emit: Emit, shows_state: bool = False) -> None:
     """Give a step to `emit` as events, or as the answer."""
     if isinstance(step, Returned):
         emit(replace(answer_of(step.output), checkpoint_id=step.checkpoint_id))
+    elif isinstance(step, Interrupted):
+        emit(step)
     elif shows_state or not isinstance(step, StateChanged):
         for event in events_of(step):
             emit(event)

@@ -17,6 +17,7 @@ from starlette.routing import Match
 from starlette.types import Message, Scope
 
 from gatehouse.plain_json import NotJson
+from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
@@ -251,6 +252,8 @@ def error_frame(error: ApiError) -> bytes:
     Of a run that failed for no reason of ours it is LangServe's own, with what we say as `detail`.
     """
     said = {"status_code": error.status, "message": error.detail}
+    if isinstance(error, ApprovalRequired):
+        said |= {"type": error.kind, **error.extra}
     if error.detail == RunFailed.default_detail:
         said |= {"message": "Internal Server Error", "detail": error.detail}
     return ensure_bytes({"event": "error", "data": json.dumps(said)}, SEPARATOR)

@@ -84,6 +84,7 @@ async def fork(
     """
     services = services_of(request)
     question = await services.threads.question(principal, thread_id, body.message_id)
+    await services.runs.cancel_waiting_in(principal, thread_id)
     files = body.attachments
     chat = ChatRequest(
         **body.asked(question),

@@ -1,9 +1,10 @@
 """What the run API takes and returns as JSON."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from gatehouse.approvals.models import Approval
 from gatehouse.problems.faults import StrictModel
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord, State
@@ -25,6 +26,15 @@ class ChatResponse(BaseModel):
     thread_id: str | None
     usage: Usage
     usage_estimated: bool = Field(False, description="true when the model's provider did not count all of it")
+
+
+class ChatWaiting(BaseModel):
+    """In place of an answer: what the run waits for. It goes on by itself; its stream can be joined."""
+
+    status: Literal["waiting"] = "waiting"
+    run_id: str
+    thread_id: str | None
+    approvals: list[Approval]
 
 
 class RunState(BaseModel):

@@ -51,8 +51,8 @@ def typed(record: Record) -> bytes:
 def plain(record: Record) -> bytes:
     """Return a record for clients that only want tokens: `{"token": …}` until `{"done": true}`.
 
-    What would make the tokens before it wrong or incomplete is told as well: restart, gap and error, and the
-    `finish_reason` of an answer that came to no natural end.
+    What would make the tokens before it wrong or incomplete is told as well: restart, gap and error, what the
+    run waits for (`approval`), and the `finish_reason` of an answer that came to no natural end.
     """
     if record.type == "token":
         body = b'{"token":%s}' % json_bytes(from_json(record.data)["content"])
@@ -63,7 +63,7 @@ def plain(record: Record) -> bytes:
         record.type == "complete" and (ended := from_json(record.data).get("finish_reason", "stop")) != "stop"
     ):
         body = json_bytes({"finish_reason": ended})
-    elif record.type in ("restart", "gap", "error"):
+    elif record.type in ("restart", "gap", "error", "approval"):
         body = json_bytes({record.type: from_json(record.data)})
     else:
         return b""

@@ -1,11 +1,13 @@
 """The run API: start a run, read it as JSON or events, join it again, stop it."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from gatehouse.auth.browser.origin import is_own_page
 from gatehouse.identity.principal import WRITE_RUNS, Principal
+from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.errors import (
     BadRequest,
     Conflict,
@@ -27,7 +29,7 @@ from gatehouse.wires.answers import completed
 from gatehouse.wires.leaving import while_connected
 from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import ChatRequest, start
-from gatehouse.wires.run_api.models import ChatResponse, EventSourceParameters, RunState
+from gatehouse.wires.run_api.models import ChatResponse, ChatWaiting, EventSourceParameters, RunState
 from gatehouse.wires.run_api.projection import SEPARATOR, Plain, Typed
 
 IdempotencyKey = Annotated[
@@ -49,20 +51,35 @@ STARTING = {
     **UnsupportedMediaType.schema(),
     **InvalidInput.schema(),
 }
+WAITING: dict[int | str, dict[str, Any]] = {
+    202: {"model": ChatWaiting, "description": "the run waits for people; it goes on when they have decided"}
+}
 ANSWERING = {**STARTING, **ModelMisconfiguredProblem.schema(), **ModelTimeout.schema()}
 
 
 router = APIRouter(prefix="/api", tags=["runs"], responses=Unauthenticated.schema())
 
 
-@router.post("/chat", responses=ANSWERING, dependencies=[Depends(json_body)])
+@router.post(
+    "/chat",
+    response_model=ChatResponse,
+    responses={**ANSWERING, **WAITING},
+    dependencies=[Depends(json_body)],
+)
 async def chat(
-    request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
-) -> ChatResponse:
-    """Answer in one piece."""
+    request: Request,
+    principal: CurrentPrincipal,
+    body: ChatRequest,
+    idempotency_key: IdempotencyKey = None,
+) -> ChatResponse | Response:
+    """Answer in one piece. A run that waits for people is answered with 202, and what it waits for."""
     services = services_of(request)
     started = await start(services, principal, body, idempotency_key, admission_of(request))
-    return await while_connected(request, answer(services, started.run))
+    try:
+        return await while_connected(request, answer(services, started.run))
+    except ApprovalRequired as required:
+        waits = await waiting(services, principal, started.run, required.extra["approval_ids"])
+        return Response(waits.model_dump_json(by_alias=True), 202, media_type="application/json")
 
 
 @router.post(
@@ -169,6 +186,14 @@ def view(
     return sse.event_stream(
         run.id, records, projection(run.id), services.settings.send_timeout, separator=SEPARATOR
     )
+
+
+async def waiting(
+    services: Services, principal: Principal, run: RunRecord, approval_ids: Sequence[str]
+) -> ChatWaiting:
+    """Return what a run waits for."""
+    approvals = [await services.approvals.get(principal, approval_id) for approval_id in approval_ids]
+    return ChatWaiting(run_id=run.id, thread_id=run.thread_id, approvals=approvals)
 
 
 async def answer(services: Services, run: RunRecord) -> ChatResponse:

@@ -7,6 +7,7 @@ import orjson
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from gatehouse.approvals.models import Decision
 from gatehouse.problems.errors import (
     ApiError,
     BadRequest,
@@ -96,13 +97,30 @@ class Ping(Command):
     type: Literal["ping"]
 
 
-AnyCommand = MessageCommand | Cancel | Resume | Ping
+class Wanted(Decision):
+    """A decision, and on which approval."""
+
+    id: str = Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+
+    def decision_alone(self) -> Decision:
+        return Decision.model_validate(self.model_dump(exclude_unset=True, exclude={"id"}))
+
+
+class Decide(Command):
+    """Decide on an approval, as `POST /api/approvals/{id}/decision` does."""
+
+    type: Literal["decide"] = "decide"
+    decide: Wanted
+
+
+AnyCommand = MessageCommand | Cancel | Resume | Ping | Decide
 
 COMMANDS: Mapping[str, type[AnyCommand]] = {
     "message": MessageCommand,
     "cancel": Cancel,
     "resume": Resume,
     "ping": Ping,
+    "decide": Decide,
 }
 
 
@@ -113,6 +131,8 @@ def subject_of(command: AnyCommand) -> dict[str, str | None]:
             return {"idempotency_key": command.idempotency_key}
         case Ping():
             return {}
+        case Decide():
+            return {"approval_id": command.decide.id}
     return {"run_id": command.run_id}
 
 
@@ -137,10 +157,10 @@ def validated(body: Any) -> AnyCommand:
     """Return the command that a JSON value is. Raises BadRequest or InvalidInput."""
     if not isinstance(body, dict):
         raise BadRequest("A frame is a JSON object.")
-    kind = body.get("type", "message")
+    kind = body.get("type", "decide" if "decide" in body else "message")
     command = COMMANDS.get(kind) if isinstance(kind, str) else None
     if command is None:
-        raise BadRequest("The type of a frame is message, cancel, resume or ping.")
+        raise BadRequest("The type of a frame is message, cancel, resume, decide or ping.")
     try:
         return command.model_validate(body)
     except ValidationError as error:

@@ -20,6 +20,7 @@ from gatehouse.wires.websocket.commands import (
     FRAMES_PER_SECOND,
     AnyCommand,
     Cancel,
+    Decide,
     MessageCommand,
     Ping,
     TooFrequent,
@@ -152,6 +153,8 @@ class Socket:
         match command:
             case Ping():
                 await self.writer.send(PONG)
+            case Decide():
+                await self.viewers.decide(command)
             case Cancel():
                 await self.viewers.cancel(command)
             case _:

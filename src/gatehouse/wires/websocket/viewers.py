@@ -5,15 +5,16 @@ import time
 from contextlib import aclosing, suppress
 from typing import Any
 
-from gatehouse.identity.principal import WRITE_RUNS, Principal
+from gatehouse.approvals.deciders import DECIDE
+from gatehouse.identity.principal import READ_RUNS, WRITE_RUNS, Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.problems.draining import Restarting
-from gatehouse.problems.errors import ApiError, Conflict
+from gatehouse.problems.errors import ApiError, Conflict, InsufficientScope
 from gatehouse.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
 from gatehouse.services import Services
 from gatehouse.wires.questions import start
-from gatehouse.wires.websocket.commands import Cancel, MessageCommand, Resume, subject_of
-from gatehouse.wires.websocket.frames import Frames, Vocabulary
+from gatehouse.wires.websocket.commands import Cancel, Decide, MessageCommand, Resume, subject_of
+from gatehouse.wires.websocket.frames import Frames, Vocabulary, dumped
 from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
 
 MAX_FOLLOWED = 8
@@ -67,6 +68,18 @@ class Viewers:
         async with self.writer.telling(run_id=command.run_id):
             await self.runs.get(self.principal, command.run_id, WRITE_RUNS)
             await self.runs.cancel(command.run_id)
+
+    async def decide(self, command: Decide) -> None:
+        """Decide on an approval, and send what became of it: the run goes on, and can be resumed."""
+        async with self.writer.telling(**subject_of(command)):
+            if not (self.principal.may(READ_RUNS) or self.principal.may(DECIDE)):
+                raise InsufficientScope(READ_RUNS)
+            wanted = command.decide
+            approval = await self.services.approvals.decide(
+                self.principal, wanted.id, wanted.decision_alone()
+            )
+            told = approval.model_dump(mode="json", by_alias=True)
+            await self.writer.send(dumped({"type": "approval_decided", "approval": told}))
 
     def _left(self, viewer: asyncio.Task[None]) -> None:
         self.viewing.discard(viewer)

@@ -47,3 +47,22 @@ class ApprovalRequired(ApiError):
     def __init__(self, run_id: str, approval_ids: list[str], detail: str | None = None) -> None:
         extra: dict[str, Any] = {"run_id": run_id, "approval_ids": approval_ids}
         super().__init__(detail, **extra)
+
+
+class CannotAsk(ApiError):
+    """A graph asks for a person where its run could not go on from."""
+
+    status = 500
+    kind = "approval-not-possible"
+    default_detail = (
+        "The runnable asks for a person, and keeps nothing that it could go on from: its graph needs the "
+        "checkpointer of Parts, and to be the runnable or its last step."
+    )
+
+
+class CheckpointGone(ApiError):
+    """What a run that waited would go on from is not there any more. It is not begun anew."""
+
+    status = 500
+    kind = "checkpoint-gone"
+    default_detail = "What the run would go on from is gone. Nothing was done: ask again."

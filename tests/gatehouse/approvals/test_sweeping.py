@@ -1,0 +1,95 @@
+"""Runs of any tenant that are due, or whose time is over, are found and gone on with."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from approval_runs import ALICE, ApprovalsOf, decision, transfer
+
+from gatehouse.approvals.service import Approvals
+from gatehouse.approvals.sweeping import Sweep
+from gatehouse.approvals.waits import ApprovalWaits
+from gatehouse.identity.principal import Principal
+from gatehouse.runs.waits import WaitingRun
+
+
+class Runs:
+    """Stands for the engine, and keeps what is to go on."""
+
+    def __init__(self, goes_on: bool = True) -> None:
+        self.continuing = self
+        self.goes_on = goes_on
+        self.went: list[WaitingRun] = []
+
+    async def go_on(self, waiting: WaitingRun) -> bool:
+        self.went.append(waiting)
+        return self.goes_on
+
+
+async def works(_principal: Principal) -> bool:
+    return True
+
+
+async def revoked(_principal: Principal) -> bool:
+    return False
+
+
+def sweep_of(approvals: Approvals, runs: Runs, not_revoked: Any = works) -> Sweep:
+    sweep = Sweep(approvals, runs, not_revoked)  # type: ignore[arg-type]  # the part of an engine that it uses
+    approvals.kick = sweep.kick
+    return sweep
+
+
+class TestLook:
+    async def test_goes_on_once_with_what_was_decided(self, of_run: ApprovalsOf) -> None:
+        [asked] = await of_run.ask()
+        await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+        runs = Runs()
+        sweep = sweep_of(of_run.approvals, runs)
+        await sweep.look()
+        await sweep.look()
+        [went] = runs.went
+        assert (went.run.id, went.how, went.decider) == (of_run.run.id, "decided", ALICE)
+        assert await of_run.state() == ("gone", "decided")
+
+    async def test_comes_again_while_it_is_too_early(self, of_run: ApprovalsOf) -> None:
+        [asked] = await of_run.ask()
+        runs = Runs(goes_on=False)
+        sweep = sweep_of(of_run.approvals, runs)
+        await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+        await sweep.look()
+        assert len(runs.went) == 2
+        assert await of_run.state() == ("due", "decided")
+
+    async def test_ends_what_nobody_decided_in_time(self, of_run: ApprovalsOf) -> None:
+        of_run.approvals.lifetime = timedelta(0)
+        await of_run.ask(transfer("i1"), transfer("i2"))
+        runs = Runs()
+        await sweep_of(of_run.approvals, runs).look()
+        assert [went.how for went in runs.went] == ["expired"]
+        assert await of_run.statuses() == ["expired", "expired"]
+
+    async def test_ends_a_run_whose_credential_was_revoked(self, of_run: ApprovalsOf) -> None:
+        [asked] = await of_run.ask()
+        runs = Runs()
+        sweep_of(of_run.approvals, runs, revoked)
+        await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+        assert [went.how for went in runs.went] == ["revoked"]
+
+    async def test_of_two_replicas_at_once_harms_nothing(self, of_run: ApprovalsOf) -> None:
+        [asked] = await of_run.ask()
+        await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+        runs = Runs()
+        sweeps = [sweep_of(of_run.approvals, runs) for _ in range(2)]
+        await asyncio.gather(*(sweep.look() for sweep in sweeps))
+        assert await of_run.state() == ("gone", "decided")
+
+
+async def test_a_run_that_waits_is_kept_whole_for_whoever_looks(of_run: ApprovalsOf) -> None:
+    waits = ApprovalWaits(of_run.approvals)
+    await of_run.ask()
+    for tenant_id in ("acme", ""):  # the sweep of checkpoints in a SQLite file knows no tenants
+        kept = await waits.kept(tenant_id, of_run.run.id)
+        assert kept is not None
+        assert (kept.id, kept.input, kept.principal) == (of_run.run.id, of_run.run.input, ALICE)
+    assert await waits.kept("beta", of_run.run.id) is None

@@ -1,0 +1,198 @@
+"""Approvals over every wire: what waits is told, a person decides, and the same run goes on."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.tools import tool
+from live_app import LiveApp, bearer, serving
+from scripted_model import ScriptedModel
+from sse_frames import frames_in
+from websockets.sync.client import connect
+
+from gatehouse import Entry, Parts
+
+PAID: list[int] = []
+ASK = {"query": "Pay Bob."}
+
+
+@tool
+def transfer(to: str, amount: int) -> str:
+    """Send money."""
+    PAID.append(amount)
+    return f"sent {amount} to {to}"
+
+
+def paying(parts: Parts) -> Any:
+    call = {"name": "transfer", "args": {"to": "Bob", "amount": 100}, "id": "call-1"}
+    model = ScriptedModel(script=[AIMessage("", tool_calls=[call]), AIMessage("It is done.")] * 4)
+    asks = HumanInTheLoopMiddleware({"transfer": True}, interrupt_mode="per_call")
+    return create_agent(model, [transfer], middleware=[asks], checkpointer=parts.checkpointer)
+
+
+REGISTRY = [Entry("/pay", paying, "Pays.", output_type=AIMessageChunk)]
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    with serving(tmp_path_factory.mktemp("approvals"), REGISTRY) as live:
+        yield live
+
+
+@pytest.fixture
+def client(live: LiveApp) -> Iterator[httpx.Client]:
+    PAID.clear()
+    with live.client() as client:
+        yield client
+
+
+def waiting(client: httpx.Client, **more: Any) -> dict[str, Any]:
+    """Ask, and return what waits."""
+    answer = client.post("/api/chat", json={**ASK, **more})
+    assert answer.status_code == 202, answer.text
+    return dict(answer.json())
+
+
+def decide(
+    client: httpx.Client, approval: dict[str, Any], choice: str = "approve", **said: Any
+) -> httpx.Response:
+    body = {"decision": choice, "digest": approval["digest"], **said}
+    return client.post(f"/api/approvals/{approval['id']}/decision", json=body)
+
+
+def the_end(client: httpx.Client, run_id: str) -> list[Any]:
+    """Return the events of a run that goes on, up to its end."""
+    frames = frames_in(client.get(f"/api/runs/{run_id}/stream", headers={"last-event-id": "-1"}).text)
+    if frames[-1].data["status"] == "waiting":
+        frames = frames_in(
+            client.get(f"/api/runs/{run_id}/stream", headers={"last-event-id": frames[-1].id}).text
+        )
+    return list(frames)
+
+
+class TestRunApi:
+    def test_answers_with_what_waits_and_the_run_goes_on_after_a_word(self, client: httpx.Client) -> None:
+        waits = waiting(client)
+        [approval] = waits["approvals"]
+        assert (approval["tool"], approval["args"]) == ("transfer", {"to": "Bob", "amount": 100})
+        assert (approval["may_decide"], approval["status"], PAID) == (True, "pending", [])
+        assert client.get(f"/api/runs/{waits['run_id']}").json()["state"] == "waiting"
+        assert client.get("/api/approvals/count").json()["pending"] >= 1
+        found = client.get("/api/approvals", params={"run_id": waits["run_id"]}).json()
+        assert [item["id"] for item in found["approvals"]] == [approval["id"]]
+        decided = decide(client, approval)
+        assert (decided.status_code, decided.json()["status"]) == (200, "approved")
+        assert the_end(client, waits["run_id"])[-1].data["status"] == "completed"
+        assert PAID == [100]
+        assert decide(client, approval).json() == client.get(f"/api/approvals/{approval['id']}").json()
+        refused = decide(client, approval, "reject")
+        assert (refused.status_code, refused.json()["type"]) == (
+            409,
+            "urn:gatehouse:problem:approval-decided",
+        )
+
+    def test_stream_ends_with_what_waits_and_is_read_on(self, client: httpx.Client) -> None:
+        first = frames_in(client.post("/api/chat/stream", json=ASK).text)
+        assert [frame.event for frame in first][-2:] == ["approval", "end"]
+        approval = first[-2].data["approval"]
+        assert approval["allowed"] == ["approve", "edit", "reject", "respond"]
+        faulty = decide(client, approval, "edit", args={"to": 5})
+        assert faulty.status_code == 422
+        assert decide(client, approval, "edit", args={"to": "Eve", "amount": 7}).status_code == 200
+        run_id = first[0].data["run_id"]
+        stream = client.get(f"/api/runs/{run_id}/stream", headers={"last-event-id": first[-1].id})
+        after = frames_in(stream.text)
+        assert after[0].data["type"] == "decided"
+        assert (after[-1].data["status"], PAID) == ("completed", [7])
+
+    def test_plain_tokens_tell_what_waits(self, client: httpx.Client) -> None:
+        text = client.post("/api/stream", json=ASK).text
+        said = [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: ")]
+        assert said[-2]["approval"]["approval"]["tool"] == "transfer"
+        assert said[-1] == {"done": True, "status": "waiting"}
+
+    def test_nobody_else_sees_it(self, client: httpx.Client, live: LiveApp) -> None:
+        [approval] = waiting(client)["approvals"]
+        for stranger in (bearer("bob", scopes=("runnable:pay",)), bearer("alice", "beta")):
+            with live.client(stranger) as other:
+                assert decide(other, approval).status_code == 404
+                assert other.get(f"/api/approvals/{approval['id']}").status_code == 404
+        with live.client(bearer("carol", scopes=("approvals:decide",))) as carol:
+            assert decide(carol, approval, "reject", message="no").json()["decided_by"]["user_id"] == "carol"
+
+    def test_editing_the_question_ends_what_is_open(self, client: httpx.Client) -> None:
+        waits = waiting(client)
+        thread = waits["thread_id"]
+        again = client.post("/api/chat", json={**ASK, "thread_id": thread})
+        assert (again.status_code, again.json()["run_id"]) == (409, waits["run_id"])
+        question = client.get(f"/api/threads/{thread}/messages").json()["items"][0]["id"]
+        forked = client.post(f"/api/threads/{thread}/fork", json={"message_id": question})
+        assert forked.status_code == 202
+        ended = client.get(f"/api/approvals/{waits['approvals'][0]['id']}").json()
+        assert ended["status"] == "cancelled"
+
+    def test_deleting_the_thread_ends_the_run(self, client: httpx.Client) -> None:
+        waits = waiting(client)
+        assert client.delete(f"/api/threads/{waits['thread_id']}").status_code == 204
+        assert client.get(f"/api/runs/{waits['run_id']}").status_code == 404
+        assert client.get(f"/api/approvals/{waits['approvals'][0]['id']}").status_code == 404
+        assert PAID == []
+
+    def test_every_step_is_on_record(self, client: httpx.Client, live: LiveApp) -> None:
+        [approval] = waiting(client)["approvals"]
+        decide(client, approval)
+        rows = client.get("/api/audit", params={"limit": 500}).json()["items"]
+        mine = [row["action"] for row in rows if row["details"].get("approval_id") == approval["id"]]
+        assert mine == ["approval.decide", "approval.open"]
+
+
+class TestWebSocket:
+    def test_decides_on_the_socket(self, live: LiveApp, client: httpx.Client) -> None:
+        url = live.url.replace("http", "ws") + "/ws/chat/?events=run"
+        with connect(url, additional_headers=bearer()) as socket:
+            socket.send(json.dumps({"message": "Pay Bob."}))
+            frames = [json.loads(socket.recv(10))]
+            while frames[-1]["type"] != "end":
+                frames.append(json.loads(socket.recv(10)))
+            approval = frames[-2]["approval"]
+            wanted = {"id": approval["id"], "decision": "approve", "digest": approval["digest"]}
+            socket.send(json.dumps({"decide": {**wanted, "digest": "0" * 64}}))
+            refused = json.loads(socket.recv(10))
+            assert refused["problem"]["type"] == "urn:gatehouse:problem:approval-changed"
+            assert refused["approval_id"] == approval["id"]
+            socket.send(json.dumps({"decide": wanted}))
+            decided = json.loads(socket.recv(10))
+            assert (decided["type"], decided["approval"]["status"]) == ("approval_decided", "approved")
+            socket.send(
+                json.dumps(
+                    {"type": "resume", "run_id": frames[0]["run_id"], "last_event_id": frames[-1]["id"]}
+                )
+            )
+            frames = [json.loads(socket.recv(10))]
+            while frames[-1]["type"] != "end":
+                frames.append(json.loads(socket.recv(10)))
+        assert (frames[0]["type"], frames[-1]["status"]) == ("decided", "completed")
+
+
+class TestLangServe:
+    def test_invoke_is_a_conflict_that_names_what_waits(self, client: httpx.Client) -> None:
+        answer = client.post("/pay/invoke", json={"input": {"input": "Pay Bob."}})
+        problem = answer.json()
+        assert (answer.status_code, problem["type"]) == (409, "urn:gatehouse:problem:approval-required")
+        approval = client.get(f"/api/approvals/{problem['approval_ids'][0]}").json()
+        assert approval["run_id"] == problem["run_id"]
+        decide(client, approval)
+        assert the_end(client, problem["run_id"])[-1].data["status"] == "completed"
+
+    @pytest.mark.parametrize("operation", ["stream", "stream_log", "stream_events"])
+    def test_a_stream_ends_with_the_problem(self, client: httpx.Client, operation: str) -> None:
+        text = client.post(f"/pay/{operation}", json={"input": {"input": "Pay Bob."}}).text
+        error = frames_in(text)[-1]
+        assert error.event == "error"
+        assert error.data["status_code"] == 409
+        assert error.data["approval_ids"]
