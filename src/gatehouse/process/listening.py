@@ -58,6 +58,8 @@ def options(settings: Settings) -> dict[str, Any]:
         "http": BoundedHead,
         "ws": BoundedWebSocket,
         "ws_max_size": MAX_FRAME,
+        # a frame is a token: to compress it costs more than to send it, and each socket would keep a window
+        "ws_per_message_deflate": False,
     }
 
 

@@ -1,9 +1,13 @@
-"""uvicorn's WebSocket protocol, with limits on what is no message: pings, pongs and fragments."""
+"""uvicorn's WebSocket protocol: frames leave together, and what is no message has limits."""
+
+import asyncio
+from typing import cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
 from gatehouse.limits.token_bucket import TokenBucket
+from gatehouse.process.gathered import Gathered
 from gatehouse.process.stalled import CutWhenStalled
 
 SLICE = 4096  # bytes that are parsed at a time, so that a flood is seen before all of it was worked on
@@ -21,6 +25,11 @@ class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]  # uvicorn's own
         self.beside = TokenBucket(BURST, PER_SECOND)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        gathered = Gathered(cast("asyncio.Transport", transport), self.loop)
+        self.transport = cast("asyncio.Transport", gathered)
 
     def data_received(self, data: bytes) -> None:
         for at in range(0, len(data), SLICE):

@@ -147,6 +147,9 @@ class TestOptions:
     def test_the_server_does_not_say_what_it_is(self) -> None:
         assert uvicorn.Config("app", **options(Settings(_env_file=None))).server_header is False
 
+    def test_frames_of_websockets_are_not_compressed(self) -> None:
+        assert uvicorn.Config("app", **options(Settings(_env_file=None))).ws_per_message_deflate is False
+
 
 class TestListen:
     def test_port_0_is_a_free_one(self, listener: socket.socket) -> None:
