@@ -18,8 +18,10 @@ NORMAL = frozenset(
         *("complete", "completed", "success", "finished", "normal", "done"),
     }
 )
-# in this order: `max_tokens` is a length, `content_filter_error` a filter
+# in this order: `max_tokens` is a length, `content_filter_error` a filter, and Gemini's
+# `function_call_filter: MALFORMED_FUNCTION_CALL` a failure
 PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
+    ("failed", re.compile("malform")),
     ("refusal", re.compile("refus|declin")),
     ("content_filter", re.compile(
         "filter|safety|sensitive|block|prohibit|recitation|spii|polic|moderat|guardrail|violat|language"

@@ -57,13 +57,23 @@ TOO_LONG = re.compile(
     r"|tokens.{0,60}must be <=|longer than the (model|maximum)|token limit exceeded",
     re.IGNORECASE,
 )
+REFUSALS = frozenset({400, 402, 403, 429})
 TOO_LONG_STATUSES = frozenset({None, 400, 413, 422, 500})  # a 429 that speaks of tokens is a rate limit
+# the same of a key, and of an account that has no money left, by which some answer 400
+NO_KEY = re.compile(
+    r"api[ _-]?key.{0,20}(not valid|invalid|expired|incorrect)|(invalid|incorrect|expired) api[ _-]?key",
+    re.IGNORECASE,
+)
+NO_MONEY = re.compile(
+    r"credit balance|insufficient (credits?|balance|funds|quota)|budget has been exceeded", re.IGNORECASE
+)
 TIMEOUTS = frozenset({"TimeoutException", "APITimeoutError", "TimeoutError"})
 CONNECTIONS = frozenset({"TransportError", "APIConnectionError", "ConnectionError", "ClientConnectionError"})
 NOT_AVAILABLE = frozenset({502, 503, 504, 529})  # the last is Anthropic's for an overload
 SERVERS = frozenset({"APIError", "ProviderSaid"})
 STATUSES: Mapping[int, type[ModelFailed]] = {
     401: ModelMisconfigured,
+    402: ModelQuotaUsedUp,
     403: ModelMisconfigured,
     404: ModelMisconfigured,
     408: ModelServerFailed,  # it gave up waiting for us: worth another try, unlike our own waiting
@@ -207,6 +217,8 @@ def _codes(error: Exception) -> set[str]:
     body: Any = getattr(error, "body", None)
     codes = {str(getattr(error, "code", None))}
     for _ in range(DEPTH):
+        if isinstance(body, list) and body:  # Gemini's are in one
+            body = body[0]
         if isinstance(body, Mapping):
             codes |= {str(body.get("code")), str(body.get("type"))}
             body = body.get("error") or body.get("innererror")
@@ -214,10 +226,17 @@ def _codes(error: Exception) -> set[str]:
 
 
 def _kind_in_words(error: Exception) -> type[ModelFailed] | None:
-    """Return InputTooLong for an error of a provider, or of its client, that says so."""
-    from_provider = hasattr(error, "body") or hasattr(error, "response") or status_of(error) is not None
-    if from_provider and status_of(error) in TOO_LONG_STATUSES and TOO_LONG.search(_said(error)):
+    """Return what an error of a provider, or of its client, says in words alone."""
+    status = status_of(error)
+    if not (hasattr(error, "body") or hasattr(error, "response") or status is not None):
+        return None
+    said = _said(error)
+    if status in TOO_LONG_STATUSES and TOO_LONG.search(said):
         return InputTooLong
+    if status in REFUSALS:
+        if NO_MONEY.search(said):
+            return ModelQuotaUsedUp
+        return ModelMisconfigured if NO_KEY.search(said) else None
     return None
 
 

@@ -191,8 +191,16 @@ class Judge:
 
     def _last(self, ending: Ending, rest: str, calls: Sequence[ToolCall]) -> ChatGenerationChunk:
         usage, metadata = used(self._reports), dict(self._metadata)
-        if usage is None:
-            usage, metadata[ESTIMATED] = self._estimate(calls), True
+        if usage is None or not usage["output_tokens"]:
+            counted, usage = usage, self._estimate(calls)
+            metadata[ESTIMATED] = True
+            if counted is not None:  # all but what was written
+                read, written = counted["input_tokens"], usage["output_tokens"]
+                usage = {
+                    **counted,
+                    "output_tokens": written,
+                    "total_tokens": read + written,
+                }
         if self._refused:
             metadata["finish_reason"] = ending.finish_reason
         message = AIMessageChunk(

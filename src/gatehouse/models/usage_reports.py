@@ -21,7 +21,13 @@ def used(reports: Sequence[UsageMetadata]) -> UsageMetadata | None:
     told = [report for report in reports if any(counts(report))]
     if not told:
         return None
-    return told[-1] if so_far(told) else reduce(add_usage, told)
+    return with_output(told[-1] if so_far(told) else reduce(add_usage, told))
+
+
+def with_output(report: UsageMetadata) -> UsageMetadata:
+    """Return a report with what was written, where that is told by the total alone, as Gemini does."""
+    rest = report["total_tokens"] - report["input_tokens"]
+    return report if report["output_tokens"] or rest <= 0 else {**report, "output_tokens": rest}
 
 
 def so_far(reports: Sequence[UsageMetadata]) -> bool:

@@ -125,10 +125,13 @@ def of(provider: str, model: str = "openai", kind: str = "text/event-stream") ->
 
 
 vllm, llama, openrouter, litellm = of("vLLM"), of("llama.cpp"), of("OpenRouter"), of("LiteLLM, other proxies")
+gemini, openrouters = of("Gemini"), of("OpenRouter, by its package", "openrouter")
 deepseek, responses = of("DeepSeek"), of("OpenAI's Responses API", "responses")
 mistral, anthropic = of("Mistral", "mistral"), of("Anthropic", "anthropic")
 ollamas = of("Ollama", "ollama", "application/x-ndjson")
 FAILED = {"object": "error", "message": "This model's maximum context length is 4096 tokens.", "code": 400}
+GEMINI_CALL: Json = {"id": "", "type": "function", "function": {"name": "roi", "arguments": ROI}}
+TOO_LONG = "The input token count (1100000) exceeds the maximum number of tokens allowed (1048576)."
 RESPONSE: Json = {
     "id": "r", "object": "response", "created_at": 1, "model": "m-1", "output": [], "parallel_tool_calls": True,
     "tool_choice": "auto", "tools": [], "status": "completed",
@@ -144,6 +147,10 @@ WORDS = {
     "content_index": 0,
     "delta": "Hello",
 }
+
+
+def refused(code: int, message: str) -> str:
+    return json.dumps({"error": {"code": code, "message": message}})
 
 
 def responded(kind: str, **more: Any) -> Json:
@@ -204,6 +211,38 @@ PECULIARITIES = [
         piece({"a": 1}, "c1", "roi"), piece({"a": 2}, "c2", "roi"), CALLED,
     ), "stop · estimated · roi({\"a\": 1}), roi({\"a\": 2})"),
     litellm("half a character in each of two chunks", events(said("\ud83d"), said("\ude00"), STOP), "😀 · stop · estimated"),
+    litellm("a call that is cut at its length, and an end that says all is well", events(
+        piece('{"a": 1', "c1", "roi", index=0), CALLED,
+    ), "model-answer-unusable"),
+    litellm("no budget left", refused(400, "Budget has been exceeded! Current cost: 9, Max budget: 5"), "model-rate-limited", kind="application/json", status=400),
+    gemini("calls without an index, with an empty id, that end with a stop", events(
+        delta({"tool_calls": [GEMINI_CALL]}), delta({"tool_calls": [GEMINI_CALL]}, "stop"),
+    ), "stop · estimated · roi({\"a\": 1}), roi({\"a\": 1})"),
+    gemini("two whole calls under one index", events(piece(ROI, "c1", "roi", index=0), piece(ROI, "c2", "cagr", index=0), STOP),
+           "stop · estimated · roi({\"a\": 1}), cagr({\"a\": 1})"),
+    gemini("a filter with its reason", events(said("Hel"), delta({}, "content_filter: SAFETY")), "content-filtered"),
+    gemini("a call that it could not write", events(delta({}, "function_call_filter: MALFORMED_FUNCTION_CALL")), "model-cut-off"),
+    gemini("nothing, and a stop", events(delta({"role": "assistant"}, "stop")), "model-said-nothing"),
+    gemini("what was written in the total alone", events(said("Hello"), delta({}, "stop", usage={"prompt_tokens": 5, "total_tokens": 9})), "Hello · stop · 5+4"),
+    gemini("words, and that none were written", events(said("Hello"), delta({}, "stop", usage={"prompt_tokens": 5, "total_tokens": 5})), "Hello · stop · estimated"),
+    gemini("too long, in a list", f"[{refused(400, TOO_LONG)}]", "input-too-long", kind="application/json", status=400),
+    gemini("a key that it does not know, as a 400", f"[{refused(400, 'API key not valid.')}]", "model-misconfigured", kind="application/json", status=400),
+    gemini("an overload in the middle of a stream", events(said("Hel"), f"[{refused(503, 'overloaded')}]"), "model-said-nothing"),
+    openrouters("comments while it waits", ": OPENROUTER PROCESSING\n\n" + events(
+        said("Hello"), STOP, {**delta(), "choices": [], **used(5, 2)},
+    ), "Hello · stop · 5+2"),
+    openrouters("thoughts beside the content", events(delta({"content": "", "reasoning": "Hm"}), said("Hello"), STOP),
+                "Hello · stop · estimated · thought"),
+    openrouters("a call in pieces", events(
+        piece("", "c1", "roi", index=0), piece('{"a"', index=0), piece(": 1}", index=0), CALLED,
+    ), "stop · estimated · roi({\"a\": 1})"),
+    openrouters("an error as the end of an answer", events(said("Hel"), delta({"content": ""}, "error")), "model-cut-off"),
+    openrouters("a stream that just closes", events(said("Hel"), done=False), "model-cut-off"),
+    openrouters("no credits", refused(402, "Insufficient credits"), "model-rate-limited", kind="application/json", status=402),
+    openrouters("a sign-in page", "<html>Sign in</html>", "model-said-nothing", kind="text/html"),
+    anthropic("no money left, as a 400", json.dumps({"type": "error", "error": {
+        "type": "invalid_request_error", "message": "Your credit balance is too low to access the API.",
+    }}), "model-rate-limited", kind="application/json", status=400),
     mistral("the end with the usage", events(said("Hello"), delta({"content": ""}, "stop", **used(3, 2))), "Hello · stop · 3+2"),
     mistral("its word for the length", events(said("Hel"), delta({"content": ""}, "model_length")), "Hel · length · estimated"),
     mistral("a whole call in the last chunk", events(delta({"content": "", "tool_calls": [

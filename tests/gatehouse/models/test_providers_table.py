@@ -15,6 +15,7 @@ from langchain_core.messages import AIMessageChunk
 from langchain_mistralai import ChatMistralAI
 from langchain_ollama import ChatOllama
 from langchain_openai import ChatOpenAI
+from langchain_openrouter import ChatOpenRouter
 from provider_scripts import PECULIARITIES, Peculiarity, page
 
 from gatehouse.models.calls import Candidate, Patience
@@ -80,6 +81,8 @@ def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
             )
         case "mistral":
             return ChatMistralAI(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
+        case "openrouter":
+            return ChatOpenRouter(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
         case "anthropic":
             return ChatAnthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
     return ChatOllama(model="m-1", base_url=url)
