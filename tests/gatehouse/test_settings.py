@@ -70,8 +70,9 @@ class TestSources:
     def test_the_ecosystem_s_own_variables_are_read(
         self, monkeypatch: pytest.MonkeyPatch, variable: str, name: str
     ) -> None:
-        monkeypatch.setenv(variable, "1234")
-        assert str(getattr(Settings(), name)) == "1234"
+        value = "https://a.example" if "_BASE_URL" in variable or "_ENDPOINT" in variable else "1234"
+        monkeypatch.setenv(variable, value)
+        assert str(getattr(Settings(), name)) == value
 
     @pytest.mark.parametrize(("text", "listed"), [("a", ("a",)), (" a, b ,,", ("a", "b"))])
     def test_lists_are_separated_by_commas(
@@ -182,9 +183,11 @@ class TestParts:
         assert (runs.recursion_limit, runs.log_length) == (9, 11)
 
     def test_the_chat_model_gets_its_settings(self) -> None:
-        chosen = Settings(model="openai", model_name="m", openai_api_key=SECRET, azure_openai_endpoint="e")
+        chosen = Settings(
+            model="openai", model_name="m", openai_api_key=SECRET, azure_openai_endpoint="https://e"
+        )
         model = chosen.chat_model
-        assert (model.choice, model.openai_model, model.azure_endpoint) == ("openai", "m", "e")
+        assert (model.choice, model.openai_model, model.azure_endpoint) == ("openai", "m", "https://e")
         assert model.openai_api_key is not None
         assert model.openai_api_key.get_secret_value() == SECRET
 

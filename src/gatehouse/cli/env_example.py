@@ -4,8 +4,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from gatehouse.cli.environment import variable
 from gatehouse.settings import Settings
+from gatehouse.settings.settings import variable
 
 HEAD = """\
 # Every setting of Gatehouse, with its default. Copy this file to .env and uncomment what you change;

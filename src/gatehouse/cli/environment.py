@@ -37,17 +37,7 @@ def configure_logs(level: str, *, pretty: bool) -> None:
 
 def fault(details: "ErrorDetails") -> str:
     """Return which variable is wrong and why. Its value is left out: it may be a secret."""
+    from gatehouse.settings.settings import variable
+
     message = details["msg"].removeprefix("Value error, ")
     return f"{variable(str(details['loc'][0]))}: {message}" if details["loc"] else message
-
-
-def variable(name: str) -> str:
-    """Return the environment variable of a field of Settings; another name is one already."""
-    from pydantic import AliasChoices
-
-    from gatehouse.settings import Settings
-
-    if name not in Settings.model_fields:
-        return name
-    alias = Settings.model_fields[name].validation_alias
-    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"GATEHOUSE_{name.upper()}"

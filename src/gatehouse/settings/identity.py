@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from gatehouse.settings.lists import Names, Texts, split
+from gatehouse.settings.lists import Names, Texts, parsed, split
+from gatehouse.settings.written import WebAddress
 
 ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
@@ -28,7 +29,7 @@ class IdentitySettings(BaseModel):
     )
     jwt_public_key_file: Path | None = Field(None, description="PEM public key for RS*, PS*, ES* or EdDSA")
     jwks_file: Path | None = Field(None, description="JWKS file for RS*, PS*, ES* or EdDSA")
-    jwks_url: str | None = Field(
+    jwks_url: WebAddress = Field(
         None, description="URL of the issuer's JWKS; without any key set, an https issuer says where it is"
     )
     jwks_max_age: float = Field(
@@ -88,7 +89,7 @@ class IdentitySettings(BaseModel):
         None, description="one-time token of the sign-in link; `gatehouse serve` makes one in development"
     )
 
-    tenant_runnables: dict[str, tuple[str, ...]] | None = Field(
+    tenant_runnables: Annotated[dict[str, tuple[str, ...]] | None, NoDecode, BeforeValidator(parsed)] = Field(
         None,
         description='runnables by tenant, as {"acme": ["chat"], "*": ["*"]}; without it every tenant is '
         "offered all; with it, one that is not listed what `*` lists, else none",

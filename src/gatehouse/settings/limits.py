@@ -6,13 +6,14 @@ from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_settings import NoDecode
 
 from gatehouse.settings.engine import EngineSettings
-from gatehouse.settings.plans import Plan, WithoutRedis, parsed_plans
+from gatehouse.settings.lists import parsed
+from gatehouse.settings.plans import Plan, WithoutRedis
 
 
 class LimitSettings(BaseModel):
     """Bounds: of callers, of requests, of runs."""
 
-    plans: Annotated[dict[str, Plan], NoDecode, BeforeValidator(parsed_plans)] = Field(
+    plans: Annotated[dict[str, Plan], NoDecode, BeforeValidator(parsed)] = Field(
         {},
         description="limits by plan, as JSON (docs/limits.md); by default those that are built in",
     )

@@ -1,9 +1,11 @@
 """The chat model, and LangSmith, which looks on."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
+
+from gatehouse.settings.written import WebAddress, web_address
 
 
 class ModelSettings(BaseModel):
@@ -103,7 +105,7 @@ class ChatModelSettings(BaseModel):
     openai_api_key: SecretStr | None = Field(
         None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"), description="key for OpenAI"
     )
-    openai_base_url: str | None = Field(
+    openai_base_url: WebAddress = Field(
         None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
         description="any server that speaks OpenAI's API",
     )  # fmt: skip
@@ -111,7 +113,7 @@ class ChatModelSettings(BaseModel):
         None, validation_alias=AliasChoices("AZURE_OPENAI_API_KEY", "azure_openai_api_key"),
         description="key for Azure OpenAI",
     )  # fmt: skip
-    azure_openai_endpoint: str | None = Field(
+    azure_openai_endpoint: WebAddress = Field(
         None, validation_alias=AliasChoices("AZURE_OPENAI_ENDPOINT", "azure_openai_endpoint"),
         description="https://RESOURCE.openai.azure.com",
     )  # fmt: skip
@@ -128,7 +130,7 @@ class ChatModelSettings(BaseModel):
         None, validation_alias=AliasChoices("LANGSMITH_API_KEY", "langsmith_api_key"),
         description="key for LangSmith: /RUNNABLE/feedback puts feedback beside the traces there",
     )  # fmt: skip
-    langsmith_endpoint: str = Field(
+    langsmith_endpoint: Annotated[str, AfterValidator(web_address)] = Field(
         "https://api.smith.langchain.com",
         validation_alias=AliasChoices("LANGSMITH_ENDPOINT", "langsmith_endpoint"),
         description="LangSmith's address",

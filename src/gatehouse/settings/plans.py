@@ -1,9 +1,8 @@
 """Plans: how much the callers who have one may use."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -107,13 +106,3 @@ class Plans:
             self._unknown.add(name)
             log.warning("unknown plan: the default one applies", plan=name[:100])
         return self._default
-
-
-def parsed_plans(value: Any) -> Any:
-    """Return what a setting says as a mapping of names to plans. Raises ValueError for what is no JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError as error:
-        raise ValueError(f"not valid JSON: {error}") from None

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from gatehouse.settings.origins import Origins
+from gatehouse.settings.written import Networks, WebAddress
 
 
 class ServerSettings(BaseModel):
@@ -33,7 +34,7 @@ class ServerSettings(BaseModel):
         description="prefix that a proxy takes off the paths of requests; LangServe's playground begins its "
         "addresses with it",
     )
-    trusted_proxies: str = Field(
+    trusted_proxies: Networks = Field(
         "127.0.0.1", description="addresses whose X-Forwarded-* headers count, separated by commas"
     )
     frontend_dir: Path | None = Field(
@@ -45,7 +46,7 @@ class ServerSettings(BaseModel):
         None, ge=0, le=65535, description="port of /metrics and /livez, for the operator; none by default"
     )
     management_host: str = Field("127.0.0.1", description="address that the management port listens on")
-    otel_endpoint: str | None = Field(
+    otel_endpoint: WebAddress = Field(
         None, validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "otel_endpoint"),
         description="https://HOST:4318 that takes traces (OTLP over HTTP); without it nothing is traced",
     )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Self
 
-from pydantic import model_validator
+from pydantic import AliasChoices, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatehouse.settings.identity import IdentitySettings
@@ -14,6 +14,15 @@ from gatehouse.settings.lists import split
 from gatehouse.settings.model import ChatModelSettings
 from gatehouse.settings.origins import ANYBODY, under_every_loopback_name
 from gatehouse.settings.server import ServerSettings
+from gatehouse.settings.written import endless, fault_in
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a field of Settings; another name is one already."""
+    if name not in Settings.model_fields:
+        return name
+    alias = Settings.model_fields[name].validation_alias
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"GATEHOUSE_{name.upper()}"
 
 
 class Settings(LimitSettings, IdentitySettings, ChatModelSettings, ServerSettings, BaseSettings):
@@ -32,7 +41,18 @@ class Settings(LimitSettings, IdentitySettings, ChatModelSettings, ServerSetting
             raise ValueError("GATEHOUSE_ENVIRONMENT is empty: write development or production")
         if not isinstance(values, dict):
             return values
-        return {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+        stripped = {
+            name: value.strip() if isinstance(value, str) else value for name, value in values.items()
+        }
+        if found := fault_in(stripped):
+            raise ValueError(f"{variable(found[0])}: {found[1]}")
+        return stripped
+
+    @model_validator(mode="after")
+    def _end(self) -> Self:
+        if found := endless(self.__dict__):
+            raise ValueError(f"{variable(found[0])} has no end: write a number")
+        return self
 
     @model_validator(mode="after")
     def _refuse_what_opens_doors(self) -> Self:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from gatehouse.cli.env_example import env_example
-from gatehouse.cli.environment import load_settings, variable
+from gatehouse.cli.environment import load_settings
 from gatehouse.cli.failure import Failed
 from gatehouse.settings import Settings
+from gatehouse.settings.settings import variable
 
 ROOT = Path(__file__).parents[3]
 

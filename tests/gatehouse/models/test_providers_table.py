@@ -82,7 +82,7 @@ def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
         case "mistral":
             return ChatMistralAI(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
         case "openrouter":
-            return ChatOpenRouter(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
+            return ChatOpenRouter(model_name="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
         case "anthropic":
             return ChatAnthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
     return ChatOllama(model="m-1", base_url=url)
