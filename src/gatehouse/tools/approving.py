@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool, ToolException
@@ -31,6 +31,14 @@ class Asking:
     """Goes before the class of a tool whose calls wait for a person. Of faulty ones the model is told."""
 
     allowed: ClassVar[tuple[str, ...]]
+
+    async def ainvoke(self, *arguments: Any, **named: Any) -> Any:
+        # that of a tool that is made of a synchronous function calls it in a thread, past `arun`
+        return await BaseTool.ainvoke(cast("BaseTool", self), *arguments, **named)
+
+    def run(self, *_: Any, **__: Any) -> Any:
+        name = cast("BaseTool", self).name
+        raise NotImplementedError(f"The tool {name} waits for a person: it is called asynchronously alone.")
 
     async def arun(self, tool_input: str | dict[str, Any], *arguments: Any, **named: Any) -> Any:
         tool: Any = self

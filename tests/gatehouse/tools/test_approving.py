@@ -34,6 +34,13 @@ async def look(what: str) -> str:
     return what
 
 
+@tool
+def announce(text: str) -> str:
+    """Say something to everybody."""
+    MADE.append({"text": text})
+    return "said"
+
+
 async def conduct(act: Act) -> Any:
     MADE.append(dict(act.args))
     return await act.work()
@@ -91,6 +98,23 @@ class TestDecision:
         told = await after({"type": "approve", "digest": "0" * 64})
         assert "on another call" in str(told.content)
         assert MADE == []
+
+
+async def test_a_tool_of_a_synchronous_function_waits_as_well() -> None:
+    MADE.clear()
+    [asked] = build_tools(
+        [announce], Resources(create_async_engine("sqlite+aiosqlite://")), conduct, {"announce": "approve"}
+    )
+    model = ScriptedModel(script=[calls(("announce", {"text": "Hello"})), AIMessage("Done.")])
+    agent: Any = create_agent(model, [asked], checkpointer=InMemorySaver())
+    state = await agent.ainvoke({"messages": [HumanMessage("Say it.")]}, CONFIG)
+    [interrupt] = state["__interrupt__"]
+    assert MADE == []
+    decision = {"type": "approve", "digest": digest_of(interrupt.value)}
+    await agent.ainvoke(Command(resume={interrupt.id: decision}), CONFIG)
+    assert MADE == [{"text": "Hello"}]
+    with pytest.raises(NotImplementedError, match="waits for a person"):
+        asked.invoke({"text": "Hello"})
 
 
 async def test_nobody_is_asked_about_faulty_arguments() -> None:
