@@ -36,6 +36,7 @@ REGISTRY = [
         ),
         output_type=AIMessageChunk,
         default=True,
+        mcp=True,
         example="How is my portfolio doing?",
     ),
 ]

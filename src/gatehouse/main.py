@@ -29,6 +29,10 @@ from gatehouse.web.resources import approvals, attachments, audit, feedback, thr
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
+from gatehouse.wires.mcp import metadata as mcp_metadata
+from gatehouse.wires.mcp import paths as mcp_paths
+from gatehouse.wires.mcp import routes as mcp
+from gatehouse.wires.mcp.metadata import CHALLENGED
 from gatehouse.wires.openai import models as openai_models
 from gatehouse.wires.openai import paths as openai_paths
 from gatehouse.wires.openai.chat import routes as openai_chat
@@ -61,14 +65,23 @@ ROUTERS = (
     key_routes.router,
     credential_routes.router,
     vercel.router,
+    mcp.router,
+    mcp_metadata.router,
     websocket.router,
     openai_models.router,
     openai_chat.router,
     docs.router,
 )
-PATHS = public.PATHS | api_paths.PATHS | openai_paths.PATHS | vercel_paths.PATHS | websocket_paths.PATHS
+PATHS = (
+    public.PATHS | api_paths.PATHS | openai_paths.PATHS | vercel_paths.PATHS | mcp_paths.PATHS
+    | websocket_paths.PATHS
+)  # fmt: skip
 # of errors, by what the paths of a wire begin with
-SHAPES = {f"{vercel_paths.PREFIX}/": SENTENCE, openai_paths.PREFIX: OPENAI_ERROR}
+SHAPES = {
+    vercel_paths.PREFIX: SENTENCE,
+    openai_paths.PREFIX.rstrip("/"): OPENAI_ERROR,
+    mcp_paths.PATH: CHALLENGED,
+}
 
 
 def create_app(settings: Settings | None = None, registry: RegistrySource | None = None) -> FastAPI:

@@ -60,6 +60,12 @@ def langserve(entry: ServedEntry) -> dict[tuple[str, str], Access]:
 CHAT = {"query": "[say hello]"}
 COMPLETION = {"model": "chat", "messages": [{"role": "user", "content": "[say hello]"}]}
 UI_CHAT = {"id": "c", "messages": [{"role": "user", "parts": [{"type": "text", "text": "[say hello]"}]}]}
+MCP_CALL = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "tools/call",
+    "params": {"name": "agent", "arguments": {"query": "[say hello]"}},
+}
 THREAD = f"/api/threads/{UNKNOWN}"
 RUN = f"/api/runs/{UNKNOWN}"
 
@@ -94,6 +100,12 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("POST", "/api/ui/{entry:path}/chat"): signed_in("/api/ui/chat/chat", UI_CHAT, starts=True),
     ("GET", "/api/ui/{entry:path}/chat/{chat}/stream"): signed_in("/api/ui/chat/chat/c/stream"),
     ("POST", "/api/ui/{entry:path}/chat/{chat}/stop"): signed_in("/api/ui/chat/chat/c/stop"),
+    ("POST", "/mcp"): Access("/mcp", "runnable:agent", body=MCP_CALL, starts=True),
+    # 404 where no issuer is configured
+    ("GET", "/.well-known/oauth-protected-resource"): public("/.well-known/oauth-protected-resource", 404),
+    ("GET", "/.well-known/oauth-protected-resource/mcp"): public(
+        "/.well-known/oauth-protected-resource/mcp", 404
+    ),
     ("GET", "/api/runnables"): signed_in("/api/runnables"),
     ("GET", "/api/me"): signed_in("/api/me"),
     ("GET", "/api/usage"): signed_in("/api/usage"),

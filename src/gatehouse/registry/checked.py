@@ -79,6 +79,8 @@ def checked(name: str, entries: Sequence[Entry]) -> Registry:
         if fault := fault_of(entry, seen):
             raise BadRegistry(f"{name}: {fault}")
         seen.add(entry.path)
+    if twice := called_the_same(entries):
+        raise BadRegistry(f"{name}: {twice}: MCP's clients would call another entry the same")
     with warnings.catch_warnings(action="ignore"):  # they come again when the server starts
         return Registry(name, tuple(read(name, entry) for entry in entries))
 
@@ -130,6 +132,12 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
     allowed = [specs[name] for name in entry.configurable]
     withheld = frozenset(specs.keys() - set(entry.configurable))
     return ServedEntry(**said, shape=shape, fields=allowed, withheld=withheld)
+
+
+def called_the_same(entries: Sequence[Entry]) -> str | None:
+    """Return the path of an entry whose name as a tool of MCP another one has too; None without."""
+    names = [entry.mcp_name for entry in entries if entry.mcp]
+    return next((entry.path for entry in entries if entry.mcp and names.count(entry.mcp_name) > 1), None)
 
 
 def fault_of(entry: object, seen: set[str]) -> str | None:

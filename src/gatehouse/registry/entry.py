@@ -50,7 +50,8 @@ class Entry:
     answer. `answering` names the nodes of a graph that answer, where that cannot be read off it.
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
     what an assistant said before, `client_tracing` that its tags and metadata reach traces, or which of them.
-    `memory` is what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are
+    `mcp` makes it a tool of the MCP server under `/mcp`. `memory` is what a thread keeps: its messages, the
+    graph's own state, or nothing. `checkpoint_types` are
     types of objects in a state that its declaration does not name; LangChain's own are known. `max_body` is
     the largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
 
@@ -77,6 +78,7 @@ class Entry:
     configurable: Sequence[str] = ()
     client_history: bool = False
     client_tracing: bool | Collection[Traced] = False
+    mcp: bool = False
     memory: Literal["messages", "state", "none"] = "messages"
     approve: Mapping[str, str] = field(default_factory=dict)
     deciders: Deciders = OWNER
@@ -95,6 +97,11 @@ class Entry:
     @property
     def required_scope(self) -> str:
         return self.scope or f"runnable:{self.name}"
+
+    @property
+    def mcp_name(self) -> str:
+        """What MCP's clients call it, who take letters, digits, - and _."""
+        return self.name.replace("/", "__")
 
     @property
     def max_bytes(self) -> int:

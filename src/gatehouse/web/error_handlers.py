@@ -115,7 +115,7 @@ def document_shape(path: str, operations: dict[str, Any], shapes: Shapes) -> Non
                 operation["responses"].setdefault(str(other), answer)
         for status, answer in operation["responses"].items():
             content = answer.get("content", {})
-            if shape is not PROBLEM and PROBLEM.media_type in content:
+            if shape.media_type != PROBLEM.media_type and PROBLEM.media_type in content:
                 told = {shape.media_type: {"schema": dict(shape.schema)}}
                 operation["responses"][status] = {**answer, "content": told}
 

@@ -13,25 +13,29 @@ from gatehouse.problems.errors import PROBLEM_JSON, ApiError
 REFERENCE = {"$ref": "#/components/schemas/Problem"}
 
 
-def no_headers(_error: ApiError) -> dict[str, str]:
+def no_headers(_error: ApiError, _scope: Scope) -> dict[str, str]:
     return {}
+
+
+def problem_body(_error: ApiError, problem: Mapping[str, Any]) -> str:
+    return json_text(problem)
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorShape:
-    """How an error is written: `body` makes it of the error and of its problem; `schema` is for OpenAPI.
-
-    `statuses` are those that have another in this form.
+    """How an error is written: `body` makes it of the error and of its problem, and `headers` what is said
+    beside it of the error and of its request; `schema` is for OpenAPI. `statuses` are those that have another
+    in this form.
     """
 
     media_type: str
     schema: Mapping[str, Any]
     body: Callable[[ApiError, Mapping[str, Any]], str]
-    headers: Callable[[ApiError], Mapping[str, str]] = no_headers
+    headers: Callable[[ApiError, Scope], Mapping[str, str]] = no_headers
     statuses: Mapping[int, int] = field(default_factory=dict)
 
 
-PROBLEM = ErrorShape(PROBLEM_JSON, REFERENCE, lambda _error, problem: json_text(problem))
+PROBLEM = ErrorShape(PROBLEM_JSON, REFERENCE, problem_body)
 
 
 def sentence(_error: ApiError, problem: Mapping[str, Any]) -> str:
@@ -48,7 +52,7 @@ NONE: Shapes = MappingProxyType({})
 
 def shape_for(path: str, shapes: Shapes) -> ErrorShape:
     """Return the form of errors under a path; `shapes` are by what their paths begin with."""
-    found = (shape for prefix, shape in shapes.items() if path.startswith(prefix))
+    found = (shape for prefix, shape in shapes.items() if f"{path}/".startswith(f"{prefix}/"))
     return next(found, PROBLEM)
 
 

@@ -21,7 +21,7 @@ def problem_of(error: ApiError, scope: Scope) -> dict[str, Any]:
 def problem_response(error: ApiError, scope: Scope) -> Response:
     """Return `error` in the form that the wire of the request has: most have application/problem+json."""
     shape = shape_of(scope)
-    headers = {"cache-control": "no-store", **error.headers, **shape.headers(error)}
+    headers = {"cache-control": "no-store", **error.headers, **shape.headers(error, scope)}
     status = shape.statuses.get(error.status, error.status)
     return Response(shape.body(error, problem_of(error, scope)), status, headers, shape.media_type)
 

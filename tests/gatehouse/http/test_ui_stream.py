@@ -122,6 +122,7 @@ class TestAskingAgain:
         return [asked(client, chat, said(f"[say {word}]"))[0]["messageId"] for word in ("one", "two")]
 
     @pytest.mark.parametrize("named", [True, False])
+    @pytest.mark.requirement("ui.edit")
     def test_begins_a_branch(
         self, client: httpx.Client, chat: str, answers: list[str], *, named: bool
     ) -> None:
@@ -137,6 +138,7 @@ class TestAskingAgain:
         edited = asked(client, chat, first, messageId=first["id"])
         assert contents(client, thread_of(edited)) == ["[say first]", "first"]
 
+    @pytest.mark.requirement("ui.edit")
     def test_of_a_later_question_keeps_what_is_before_it(
         self, client: httpx.Client, chat: str, answers: list[str]
     ) -> None:
@@ -154,6 +156,7 @@ class TestAskingAgain:
 
 
 class TestResume:
+    @pytest.mark.requirement("ui.resume")
     def test_tells_the_answer_from_its_beginning(self, client: httpx.Client) -> None:
         chat = f"resumed-{uuid4()}"
         message_id = begun(client, chat)
@@ -162,6 +165,7 @@ class TestResume:
         assert told[0]["messageId"] == message_id
         assert text_of(told) == "".join(numbered(200))
 
+    @pytest.mark.requirement("ui.resume")
     def test_finds_nothing_where_nothing_goes_on(self, shared: LiveApp, client: httpx.Client) -> None:
         chat = f"ended-{uuid4()}"
         told = asked(client, chat, said("[say one]"))
@@ -185,6 +189,7 @@ class TestResume:
 
 
 class TestStop:
+    @pytest.mark.requirement("ui.stop")
     def test_ends_the_answer(self, client: httpx.Client) -> None:
         chat = f"stopped-{uuid4()}"
         run_id = begun(client, chat)
@@ -192,6 +197,7 @@ class TestStop:
         told = chunks(client.get(f"/api/ui/chat/chat/{chat}/stream", params={"message": run_id}).text)
         assert told[-1]["type"] == "abort"
 
+    @pytest.mark.requirement("ui.stop")
     def test_is_what_the_next_question_does(self, client: httpx.Client) -> None:
         chat = f"replaced-{uuid4()}"
         run_id = begun(client, chat)
@@ -213,6 +219,7 @@ class TestRefusals:
             ),
         ],
     )
+    @pytest.mark.requirement("ui.errors")
     def test_are_sentences(
         self, client: httpx.Client, body: dict[str, Any], status: int, sentence: str
     ) -> None:

@@ -106,6 +106,7 @@ class TestMessage:
             ([Custom(data=1)], ["data-custom"]),
         ],
     )  # fmt: skip
+    @pytest.mark.requirement("ui.frames")
     def test_is_told_in_the_protocol_s_order(self, events: list[Event], between: list[str]) -> None:
         *told, metadata, end, finish = types(*events, END)
         assert told == ["start", "start-step", *between]
@@ -118,6 +119,7 @@ class TestMessage:
         assert metadata["messageMetadata"]["status"] == "completed"
 
     @pytest.mark.parametrize("reason", ["max_tool_calls", "cancelled", "gatehouse-x"])
+    @pytest.mark.requirement("ui.finish")
     def test_has_no_finish_reason_that_the_sdk_does_not_know(self, reason: str) -> None:
         assert chunks(sent(complete(finish_reason=reason), END))[-1]["finishReason"] == "other"
 
@@ -171,6 +173,7 @@ class TestAnAnswerThatBeginsAgain:
             [Token("Bo"), complete("Bo")],
         ],
     )
+    @pytest.mark.requirement("ui.restart")
     def test_is_cut_where_it_says_something_else(self, again: list[Event]) -> None:
         with pytest.raises(BeganAgain):
             sent(Token("Bonds"), AGAIN, *again)
@@ -179,6 +182,7 @@ class TestAnAnswerThatBeginsAgain:
         with pytest.raises(BeganAgain):
             sent(call("first"), AGAIN, call("second"))
 
+    @pytest.mark.requirement("ui.restart")
     def test_is_told_to_who_comes_back_as_what_stands(self) -> None:
         events = (Token("Bonds"), call("lost"), AGAIN, call("c1"), returned("c1"), Token("Stocks"))
         resumed = sent(*events, Token(" rise"), complete("Stocks rise"), END, until=Cursor(1, 6))

@@ -7,6 +7,8 @@ The clients ask again by themselves after 408, 409, 429 and every 5xx, without a
 from collections.abc import Mapping
 from typing import Any
 
+from starlette.types import Scope
+
 from gatehouse.plain_json import json_text
 from gatehouse.problems.errors import ApiError, BadRequest, InvalidInput, NotFound
 from gatehouse.web.error_shapes import ErrorShape
@@ -79,7 +81,7 @@ def field_of(fault: Mapping[str, Any]) -> str:
     return ".".join(str(part) for part in fault["loc"] if part != "body")
 
 
-def should_retry(error: ApiError) -> dict[str, str]:
+def should_retry(error: ApiError, _scope: Scope) -> dict[str, str]:
     """Return `x-should-retry`: true where the same request may well be answered soon."""
     waits = "retry-after" in error.headers and int(error.headers["retry-after"]) <= WORTH_WAITING
     return {"x-should-retry": "true" if waits and not isinstance(error, RunFailedBefore) else "false"}

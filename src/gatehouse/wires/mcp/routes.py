@@ -1,0 +1,104 @@
+"""MCP over streamable HTTP, of the revision 2026-07-28 and of the one before: each request stands alone."""
+
+import logging
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.types import Message, Receive, Scope, Send
+
+from gatehouse.plain_json import from_json
+from gatehouse.problems.errors import Forbidden, InsufficientScope, Unauthenticated
+from gatehouse.services import services_of
+from gatehouse.settings import Settings
+from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.wires.mcp.metadata import base_of
+from gatehouse.wires.mcp.paths import PATH
+from gatehouse.wires.mcp.server import mcp_server
+from gatehouse.wires.mcp.tools import tools_of
+
+JSON_RPC: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
+STREAM: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "a JSON-RPC response, or a stream of progress that ends with it",
+        "content": {**JSON_RPC, **STREAM},
+    },
+    202: {"description": "a notification was taken"},
+    404: {"description": "there is no such method", "content": JSON_RPC},
+    406: {"description": "application/json and text/event-stream must be accepted"},
+}
+BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+NOT_ALLOWED = "Another site may not call this server: GATEHOUSE_ALLOWED_ORIGINS lists those that may."
+
+router = APIRouter(tags=["MCP"], responses={**Unauthenticated.schema(), **InsufficientScope.schema()})
+server = mcp_server()
+logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells of each request that it begins and ends
+
+
+@router.post(PATH, response_class=Response, responses=ANSWERS, openapi_extra={"requestBody": BODY})
+async def mcp(request: Request, principal: CurrentPrincipal) -> Response:
+    """A message of the Model Context Protocol: `tools/list`, `tools/call` and what it has beside them."""
+    services = services_of(request)
+    check_origin(request, services.settings)
+    body = await request.body()
+    entry = tools_of(services, principal).get(called(body))
+    if entry is not None and not principal.may(entry.required_scope):
+        raise InsufficientScope(entry.required_scope)
+    return Exchange(body)
+
+
+def check_origin(request: Request, settings: Settings) -> None:
+    """Raise Forbidden for a page that is none of ours, nor of an allowed origin.
+
+    Its own Host proves nothing while no public URL is known: a name that was bound to this machine again
+    (DNS rebinding) has the same in both.
+    """
+    origin = request.headers.get("origin")
+    if origin is None or origin in settings.page_origins:
+        return
+    own = settings.public_url or (base_of(request) if is_address(request.url.hostname) else "")
+    if origin != own:
+        raise Forbidden(NOT_ALLOWED)
+
+
+def is_address(host: str | None) -> bool:
+    """Tell whether a host is this machine, or an address in place of a name."""
+    with suppress(ValueError):
+        return host == "localhost" or bool(ip_address(host or ""))
+    return False
+
+
+def called(body: bytes) -> str:
+    """Return the name of the tool that a message calls; empty when it calls none, or is no message."""
+    try:
+        message = from_json(body)
+        return str(message["params"]["name"]) if message["method"] == "tools/call" else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+class Exchange(Response):
+    """Lets the protocol's own server answer a request whose body was read.
+
+    A manager for each: its task group is this request's own then, with its log fields and trace, and ends
+    with it.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__()
+        self._received = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pending: list[Message] = [{"type": "http.request", "body": self._received, "more_body": False}]
+
+        async def replay() -> Message:
+            return pending.pop() if pending else await receive()
+
+        manager = StreamableHTTPSessionManager(
+            server, stateless=True, max_request_body_size=len(self._received) + 1
+        )
+        async with manager.run():
+            await manager.asgi_app(scope, replay, send)
