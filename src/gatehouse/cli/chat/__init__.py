@@ -40,10 +40,11 @@ def chat(
     """Ask a Gatehouse server and read the answer as it comes.
 
     Ctrl-C stops the run and keeps what came; a second one leaves at once. A lost connection is joined again.
-    GATEHOUSE_API_KEY says who you are; a development server on this machine takes alice's key.
+    What a run waits for is asked at the terminal. GATEHOUSE_API_KEY says who you are; a development server on
+    this machine takes alice's key.
 
     Exit codes: 0 answered, 1 the run failed, 2 not understood, 3 not allowed, 4 over a limit, 5 the server
-    is not there, 130 stopped by Ctrl-C.
+    is not there, 6 it waits for an approval, 130 stopped by Ctrl-C.
     """
     if quiet and as_json:
         raise typer.BadParameter("takes no --json beside it.", param_hint="--quiet")
@@ -54,7 +55,8 @@ def chat(
 
     about = {name: value for name, value in (("runnable", runnable), ("thread_id", thread)) if value}
     new_view = views(prefix, no_color=no_color, as_json=as_json, quiet=quiet)
-    conversation = Conversation(server_of(url, api_key_file), about, new_view)
+    decides = sys.stdin.isatty() and not (quiet or as_json)
+    conversation = Conversation(server_of(url, api_key_file), about, new_view, decides=decides)
     if question is None:
         conversation.go_on(questions.typed_questions())
     else:

@@ -15,6 +15,7 @@ class Shows(Protocol):
     def received(self, event: Event) -> None: ...
     def say(self, text: str) -> None: ...
     def void(self, why: str) -> None: ...
+    def note(self, text: str) -> None: ...
     def tool_started(self, tool: str) -> None: ...
     def tool_ended(self, output: str, *, failed: bool) -> None: ...
 
@@ -28,19 +29,23 @@ class Answer:
     status: str | None = None
     problem: dict[str, Any] = field(default_factory=dict)
     output_tokens: int = 0
+    run_id: str | None = None
+    last_id: str = ""
+    waits_for: list[dict[str, Any]] = field(default_factory=list)  # approvals that are open
 
     def take(self, event: Event, view: Shows) -> None:
         """Take the run's next event in, and show it."""
         view.received(event)
+        self.last_id = event.id
         match event.type:
             case "start":
-                self.thread_id = event.data.get("thread_id")
+                self.thread_id, self.run_id = event.data.get("thread_id"), event.data.get("run_id")
+            case "approval" | "decided":
+                self._wait(event, view)
             case "token":
                 self._add(event.content, view)
-            case "tool_start":
-                view.tool_started(str(event.data.get("tool")))
-            case "tool_end":
-                view.tool_ended(str(event.data.get("output", "")), failed=bool(event.data.get("is_error")))
+            case "tool_start" | "tool_end":
+                self._tool(event, view)
             case "restart":
                 self._replace("", VOID, view)
             case "gap":
@@ -51,6 +56,20 @@ class Answer:
                 self.problem = event.data.get("problem") or {"detail": event.content}
             case "end":
                 self.status = event.data.get("status")
+
+    def _tool(self, event: Event, view: Shows) -> None:
+        if event.type == "tool_start":
+            view.tool_started(str(event.data.get("tool")))
+        else:
+            view.tool_ended(str(event.data.get("output", "")), failed=bool(event.data.get("is_error")))
+
+    def _wait(self, event: Event, view: Shows) -> None:
+        """Note what waits for a person; or what was decided, so that the run goes on."""
+        if event.type == "approval":
+            self.waits_for.append(event.data.get("approval") or {})
+        else:
+            self.waits_for.clear()
+            view.note(event.content)
 
     def _add(self, text: str, view: Shows) -> None:
         self.text += text

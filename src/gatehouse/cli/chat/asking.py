@@ -19,7 +19,9 @@ END_SECONDS = 10  # in which a run that was asked to stop tells its end
 
 
 def ask(server: Server, question: Mapping[str, str], answer: Answer, view: View) -> None:
-    """Return when the answer is whole and shown. Raises Failed; what came until then was shown too.
+    """Return when the answer is whole and shown, or waits for a person, and goes on where it waited.
+
+    Raises Failed; what came until then was shown too.
 
     The first Ctrl-C has the run stop, and Stopped is raised after its end; the second one raises
     KeyboardInterrupt at once.
@@ -48,6 +50,8 @@ async def asked(server: Server, question: Mapping[str, str], answer: Answer, vie
     """Return at the run's end. Raises what `Run.events` raises, Stopped and BrokenPipeError."""
     async with server.client() as client, in_background(refreshing=refreshed(view)):
         run = Run(client, question)
+        if answer.run_id is not None:
+            run = Run.joined(client, answer.run_id, answer.last_id)
         showing = asyncio.create_task(shown(run, answer, view))
         try:
             await asyncio.shield(showing)

@@ -28,6 +28,12 @@ class ServerUnreachable(Failed):
     exit_code = 5
 
 
+class Waits(Failed):
+    """The run waits for a person's approval, and nobody can be asked here."""
+
+    exit_code = 6
+
+
 class Stopped(Failed):
     """Ctrl-C ended it."""
 

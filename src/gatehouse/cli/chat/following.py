@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -94,6 +94,13 @@ class Run:
         self._last_id = ""
         self._place: Place = (0, 0)
         self._connected = False
+
+    @classmethod
+    def joined(cls, client: httpx2.AsyncClient, run_id: str, last_id: str) -> Self:
+        """Return a run that was followed up to this event, and goes on after it."""
+        run = cls(client, {})
+        run.id, run._last_id, run._place = run_id, last_id, place_of(last_id)
+        return run
 
     async def events(self) -> AsyncGenerator[Event | Reconnecting]:
         """Yield the events up to `end`, and between them when the connection was lost.
