@@ -34,6 +34,7 @@ REGISTRY = [
             transfer_money,
             place_order,
         ),
+        approve={"transfer_money": "approve edit reject", "place_order": "approve edit reject"},
         output_type=AIMessageChunk,
         default=True,
         mcp=True,

@@ -142,15 +142,13 @@ class Approvals:
             return [shown(row) for row in await rows_of(connection, tenant_id, run_id)]
 
     async def decided(self, tenant_id: str, run_id: str) -> tuple[dict[str, Any], Sequence[Approval]]:
-        """Return what was decided for a run as LangGraph takes it, by its interrupts' ids; and the last.
+        """Return what was decided for a run as LangGraph takes it, by its interrupts' ids; and each decision.
 
-        Those are the decisions on what it has asked at once, in the order in which it asked.
+        They are in the order in which the run asked.
         """
         async with self._transaction(tenant_id) as connection:
             rows = await rows_of(connection, tenant_id, run_id)
-        told = [row for row in rows if row.decision]
-        last = max((row.created_at for row in told), default=None)
-        return answers_of(rows), [shown(row) for row in told if row.created_at == last]
+        return answers_of(rows), [shown(row) for row in rows if row.decision]
 
     async def is_due(self, tenant_id: str, run_id: str) -> bool:
         """Tell whether a run may go on."""

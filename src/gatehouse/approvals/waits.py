@@ -48,8 +48,10 @@ class ApprovalWaits:
 
     async def answers(self, run: RunRecord) -> Answers:
         async with away():
-            answers, last = await self._approvals.decided(run.principal.tenant_id, run.id)
-        return Answers(answers, [decided(item) for item in last])
+            answers, told_of = await self._approvals.decided(run.principal.tenant_id, run.id)
+        since = max((item.created_at for item in told_of), default=None)  # of what was asked last
+        events = [decided(item) for item in told_of if item.created_at == since]
+        return Answers(answers, events, edits_in(told_of))
 
     async def cancel(self, run: RunRecord) -> bool:
         async with away():
@@ -82,6 +84,15 @@ async def away() -> AsyncIterator[None]:
         yield
     except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
         raise WaitsAway(type(error).__name__) from error
+
+
+def edits_in(approvals: Sequence[Approval]) -> dict[str, dict[str, Any]]:
+    """Return the arguments that people gave in place of a model's, by the ids of the calls."""
+    return {
+        item.tool_call_id: item.decision["args"]
+        for item in approvals
+        if item.status == "edited" and item.tool_call_id and item.decision
+    }
 
 
 def what_waits(approval: Approval) -> str:

@@ -31,10 +31,14 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was decided: the answers by the ids of their interrupts, and the events that tell of the last."""
+    """What was decided: the answers by the ids of their interrupts, and the events that tell of the last.
+
+    `edits` are arguments that a person gave in place of the model's, by the ids of the calls.
+    """
 
     by_interrupt: Mapping[str, Any] = field(default_factory=dict)
     events: Sequence[Decided] = ()
+    edits: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

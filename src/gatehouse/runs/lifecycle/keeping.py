@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from redis.exceptions import RedisError
 from gatehouse.runs.answers import ANSWERS, kept_answer, parsed_answer
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.steps import all_steps
-from gatehouse.runs.events import Event
+from gatehouse.runs.events import Event, ToolStart
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.log.log import RETRY_SECONDS, RunLog
 from gatehouse.runs.records import RunRecord
@@ -82,7 +83,8 @@ class Keeping:
         """Return the steps of the run over all its attempts."""
         while True:
             try:
-                return await all_steps(RunLog(self._redis), ended, execution.steps)
+                steps = await all_steps(RunLog(self._redis), ended, execution.steps)
+                return edited(steps, execution.answers.edits)
             except (RedisError, OSError) as error:  # without Redis the run cannot end anyway
                 log.warning("answer waits to be stored", run_id=ended.id, error=type(error).__name__)
                 if execution.given_up:
@@ -97,3 +99,13 @@ class Keeping:
             log.warning("answer waits to be stored", run_id=ended.id, error=type(error).__name__)
             return False
         return True
+
+
+def edited(steps: Sequence[Event], edits: Mapping[str, dict[str, Any]]) -> Sequence[Event]:
+    """Return steps in which a call has the arguments it was made with, where a person has changed them."""
+    return [
+        replace(step, input=edits[step.call_id])
+        if isinstance(step, ToolStart) and step.call_id in edits
+        else step
+        for step in steps
+    ]
