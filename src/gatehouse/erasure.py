@@ -25,6 +25,7 @@ from gatehouse.usage.bookkeeping import Bookkeeper
 from gatehouse.usage.feedback_table import feedback
 from gatehouse.usage.store import UsageStore
 from gatehouse.usage.tables import usage
+from gatehouse.webhooks.table import webhooks
 
 NOBODY = ""  # in the books, in place of a user who was erased: no user's id is empty
 
@@ -68,7 +69,8 @@ class Eraser:
                 table.name: await erase_rows(connection, table, tenant_id, user_id)
                 for table in (feedback, attachments, approvals, messages, threads, effects)
             }
-            await erase_rows(connection, waiting_runs, tenant_id, user_id)
+            for told in (waiting_runs, webhooks):
+                await erase_rows(connection, told, tenant_id, user_id)
             counts["usage"] = await make_nobodys(connection, tenant_id, user_id)
         return Erased(api_keys=keys, sessions=ended, runs=len(run_ids), **counts)
 

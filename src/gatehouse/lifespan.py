@@ -15,7 +15,7 @@ from psycopg_pool import PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sse_starlette.sse import AppStatus
 
-from gatehouse.approvals.service import Approvals
+from gatehouse.approvals.service import Approvals, Recorded
 from gatehouse.approvals.sweeping import continuing
 from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.attachments.purge import purging_attachments
@@ -54,7 +54,11 @@ from gatehouse.tools.building import Resources
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
 from gatehouse.usage.prices import BadPrices, Prices
-from gatehouse.usage.store import UsageStore
+from gatehouse.usage.store import UsageStore, nothing_more
+from gatehouse.webhooks.outbox import Outbox
+from gatehouse.webhooks.receiver import receiver_of
+from gatehouse.webhooks.sending import sending_webhooks
+from gatehouse.webhooks.telling import telling_approvals, telling_ends
 
 NOT_PREPARED = (
     "it answers, and no connection for an agent's checkpoints can be made. Behind PgBouncer before 1.21 that "
@@ -98,7 +102,12 @@ async def open_services(
             model=settings.chat_model.name, tools=Tools(built.tools, built.acting),
             langsmith=settings.langsmith_tracing,
         )  # fmt: skip
-        approvals = approvals_of(settings, engine, registry, built, audit, metrics)
+        receiver = receiver_of(settings)
+        outbox = Outbox(engine) if receiver else None
+        recorded = audit_approvals(audit)
+        if outbox:
+            recorded = telling_approvals(outbox, recorded)
+        approvals = approvals_of(settings, engine, registry, built, recorded, metrics)
         runs = await enter(
             open_runs(
                 redis, built.runnables, history, checkpoints, settings.runs, observer,
@@ -109,7 +118,8 @@ async def open_services(
         await enter(telemetry.watching(runs))
         await enter(purging_attachments(engine))
         await enter(purging_threads(engine, settings.thread_days, runs.forget_states))
-        usage = UsageStore(engine, prices_of(settings))
+        usage = UsageStore(engine, prices_of(settings), telling_ends(outbox) if outbox else nothing_more)
+        await enter(sending_webhooks(engine, receiver))
         await enter(bookkeeping(redis, usage, runs.owner))
         await enter(credentials_watched(runs, credential_valid))
         limits = limits_of(
@@ -160,7 +170,7 @@ def approvals_of(
     engine: AsyncEngine,
     registry: Registry,
     built: Built,
-    audit: AuditTrail,
+    recorded: Recorded,
     metrics: Metrics,
 ) -> Approvals:
     """Return what runs ask people, which knows the tools of each runnable."""
@@ -173,7 +183,7 @@ def approvals_of(
         timedelta(hours=settings.approval_hours),
         deciders={entry.path: entry.deciders for entry in registry.entries},
         tools={path: tools_within(serving.runnable) for path, serving in built.runnables.items()},
-        recorded=audit_approvals(audit),
+        recorded=recorded,
         counted=counted,
     )
 

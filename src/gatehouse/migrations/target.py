@@ -13,5 +13,6 @@ import gatehouse.storage.database
 import gatehouse.threads.tables
 import gatehouse.usage.feedback_table
 import gatehouse.usage.tables
+import gatehouse.webhooks.table
 
 TARGET = gatehouse.storage.database.metadata

@@ -69,6 +69,14 @@ class ServerSettings(BaseModel):
     approval_hours: float = Field(
         72, gt=0, description="hours after which a run ends that waits for a person's approval"
     )
+    webhook_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s]+$",
+        description="where it is told that an approval opened or a run ended; by default nowhere",
+    )
+    webhook_secret: SecretStr | None = Field(
+        None, description="whsec_ and 24 to 64 random bytes in base64, with which webhooks are signed"
+    )
     thread_days: int | None = Field(
         None, ge=1, description="days after its last message that a thread is erased; by default never"
     )

@@ -1,13 +1,13 @@
 """The books of what runs used: entered once a run, read by day, runnable and model."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Select, case, func, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.identity.principal import Principal
 from gatehouse.runs.accounts import Account
@@ -23,6 +23,13 @@ COUNTS = (
     *("reasoning_tokens", "cached_tokens", "estimated_tokens"),
 )
 NOTHING_ELSE = UsageDetails()
+
+
+Ended = Callable[[AsyncConnection, Account], Awaitable[None]]
+
+
+async def nothing_more(_connection: AsyncConnection, _account: Account) -> None:
+    """Do nothing: where nobody else is told of a run that has ended."""
 
 
 class UsageOfDay(BaseModel):
@@ -49,8 +56,12 @@ class UsageOfDay(BaseModel):
 class UsageStore:
     """What was used by whom."""
 
-    def __init__(self, engine: AsyncEngine, prices: Prices | None = None) -> None:
+    def __init__(
+        self, engine: AsyncEngine, prices: Prices | None = None, ended: Ended = nothing_more
+    ) -> None:
+        """`ended` is told of each run, in the transaction that enters it, and again when that is repeated."""
         self._engine = engine
+        self._ended = ended
         self.prices = prices or Prices()
         self._insert = insert_if_new(engine, usage)
 
@@ -62,6 +73,9 @@ class UsageStore:
         for tenant_id, rows in by_tenant.items():
             async with tenant_transaction(self._engine, tenant_id) as connection:
                 await connection.execute(self._insert, rows)
+                for account in accounts:
+                    if account.tenant_id == tenant_id:
+                        await self._ended(connection, account)
 
     async def of_user(self, principal: Principal, first: date, last: date) -> list[UsageOfDay]:
         """Return what the caller used from the first day to the last, the newest first."""

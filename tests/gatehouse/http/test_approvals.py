@@ -1,8 +1,11 @@
 """Approvals over every wire: what waits is told, a person decides, and the same run goes on."""
 
 import json
+import threading
 from collections.abc import Iterator
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
 
 import httpx
 import pytest
@@ -109,6 +112,8 @@ class TestRunApi:
         after = frames_in(stream.text)
         assert after[0].data["type"] == "decided"
         assert (after[-1].data["status"], PAID) == ("completed", [7])
+        thread = client.get(f"/api/threads/{first[0].data['thread_id']}/messages").json()["items"]
+        assert thread[-1]["tool_calls"][0]["input"] == {"to": "Eve", "amount": 7}
 
     def test_plain_tokens_tell_what_waits(self, client: httpx.Client) -> None:
         text = client.post("/api/stream", json=ASK).text
@@ -177,6 +182,59 @@ class TestWebSocket:
             while frames[-1]["type"] != "end":
                 frames.append(json.loads(socket.recv(10)))
         assert (frames[0]["type"], frames[-1]["status"]) == ("decided", "completed")
+
+
+class Hook(BaseHTTPRequestHandler):
+    """Takes webhooks."""
+
+    taken: ClassVar[list[dict[str, Any]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.taken.append({**json.loads(body), "signature": self.headers["webhook-signature"]})
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hooked(tmp_path: Path) -> Iterator[LiveApp]:
+    """A server that tells a receiver of what happens."""
+    Hook.taken.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as receiver:
+        thread = threading.Thread(target=receiver.serve_forever)
+        thread.start()
+        url = f"http://127.0.0.1:{receiver.server_port}/hook"
+        with serving(tmp_path, REGISTRY, webhook_url=url, webhook_secret=f"whsec_{'A' * 40}") as live:
+            yield live
+        receiver.shutdown()
+        thread.join()
+
+
+def test_webhooks_tell_that_an_approval_opened_and_that_its_run_ended(hooked: LiveApp) -> None:
+    with hooked.client() as client:
+        waits = waiting(client)
+        [approval] = waits["approvals"]
+        decide(client, approval)
+        hooked.eventually(lambda: len(Hook.taken) == 2, 15)
+    opened, ended = sorted(Hook.taken, key=lambda told: str(told["type"]))
+    assert (opened["type"], opened["data"]["id"]) == ("approval.opened", approval["id"])
+    assert "args" not in opened["data"]
+    assert (ended["type"], ended["data"]["run_id"]) == ("run.ended", waits["run_id"])
+    assert (ended["data"]["status"], ended["tenant_id"]) == ("completed", "acme")
+    assert all(told["signature"].startswith("v1,") for told in Hook.taken)
+
+
+def test_a_run_that_waits_takes_no_place_in_the_limits(tmp_path: Path) -> None:
+    plans = {"default": {"requests_per_minute": 1000, "burst": 1000, "concurrent_runs": 1}}
+    with serving(tmp_path, REGISTRY, plans=plans) as live, live.client() as client:
+        asked = [waiting(client) for _ in range(3)]
+        for waits in asked:
+            assert decide(client, waits["approvals"][0]).status_code == 200
+            assert the_end(client, waits["run_id"])[-1].data["status"] == "completed"
+        assert waiting(client)["status"] == "waiting"
 
 
 class TestLangServe:

@@ -19,6 +19,8 @@ from gatehouse.ledger.store import EffectStore
 from gatehouse.migrations.target import TARGET
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.steps import Asked
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.webhooks.outbox import Outbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 USER_TABLES = [
@@ -47,10 +49,20 @@ def filled(live: LiveApp, user: str, tenant: str) -> dict[str, str]:
         str(uuid7()), caller, "/agent", {}, answer["thread_id"], time.time(), time.time() + 60, 30
     )
     live.run(live.services.approvals.open(asks, [Asked("i", "Which account?")]))
+    live.run(told_of(live, tenant, user))
     with live.client({}) as browser:
         browser.post("/auth/session", json={"credential": key}).raise_for_status()
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     return {"key": key, "cookie": cookie, **answer}
+
+
+async def told_of(live: LiveApp, tenant: str, user: str) -> None:
+    """Leave a webhook that nobody has taken."""
+    async with tenant_transaction(live.services.engine, tenant) as connection:
+        about = {"user_id": user}
+        await Outbox(live.services.engine).add(
+            connection, tenant, user, "run.ended", f"{tenant} {user}", about
+        )
 
 
 def rows_of(live: LiveApp, user: str, tenant: str) -> dict[str, int]:

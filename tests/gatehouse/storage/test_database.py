@@ -204,6 +204,7 @@ class TestUpgrade:
             "threads",
             "usage",
             "waiting_runs",
+            "webhooks",
         ]
 
     async def test_can_be_repeated(self, migrated: AsyncEngine) -> None:

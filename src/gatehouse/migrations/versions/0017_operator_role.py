@@ -21,6 +21,9 @@ POLICIES = (  # of which table, by which name, for which statement, and what a r
     ("api_keys", "for_operator", "SELECT", ""),
     ("threads", "for_operator", "SELECT", ""),
     ("waiting_runs", "for_operator", "SELECT", ""),
+    ("webhooks", "for_operator", "SELECT", ""),
+    ("webhooks", "operator_tries", "UPDATE", ""),
+    ("webhooks", "sent", "DELETE", ""),
     *(
         (table, name, statement, old)
         for table, old in (
