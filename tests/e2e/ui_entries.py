@@ -3,8 +3,11 @@
 import asyncio
 from typing import Any
 
-from langchain_core.messages import AIMessage
+from langchain.agents import create_agent
+from langchain.agents.middleware import HumanInTheLoopMiddleware
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable
+from langchain_core.tools import tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from chains.registry import REGISTRY as DEMONSTRATION
@@ -32,7 +35,20 @@ def second_thoughts(_parts: Parts) -> Runnable[Any, Any]:
     return compiled
 
 
+@tool
+def transfer(to: str, amount: int) -> str:
+    """Send money."""
+    return f"sent {amount} to {to}"
+
+
+def paying(parts: Parts) -> Runnable[Any, Any]:
+    """Return an agent whose payments wait for a person."""
+    asks = HumanInTheLoopMiddleware({"transfer": True}, interrupt_mode="per_call")
+    return create_agent(parts.model, [transfer], middleware=[asks], checkpointer=parts.checkpointer)
+
+
 REGISTRY = (
     *DEMONSTRATION,
     Entry("/second", second_thoughts, "Thinks twice.", answering=("draft", "final")),
+    Entry("/pay", paying, "Pays.", output_type=AIMessageChunk),
 )

@@ -23,14 +23,16 @@ class State {
 const textOf = (message) => message.parts.map(({ type, text }) => (type === "text" ? text : "")).join("");
 const told = (chat) => chat.messages.map((message) => [message.role, textOf(message)]);
 
-for (const [version, { AbstractChat, DefaultChatTransport }] of Object.entries({ ai6, ai7 })) {
+for (const [version, sdk] of Object.entries({ ai6, ai7 })) {
+  const { AbstractChat, DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses: complete } = sdk;
+
   class Chat extends AbstractChat {
     constructor(runnable = "agent", { id = crypto.randomUUID(), headers = HEADERS } = {}) {
       const api = `${BASE}/api/ui/${runnable}/chat`;
       const read = () => this.messages.findLast(({ role }) => role === "assistant")?.id ?? "";
       const prepareReconnectToStreamRequest = () => ({ api: `${api}/${id}/stream?message=${read()}`, headers });
       const transport = new DefaultChatTransport({ api, headers, prepareReconnectToStreamRequest });
-      super({ id, transport, state: new State() });
+      super({ id, transport, state: new State(), sendAutomaticallyWhen: complete });
     }
 
     /** Resolves when an answer has as many characters. */
@@ -102,6 +104,23 @@ for (const [version, { AbstractChat, DefaultChatTransport }] of Object.entries({
       await chat.resumeStream();
       assert.deepEqual(told(chat), [["user", "Hi"], ["assistant", "the final words"]]);
     });
+
+    for (const approved of [true, false]) {
+      it(`${approved ? "lets a tool act" : "keeps a tool from acting"} that waits for a person`, async () => {
+        const chat = new Chat("pay");
+        await chat.sendMessage({ text: '[tool transfer {"to": "Bob", "amount": 5}] [say done]' });
+        const asked = chat.lastMessage.parts.find(({ type }) => type === "dynamic-tool");
+        assert.equal(asked.state, "approval-requested");
+        await chat.addToolApprovalResponse({ id: asked.approval.id, approved, reason: "so be it" });
+        while (chat.lastMessage.metadata.status !== "completed" && chat.status !== "error")
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        assert.equal(chat.error, undefined);
+        assert.equal(chat.messages.length, 2);
+        const answered = chat.lastMessage.parts.filter(({ type }) => type === "dynamic-tool");
+        assert.deepEqual(answered.map(({ state }) => state), [approved ? "output-available" : "output-denied"]);
+        assert.equal(textOf(chat.lastMessage), "done");
+      });
+    }
 
     it("stops an answer on the server", async () => {
       const chat = new Chat("chat");

@@ -937,6 +937,18 @@ export interface components {
             role: "assistant";
         };
         /**
+         * Answered
+         * @description What a person said of a call that waits. Of the call itself the client's word is not taken.
+         */
+        Answered: {
+            /** Approved */
+            approved?: boolean | null;
+            /** Id */
+            id: string;
+            /** Reason */
+            reason?: string | null;
+        };
+        /**
          * Approval
          * @description What a run waits for: a person's word on a tool's call, or an answer.
          */
@@ -1975,9 +1987,10 @@ export interface components {
         };
         /**
          * Part
-         * @description A part of a message; those of other types than text and file are the client's own, and not read.
+         * @description A part of a message: of a question text and files are read, of an answer what was said of its calls.
          */
         Part: {
+            approval?: components["schemas"]["Answered"] | null;
             /**
              * Filename
              * @default
@@ -1988,6 +2001,11 @@ export interface components {
              * @default
              */
             mediaType: string;
+            /**
+             * State
+             * @default
+             */
+            state: string;
             /**
              * Text
              * @default

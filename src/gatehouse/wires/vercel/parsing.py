@@ -14,8 +14,18 @@ SAYS_NOTHING = "The last message has neither text nor a file: send one that says
 NOT_A_QUESTION = "The last message must be the user's."
 
 
+class Answered(BaseModel):
+    """What a person said of a call that waits. Of the call itself the client's word is not taken."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    id: str = Field(max_length=64)
+    approved: bool | None = None
+    reason: str | None = Field(None, max_length=10_000)
+
+
 class Part(BaseModel):
-    """A part of a message; those of other types than text and file are the client's own, and not read."""
+    """A part of a message: of a question text and files are read, of an answer what was said of its calls."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -24,6 +34,8 @@ class Part(BaseModel):
     url: str = ""
     mediaType: str = ""  # noqa: N815  # the protocol's
     filename: str = ""
+    state: str = ""
+    approval: Answered | None = None
 
 
 class UIMessage(BaseModel):
@@ -63,6 +75,15 @@ class UIChat(BaseModel):
         """Tell whether a question is asked in another's place."""
         last = self.last
         return self.trigger == "submit-message" and last is not None and self.messageId == last.id != ""
+
+    @property
+    def answers(self) -> list[Answered]:
+        """What a person has said of calls that wait, where the last message is the assistant's."""
+        last = self.last
+        if last is None or last.role != "assistant" or self.trigger != "submit-message":
+            return []
+        said = [part.approval for part in last.parts if part.state == "approval-responded" and part.approval]
+        return [answer for answer in said if answer.approved is not None]
 
     def question(self, runnable: str, thread_id: str | None) -> ChatRequest:
         """Return what the last message asks of a runnable. Raises InvalidInput."""

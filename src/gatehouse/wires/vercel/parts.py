@@ -78,6 +78,19 @@ class Parts:
         kind = "tool-output-error" if failed else "tool-output-available"
         self._write(call_id, {"type": kind, "toolCallId": call_id, **told, **OURS})
 
+    def ask(self, call_id: str, tool: str, arguments: Any, approval_id: str) -> None:
+        """Write that a call waits for a person."""
+        self.call(call_id, tool, arguments)
+        self.close()
+        asked = {"approvalId": approval_id, "toolCallId": call_id}
+        self._write(call_id, {"type": "tool-approval-request", **asked})
+
+    def deny(self, call_id: str) -> None:
+        """Write that a call was not allowed."""
+        self._tools[call_id] = True
+        self._returned = not self.pending
+        self._write(call_id, {"type": "tool-output-denied", "toolCallId": call_id})
+
     def part(self, chunk: Chunk) -> None:
         """Write a part that is one chunk."""
         self.close()

@@ -6,7 +6,7 @@ said before, and where it does not, the stream ends with an error after which th
 reads then is the answer that stands.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from gatehouse.plain_json import from_json, json_bytes
@@ -35,16 +35,23 @@ class BeganAgain(ApiError):
 
 class UIMessageStream:
     """One viewer's stream, from the run's first record. Nothing is sent before the record at `until`: of what
-    a client that comes back has missed, it is told what stands.
+    a client that comes back has missed, it is told what stands. `answered` are the approvals that it has
+    answered: of a message that it has up to these, it is told what follows.
     """
 
-    def __init__(self, run: RunRecord, until: Cursor = BEGINNING) -> None:
+    def __init__(
+        self, run: RunRecord, until: Cursor = BEGINNING, answered: Collection[str] = frozenset()
+    ) -> None:
         self._run = run
         self._until = until
         self._parts = Parts()
         self._sent = ""  # the text that the client has
         self._owed = ""  # the part of it that an attempt after a restart has yet to say
         self._stale: set[str] = set()  # the calls that were going on at a restart
+        self._answered = set(answered)  # those that were not come by yet
+        self._silent = bool(answered)
+        self._calls: dict[str, str] = {}  # by the ids of approvals
+        self._denied: set[str] = set()  # calls
         self._about: Chunk = {}  # the answer
         self._ended: Chunk = {"type": "finish", "finishReason": "other"}
         self._telling: Mapping[str, Callable[[str, Event], None]] = {
@@ -57,6 +64,8 @@ class UIMessageStream:
             "restart": lambda _at, _event: self._restart(),
             "gap": self._gap,
             "complete": self._complete,
+            "approval": self._approval,
+            "decided": self._decided,
             "error": lambda _at, event: self._fail(event["content"]),
             "end": self._end,
         }
@@ -64,13 +73,16 @@ class UIMessageStream:
     def opening(self) -> bytes:
         thread = {} if self._run.thread_id is None else {"threadId": self._run.thread_id}
         self._parts.begin(self._run.id, {"runId": self._run.id, **thread})
-        return b"" if self._until > BEGINNING else self._frames()
+        return b"" if self._until > BEGINNING or self._silent else self._frames()
 
     def frames(self, record: Record) -> bytes:
         """Raises BeganAgain, which the client is told of with `cut`."""
+        if self._silent and not self._answered and record.type in ("decided", "end"):
+            self._silent = False
+            self._parts.take()
         if told := self._telling.get(record.type):
             told(str(record.cursor), from_json(record.data))
-        if record.cursor < self._until and record.type != "end":
+        if self._silent or (record.cursor < self._until and record.type != "end"):
             return b""
         self._until = BEGINNING
         frames = self._frames()
@@ -107,7 +119,24 @@ class UIMessageStream:
     def _result(self, at: str, event: Event) -> None:
         call_id = event["call_id"] or next(iter(self._parts.pending), at)
         self._stale.discard(call_id)
-        self._parts.result(call_id, event["tool"], event["output"], failed=event["is_error"])
+        if call_id in self._denied:
+            self._parts.deny(call_id)
+        else:
+            self._parts.result(call_id, event["tool"], event["output"], failed=event["is_error"])
+
+    def _approval(self, at: str, event: Event) -> None:
+        """What waits for a person: of a tool's call as the SDK has it, of anything else as data."""
+        approval = event["approval"]
+        self._answered.discard(approval["id"])
+        if approval["kind"] != "tool":
+            self._parts.part({"type": "data-approval", "id": approval["id"], "data": approval})
+            return
+        call_id = self._calls[approval["id"]] = approval["tool_call_id"] or at
+        self._parts.ask(call_id, approval["tool"], approval["args"], approval["id"])
+
+    def _decided(self, _at: str, event: Event) -> None:
+        if event["decision"] == "reject" and event["approval_id"] in self._calls:
+            self._denied.add(self._calls[event["approval_id"]])
 
     def _custom(self, _at: str, event: Event) -> None:
         """A node's own data. Its `type` and `id`, where it has them, are those of the part, as LangChain's
@@ -152,10 +181,13 @@ class UIMessageStream:
 
     def _end(self, _at: str, event: Event) -> None:
         """The message has the status: to the SDK a stream that is cut has ended, and a client can tell so."""
-        self._parts.abandon()
+        waits = event["status"] == "waiting"
+        if not waits:
+            self._parts.abandon()
         about = {**self._about, "status": event["status"]}
         self._parts.part({"type": "message-metadata", "messageMetadata": about})
-        self._parts.end({"type": "abort"} if event["status"] == "cancelled" else self._ended)
+        ended = {"type": "finish", "finishReason": "tool-calls"} if waits else self._ended
+        self._parts.end({"type": "abort"} if event["status"] == "cancelled" else ended)
 
 
 def encoded(chunk: Chunk) -> bytes:

@@ -1,5 +1,6 @@
 """The AI SDK's UI stream: ask in a chat, resume its answer, stop it."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -24,6 +25,7 @@ from gatehouse.wires import sse
 from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import chosen, start
 from gatehouse.wires.run_api.routes import IdempotencyKey
+from gatehouse.wires.vercel.approving import decided
 from gatehouse.wires.vercel.chats import forked, named_thread, running, thread_of
 from gatehouse.wires.vercel.parsing import UIChat
 from gatehouse.wires.vercel.paths import PREFIX
@@ -56,6 +58,9 @@ async def ask(
 ) -> Response:
     """Answer the last message as a UI message stream. The server has the ones before it."""
     services = services_of(request)
+    if answers := body.answers:
+        run = await decided(services, principal, answers)
+        return streamed(services, principal, run, BEGINNING, [answer.id for answer in answers])
     runnable = chosen(offered(services.settings, principal, services.entries), principal, entry).name
     thread_id = await thread_of(services, principal, runnable, body.id)
     shown = await services.threads.shown(principal, thread_id) if thread_id else []
@@ -106,12 +111,17 @@ async def stop(request: Request, principal: CurrentPrincipal, entry: str, chat: 
         await services.runs.cancel(run.id)
 
 
-def streamed(services: Services, principal: Principal, run: RunRecord, until: Cursor) -> Response:
-    """Return a run as a UI message stream; what came before the record at `until` is told as what stands."""
+def streamed(
+    services: Services, principal: Principal, run: RunRecord, until: Cursor, answered: Collection[str] = ()
+) -> Response:
+    """Return a run as a UI message stream; what came before the record at `until` is told as what stands.
+
+    With approvals that were `answered` it is what follows in the message that asked them.
+    """
     response = sse.event_stream(
         run.id,
         followed(services, principal, run),
-        UIMessageStream(run, until),
+        UIMessageStream(run, until, answered),
         services.settings.send_timeout,
     )
     response.headers.update(VERSION)
