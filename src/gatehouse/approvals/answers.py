@@ -29,7 +29,7 @@ def answer_of(rows: list[Row[Any]]) -> Any:
     if first.form == "input":
         return first.decision["response"]
     decided = {name: value for name, value in first.decision.items() if name != "decision"}
-    return {"type": first.decision["decision"], "digest": first.digest, **decided}
+    return {"type": first.decision["decision"], "digest": first.digest, "id": first.id, **decided}
 
 
 def middlewares(tool: str, decision: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,8 +51,8 @@ def bounded(text: str) -> str:
 class Effect:
     """A row of the ledger. `fresh`: this very call has claimed it just now, and is to make it.
 
-    `first`: nobody had called it before. `result` is what the tool returned, as it is kept, with its type;
-    `error` is what the model is told.
+    `first`: nobody had called it before; `decided`: so often a person had it called again. `result` is what
+    the tool returned, as it is kept, with its type; `error` is what the model is told.
     """
 
     run_id: str
@@ -63,6 +63,7 @@ class Effect:
     key: str
     status: Status
     attempt: int
+    decided: int = 0
     result: tuple[str, bytes] | None = None
     error: str = ""
     same_as: str = ""

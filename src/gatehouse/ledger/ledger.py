@@ -5,7 +5,7 @@ far it came, is unknown: `Acts` says how a tool can be asked, and one that canno
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, Protocol, TypeVar
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gatehouse.identity.caller import Caller, effect_key_of_context
 from gatehouse.ledger.effect import Call, Effect
 from gatehouse.ledger.store import EffectStore
+from gatehouse.plain_json import json_text
 from gatehouse.tools.acting import Act, Check, MayNotAct, Transaction, transaction_of_context
 
 T = TypeVar("T")
@@ -29,6 +30,8 @@ TRIES, PAUSE = 6, 0.5  # of a database that does not answer, and seconds between
 KEEP_SECONDS = 5.0  # in which the record of what was cut off is written
 
 NOT_KEPT = "It was done before. What it returned could not be kept."
+HAPPENED = "A person has found out that it was done."
+GIVEN_UP = "A person has given it up: take it that it was not done, and do not call it again for this."
 IN_HAND = "This very call is being made already. Wait for its result."
 STOPPED = "it was stopped while it was at work"
 
@@ -133,6 +136,25 @@ class Ledger:
         if not await self._store.again(effect):
             raise Unknown(effect)
         return await self._begun(act, effect, caller, still)
+
+    async def decided(
+        self, act: Act, effect: Effect, decision: Mapping[str, Any], caller: Caller, still: Still
+    ) -> Any:
+        """Do what a person says of an effect that is unknown: it happened, it is to be made, or given up.
+
+        Returns and raises what `once` does.
+        """
+        if decision["type"] == "happened":
+            result = decision.get("result") or HAPPENED
+            told = result if isinstance(result, str) else json_text(result)
+            await self._done(effect, told)
+            return told
+        if decision["type"] == "run_again":
+            if not await self._store.again(effect, by_a_person=True):
+                raise Unknown(effect)
+            return await self._begun(act, effect, caller, still)
+        await self._in_any_case(self._settle(effect, "failed", GIVEN_UP))
+        raise ToolException(GIVEN_UP)
 
     async def _asked(self, check: Check, effect: Effect, caller: Caller) -> Any:
         """Return what the other side says of the effect. Raises Unknown when it does not say anything."""

@@ -17,7 +17,7 @@ from gatehouse.storage.digest import digest_of
 from gatehouse.storage.tenancy import see_tenant, tenant_transaction
 from gatehouse.tools.acting import MayNotAct
 
-NOT_BEGUN = "it was never begun"
+NOT_BEGUN = "the process that had called it says that it never began"
 CUT_OFF = "the process that called it was gone before it had returned"
 
 
@@ -51,13 +51,14 @@ class EffectStore:
         status: Status = "unknown" if matched.doubt else "claimed"
         effect = Effect(
             call.run_id, call_id, call.digest, call.tenant_id, call.tool,
-            digest_of(call.run_id, call_id, call.digest), status, call.attempt, error=matched.doubt,
+            digest_of(call.run_id, call_id, call.digest), status, call.attempt,
+            error=matched.doubt,
             same_as=matched.same_as, fresh=status == "claimed", first=True,
         )  # fmt: skip
         values = {
             "run_id": effect.run_id, "call_id": call_id, "digest": effect.digest,
             "tenant_id": call.tenant_id, "user_id": call.user_id, "tool": call.tool, "key": effect.key,
-            "status": status, "attempt": call.attempt, "error": effect.error or None,
+            "status": status, "attempt": call.attempt, "decided": 0, "error": effect.error or None,
             "same_as": effect.same_as or None, "claimed_at": datetime.now(UTC),
         }  # fmt: skip
         await connection.execute(insert(effects).values(values))
@@ -119,13 +120,15 @@ class EffectStore:
             if not effect.first:
                 await connection.execute(update(effects).where(mine).values(status="unknown", error=CUT_OFF))
             elif not (await connection.execute(delete(effects).where(mine))).rowcount:
-                await self.settle_within(connection, effect, "failed", NOT_BEGUN)
+                found = and_(is_row(effect), effects.c.status == "unknown")
+                await connection.execute(update(effects).where(found).values(error=NOT_BEGUN))
 
-    async def again(self, effect: Effect) -> bool:
+    async def again(self, effect: Effect, by_a_person: bool = False) -> bool:
         """Claim anew what this attempt has found unknown; False when that has changed meanwhile."""
+        counted = {"decided": effects.c.decided + 1} if by_a_person else {}
         found = and_(is_row(effect), effects.c.attempt == effect.attempt, effects.c.status == "unknown")
         async with tenant_transaction(self.engine, effect.tenant_id) as connection:
-            claimed = update(effects).where(found).values(status="claimed", error=None)
+            claimed = update(effects).where(found).values(status="claimed", error=None, **counted)
             return bool((await connection.execute(claimed)).rowcount)
 
     async def read(self, effect: Effect) -> Effect | None:
@@ -184,5 +187,5 @@ def effect_of(row: Any) -> Effect:
     result = None if row.result is None else (row.result_type, row.result)
     return Effect(
         row.run_id, row.call_id, row.digest, row.tenant_id, row.tool, row.key, row.status, row.attempt,
-        result, row.error or "", row.same_as or "",
+        row.decided, result, row.error or "", row.same_as or "",
     )  # fmt: skip

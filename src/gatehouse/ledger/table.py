@@ -18,6 +18,7 @@ effects = Table(
     Column("key", String(64), nullable=False),  # what the tool hands to the other side
     Column("status", String(16), nullable=False),  # claimed, done, failed, unknown
     Column("attempt", Integer, nullable=False),  # the newest that has called it
+    Column("decided", Integer, nullable=False),  # how often a person had it called again
     Column("result_type", String(32)),
     Column("result", LargeBinary),  # what the tool returned, as checkpoints are written
     Column("error", Text),  # what the model is told of one that failed, or why it is unknown

@@ -2,11 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphBubbleUp
 from redis.asyncio import Redis
 
 from gatehouse.identity.caller import caller_of
@@ -17,12 +18,15 @@ from gatehouse.runs.continuing import pending_calls
 from gatehouse.runs.credentials import CredentialValid
 from gatehouse.runs.events import EffectUnknown
 from gatehouse.runs.lifecycle.attempts import lease_key
-from gatehouse.runs.lifecycle.execution import execution_of_context
+from gatehouse.runs.lifecycle.execution import Execution, execution_of_context
 from gatehouse.runs.records import RunRecord, load
 from gatehouse.tools.acting import Act, MayNotAct
+from gatehouse.tools.approving import ask
 
 LEASE_SECONDS = 10.0  # in which a process that is well has renewed the lease, after Redis was not
 LEASE_POLL = 0.1
+WAYS_ON = ("happened", "run_again", "give_up")
+CHECKPOINTER = "__pregel_checkpointer"  # LangGraph's: where a graph keeps what it waits with
 
 
 class RunMayNotAct(CredentialExpired, MayNotAct):
@@ -84,7 +88,8 @@ class ActingOnce:
     async def __call__(self, act: Act) -> Any:
         """Return what the tool returns, or has returned to an earlier attempt.
 
-        Raises what `before` and the ledger raise; the run's viewers are told what is unknown.
+        What is unknown the run's viewers are told, and a person decides where the run can wait for one.
+        Raises what `before` and the ledger raise.
         """
         run = await self.before(act.tool, act.config)
         execution = execution_of_context.get()
@@ -98,12 +103,37 @@ class ActingOnce:
             if execution.stop is not None:
                 raise RunMayNotAct
 
+        caller = caller_of(act.config)
         try:
-            return await self.ledger.once(act, call_in(run, act), caller_of(act.config), still)
+            return await self.ledger.once(act, call_in(run, act), caller, still)
         except Unknown as unknown:
-            if execution is not None:
-                execution.emit(EffectUnknown(content=str(unknown), tool=act.tool, call_id=act.call_id))
-            raise
+            decision = decision_on(act, unknown, execution)
+            return await self.ledger.decided(act, unknown.effect, decision, caller, still)
+
+
+def decision_on(act: Act, unknown: Unknown, execution: Execution | None) -> Mapping[str, Any]:
+    """Return what a person says of an effect that is unknown; until then the run waits.
+
+    Raises `unknown` where no graph keeps what it would wait with, so that the model is told. As often as a
+    person has had it called again there are decisions before this, on those calls. When a process is killed
+    after an answer was given, LangGraph gives it once more in place of the next: each counts once.
+    """
+    decisions: dict[str, Mapping[str, Any]] = {}
+    try:
+        if not (act.config.get("configurable") or {}).get(CHECKPOINTER):
+            raise unknown
+        while len(decisions) <= unknown.effect.decided:
+            answer = ask(
+                "effect", act.tool, act.args, WAYS_ON,
+                tool_call_id=act.call_id or None, description=unknown.effect.error,
+            )  # fmt: skip
+            if answer["type"] in WAYS_ON:  # else on whether the call is to be made at all
+                decisions.setdefault(answer["id"], answer)
+    except (GraphBubbleUp, Unknown):
+        if execution is not None:
+            execution.emit(EffectUnknown(content=str(unknown), tool=act.tool, call_id=act.call_id))
+        raise
+    return list(decisions.values())[-1]
 
 
 def call_in(run: RunRecord, act: Act) -> Call:

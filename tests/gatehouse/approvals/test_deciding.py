@@ -27,7 +27,7 @@ class TestDecide:
         assert decided.decided_by.user_id == "alice"
         assert await of_run.state() == ("due", "decided")
         answers, _ = await of_run.approvals.decided("acme", of_run.run.id)
-        assert answers == {"i1": {"type": "approve", "digest": asked.digest}}
+        assert answers == {"i1": {"type": "approve", "digest": asked.digest, "id": asked.id}}
 
     async def test_waits_for_the_last_one_that_is_open(self, of_run: ApprovalsOf) -> None:
         first, second = await of_run.ask(transfer("i1"), transfer("i2", 200))
@@ -75,7 +75,7 @@ class TestDecide:
         edit = {"to": "Eve", "amount": 1}
         await of_run.approvals.decide(ALICE, asked.id, decision(asked, "edit", args=edit))
         answers, _ = await of_run.approvals.decided("acme", of_run.run.id)
-        assert answers["i1"] == {"type": "edit", "digest": asked.digest, "args": edit}
+        assert answers["i1"] == {"type": "edit", "digest": asked.digest, "id": asked.id, "args": edit}
 
     async def test_after_the_run_was_cancelled_is_refused(self, of_run: ApprovalsOf) -> None:
         [asked] = await of_run.ask()

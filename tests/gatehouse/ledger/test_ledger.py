@@ -227,8 +227,7 @@ class TestAProcessThatWasKilled:
         with pytest.raises(MayNotAct):
             await bank.make(FIRST, still=lost)
         assert bank.sent == []
-        assert await bank.statuses() == ["failed"]  # nobody needs to look: it was never begun
-        with pytest.raises(ToolException, match="never begun"):
+        with pytest.raises(Unknown, match="never began"):  # whoever is asked is told
             await bank.make(replace(SECOND, attempt=3))
 
     async def test_and_was_only_paused_claims_nothing_more(self, bank: Bank) -> None:
@@ -243,6 +242,47 @@ class TestAProcessThatWasKilled:
             await bank.make(SECOND)
         await bank.store.settle(claimed, "done", result=serializer().dumps_typed("late"))
         assert await bank.make(replace(SECOND, attempt=3)) == "late"
+
+
+class TestAPerson:
+    """Says of an effect that is unknown what came of it."""
+
+    @staticmethod
+    async def decide(bank: Bank, call: Call, **decision: Any) -> Any:
+        with pytest.raises(Unknown) as unknown:
+            await bank.make(call)
+        act = Act("transfer", Acts(), call.call_id, call.args, CONFIG, bank.send)
+        return await bank.ledger.decided(act, unknown.value.effect, decision, ALICE, certain)
+
+    @pytest.mark.parametrize(
+        ("result", "told"), [("sent", "sent"), ({"sent": 5}, '{"sent":5}'), (None, "A person has found")]
+    )
+    async def test_that_it_happened(self, bank: Bank, result: Any, told: str) -> None:
+        await bank.killed(FIRST)
+        assert told in await self.decide(bank, SECOND, type="happened", result=result)
+        assert told in await bank.make(replace(SECOND, attempt=3))
+        assert len(bank.sent) == 1
+
+    async def test_that_it_is_to_be_made_and_each_time_anew(self, bank: Bank) -> None:
+        await bank.killed(FIRST)
+        assert await self.decide(bank, SECOND, type="run_again") == {"sent": 5}
+        assert len(bank.sent) == 2
+        again = replace(FIRST, run_id="run-2")
+        await bank.killed(again)
+        bank.fails = Killed()
+        with pytest.raises(Killed):
+            await self.decide(bank, replace(again, attempt=2), type="run_again")
+        with pytest.raises(Unknown) as unknown:
+            await bank.make(replace(again, attempt=3))
+        assert unknown.value.effect.decided == 1  # what was said of the first call is not said of the second
+
+    async def test_that_it_is_given_up(self, bank: Bank) -> None:
+        await bank.killed(FIRST)
+        with pytest.raises(ToolException, match="given it up"):
+            await self.decide(bank, SECOND, type="give_up")
+        with pytest.raises(ToolException, match="given it up"):
+            await bank.make(replace(SECOND, attempt=3))
+        assert len(bank.sent) == 1
 
 
 class TestInATransaction:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import StructuredTool, tool
 from migrated_databases import migrated_copy, url_of
 from redis.asyncio import Redis
-from run_replicas import LEASE, Replica, Replicas, until
-from run_viewers import Viewer, assert_dense, last, types
+from run_replicas import ALICE, LEASE, Replica, Replicas, until
+from run_viewers import Viewer, last, types
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatehouse.approvals.models import Choice, Decision
+from gatehouse.approvals.service import Approvals
 from gatehouse.identity.caller import caller_of
 from gatehouse.identity.principal import Principal
 from gatehouse.ledger.ledger import Ledger
@@ -21,11 +25,13 @@ from gatehouse.ledger.store import EffectStore
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.acting import ActingOnce, BeforeActing
+from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.checkpoints.serializing import serializer
-from gatehouse.runs.records import RunRecord
+from gatehouse.runs.records import RunRecord, load
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
 from gatehouse.storage.database import open_engine
 from gatehouse.tools.acting import Act, acts, guarded
+from gatehouse.tools.approving import asking
 
 ASK = {"input": '[tool transfer {"amount": 5}] [say Done.]'}
 
@@ -61,7 +67,7 @@ class Bank:
             return f"sent {amount}"
 
         acting: StructuredTool = acts(**declared)(transfer)
-        return guarded(acting, self.conduct)
+        return guarded(acting, self.conduct).model_copy(update={"handle_tool_error": True})
 
 
 @pytest.fixture
@@ -70,10 +76,25 @@ def lease() -> float:
 
 
 @pytest.fixture
-async def bank(redis: Redis, tmp_path: Path) -> AsyncIterator[Bank]:
+async def database(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
     engine = open_engine(url_of(migrated_copy(tmp_path / "gatehouse.db")))
-    yield Bank(redis, Ledger(EffectStore(engine), serializer(), lambda _tool, _outcome: None))
+    yield engine
     await engine.dispose()
+
+
+@pytest.fixture
+def bank(redis: Redis, database: AsyncEngine) -> Bank:
+    return Bank(redis, Ledger(EffectStore(database), serializer(), lambda _tool, _outcome: None))
+
+
+@pytest.fixture
+async def office(replicas: Replicas, database: AsyncEngine, tmp_path: Path) -> AsyncIterator[Replicas]:
+    """Replicas whose runs can wait for people."""
+    async with open_checkpoints(url_of(tmp_path / "gatehouse.db")) as checkpoints:
+        replicas.checkpoints = checkpoints
+        replicas.asking = lambda: Approvals(database, timedelta(hours=1))
+        yield replicas
+        await replicas.close()  # before its database is
 
 
 def serve(replicas: Replicas, tool: Any, *, kept: bool = True) -> None:
@@ -82,7 +103,7 @@ def serve(replicas: Replicas, tool: Any, *, kept: bool = True) -> None:
     replicas.runnables = {**replicas.runnables, "/agent": StreamingAgent(agent_graph(parts))}
 
 
-async def killed_at_work(bank: Bank, replicas: Replicas) -> tuple[Viewer, Replica]:
+async def killed_at_work(bank: Bank, replicas: Replicas) -> tuple[Viewer, Replica, str]:
     """Return the viewer of a run whose process was killed while its tool was at work, and another process."""
     here, there = await replicas.open(), await replicas.open()
     run = (await here.start("/agent", ASK)).run
@@ -91,34 +112,95 @@ async def killed_at_work(bank: Bank, replicas: Replicas) -> tuple[Viewer, Replic
     await here.crash()
     bank.go_on.set()
     bank.leave.set()
-    return viewer, there
+    return viewer, there, run.id
 
 
-async def test_what_a_dead_process_had_begun_is_unknown_and_told(bank: Bank, replicas: Replicas) -> None:
-    serve(replicas, bank.tool())
-    viewer, _ = await killed_at_work(bank, replicas)
-    records = await viewer.end()
-    assert_dense(records)
-    assert len(bank.keys) == 1
-    told = last(records, "unknown")
-    assert told["tool"] == "transfer"
-    assert told["call_id"] == last(records, "tool_end")["call_id"]
-    assert last(records, "tool_end")["is_error"]
-    assert last(records, "complete")["content"].endswith("Done.")
+async def decide(replica: Replica, run_id: str, choice: Choice, kind: str = "effect", **said: Any) -> None:
+    """Say what came of the one thing that a run asks, when it waits."""
+
+    async def waits() -> bool:
+        run = await load(replica.redis, run_id)
+        return run is not None and run.state == "waiting"
+
+    await until(waits)
+    assert replica.approvals is not None
+    [asked] = [one for one in await replica.approvals.asked_by("acme", run_id) if one.status == "pending"]
+    assert (asked.kind, asked.tool, asked.args) == (kind, "transfer", {"amount": 5})
+    decision = Decision(decision=choice, digest=asked.digest, **said)
+    await replica.approvals.decide(ALICE, asked.id, decision)
+
+
+class TestWhatADeadProcessHadBegun:
+    @pytest.mark.parametrize(
+        ("choice", "said", "output", "sent"),
+        [
+            ("happened", {"result": "sent after all"}, "sent after all", 1),
+            ("run_again", {}, "sent 5", 2),
+            ("give_up", {}, "given it up", 1),
+        ],
+    )
+    async def test_a_person_is_asked_about_and_the_run_goes_on(
+        self, bank: Bank, office: Replicas, choice: Choice, said: dict[str, Any], output: str, sent: int
+    ) -> None:
+        serve(office, bank.tool())
+        viewer, there, run_id = await killed_at_work(bank, office)
+        records = await viewer.end()
+        assert types(records)[-3:] == ["unknown", "approval", "end"]
+        assert last(records, "unknown")["tool"] == "transfer"
+        assert last(records, "end")["status"] == "waiting"
+        assert len(bank.keys) == 1
+        await decide(there, run_id, choice, **said)
+        after = await Viewer(there.engine, run_id, records[-1].cursor).end()
+        assert output in last(after, "tool_end")["output"]
+        assert last(after, "complete")["content"].endswith("Done.")
+        assert len(bank.keys) == sent
+        assert len(set(bank.keys)) == 1
+
+    async def test_after_an_approval_is_asked_about_too(self, bank: Bank, office: Replicas) -> None:
+        """LangGraph gives the approval once more, in place of the answer to what came of it."""
+        serve(office, asking(bank.tool(), ["approve"]))
+        here, there = await office.open(), await office.open(max_attempts=5)
+        run = (await here.start("/agent", ASK)).run
+        await decide(here, run.id, "approve", kind="tool")
+        await until(lambda: bank.keys)
+        await here.crash()
+        await there.crash()
+        bank.go_on.set()
+        bank.leave.set()
+        third = await office.open(max_attempts=5)
+        await decide(third, run.id, "happened", result="sent")
+        assert last(await Viewer(third.engine, run.id).end(), "tool_end")["output"] == "sent"
+        assert len(bank.keys) == 1
+
+    async def test_and_a_second_has_begun_by_a_persons_word_is_asked_about_again(
+        self, bank: Bank, office: Replicas
+    ) -> None:
+        serve(office, bank.tool())
+        viewer, there, run_id = await killed_at_work(bank, office)
+        await viewer.end()
+        bank.go_on.clear()
+        await decide(there, run_id, "run_again")
+        await until(lambda: len(bank.keys) == 2)
+        third = await office.open(max_attempts=5)
+        await there.crash()
+        bank.go_on.set()
+        await decide(third, run_id, "happened", result="sent")
+        assert last(await Viewer(third.engine, run_id).end(), "tool_end")["output"] == "sent"
+        assert len(bank.keys) == 2
 
 
 async def test_an_agent_without_checkpoints_is_asked_anew_and_acts_once_all_the_same(
     bank: Bank, replicas: Replicas
 ) -> None:
     serve(replicas, bank.tool(), kept=False)
-    viewer, _ = await killed_at_work(bank, replicas)
+    viewer, *_ = await killed_at_work(bank, replicas)
     assert "unknown" in types(await viewer.end())
     assert len(bank.keys) == 1
 
 
 async def test_an_idempotent_tool_is_called_again_with_the_same_key(bank: Bank, replicas: Replicas) -> None:
     serve(replicas, bank.tool(idempotent=True))
-    viewer, _ = await killed_at_work(bank, replicas)
+    viewer, *_ = await killed_at_work(bank, replicas)
     records = await viewer.end()
     assert last(records, "tool_end")["output"] == "sent 5"
     assert bank.keys == [bank.keys[0]] * 2

@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("key", sa.String(64), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("decided", sa.Integer(), nullable=False),
         sa.Column("result_type", sa.String(32)),
         sa.Column("result", sa.LargeBinary()),
         sa.Column("error", sa.Text()),

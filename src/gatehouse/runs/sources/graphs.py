@@ -54,7 +54,8 @@ async def graph_steps(
         if isinstance(value, Interrupted):
             yield value, NOTHING
             return
-        pending_calls.set(await pending(graph, config))
+        # what has asked a person was not cut off by a crash
+        pending_calls.set(frozenset() if going.answers else await pending(graph, config))
     elif going.answers:
         raise CheckpointGone
     own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels, going.told)
