@@ -31,7 +31,8 @@ from gatehouse.ledger.purge import purging_effects
 from gatehouse.ledger.store import EffectStore
 from gatehouse.limits.limits import limits_of
 from gatehouse.models.opening import open_chat_model
-from gatehouse.registry.checked import Built, Registry, build
+from gatehouse.registry.checked import Built, Registry, build, serving
+from gatehouse.registry.model_entry import model_entry
 from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
 from gatehouse.runs.credentials import credentials_watched
@@ -93,6 +94,8 @@ async def open_services(
         ledger = Ledger(EffectStore(engine), checkpoints.serde, metrics.effect)
         acting = ActingOnce(before_acting, ledger)
         built = build(registry, model.model, Resources(engine), checkpoints, acting)
+        alone = model_entry()
+        runnables = {**built.runnables, alone.path: serving(alone, model.model)}
         threads = ThreadStore(engine)
         attachments = AttachmentStore(engine, attachment_bounds(settings))
         history = ThreadHistory(threads, settings.history_tokens, attachments)
@@ -110,7 +113,7 @@ async def open_services(
         approvals = approvals_of(settings, engine, registry, built, recorded, metrics)
         runs = await enter(
             open_runs(
-                redis, built.runnables, history, checkpoints, settings.runs, observer,
+                redis, runnables, history, checkpoints, settings.runs, observer,
                 ApprovalWaits(approvals),
             )
         )  # fmt: skip

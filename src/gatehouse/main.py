@@ -37,6 +37,7 @@ from gatehouse.wires.openai import models as openai_models
 from gatehouse.wires.openai import paths as openai_paths
 from gatehouse.wires.openai.chat import routes as openai_chat
 from gatehouse.wires.openai.errors import OPENAI_ERROR
+from gatehouse.wires.openai.responses import routes as openai_responses
 from gatehouse.wires.run_api import forks
 from gatehouse.wires.run_api import paths as api_paths
 from gatehouse.wires.run_api import routes as api
@@ -70,6 +71,7 @@ ROUTERS = (
     websocket.router,
     openai_models.router,
     openai_chat.router,
+    openai_responses.router,
     docs.router,
 )
 PATHS = (

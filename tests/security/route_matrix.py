@@ -67,6 +67,7 @@ MCP_CALL = {
     "params": {"name": "agent", "arguments": {"query": "[say hello]"}},
 }
 THREAD = f"/api/threads/{UNKNOWN}"
+RESPONSE = f"/v1/responses/resp_{UNKNOWN}"
 RUN = f"/api/runs/{UNKNOWN}"
 
 MATRIX: Mapping[tuple[str, str], Access] = {
@@ -140,6 +141,13 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("POST", "/v1/chat/completions"): Access(
         "/v1/chat/completions", "runnable:chat", body=COMPLETION, starts=True
     ),
+    ("POST", "/v1/responses"): Access(
+        "/v1/responses", "runnable:chat", body={"model": "chat", "input": "[say hello]"}, starts=True
+    ),
+    ("GET", "/v1/responses/{response_id}"): signed_in(RESPONSE),
+    ("DELETE", "/v1/responses/{response_id}"): signed_in(RESPONSE),
+    ("POST", "/v1/responses/{response_id}/cancel"): signed_in(f"{RESPONSE}/cancel"),
+    ("GET", "/v1/responses/{response_id}/input_items"): signed_in(f"{RESPONSE}/input_items"),
     ("POST", "/api/keys"): Access("/api/keys", "keys:admin", body={"user_id": "alice"}),
     ("GET", "/api/keys"): Access("/api/keys", "keys:admin"),
     ("GET", "/api/keys/{key_id}"): Access("/api/keys/0000000000000000", "keys:admin"),

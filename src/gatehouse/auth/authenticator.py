@@ -19,7 +19,8 @@ from gatehouse.auth.browser.sessions import Sessions, session_id
 from gatehouse.auth.browser.start_link import StartLink
 from gatehouse.auth.browser.tickets import Tickets
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.credentials import TWO_CREDENTIALS, Presented, find_credential
+from gatehouse.auth.credentials import OPENAI, TWO_CREDENTIALS, Presented, find_credential
+from gatehouse.auth.forwarded import ForwardedUsers
 from gatehouse.auth.oidc.oidc import Oidc, open_oidc
 from gatehouse.auth.standing import CredentialStanding
 from gatehouse.auth.tokens.access import AccessTokens, access_tokens
@@ -46,6 +47,7 @@ class Authenticator:
     tickets: Tickets
     revoked: RevokedTokens
     oidc: Oidc | None
+    forwarded: ForwardedUsers
 
     @property
     def standing(self) -> CredentialStanding:
@@ -77,10 +79,17 @@ class Authenticator:
             try:
                 if presented.kind == "ticket":
                     return await self._redeem_ticket(presented, connection.scope["path"])
-                return await self._verify(presented)
+                principal = await self._verify(presented)
+                return self._asking(principal, presented, connection)
             except InvalidCredential as error:
                 error.credential = presented.kind
                 raise
+
+    def _asking(self, principal: Principal, presented: Presented, connection: HTTPConnection) -> Principal:
+        """Return who asks: under OpenAI's paths a key may speak for others."""
+        if presented.kind == "api_key" and connection.scope["path"].startswith(OPENAI):
+            return self.forwarded.asking(principal, connection)
+        return principal
 
     async def accept(self, text: str) -> Principal:
         """Return whom an API key or a token names, where one field takes either: the sign-in page.
@@ -142,8 +151,11 @@ async def open_authenticator(
         await start_link.register(token)
     sessions = Sessions(redis, settings.session_lifetime)
     oidc = await asyncio.to_thread(open_oidc, settings, issuer, redis, sessions)
+    forwarded = ForwardedUsers.from_settings(settings)
     revoked = RevokedTokens(redis, engine, settings.jwt_max_lifetime + settings.jwt_leeway)
-    return Authenticator(settings, tokens, api_keys, sessions, start_link, Tickets(redis), revoked, oidc)
+    return Authenticator(
+        settings, tokens, api_keys, sessions, start_link, Tickets(redis), revoked, oidc, forwarded
+    )
 
 
 def check_start_link(token: str, *, development: bool) -> None:

@@ -124,6 +124,8 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
         answering_of(entry, ending[1])
     elif entry.answering:
         raise BadRunnable("answering names nodes, and it is no graph")
+    if entry.client_tools and not isinstance(runnable, BaseChatModel):
+        raise BadRunnable("client_tools is for a chat model itself, and its factory makes something else")
     specs = {spec.id: spec for spec in runnable.config_specs}
     if unknown := sorted(set(entry.configurable) - specs.keys()):
         raise BadRunnable(f"configurable names what it does not have: {', '.join(unknown)}")

@@ -50,10 +50,11 @@ class Entry:
     answer. `answering` names the nodes of a graph that answer, where that cannot be read off it.
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
     what an assistant said before, `client_tracing` that its tags and metadata reach traces, or which of them.
-    `mcp` makes it a tool of the MCP server under `/mcp`. `memory` is what a thread keeps: its messages, the
-    graph's own state, or nothing. `checkpoint_types` are
-    types of objects in a state that its declaration does not name; LangChain's own are known. `max_body` is
-    the largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
+    `mcp` makes it a tool of the MCP server under `/mcp`. `client_tools` is for a chat model that is served
+    alone: a client may bind its own tools and a schema to it, and say its system messages too. `memory` is
+    what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are types of
+    objects in a state that its declaration does not name; LangChain's own are known. `max_body` is the
+    largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
 
     `approve` says of some of the `tools`, by their names, what a person may decide before each call, such as
     {"transfer": "approve edit reject"}; `deciders` who that may be, by default whoever asked.
@@ -77,6 +78,7 @@ class Entry:
     answering: Sequence[str] = ()
     configurable: Sequence[str] = ()
     client_history: bool = False
+    client_tools: bool = False
     client_tracing: bool | Collection[Traced] = False
     mcp: bool = False
     memory: Literal["messages", "state", "none"] = "messages"
@@ -111,7 +113,7 @@ class Entry:
     @property
     def takes_history(self) -> bool:
         """Tell whether a client may send an assistant's messages; a chat playground has to."""
-        return self.client_history or self.playground == "chat"
+        return self.client_history or self.client_tools or self.playground == "chat"
 
     @property
     def client_traces(self) -> frozenset[Traced]:

@@ -41,7 +41,7 @@ def check_messages(entry: ServedEntry, typed: Any) -> None:
             continue
         if not entry.takes_history:
             raise InvalidInput(ONLY_HUMAN)
-        if not isinstance(part, AIMessage | ToolMessage):
+        if not isinstance(part, AIMessage | ToolMessage) and not entry.client_tools:
             raise InvalidInput(NO_SYSTEM)
 
 

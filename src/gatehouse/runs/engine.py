@@ -180,6 +180,10 @@ class RunEngine:
         """
         return self.viewing.view(run_id, after)
 
+    async def so_far(self, run_id: str) -> list[Record]:
+        """Return the run's records that there are now; what the log no longer has is a `gap`."""
+        return await self.viewing.so_far(run_id)
+
     def watched(self, run_id: str) -> AbstractContextManager[None]:
         """Count the caller as a viewer of a run of this process."""
         return self.viewing.watched(run_id)

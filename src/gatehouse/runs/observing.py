@@ -12,7 +12,7 @@ from uuid import UUID
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord
 
-Transport = Literal["sse", "websocket", "ui"]
+Transport = Literal["sse", "websocket", "ui", "openai"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,13 @@ class Viewing:
         # a Redis that failed over may have lost records whose text was not saved: the viewer still goes on
         return [record(max(run.text_cursor, Cursor(oldest.attempt, oldest.sequence - 1)), gap)]
 
+    async def so_far(self, run_id: str) -> list[Record]:
+        """Return the run's records that are in the log now; what it no longer has is a `gap`."""
+        found: list[Record] = []
+        while records := await self._logged(run_id, found[-1].cursor if found else BEGINNING):
+            found += records
+        return found
+
     async def caught_up(self, run: RunRecord) -> RunRecord:
         """Return a run that another process executes, with the text that its log tells of."""
         text, cursor = run.text, run.text_cursor

@@ -84,6 +84,11 @@ class IdentitySettings(BaseModel):
     api_key_pepper: SecretStr | None = Field(
         None, description="secret that API keys are hashed with; generated in development"
     )
+    openwebui_jwt_secret: SecretStr | None = Field(
+        None,
+        description="FORWARD_USER_INFO_HEADER_JWT_SECRET of an Open WebUI whose users a key with the scope "
+        "users:forward speaks for; at least 32 bytes",
+    )
     session_lifetime: float = Field(28_800, gt=0, description="seconds that a browser stays signed in")
     start_link: SecretStr | None = Field(
         None, description="one-time token of the sign-in link; `gatehouse serve` makes one in development"

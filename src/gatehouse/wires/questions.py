@@ -78,9 +78,10 @@ class Question:
 
     `in_thread` False is a question of no thread, of which nothing is kept. `named_thread` is the client's own
     name of a thread, which is begun where there is none. `new_thread` is the id of a thread that begins with
-    it; None: one that is chosen here. `forks` is the message of its thread in whose place
-    it is asked; empty: after the last. `grace` is for how many seconds the run goes on without a viewer;
-    None: as the settings say.
+    it; None: one that is chosen here. `forks` is the message of its thread in whose place it is asked; empty:
+    after the last. `bound` is what a client binds to a model that is served alone
+    (gatehouse.runs.sources.binding), `kept` what a wire wants to know of the request later. `grace` is for
+    how many seconds the run goes on without a viewer; None: as the settings say.
     """
 
     entry: ServedEntry
@@ -90,6 +91,8 @@ class Question:
     named_thread: str = ""
     new_thread: str | None = None
     in_thread: bool = True
+    bound: Mapping[str, Any] = field(default_factory=dict)
+    kept: Mapping[str, Any] = field(default_factory=dict)
     forks: str = ""
     attachments: Sequence[str] = ()
     multitask: Multitask = "reject"
@@ -155,9 +158,11 @@ async def begin(
     """Start the run of a question, and charge it to the admission. Raises ApiError."""
     entry, settings = question.entry, services.settings
     refuse_larger(services, entry, question.value)
-    client = {
-        "configurable": configured(entry, question.configurable, settings.unknown_configurable == "ignore")
-    }
+    ignore_unknown = settings.unknown_configurable == "ignore"
+    client: dict[str, Any] = {"configurable": configured(entry, question.configurable, ignore_unknown)}
+    client |= question.kept
+    if question.bound:
+        client["bound"] = question.bound
     if question.attachments and not entry.shape.takes_files:
         raise InvalidInput("This runnable takes text alone, and no files.")
     files = [await attached(services, principal, attachment_id) for attachment_id in question.attachments]

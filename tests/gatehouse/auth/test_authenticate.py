@@ -390,6 +390,7 @@ class TestOpenAuthenticator:
             ({"jwt_secret": "short"}, "GATEHOUSE_JWT_SECRET"),
             ({"api_key_pepper": "short"}, "GATEHOUSE_API_KEY_PEPPER"),
             ({"start_link": "short"}, "GATEHOUSE_START_LINK"),
+            ({"openwebui_jwt_secret": "short"}, "GATEHOUSE_OPENWEBUI_JWT_SECRET"),
         ],
     )
     async def test_names_the_setting_that_cannot_work(

@@ -38,7 +38,7 @@ def records(*events: Event, attempt: int = 1) -> list[Record]:
 
 def sent(log: list[Record]) -> list[Any]:
     """Return the data of the frames."""
-    chunks = ChatChunks(RUN, include_usage=False)
+    chunks = ChatChunks(RUN, "chat", include_usage=False)
     frames = b"".join(map(chunks.frames, log)).decode().split("\n\n")[:-1]
     return [frame.removeprefix("data: ") for frame in frames]
 
@@ -98,7 +98,7 @@ def test_after_an_error_nothing_is_said_to_be_done() -> None:
 
 @pytest.mark.requirement("openai.errors")
 def test_a_stream_that_is_cut_says_so_first() -> None:
-    chunks = ChatChunks(RUN, include_usage=False)
+    chunks = ChatChunks(RUN, "chat", include_usage=False)
     assert json.loads(chunks.cut(Restarting()).removeprefix(b"data: "))["error"]["code"] == "restarting"
 
 

@@ -48,7 +48,7 @@ def named_principal(
     return Principal(
         tenant_id=names.fixed_tenant or identifier_in(claims, names.tenant_id),
         user_id=_user_id(claims, names),
-        name=_display_name(names.name.value(claims)),
+        name=display_name(names.name.value(claims)),
         scopes=_scopes(claims, names) | grants,
         credential="jwt",
         credential_id=credential_id,
@@ -88,6 +88,11 @@ def fingerprint(token: str) -> str:
     return digest_of(token)[:32]
 
 
+def display_name(name: object) -> str:
+    """Return the name that pages show. Unlike an identifier, an odd one is no reason to refuse the token."""
+    return "".join(filter(str.isprintable, name))[:MAX_LENGTH] if isinstance(name, str) else ""
+
+
 def _user_id(claims: Mapping[str, Any], names: ClaimNames) -> str:
     """Return who the user is. A framework's own claim may be a number, as a row's id is; `sub` may not."""
     value = names.user_id.value(claims)
@@ -111,8 +116,3 @@ def _scopes(claims: Mapping[str, Any], names: ClaimNames) -> frozenset[str]:
         found.update(items)
     prefix = names.scope_prefix
     return frozenset(item.removeprefix(prefix) for item in found if item.startswith(prefix)) - {""}
-
-
-def _display_name(name: object) -> str:
-    """Return the name that pages show. Unlike an identifier, an odd one is no reason to refuse the token."""
-    return "".join(filter(str.isprintable, name))[:MAX_LENGTH] if isinstance(name, str) else ""

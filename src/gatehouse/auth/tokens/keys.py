@@ -61,8 +61,10 @@ class KeySet:
         return KeySet(tuple(key for key in self.keys if key.algorithm in algorithms))
 
 
-def keys_from_secret(secret: str, algorithms: tuple[str, ...]) -> KeySet:
-    """Return the shared secret as a key for each of these HS* algorithms.
+def keys_from_secret(
+    secret: str, algorithms: tuple[str, ...], setting: str = "GATEHOUSE_JWT_SECRET"
+) -> KeySet:
+    """Return the shared secret, of this setting, as a key for each of these HS* algorithms.
 
     Raises BadConfiguration when it is shorter than the hash, or is a public key in disguise.
     """
@@ -70,14 +72,14 @@ def keys_from_secret(secret: str, algorithms: tuple[str, ...]) -> KeySet:
     needed = max(HMAC_BYTES.get(algorithm, 0) for algorithm in algorithms)
     if len(material) < needed:
         raise BadConfiguration(
-            f"GATEHOUSE_JWT_SECRET has {len(material)} bytes and {'/'.join(algorithms)} needs {needed}: "
+            f"{setting} has {len(material)} bytes and {'/'.join(algorithms)} needs {needed}: "
             "make one with `openssl rand -hex 64`."
         )
     try:
         HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(material)
     except InvalidKeyError:
         raise BadConfiguration(
-            "GATEHOUSE_JWT_SECRET holds a public key, certificate or JWK: put it into a file, and name that "
+            f"{setting} holds a public key, certificate or JWK: put it into a file, and name that "
             "in GATEHOUSE_JWT_PUBLIC_KEY_FILE or GATEHOUSE_JWKS_FILE."
         ) from None
     return KeySet(tuple(VerificationKey(name, material) for name in HMAC_BYTES)).only(algorithms)

@@ -271,6 +271,7 @@ class Execution:
     async def _produce(self, history: Callable[[], Awaitable[dict[str, Any]]], tap: Tap | None) -> None:
         if self.stop is not None:
             return
+        self.serving = self.serving.bound(self.run.client)
         before = await history()
         self._place = before.get("place")
         value = self.serving.input_of(self.run.input, before.get("history"), before.get("files", []))

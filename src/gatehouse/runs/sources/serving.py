@@ -1,7 +1,7 @@
 """A runnable with what the registry knows of it: how its input is made, and which of its words are told."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage
@@ -9,6 +9,7 @@ from langchain_core.runnables import Runnable
 
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.sources.answering import Answering
+from gatehouse.runs.sources.binding import bound_to
 from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph
 
@@ -62,6 +63,11 @@ class Serving:
                 mine = client.get(name) or server.get("thread_id") or server.get("run_id")
                 whole[name] = state_key(*map(str, (*owner, mine)))
         return whole
+
+    def bound(self, client: Mapping[str, Any]) -> "Serving":
+        """Return it with what a client binds to its model: `bound` of what its entry lets a client say."""
+        bound = client.get("bound")
+        return replace(self, runnable=bound_to(self.runnable, bound)) if bound else self
 
     @property
     def keeps_state(self) -> bool:

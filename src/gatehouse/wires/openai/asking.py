@@ -1,7 +1,9 @@
 """What a request of OpenAI's wires asks of an entry: its input, its thread, and what is configured."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Header
 
 from gatehouse.problems.errors import InvalidInput
 from gatehouse.registry.entry import ServedEntry
@@ -11,6 +13,11 @@ from gatehouse.wires.openai.errors import InvalidValue, UnsupportedParameter
 
 THREAD_HEADER = "x-thread-id"
 LONGEST_NAME = 200
+IdempotencyKey = Annotated[str | None, Header(max_length=200)]
+ThreadName = Annotated[
+    str | None,
+    Header(alias=THREAD_HEADER, description="a thread of the caller's, by its id or any other name"),
+]
 NO_HISTORY = (
     "This model keeps conversations itself: send the new message alone, and name the conversation in the "
     "header x-thread-id, as you like. Or its entry may say client_history=True."

@@ -3,6 +3,6 @@
 from gatehouse.web.paths import Paths
 
 PREFIX = "/v1/"
-STARTS = frozenset({("POST", "/v1/chat/completions")})
+STARTS = frozenset({("POST", "/v1/chat/completions"), ("POST", "/v1/responses")})
 
-PATHS = Paths(starts=STARTS, streams=STARTS)
+PATHS = Paths(starts=STARTS, streams=STARTS | {("GET", "/v1/responses/{response_id}")})

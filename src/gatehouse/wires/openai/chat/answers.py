@@ -1,10 +1,12 @@
 """A chat completion in one piece, and what streamed ones have in common with it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from gatehouse.runs.records import RunRecord
+from gatehouse.wires.openai.tools import calls_of, text_of
 
 REASONS = {
     "stop": "stop",
@@ -18,6 +20,7 @@ class AnswerMessage(BaseModel):
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: str | None = None
+    tool_calls: list[dict[str, Any]] | None = None
 
 
 class Choice(BaseModel):
@@ -44,15 +47,19 @@ class ChatAnswer(BaseModel):
     usage: ChatUsage
 
 
-def chat_answer(run: RunRecord, complete: dict[str, Any]) -> ChatAnswer:
+def chat_answer(run: RunRecord, model: str, complete: dict[str, Any]) -> ChatAnswer:
     """Return the answer that a run's `complete` event tells of."""
+    bound = run.client.get("bound", {})
+    calls = tool_calls_of(bound, complete)
+    text = text_of(bound, complete)
     return ChatAnswer(
         id=identifier(run),
         created=int(run.created_at),
-        model=run.runnable.removeprefix("/"),
+        model=model,
         choices=[
             Choice(
-                message=AnswerMessage(content=complete["content"]), finish_reason=finish_reason_of(complete)
+                message=AnswerMessage(content=text or (None if calls else ""), tool_calls=calls or None),
+                finish_reason=finish_reason_of(complete, calls),
             )
         ],
         usage=ChatUsage(**usage_of(complete)),
@@ -64,9 +71,21 @@ def identifier(run: RunRecord) -> str:
     return f"chatcmpl-{run.id}"
 
 
-def finish_reason_of(complete: dict[str, Any]) -> str:
+def tool_calls_of(bound: Mapping[str, Any], complete: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the calls of the client's own tools in an answer: those of this side are hidden."""
+    return [
+        {
+            "id": call["id"],
+            "type": "function",
+            "function": {"name": call["name"], "arguments": call["arguments"]},
+        }
+        for call in (calls_of(complete) if "tools" in bound else ())
+    ]
+
+
+def finish_reason_of(complete: Mapping[str, Any], calls: Sequence[Any]) -> str:
     """Return how an answer ended in OpenAI's words; a word that it has not is a natural end."""
-    return REASONS.get(complete.get("finish_reason", "stop"), "stop")
+    return "tool_calls" if calls else REASONS.get(complete.get("finish_reason", "stop"), "stop")
 
 
 def usage_of(complete: dict[str, Any]) -> dict[str, int]:

@@ -11,8 +11,9 @@ from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.problems.errors import ApiError
 from gatehouse.runs.events import Record
 from gatehouse.runs.records import RunRecord
-from gatehouse.wires.openai.chat.answers import finish_reason_of, identifier, usage_of
+from gatehouse.wires.openai.chat.answers import finish_reason_of, identifier, tool_calls_of, usage_of
 from gatehouse.wires.openai.errors import told
+from gatehouse.wires.openai.tools import text_of
 from gatehouse.wires.sse import frame
 
 DONE = b"data: [DONE]\n\n"
@@ -27,13 +28,14 @@ RESTARTED = {
 class ChatChunks:
     """A chat completion as it is streamed to one viewer, from the run's first record on."""
 
-    def __init__(self, run: RunRecord, *, include_usage: bool) -> None:
+    def __init__(self, run: RunRecord, model: str, *, include_usage: bool) -> None:
         self._include_usage = include_usage
+        self._bound: Mapping[str, Any] = run.client.get("bound", {})
         self._about = {
             "id": identifier(run),
             "object": "chat.completion.chunk",
             "created": int(run.created_at),
-            "model": run.runnable.removeprefix("/"),
+            "model": model,
         }
         self._begun = False
         self._over = False
@@ -67,7 +69,7 @@ class ChatChunks:
         return self._chunk({"role": "assistant", "content": ""})
 
     def _token(self, event: dict[str, Any]) -> bytes:
-        return self._text(event["content"])
+        return b"" if "schema" in self._bound else self._text(event["content"])
 
     def _restart(self, _event: dict[str, Any]) -> bytes:
         self._anew = ""
@@ -100,11 +102,16 @@ class ChatChunks:
         return b"" if sent.startswith(self._anew) else self._fail(RESTARTED)
 
     def _complete(self, complete: dict[str, Any]) -> bytes:
-        if self._anew is not None:  # it says less than was sent
+        if self._anew is not None and self._sent:  # it says less than was sent
             return self._fail(RESTARTED)
         usage = self._usage(complete) if self._include_usage else b""
         self._over = True
-        return self._finish(finish_reason_of(complete)) + usage + DONE
+        calls = tool_calls_of(self._bound, complete)
+        more = self._chunk({"content": text_of(self._bound, complete)}) if "schema" in self._bound else b""
+        more += b"".join(
+            self._chunk({"tool_calls": [{"index": at, **call}]}) for at, call in enumerate(calls)
+        )
+        return more + self._finish(finish_reason_of(complete, calls)) + usage + DONE
 
     def _finish(self, reason: str) -> bytes:
         return self._chunk({}, reason)

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from gatehouse.registry.entry import ServedEntry
-from gatehouse.wires.openai.errors import UnsupportedParameter
+from gatehouse.wires.openai.errors import InvalidValue, UnsupportedParameter
+from gatehouse.wires.openai.tools import Bound, bound_schema, bound_tools
 
 Metadata = Annotated[dict[str, Any], Field(max_length=16)]
 
@@ -57,8 +58,6 @@ def refuse_unsupported(body: ChatCompletion, entry: ServedEntry) -> None:
         "logprobs": bool(body.logprobs),
         "top_logprobs": bool(body.top_logprobs),
         "functions": bool(body.functions),
-        "tools": bool(body.tools),
-        "response_format": (body.response_format or {}).get("type", "text") != "text",
         "modalities": bool({*(body.modalities or ())} - {"text"}),
         "logit_bias": bool(body.logit_bias),
         "web_search_options": body.web_search_options is not None,
@@ -66,3 +65,34 @@ def refuse_unsupported(body: ChatCompletion, entry: ServedEntry) -> None:
     for name, present in refused.items():
         if present:
             raise UnsupportedParameter(name, f"The model {entry.name} does not take {name}.")
+
+
+def bound_by(body: ChatCompletion, entry: ServedEntry) -> Bound:
+    """Return what the request binds to a model that is served alone: tools, or a schema of the answer.
+
+    Raises UnsupportedParameter, InvalidValue.
+    """
+    tools = bound_tools(entry, [function_of(tool) for tool in body.tools or ()], choice_of(body.tool_choice))
+    given = body.response_format or {}
+    described = given.get("json_schema") or {}
+    if not isinstance(described, dict):
+        raise InvalidValue("response_format", "Its json_schema is an object with a name and a schema.")
+    schema = bound_schema(entry, {"type": "text", **given, **described}, "response_format")
+    if tools and schema:
+        raise UnsupportedParameter("response_format", "Give tools or a json_schema, not both.")
+    return tools | schema
+
+
+def function_of(tool: dict[str, Any]) -> dict[str, Any]:
+    function = tool.get("function")
+    if tool.get("type") != "function" or not isinstance(function, dict):
+        raise UnsupportedParameter("tools", "A tool is a function.")
+    return function
+
+
+def choice_of(given: Any) -> Any:
+    """Return which tool is to be called: auto, none, required or a name."""
+    if isinstance(given, dict):
+        function = given.get("function")
+        return function.get("name", "") if isinstance(function, dict) else ""
+    return given

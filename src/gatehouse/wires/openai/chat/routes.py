@@ -6,25 +6,31 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from gatehouse.plain_json import json_bytes
 from gatehouse.problems.errors import BadRequest, Conflict, InsufficientScope, NotFound, Unauthenticated
+from gatehouse.registry.model_entry import model_entry
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal, json_body
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires import sse
 from gatehouse.wires.answers import completed
 from gatehouse.wires.leaving import while_connected
-from gatehouse.wires.openai.asking import THREAD_HEADER, configured_by, input_of, thread_named
+from gatehouse.wires.openai.asking import (
+    THREAD_HEADER,
+    IdempotencyKey,
+    ThreadName,
+    configured_by,
+    input_of,
+    thread_named,
+)
 from gatehouse.wires.openai.chat.answers import ChatAnswer, chat_answer
 from gatehouse.wires.openai.chat.projection import ChatChunks
-from gatehouse.wires.openai.chat.request import ChatCompletion, refuse_unsupported
+from gatehouse.wires.openai.chat.request import ChatCompletion, bound_by, refuse_unsupported
 from gatehouse.wires.openai.messages import in_langchains
 from gatehouse.wires.openai.models import model_named
 from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import Key, Question, begin, refuse_without_a_model
 
-IdempotencyKey = Annotated[str | None, Header(max_length=200)]
-ThreadName = Annotated[
-    str | None,
-    Header(alias=THREAD_HEADER, description="a thread of the caller's, by its id or any other name"),
+Task = Annotated[
+    str | None, Header(description="of Open WebUI, as {{TASK}}: not a chat's question, but one about a chat")
 ]
 ANSWERING = {
     **BadRequest.schema(),
@@ -44,22 +50,26 @@ async def chat_completion(
     body: ChatCompletion,
     idempotency_key: IdempotencyKey = None,
     x_thread_id: ThreadName = None,
+    x_openwebui_task: Task = None,
 ) -> Response:
     """Answer a chat, in one piece or as chunks.
 
     The client holds the conversation, and nothing of it is kept; or a thread is named, which the server
-    holds: then of the messages only the user's last one is taken.
+    holds: then of the messages only the user's last one is taken. What a user interface asks beside a chat,
+    as a title for it, the chat model alone answers.
     """
     services = services_of(request)
     entry = model_named(services, principal, body.model)
     refuse_unsupported(body, entry)
-    thread = thread_named(x_thread_id, body.metadata or {})
+    thread = "" if x_openwebui_task else thread_named(x_thread_id, body.metadata or {})
+    answering = model_entry() if x_openwebui_task else entry
     if idempotency_key is None:
-        refuse_without_a_model(services, entry.path)
+        refuse_without_a_model(services, answering.path)
     question = Question(
-        entry=entry,
-        value=input_of(entry, in_langchains(body.messages), in_thread=bool(thread), param="messages"),
-        configurable=configured_by(entry, body.model_extra or {}),
+        entry=answering,
+        value=input_of(answering, in_langchains(body.messages), in_thread=bool(thread), param="messages"),
+        configurable=configured_by(answering, body.model_extra or {}),
+        bound=bound_by(body, entry),
         named_thread=thread,
         in_thread=bool(thread),
         grace=None if thread else 0,  # nobody can come back to read on
@@ -69,8 +79,10 @@ async def chat_completion(
     run = (await begin(services, principal, question, key, admission_of(request))).run
     about = {"x-run-id": run.id, **({THREAD_HEADER: run.thread_id} if run.thread_id else {})}
     if body.stream:
-        chunks = ChatChunks(run, include_usage=body.includes_usage)
+        chunks = ChatChunks(run, entry.name, include_usage=body.includes_usage)
         records = followed(services, principal, run)
         return sse.event_stream(run.id, records, chunks, services.settings.send_timeout, headers=about)
     complete = await while_connected(request, completed(run, services.runs.view(run.id)))
-    return Response(json_bytes(chat_answer(run, complete).model_dump()), 200, about, "application/json")
+    return Response(
+        json_bytes(chat_answer(run, entry.name, complete).model_dump()), 200, about, "application/json"
+    )

@@ -1,0 +1,85 @@
+"""A response as OpenAI has it: every key is there, and null where nothing is known."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gatehouse.runs.records import RunRecord
+
+PREFIX = "resp_"
+ASKED = "response"  # where a run keeps what its response says of the request
+ECHOED = (
+    *(
+        "instructions",
+        "metadata",
+        "temperature",
+        "top_p",
+        "tools",
+        "tool_choice",
+        "text",
+        "truncation",
+        "reasoning",
+    ),
+    *("parallel_tool_calls", "max_output_tokens", "max_tool_calls", "previous_response_id", "service_tier"),
+    *("safety_identifier", "prompt_cache_key", "user"),
+)
+DEFAULTS: Mapping[str, Any] = {
+    "instructions": None, "metadata": {}, "temperature": None, "top_p": None, "tools": [],
+    "tool_choice": "auto", "text": {"format": {"type": "text"}}, "truncation": "disabled", "reasoning": None,
+    "parallel_tool_calls": True, "max_output_tokens": None, "max_tool_calls": None,
+    "previous_response_id": None, "service_tier": None, "safety_identifier": None, "prompt_cache_key": None,
+    "user": None, "presence_penalty": None, "frequency_penalty": None, "top_logprobs": None,
+}  # fmt: skip
+
+
+def identifier(run_id: str) -> str:
+    return f"{PREFIX}{run_id}"
+
+
+def run_id_of(response_id: str) -> str:
+    """Return the id of the run that a response is; one that is none finds no run."""
+    return response_id.removeprefix(PREFIX) if response_id.startswith(PREFIX) else ""
+
+
+def asked_by(
+    given: Mapping[str, Any], items: Sequence[Any], *, background: bool, model: str
+) -> dict[str, Any]:
+    """Return what a run keeps of the request, for whoever asks for its response later."""
+    echoed = {name: given[name] for name in ECHOED if given.get(name) is not None}
+    return {"echoed": echoed, "input": list(items), "background": background, "model": model}
+
+
+def resource(run: RunRecord, status: str, output: Sequence[Any], **known: Any) -> dict[str, Any]:
+    """Return the response that a run is.
+
+    `known` is what there is of `usage`, `error`, `incomplete_details` and `completed_at`.
+    """
+    asked = run.client[ASKED]
+    return {
+        "id": identifier(run.id),
+        "object": "response",
+        "created_at": int(run.created_at),
+        "completed_at": None,
+        "status": status,
+        "error": None,
+        "incomplete_details": None,
+        "model": asked["model"],
+        "output": list(output),
+        "usage": None,
+        "background": asked["background"],
+        "store": run.thread_id is not None,
+        "conversation": {"id": run.thread_id} if run.thread_id else None,
+        **DEFAULTS,
+        **asked["echoed"],
+        **known,
+    }
+
+
+def usage_of(usage: Mapping[str, int]) -> dict[str, Any]:
+    """Return what an answer used. The run log knows no parts of it."""
+    return {
+        "input_tokens": usage["input_tokens"],
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": usage["output_tokens"],
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": usage["total_tokens"],
+    }

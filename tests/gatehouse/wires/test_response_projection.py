@@ -1,0 +1,109 @@
+"""What a viewer of a response is sent of records that a healthy server seldom makes."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gatehouse.identity.principal import Principal
+from gatehouse.problems.draining import Restarting
+from gatehouse.runs.events import (
+    Complete,
+    Cursor,
+    End,
+    Event,
+    Gap,
+    Record,
+    Restart,
+    Start,
+    Token,
+    ToolEnd,
+    ToolStart,
+    Usage,
+    record,
+)
+from gatehouse.runs.records import RunRecord
+from gatehouse.wires.openai.responses.projection import ResponseEvents
+
+ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "1")
+ASKED = {"response": {"echoed": {}, "input": [], "background": False, "model": "agent"}}
+RUN = RunRecord("r1", ALICE, "/agent", "x", "t1", 1000.5, 2000.0, 0, client=ASKED)
+START = Start(run_id="r1", thread_id="t1", runnable="agent", attempt=1)
+COMPLETE = Complete(content="Hello", usage=Usage(1, 2, 3), duration_ms=1500)
+CALL = ToolStart(content="", tool="look", call_id="c1", input={"a": 1})
+RETURN = ToolEnd(content="", tool="look", call_id="c1", output="seen", is_error=False)
+END = End(status="completed")
+RESTART = Restart(content="again", attempt=2)
+
+
+def records(*events: Event, attempt: int = 1) -> list[Record]:
+    return [record(Cursor(attempt, number), event) for number, event in enumerate(events, 1)]
+
+
+def sent(log: list[Record], after: int = -1) -> list[Any]:
+    """Return what the events say."""
+    events = ResponseEvents(RUN, after)
+    frames = b"".join(map(events.frames, log)).decode().split("\n\n")[:-1]
+    datas = [frame.split("data: ", 1)[1] for frame in frames]
+    return [json.loads(data) for data in datas if data != "[DONE]"]
+
+
+TAKEN_OVER = [
+    *records(START, Token("Hel"), CALL),
+    *records(RESTART, START, Token("Hello"), COMPLETE, END, attempt=2),
+]
+
+
+@pytest.mark.requirement("openai.responses.restart")
+def test_after_a_takeover_the_response_has_the_new_items_alone() -> None:
+    events = sent(TAKEN_OVER)
+    final = events[-1]["response"]
+    assert [item["content"][0]["text"] for item in final["output"]] == ["Hello"]
+    assert final["completed_at"] == 1002
+    incomplete = [event for event in events if event.get("item", {}).get("status") == "incomplete"]
+    assert [event["item"]["type"] for event in incomplete] == ["mcp_call"]
+    added = [event["output_index"] for event in events if event["type"] == "response.output_item.added"]
+    assert added == [0, 1, 2]
+
+
+@pytest.mark.requirement("openai.responses.restart")
+def test_words_that_are_taken_back_leave_the_calls_that_were_made() -> None:
+    back = Restart(content="not the answer", attempt=1)
+    log = records(START, CALL, RETURN, Token("Hm"), back, Token("Hello"), COMPLETE, END)
+    output = sent(log)[-1]["response"]["output"]
+    assert [item["type"] for item in output] == ["mcp_call", "message"]
+    assert output[1]["content"][0]["text"] == "Hello"
+
+
+@pytest.mark.requirement("openai.responses.starting-after")
+@pytest.mark.parametrize("after", range(-1, 16))
+def test_every_replica_gives_an_event_the_same_number(after: int) -> None:
+    whole = sent(TAKEN_OVER)
+    assert [event["sequence_number"] for event in whole] == [*range(len(whole))]
+    assert sent(TAKEN_OVER, after) == whole[after + 1 :]
+
+
+@pytest.mark.requirement("openai.responses.gap")
+def test_a_gap_is_told_as_an_error_and_a_failed_response() -> None:
+    gap = Gap(requested="0-0", oldest="1-9", text="Hel")
+    error, failed = sent([record(Cursor(1, 8), gap), *records(Token("lo"), COMPLETE, END)])
+    assert (error["type"], error["code"]) == ("error", "events_lost")
+    assert failed["type"] == "response.failed"
+
+
+@pytest.mark.parametrize(("word", "reason"), [("length", "max_output_tokens"), ("refusal", "content_filter")])
+@pytest.mark.requirement("openai.responses.answer")
+def test_an_answer_that_was_cut_is_incomplete(word: str, reason: str) -> None:
+    cut = Complete(content="Hel", usage=Usage(1, 2, 3), duration_ms=1, finish_reason=word)
+    last = sent(records(START, Token("Hel"), cut, END))[-1]
+    assert (last["type"], last["response"]["status"]) == ("response.incomplete", "incomplete")
+    assert last["response"]["incomplete_details"] == {"reason": reason}
+
+
+@pytest.mark.requirement("openai.errors")
+def test_a_stream_that_is_cut_says_so_and_does_not_call_the_response_failed() -> None:
+    events = ResponseEvents(RUN)
+    for item in records(START, Token("Hel")):
+        events.frames(item)
+    assert b'"code":"restarting"' in events.cut(Restarting())
+    assert events.response()["status"] == "in_progress"
