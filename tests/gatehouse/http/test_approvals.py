@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import httpx
+import openai
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.tools import tool
-from live_app import LiveApp, bearer, serving
+from live_app import LiveApp, bearer, serving, token
 from scripted_model import ScriptedModel
 from sse_frames import frames_in
 from websockets.sync.client import connect
@@ -254,3 +255,79 @@ class TestLangServe:
         assert error.event == "error"
         assert error.data["status_code"] == 409
         assert error.data["approval_ids"]
+
+
+@pytest.mark.requirement("openai.responses.approvals")
+class TestOpenAIResponses:
+    """A person's word in the vocabulary of OpenAI's clients: `mcp_approval_request` and `_response`."""
+
+    @pytest.fixture
+    def openai_client(self, live: LiveApp) -> Iterator[openai.OpenAI]:
+        PAID.clear()
+        with openai.OpenAI(base_url=f"{live.url}/v1", api_key=token(), max_retries=0) as made:
+            yield made
+
+    def answer(self, request: Any, **said: Any) -> Any:
+        return {"type": "mcp_approval_response", "approval_request_id": request.id, **said}
+
+    @pytest.mark.parametrize("approve", [True, False])
+    def test_what_waits_is_an_item_and_the_answer_goes_on_with_the_run(
+        self, openai_client: openai.OpenAI, *, approve: bool
+    ) -> None:
+        first: Any = openai_client.responses.create(model="pay", input="Pay Bob.")
+        request = first.output[-1]
+        assert (first.status, request.type, request.name) == ("completed", "mcp_approval_request", "transfer")
+        assert json.loads(request.arguments) == {"to": "Bob", "amount": 100}
+        assert PAID == []
+        said = self.answer(request, approve=approve)
+        then: Any = openai_client.responses.create(model="pay", input=[said], previous_response_id=first.id)
+        assert (then.status, then.output_text) == ("completed", "It is done.")
+        assert (then.id, then.previous_response_id) == (f"{first.id}_1", first.id)
+        assert ([100] if approve else []) == PAID
+        for response in (first, then):
+            again: Any = openai_client.responses.retrieve(response.id)
+            assert again.output == response.output
+
+    def test_events_of_both_parts_are_numbered_from_0_and_told_again_the_same(
+        self, openai_client: openai.OpenAI
+    ) -> None:
+        first: list[Any] = [*openai_client.responses.create(model="pay", input="Pay Bob.", stream=True)]
+        request = first[-1].response.output[-1]
+        said: Any = [self.answer(request, approve=True)]
+        name = first[-1].response.id
+        then: list[Any] = [
+            *openai_client.responses.create(model="pay", input=said, previous_response_id=name, stream=True)
+        ]
+        assert then[-1].type == "response.completed"
+        for events in (first, then):
+            assert [event.sequence_number for event in events] == [*range(len(events))]
+            again = openai_client.responses.retrieve(events[-1].response.id, stream=True)
+            assert [event.to_dict() for event in again] == [event.to_dict() for event in events]
+
+    def test_a_second_and_another_word_is_a_conflict(self, openai_client: openai.OpenAI) -> None:
+        first: Any = openai_client.responses.create(model="pay", input="Pay Bob.")
+        asked: Any = {"model": "pay", "previous_response_id": first.id}
+        openai_client.responses.create(**asked, input=[self.answer(first.output[-1], approve=True)])
+        with pytest.raises(openai.ConflictError):
+            openai_client.responses.create(**asked, input=[self.answer(first.output[-1], approve=False)])
+        assert PAID == [100]
+
+    @pytest.mark.parametrize("said", [{}, {"approve": "yes"}])
+    def test_an_answer_that_is_none_changes_nothing(self, openai_client: openai.OpenAI, said: Any) -> None:
+        first: Any = openai_client.responses.create(model="pay", input="Pay Bob.")
+        answer = self.answer(first.output[-1], **said)
+        for items in ([answer], [answer, {"role": "user", "content": "x"}]):
+            with pytest.raises(openai.BadRequestError):
+                openai_client.responses.create(model="pay", input=items, previous_response_id=first.id)
+        with pytest.raises(openai.NotFoundError):
+            openai_client.responses.create(model="pay", input=[answer], previous_response_id="resp_x")
+        assert PAID == []
+
+    @pytest.mark.requirement("openai.chat.approval")
+    def test_a_chat_is_told_in_words(self, openai_client: openai.OpenAI) -> None:
+        asked: Any = {"model": "pay", "messages": [{"role": "user", "content": "Pay Bob."}]}
+        *_, text, end = openai_client.chat.completions.create(**asked, stream=True)
+        assert "transfer" in str(text.choices[0].delta.content)
+        assert end.choices[0].finish_reason == "stop"
+        whole: Any = openai_client.chat.completions.create(**asked).choices[0]
+        assert ("transfer" in whole.message.content, whole.finish_reason, PAID) == (True, "stop", [])

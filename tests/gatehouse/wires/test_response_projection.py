@@ -8,8 +8,10 @@ import pytest
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.draining import Restarting
 from gatehouse.runs.events import (
+    ApprovalAsked,
     Complete,
     Cursor,
+    Decided,
     End,
     Event,
     Gap,
@@ -40,9 +42,9 @@ def records(*events: Event, attempt: int = 1) -> list[Record]:
     return [record(Cursor(attempt, number), event) for number, event in enumerate(events, 1)]
 
 
-def sent(log: list[Record], after: int = -1) -> list[Any]:
+def sent(log: list[Record], after: int = -1, part: int = 0) -> list[Any]:
     """Return what the events say."""
-    events = ResponseEvents(RUN, after)
+    events = ResponseEvents(RUN, part, after)
     frames = b"".join(map(events.frames, log)).decode().split("\n\n")[:-1]
     datas = [frame.split("data: ", 1)[1] for frame in frames]
     return [json.loads(data) for data in datas if data != "[DONE]"]
@@ -81,6 +83,26 @@ def test_every_replica_gives_an_event_the_same_number(after: int) -> None:
     whole = sent(TAKEN_OVER)
     assert [event["sequence_number"] for event in whole] == [*range(len(whole))]
     assert sent(TAKEN_OVER, after) == whole[after + 1 :]
+
+
+WAITING = End(status="waiting")
+ASKED_FOR = ApprovalAsked(
+    content="It wants to look.", approval={"id": "a1", "kind": "tool", "tool": "look", "args": {"a": 1}}
+)
+DECIDED = Decided(content="", approval_id="a1", decision="approve", decided_by="Alice")
+GONE_ON = records(DECIDED, START, Token("Hello"), COMPLETE, END, attempt=2)
+
+
+@pytest.mark.requirement("openai.responses.approvals")
+@pytest.mark.parametrize("shown", [[WAITING], []], ids=["with the end of the wait", "after it has gone on"])
+def test_a_run_that_waits_is_one_response_up_to_there_and_another_from_there_on(shown: list[Event]) -> None:
+    log = [*records(START, Token("Hm."), ASKED_FOR, *shown), *GONE_ON]
+    first, then = sent(log)[-1], sent(log, part=1)[-1]
+    assert (first["type"], then["type"]) == ("response.completed", "response.completed")
+    assert [item["type"] for item in first["response"]["output"]] == ["message", "mcp_approval_request"]
+    assert [item["content"][0]["text"] for item in then["response"]["output"]] == ["Hello"]
+    assert (first["response"]["id"], then["response"]["id"]) == ("resp_r1", "resp_r1_1")
+    assert sent(log) == sent(records(START, Token("Hm."), ASKED_FOR, WAITING))
 
 
 @pytest.mark.requirement("openai.responses.gap")

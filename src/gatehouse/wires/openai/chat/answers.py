@@ -1,10 +1,13 @@
 """A chat completion in one piece, and what streamed ones have in common with it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from gatehouse.plain_json import from_json
+from gatehouse.runs.events import Record
 from gatehouse.runs.records import RunRecord
 from gatehouse.wires.openai.tools import calls_of, text_of
 
@@ -95,3 +98,9 @@ def usage_of(complete: dict[str, Any]) -> dict[str, int]:
         "completion_tokens": usage["output_tokens"],
         "total_tokens": usage["total_tokens"],
     }
+
+
+def waiting(run: RunRecord, records: Sequence[Record]) -> dict[str, Any]:
+    """Return, in place of what a run has answered, what it said so far and what it waits for."""
+    asked = "".join(f"\n\n{from_json(item.data)['content']}" for item in records if item.type == "approval")
+    return {"content": f"{run.text}{asked}", "usage": asdict(run.usage)}

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from gatehouse.plain_json import json_bytes
+from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.errors import BadRequest, Conflict, InsufficientScope, NotFound, Unauthenticated
 from gatehouse.registry.model_entry import model_entry
 from gatehouse.services import services_of
@@ -21,7 +22,7 @@ from gatehouse.wires.openai.asking import (
     input_of,
     thread_named,
 )
-from gatehouse.wires.openai.chat.answers import ChatAnswer, chat_answer
+from gatehouse.wires.openai.chat.answers import ChatAnswer, chat_answer, waiting
 from gatehouse.wires.openai.chat.projection import ChatChunks
 from gatehouse.wires.openai.chat.request import ChatCompletion, bound_by, refuse_unsupported
 from gatehouse.wires.openai.messages import in_langchains
@@ -82,7 +83,10 @@ async def chat_completion(
         chunks = ChatChunks(run, entry.name, include_usage=body.includes_usage)
         records = followed(services, principal, run)
         return sse.event_stream(run.id, records, chunks, services.settings.send_timeout, headers=about)
-    complete = await while_connected(request, completed(run, services.runs.view(run.id)))
+    try:
+        complete = await while_connected(request, completed(run, services.runs.view(run.id)))
+    except ApprovalRequired:
+        complete = waiting(await services.runs.get(principal, run.id), await services.runs.so_far(run.id))
     return Response(
         json_bytes(chat_answer(run, entry.name, complete).model_dump()), 200, about, "application/json"
     )

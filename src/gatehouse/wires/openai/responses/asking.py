@@ -12,7 +12,7 @@ from gatehouse.wires.openai.asking import configured_by, input_of, thread_named
 from gatehouse.wires.openai.errors import InvalidValue, UnsupportedParameter
 from gatehouse.wires.openai.responses.input import in_langchains, items_of
 from gatehouse.wires.openai.responses.request import ResponseRequest
-from gatehouse.wires.openai.responses.resource import ASKED, asked_by, run_id_of
+from gatehouse.wires.openai.responses.resource import ASKED, asked_by, named_by
 from gatehouse.wires.openai.tools import Bound, bound_schema, bound_tools
 from gatehouse.wires.questions import Question
 
@@ -27,7 +27,7 @@ async def question_of(
 
     Raises ApiError.
     """
-    named = named_by(body, thread)
+    named = thread_of(body, thread)
     items = items_of(body.input)
     messages = in_langchains(items)
     if body.instructions:
@@ -47,7 +47,7 @@ async def question_of(
     )
 
 
-def named_by(body: ResponseRequest, header: str | None) -> str:
+def thread_of(body: ResponseRequest, header: str | None) -> str:
     """Return the client's name of the thread; empty for none. Raises InvalidValue."""
     named = thread_named(header or body.named_thread or None, body.metadata or {})
     if named and body.previous_response_id:
@@ -84,7 +84,7 @@ async def previous(
         return None, ""
     if not principal.may(WRITE_THREADS):
         raise InsufficientScope(WRITE_THREADS)
-    run_id = run_id_of(response_id)
+    run_id, _ = named_by(response_id)
     try:
         return await go_on_after(services.engine, principal, run_id)
     except NotFound:

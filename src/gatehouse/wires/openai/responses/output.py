@@ -8,7 +8,8 @@ from gatehouse.plain_json import json_text
 
 Event = tuple[str, dict[str, Any]]  # its type, and what it says beside its number
 SERVER = "gatehouse"  # the label of the tools that run on this side
-PREFIXES = {"message": "msg", "mcp_call": "mcp", "function_call": "fc", "mcp_approval_request": "mcpr"}
+APPROVAL = "mcpr"
+PREFIXES = {"message": "msg", "mcp_call": "mcp", "function_call": "fc", "mcp_approval_request": APPROVAL}
 
 
 @dataclass(slots=True)
@@ -34,8 +35,9 @@ class Item:
 class Output:
     """The items of one response, the open ones among them: a message that is said, and calls at work."""
 
-    def __init__(self, run_id: str) -> None:
-        self._run_id = run_id
+    def __init__(self, name: str) -> None:
+        """`name` is what the ids of the items are made of."""
+        self._name = name
         self._items: list[Item] = []
         self._message: Item | None = None
         self._calls: dict[str, Item] = {}
@@ -102,7 +104,7 @@ class Output:
         item = self._new(
             "mcp_approval_request", name=name, arguments=json_text(arguments), server_label=SERVER
         )
-        item.body |= {"id": f"{PREFIXES['mcp_approval_request']}_{approval_id}"}
+        item.body |= {"id": f"{APPROVAL}_{approval_id}"}
         del item.body["status"]  # it has none
         yield item.added()
         yield item.done()
@@ -121,7 +123,7 @@ class Output:
 
     def _new(self, kind: str, **body: Any) -> Item:
         index = len(self._items)
-        about = {"id": f"{PREFIXES[kind]}_{self._run_id}_{index}", "type": kind, "status": "in_progress"}
+        about = {"id": f"{PREFIXES[kind]}_{self._name}_{index}", "type": kind, "status": "in_progress"}
         self._items.append(Item(index, about | body))
         return self._items[-1]
 

@@ -32,12 +32,18 @@ LOST = {
 class ResponseEvents:
     """A response as it is streamed to one viewer, from the run's first record on.
 
-    Events with a number up to `after` are left out.
+    A run that waits for people is a response up to there (`part` 0), and another after each wait: 1 and so
+    on. Events with a number up to `after` are left out.
     """
 
-    def __init__(self, run: RunRecord, after: int = -1) -> None:
+    def __init__(self, run: RunRecord, part: int = 0, after: int = -1) -> None:
         self.run = run
-        self.output = Output(run.id)
+        self.part = part
+        self.output = Output(f"{run.id}_{part}" if part else run.id)
+        self.over = False
+        self._now = 0  # the part that the records are of
+        self._decided_in = 0  # the attempt that began it
+        self._done = False
         self.problem: Mapping[str, Any] | None = None  # of a run that failed
         self.status = "queued" if run.client[ASKED]["background"] else "in_progress"
         self._after = after
@@ -45,7 +51,6 @@ class ResponseEvents:
         self._attempt = 0
         self._known: dict[str, Any] = {}
         self._begun = False
-        self._over = False
         self._of: Mapping[str, Callable[[dict[str, Any]], Iterator[Event]]] = {
             "start": self._start,
             "token": self._token,
@@ -62,30 +67,45 @@ class ResponseEvents:
         return b""
 
     def frames(self, record: Record) -> bytes:
-        done = DONE if record.type == "end" else b""
-        return b"".join(map(self._numbered, self.events(record))) + done
+        told = b"".join(map(self._numbered, self.events(record)))
+        if not self.over or self._done:
+            return told
+        self._done = True
+        return told + DONE
 
     def cut(self, error: ApiError) -> bytes:
         """Say why the stream ends. The response goes on: the client can join it again."""
-        if self._over:
+        if self.over:
             return b""
         said = told(error.problem(""))
         return self._numbered(("error", {name: said[name] for name in ERROR}))
 
     def response(self) -> dict[str, Any]:
         """Return the response as it is after the records so far."""
-        return resource(self.run, self.status, self.output.told(), **self._known)
+        return resource(self.run, self.part, self.status, self.output.told(), **self._known)
 
     def events(self, record: Record) -> Iterator[Event]:
         """Yield the events of the next record."""
         anew = record.cursor.attempt > self._attempt > 0
         self._attempt = record.cursor.attempt
-        if self._over:
+        if record.type == "decided" and self._decided_in != record.cursor.attempt:
+            self._decided_in = record.cursor.attempt
+            yield from self._next_part()
+        if self.over or self._now != self.part:
             return
         if record.type == "restart":
             yield from self.output.take_back(calls=anew)
         elif (make := self._of.get(record.type)) is not None:
             yield from make(from_json(record.data))
+
+    def _next_part(self) -> Iterator[Event]:
+        """Go on after a wait: with it the response before has ended, and the next one begins."""
+        self._now += 1
+        if self._now == self.part:
+            yield from self._start({})
+        elif self._now == self.part + 1 and not self.over:
+            yield from self.output.end_message()
+            yield self._ended("completed")
 
     def _start(self, _event: dict[str, Any]) -> Iterator[Event]:
         if self._begun:
@@ -140,7 +160,7 @@ class ResponseEvents:
             yield self._ended("completed")
             return
         self.status = "cancelled"
-        self._over = True
+        self.over = True
         yield "response.incomplete", {"response": self.response()}
 
     def _fail(self, error: Mapping[str, Any]) -> Iterator[Event]:
@@ -150,7 +170,7 @@ class ResponseEvents:
 
     def _ended(self, status: str) -> Event:
         self.status = status
-        self._over = True
+        self.over = True
         return f"response.{status}", {"response": self.response()}
 
     @property

@@ -1,5 +1,6 @@
 """A response as OpenAI has it: every key is there, and null where nothing is known."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,13 +32,15 @@ DEFAULTS: Mapping[str, Any] = {
 }  # fmt: skip
 
 
-def identifier(run_id: str) -> str:
-    return f"{PREFIX}{run_id}"
+def identifier(run_id: str, part: int) -> str:
+    """Return the id of a response: of its run, and of the part of it after so many waits for people."""
+    return f"{PREFIX}{run_id}_{part}" if part else f"{PREFIX}{run_id}"
 
 
-def run_id_of(response_id: str) -> str:
-    """Return the id of the run that a response is; one that is none finds no run."""
-    return response_id.removeprefix(PREFIX) if response_id.startswith(PREFIX) else ""
+def named_by(response_id: str) -> tuple[str, int]:
+    """Return the run and the part of it that a response is; an id that is none finds no run."""
+    match = re.fullmatch(rf"{PREFIX}([0-9a-f-]+)(?:_([1-9][0-9]{{0,3}}))?", response_id)
+    return (match[1], int(match[2] or 0)) if match else ("", 0)
 
 
 def asked_by(
@@ -48,14 +51,14 @@ def asked_by(
     return {"echoed": echoed, "input": list(items), "background": background, "model": model}
 
 
-def resource(run: RunRecord, status: str, output: Sequence[Any], **known: Any) -> dict[str, Any]:
-    """Return the response that a run is.
+def resource(run: RunRecord, part: int, status: str, output: Sequence[Any], **known: Any) -> dict[str, Any]:
+    """Return the response that a part of a run is.
 
     `known` is what there is of `usage`, `error`, `incomplete_details` and `completed_at`.
     """
     asked = run.client[ASKED]
     return {
-        "id": identifier(run.id),
+        "id": identifier(run.id, part),
         "object": "response",
         "created_at": int(run.created_at),
         "completed_at": None,
@@ -70,6 +73,7 @@ def resource(run: RunRecord, status: str, output: Sequence[Any], **known: Any) -
         "conversation": {"id": run.thread_id} if run.thread_id else None,
         **DEFAULTS,
         **asked["echoed"],
+        **({"previous_response_id": identifier(run.id, part - 1)} if part else {}),
         **known,
     }
 
