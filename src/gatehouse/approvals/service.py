@@ -176,7 +176,11 @@ class Approvals:
         of_run = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run_id)
         async with self._transaction(tenant_id) as connection:
             await connection.execute(delete(waiting_runs).where(of_run))
-            await close_open(connection, tenant_id, run_id, "cancelled")
+            closed = await close_open(connection, tenant_id, run_id, "cancelled")
+            for row in closed:
+                await self.recorded(connection, "cancelled", row, None)
+        for row in closed:
+            self.counted(row.runnable, "cancelled")
 
     def _transaction(self, tenant_id: str) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self.engine, tenant_id)

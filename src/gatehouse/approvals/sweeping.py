@@ -20,6 +20,7 @@ from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.records import load, of_kept_fields, principal_of
 from gatehouse.runs.waits import WaitingRun
 from gatehouse.storage.tenancy import see_as_operator, tenant_transaction
+from gatehouse.threads.tables import messages
 
 log = structlog.get_logger(__name__)
 
@@ -101,10 +102,18 @@ class Sweep:
     async def _look_after(self, row: Row[Any]) -> None:
         """Forget a run that has ended; one that Redis has lost, or has as it waited, goes on once more."""
         run = await load(self._runs.redis, row.run_id)
-        if run is None or (run.state == "waiting" and run.attempt <= row.attempt):
+        ended = run.finished if run else await self._has_answered(row)
+        if not ended and (run is None or (run.state == "waiting" and run.attempt <= row.attempt)):
             await self.kick(row.tenant_id, row.run_id)
-        elif run.finished:
+        elif ended:
             await self._approvals.forget(row.tenant_id, row.run_id)
+
+    async def _has_answered(self, row: Row[Any]) -> bool:
+        """Tell whether a run that Redis does not know has ended long ago: its thread has the answer."""
+        answer = and_(messages.c.tenant_id == row.tenant_id, messages.c.run_id == row.run_id)
+        query = select(messages.c.id).where(answer, messages.c.role == "ai").limit(1)
+        async with tenant_transaction(self._engine, row.tenant_id) as connection:
+            return (await connection.execute(query)).first() is not None
 
     async def _found(self) -> list[Row[Any]]:
         now = datetime.now(UTC)

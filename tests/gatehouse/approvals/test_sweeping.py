@@ -1,25 +1,34 @@
 """Runs of any tenant that are due, or whose time is over, are found and gone on with."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from approval_runs import ALICE, ApprovalsOf, decision, transfer
+from langchain_core.utils.uuid import uuid7
+from sqlalchemy import update
 
 from gatehouse.approvals.service import Approvals
 from gatehouse.approvals.sweeping import Sweep
+from gatehouse.approvals.tables import waiting_runs
 from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.identity.principal import Principal
+from gatehouse.runs.events import Usage
 from gatehouse.runs.waits import WaitingRun
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.threads.store import Answer, ThreadStore
 
 
 class Runs:
     """Stands for the engine, and keeps what is to go on."""
 
     def __init__(self, goes_on: bool = True) -> None:
-        self.continuing = self
+        self.continuing = self.redis = self
         self.goes_on = goes_on
         self.went: list[WaitingRun] = []
+
+    async def hgetall(self, _key: str) -> dict[bytes, bytes]:
+        return {}
 
     async def go_on(self, waiting: WaitingRun) -> bool:
         self.went.append(waiting)
@@ -83,6 +92,34 @@ class TestLook:
         sweeps = [sweep_of(of_run.approvals, runs) for _ in range(2)]
         await asyncio.gather(*(sweep.look() for sweep in sweeps))
         assert await of_run.state() == ("gone", "decided")
+
+
+class TestRunThatWentOn:
+    async def test_goes_on_once_more_when_redis_has_lost_it(self, of_run: ApprovalsOf) -> None:
+        runs, sweep = await gone_on(of_run)
+        await sweep.look()
+        assert len(runs.went) == 2
+
+    async def test_is_forgotten_when_its_answer_is_there(self, of_run: ApprovalsOf) -> None:
+        runs, sweep = await gone_on(of_run)
+        threads, thread_id = ThreadStore(of_run.approvals.engine), str(uuid7())
+        await threads.open(ALICE, thread_id, "agent", of_run.run.id, "Pay Bob.")
+        await threads.answer(ALICE, thread_id, Answer(of_run.run.id, 2, "Done.", (), "complete", Usage()))
+        await sweep.look()
+        assert len(runs.went) == 1
+        assert await of_run.approvals.is_due("acme", of_run.run.id) is False
+
+
+async def gone_on(of_run: ApprovalsOf) -> tuple[Runs, Sweep]:
+    """Have a run go on, and its Redis be lost since."""
+    [asked] = await of_run.ask()
+    runs = Runs()
+    sweep = sweep_of(of_run.approvals, runs)
+    await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    async with tenant_transaction(of_run.approvals.engine, "acme") as connection:
+        await connection.execute(update(waiting_runs).values(changed_at=long_ago))
+    return runs, sweep
 
 
 async def test_a_run_that_waits_is_kept_whole_for_whoever_looks(of_run: ApprovalsOf) -> None:
