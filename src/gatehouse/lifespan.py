@@ -40,6 +40,7 @@ from gatehouse.runs.sources.tools_within import tools_within
 from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services, State
 from gatehouse.settings import Settings
+from gatehouse.settings.mcp import McpServer
 from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
 from gatehouse.telemetry.calls import Tools
 from gatehouse.telemetry.logs import configure_logging
@@ -52,6 +53,7 @@ from gatehouse.threads.history import ThreadHistory
 from gatehouse.threads.retention import purging_threads
 from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
+from gatehouse.tools.remote.tools import remote_tools
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
 from gatehouse.usage.prices import BadPrices, Prices
@@ -93,7 +95,8 @@ async def open_services(
         before_acting = BeforeActing(redis, credential_valid, audit_tool_calls(audit))
         ledger = Ledger(EffectStore(engine), checkpoints.serde, metrics.effect)
         acting = ActingOnce(before_acting, ledger)
-        built = build(registry, model.model, Resources(engine), checkpoints, acting)
+        remote = await remote_tools(used_servers(settings, registry), settings.public_url or "gatehouse")
+        built = build(registry, model.model, Resources(engine), checkpoints, acting, remote)
         alone = model_entry()
         runnables = {**built.runnables, alone.path: serving(alone, model.model)}
         threads = ThreadStore(engine)
@@ -202,6 +205,14 @@ def check_lists(settings: Settings, registry: Registry) -> None:
     named = {name for names in (settings.tenant_runnables or {}).values() for name in names}
     if unknown := sorted(named - registry.by_name.keys() - {"*"}):
         raise CannotStart(f"GATEHOUSE_TENANT_RUNNABLES names what is not served: {', '.join(unknown)}")
+
+
+def used_servers(settings: Settings, registry: Registry) -> dict[str, McpServer]:
+    """Return the MCP servers that entries name. Raises CannotStart for one that is not set."""
+    named = {name for entry in registry.entries for name in entry.mcp_servers}
+    if unknown := sorted(named - settings.mcp_servers.keys()):
+        raise CannotStart(f"GATEHOUSE_MCP_SERVERS lacks {', '.join(unknown)}, whose tools entries want")
+    return {name: settings.mcp_servers[name] for name in sorted(named)}
 
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[State]]

@@ -5,10 +5,12 @@ import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
@@ -169,6 +171,7 @@ def fault_of_options(entry: Entry) -> str | None:
         ("enabled_endpoints", entry.enabled_endpoints, ENDPOINTS),
         ("disabled_endpoints", entry.disabled_endpoints, ENDPOINTS | NEVER_SERVED),
         ("client_tracing", traced, {*TRACED}),
+        ("mcp_servers", entry.mcp_servers, {*entry.mcp_servers}),
     ):
         if isinstance(given, str):
             return f"{name} is a list of names, not one"
@@ -191,8 +194,10 @@ def build(
     resources: Resources,
     checkpointer: BaseCheckpointSaver[Any] | None = None,
     conduct: Conduct = nobody_acts,
+    remote: Mapping[str, Sequence[BaseTool]] = MappingProxyType({}),
 ) -> Built:
-    """Return the runnable of every entry, each built from tools of its own.
+    """Return the runnable of every entry, each built from its own tools and those of its MCP servers, which
+    are in `remote` by their names.
 
     Raises BadRegistry with the name of the entry whose factory, or whose tool's factory, fails.
     """
@@ -201,7 +206,8 @@ def build(
     acting: dict[str, None] = {}
     for entry in registry.entries:
         try:
-            tools = build_tools(entry.tools, resources, conduct, entry.approve)
+            borrowed = [tool for name in entry.mcp_servers for tool in remote.get(name, ())]
+            tools = build_tools([*entry.tools, *borrowed], resources, conduct, entry.approve)
             runnables[entry.path] = serving(entry, runnable_of(entry, Parts(model, tools, checkpointer)))
         except (BadTool, BadRunnable) as error:
             raise BadRegistry(f"{registry.name}: {entry.path}: {error}") from error

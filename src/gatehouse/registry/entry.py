@@ -50,7 +50,8 @@ class Entry:
     answer. `answering` names the nodes of a graph that answer, where that cannot be read off it.
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
     what an assistant said before, `client_tracing` that its tags and metadata reach traces, or which of them.
-    `mcp` makes it a tool of the MCP server under `/mcp`. `client_tools` is for a chat model that is served
+    `mcp` makes it a tool of the MCP server under `/mcp`; `mcp_servers` names those of GATEHOUSE_MCP_SERVERS
+    whose tools it gets beside its own. `client_tools` is for a chat model that is served
     alone: a client may bind its own tools and a schema to it, and say its system messages too. `memory` is
     what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are types of
     objects in a state that its declaration does not name; LangChain's own are known. `max_body` is the
@@ -81,6 +82,7 @@ class Entry:
     client_tools: bool = False
     client_tracing: bool | Collection[Traced] = False
     mcp: bool = False
+    mcp_servers: Sequence[str] = ()
     memory: Literal["messages", "state", "none"] = "messages"
     approve: Mapping[str, str] = field(default_factory=dict)
     deciders: Deciders = OWNER

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gatehouse.settings.identity import IdentitySettings
 from gatehouse.settings.limits import LimitSettings
 from gatehouse.settings.lists import split
+from gatehouse.settings.mcp import McpSettings
 from gatehouse.settings.model import ChatModelSettings
 from gatehouse.settings.origins import ANYBODY, under_every_loopback_name
 from gatehouse.settings.server import ServerSettings
@@ -25,7 +26,7 @@ def variable(name: str) -> str:
     return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"GATEHOUSE_{name.upper()}"
 
 
-class Settings(LimitSettings, IdentitySettings, ChatModelSettings, ServerSettings, BaseSettings):
+class Settings(LimitSettings, IdentitySettings, ChatModelSettings, McpSettings, ServerSettings, BaseSettings):
     """Gatehouse's settings: `GATEHOUSE_<NAME>` in the environment or `.env`. No secret has a default."""
 
     model_config = SettingsConfigDict(
