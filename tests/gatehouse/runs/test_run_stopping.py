@@ -287,6 +287,18 @@ class TestTap:
         assert len([chunk async for chunk in tap.chunks()]) == 8
         assert last(await seen(here.engine, run.id), "end")["status"] == "completed"
 
+    async def test_has_room_again_for_what_was_taken(self) -> None:
+        tap = Tap("stream")
+        for _ in range(3):
+            tap.put("x" * 100_000)
+        chunks = tap.chunks()
+        for _ in range(3):
+            await anext(chunks)
+        tap.put("small")
+        tap.put("small")
+        async with asyncio.timeout(1):
+            await tap.room()
+
     async def test_lets_the_run_go_on_when_its_reader_has_left(self, here: Replica, told: Told) -> None:
         tap = Tap("stream")
         run = (await here.start("/told", tap=tap)).run
