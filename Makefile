@@ -15,7 +15,7 @@ COVERED = $(shell $(BIN)/python -c 'import sys; print("-p tests.branch_coverage 
 UV      = $(shell command -v uv || command -v $(BIN)/uv)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test image image-test check e2e chaos bench soak frontend frontend-if-node frontend-check frontend-format types notices lock format clean
+.PHONY: run test image image-test check e2e chaos bench bench-check soak frontend frontend-if-node frontend-check frontend-format types notices lock format clean
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -76,6 +76,9 @@ bench: $(VENV)/.dev  ## measure what a token and what a request costs, and write
 	$(BIN)/python -m bench.transports --write $(ARGS)
 	$(BIN)/python -m bench.requests --write
 	$(BIN)/python -m bench.identity --write
+
+bench-check: $(VENV)/.dev  ## fail when an answer in one piece costs a quarter more beside stock LangServe than was measured
+	$(BIN)/python -m bench.requests --check --rounds 3 --seconds 0.7
 
 soak: $(VENV)/.dev  ## 1,000 slow streams on one replica for ten minutes, and write bench/results/soak.md
 	$(BIN)/python -m bench.soak --write $(ARGS)

@@ -12,15 +12,12 @@ from bench.processes import Server
 from bench.requests.asker import Asker
 
 WARM_SECONDS = 0.3
-# what a process asks for itself, however many runs it has
+# what a process asks for itself, however many runs it has: by the names of commands and of their first keys
 OF_THE_PROCESS = (
-    "XREAD",
-    "gh:revoked-tokens",
-    "gh:usage:",
-    "gh:runs:accounts",
-    "gh:runs:answers",
-    "gh:runs:well",
+    *("XREAD", "TIME", "ZRANGEBYSCORE gh:runs:active", "HLEN", "HSCAN", "HDEL gh:runs:accounts"),
+    *("GET gh:revoked-tokens", "XRANGE gh:revoked-tokens", "GET gh:usage:", "SET gh:usage:"),
 )
+OF_BEATS = ("gh:runs:well", "gh:runs:active")  # the first keys of the scripts of a heartbeat
 HANDSHAKE = ("PING", "HELLO", "CLIENT")
 
 
@@ -44,7 +41,9 @@ async def redis_commands(asker: Asker, redis: Redis, requests: int) -> float:
 
 def is_of_the_process(command: str) -> bool:
     """Tell a command that belongs to no run."""
-    return command.startswith(HANDSHAKE) or any(word in command for word in OF_THE_PROCESS)
+    if command.startswith("EVALSHA "):
+        return command.split(" ")[3] in OF_BEATS
+    return command.startswith((*HANDSHAKE, *OF_THE_PROCESS))
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ class Target:
 
 INVOKE = json.dumps({"input": {"input": PROMPT}}).encode()
 BATCH = json.dumps({"inputs": [{"input": PROMPT}] * INPUTS}).encode()
-CHAT = json.dumps({"query": PROMPT}).encode()
+CHAT = json.dumps({"query": PROMPT, "runnable": "chat"}).encode()
 
 STOCK_INVOKE, STOCK_BATCH = "stock LangServe /invoke", f"stock LangServe /batch of {INPUTS}"
 TARGETS = (

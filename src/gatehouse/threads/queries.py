@@ -104,8 +104,14 @@ TOUCH = (
     )
 )
 
-# The position of the thread's last message, the attempt of the run's message with the role `its_role`, and
-# the id of the last message that is shown: each null when there is none
+# The id of a run's question, and whether its branch is shown
+QUESTION = select(messages.c.id, messages.c.shown).where(
+    _of_thread(messages), messages.c.run_id == bindparam("of_run"), messages.c.role == "human"
+)
+
+# The position of the thread's last message, the attempt of the run's message with the role `its_role`, the id
+# of the last message that is shown, and the run's question and whether its branch is shown: each null when
+# there is none. One statement: each is a hop or a round trip, within the lock on the thread
 PLACE = select(
     select(func.max(messages.c.position)).where(_of_thread(messages)).scalar_subquery(),
     select(messages.c.attempt)
@@ -117,11 +123,8 @@ PLACE = select(
     .order_by(messages.c.position.desc())
     .limit(1)
     .scalar_subquery(),
-)
-
-# The id of a run's question, and whether its branch is shown
-QUESTION = select(messages.c.id, messages.c.shown).where(
-    _of_thread(messages), messages.c.run_id == bindparam("of_run"), messages.c.role == "human"
+    QUESTION.with_only_columns(messages.c.id).scalar_subquery(),
+    QUESTION.with_only_columns(messages.c.shown).scalar_subquery(),
 )
 
 # Where each message of a thread is, shown or not

@@ -1,6 +1,7 @@
 """The rows of one thread, read and written within a transaction on it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,24 +55,32 @@ async def lock(connection: AsyncConnection, principal: Principal, thread_id: str
     return (await connection.execute(mine.values(title=threads.c.title))).rowcount == 1
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a message of a run goes: how many the thread has, the last that is shown (or BEGINNING), and the
+    run's question, on a branch that is shown or not. `attempt` is that of the message if it is there, else 0.
+    """
+
+    count: int
+    attempt: int
+    last: str
+    question: str | None
+    shown: bool | None
+
+    def beneath(self) -> dict[str, Any]:
+        """Return where an answer is: beneath its question, on its branch; one without, after the last."""
+        if self.question is None:
+            return {"parent_id": self.last}
+        return {"parent_id": self.question, "shown": self.shown}
+
+
 async def placed(
     connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
-) -> tuple[int, int, str]:
-    """Return how many messages the thread has, the attempt of the run's message with this role, or 0, and the
-    last message that is shown, or BEGINNING.
-    """
+) -> Place:
+    """Return where the run's message with this role goes."""
     values = {**queries.owner(principal, thread_id, run_id), "its_role": role}
-    count, attempt, last = (await connection.execute(queries.PLACE, values)).one()
-    return count or 0, attempt or 0, last or BEGINNING
-
-
-async def beneath(
-    connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, last: str
-) -> dict[str, Any]:
-    """Return where an answer is: beneath its question, on the same branch; one without, after the last."""
-    values = queries.owner(principal, thread_id, run_id)
-    question = (await connection.execute(queries.QUESTION, values)).one_or_none()
-    return {"parent_id": question.id, "shown": question.shown} if question else {"parent_id": last}
+    count, attempt, last, *question = (await connection.execute(queries.PLACE, values)).one()
+    return Place(count or 0, attempt or 0, last or BEGINNING, *question)
 
 
 def said(

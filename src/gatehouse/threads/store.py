@@ -26,7 +26,6 @@ from gatehouse.threads.models import Attached, MessagePage, MessageStatus, Threa
 from gatehouse.threads.rows import (
     Blocks,
     append,
-    beneath,
     lock,
     owned_by,
     placed,
@@ -233,13 +232,13 @@ class ThreadStore:
         async with self._transaction(principal) as connection:
             if not await touch(connection, principal, thread_id, title_of(text)):
                 raise NotFound(queries.NO_SUCH_THREAD)
-            count, attempt, last = await placed(connection, principal, thread_id, run_id, "human")
-            if attempt:
+            place = await placed(connection, principal, thread_id, run_id, "human")
+            if place.attempt:
                 return
-            if count >= self._max_messages:
+            if (count := place.count) >= self._max_messages:
                 raise Conflict(f"This thread has {count} messages and takes no more: begin another one.")
             await bind(connection, principal, [file.id for file in attached], thread_id)
-            parent = await leave_branch(connection, principal, thread_id, forks) if forks else last
+            parent = await leave_branch(connection, principal, thread_id, forks) if forks else place.last
             question = {**said(run_id, text, attached, blocks, value), "parent_id": parent}
             await append(connection, principal, thread_id, count + 1, question)
 
@@ -274,11 +273,10 @@ class ThreadStore:
         async with self._transaction(principal) as connection:
             if not await touch(connection, principal, thread_id):
                 return
-            count, attempt, last = await placed(connection, principal, thread_id, answer.run_id, "ai")
-            if not attempt:
-                row |= await beneath(connection, principal, thread_id, answer.run_id, last)
-                await append(connection, principal, thread_id, count + 1, row)
-            elif attempt <= answer.attempt:
+            place = await placed(connection, principal, thread_id, answer.run_id, "ai")
+            if not place.attempt:
+                await append(connection, principal, thread_id, place.count + 1, row | place.beneath())
+            elif place.attempt <= answer.attempt:
                 await connection.execute(queries.answer_of(principal, thread_id, answer.run_id).values(row))
 
     async def exchanges(

@@ -8,7 +8,7 @@ from redis.exceptions import TimeoutError as RedisTimeout
 from gatehouse.problems.errors import DeadlineExceeded
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.wires.langserve.config import Call, Posted
-from gatehouse.wires.langserve.routes import PIECE, encoded
+from gatehouse.wires.langserve.streaming import PIECE, encoded
 
 
 def posted_with(tap: Tap) -> Posted:

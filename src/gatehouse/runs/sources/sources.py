@@ -36,7 +36,7 @@ from gatehouse.runs.sources.steps import (
 )
 from gatehouse.runs.sources.telling import Emit, tell
 from gatehouse.runs.sources.text_chain import TextChain, nameless
-from gatehouse.runs.sources.unwrapping import bound_config, has_graph, may_return_graph, unwrapped
+from gatehouse.runs.sources.unwrapping import bound_config, has_graph, unwrapped
 
 Mode = Literal["told", "stream", "invoke", "events", "log"]
 
@@ -57,7 +57,7 @@ def source(
     """
     serving = serving_of(served)
     runnable = serving.runnable
-    if mode == "invoke" or (mode in ("told", "stream") and hides_graph(runnable)):
+    if mode == "invoke" or (mode in ("told", "stream") and hides_graph(serving)):
         return output(serving, value, config, emit)
     if mode in ("told", "stream"):
         return chunks(serving, value, config, emit)
@@ -107,7 +107,7 @@ def astream(runnable: Runnable[Any, Any], value: Any, config: RunnableConfig) ->
 async def output(serving: Serving, value: Any, config: RunnableConfig, emit: Emit) -> AsyncGenerator[Any]:
     """Run a runnable in one piece: yield its output, and give the answer that it is to `emit`."""
     runnable = serving.runnable
-    if has_graph(runnable):
+    if serving.has_graph:
         config = checkpointed(config, serving.keeps_state)
     try:
         whole = await (TextChain.of(runnable, config) or runnable).ainvoke(value, config)
@@ -158,9 +158,10 @@ def ending_graph(runnable: Runnable[Any, Any], config: RunnableConfig) -> Ending
     return None
 
 
-def hides_graph(runnable: Runnable[Any, Any]) -> bool:
+def hides_graph(serving: Serving) -> bool:
     """Tell whether a graph stands where its stream cannot be followed: only the whole tells what it says."""
-    return may_return_graph(runnable) or (has_graph(runnable) and ending_graph(runnable, {}) is None)
+    unfollowed = serving.has_graph and ending_graph(serving.runnable, {}) is None
+    return serving.may_return_graph or unfollowed
 
 
 async def graph_events(
@@ -210,7 +211,7 @@ class Observed(Logged):
             return
         runnable = self.serving.runnable
         if not is_stepwise(runnable):
-            run = output if has_graph(runnable) or may_return_graph(runnable) else chunks
+            run = output if self.serving.has_graph or self.serving.may_return_graph else chunks
             async for chunk in run(self.serving, input, config or {}, self.emit):
                 yield chunk
                 await self.pace()

@@ -1,25 +1,19 @@
-"""LangServe's routes for every registry entry. The only module that imports langserve."""
+"""LangServe's routes for every registry entry."""
 
-import contextlib
-import json
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any, cast
 
-import structlog
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from langchain_core._api import LangChainBetaWarning
 from langserve import add_routes, api_handler
 from sse_starlette import EventSourceResponse
-from sse_starlette.event import ensure_bytes
 from starlette.routing import Match
 from starlette.types import Message, Scope
 
-from gatehouse.plain_json import NotJson
-from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.errors import (
-    ApiError,
     BadRequest,
     Conflict,
     DeadlineExceeded,
@@ -29,29 +23,24 @@ from gatehouse.problems.errors import (
     PayloadTooLarge,
     RunFailed,
     Unauthenticated,
-    Unavailable,
     UnsupportedMediaType,
 )
 from gatehouse.problems.models import ModelMisconfiguredProblem
-from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.registry.entry import ServedEntry
-from gatehouse.runs.lifecycle.failures import OutputNotJson
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import requires
 from gatehouse.wires.langserve.bodies import normalised
 from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
+from gatehouse.wires.langserve.invoking import answers_in_text, invoked, invoked_together
 from gatehouse.wires.langserve.paths import STREAMS
 from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.langserve.served import ServedRunnable
+from gatehouse.wires.langserve.streaming import encoded
 from gatehouse.wires.leaving import while_connected
 from gatehouse.wires.sse import EventStream
 
-log = structlog.get_logger(__name__)
-
 NO_CONFIG = "N4XyA"  # {} as LangServe's clients compress it
-SEPARATOR = EventSourceResponse.DEFAULT_SEPARATOR
-PIECE = 65_536  # bytes
 PROBLEMS = {
     **BadRequest.schema(),
     **Unauthenticated.schema(),
@@ -141,6 +130,11 @@ class EntryRouter(APIRouter):
 def route_class_for(entry: ServedEntry) -> type[APIRoute]:
     """Return a route class that hands LangServe normalised bodies of `entry` and tends its streams."""
 
+    served, short = ServedRunnable(entry), dict[str, Handler]()
+    if answers_in_text(entry):
+        short["invoke"] = partial(invoked, entry=entry, served=served)
+        short["batch"] = partial(invoked_together, entry=entry, served=served)
+
     class LangServeRoute(APIRoute):
         def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
             if path.rsplit("/", 1)[-1] in STREAMS:  # for the documentation: LangServe makes its own response
@@ -148,8 +142,8 @@ def route_class_for(entry: ServedEntry) -> type[APIRoute]:
             super().__init__(path, endpoint, **options)
 
         def get_route_handler(self) -> Handler:
-            handle = super().get_route_handler()
             endpoint = self.path.rsplit("/", 1)[-1]
+            handle = short.get(endpoint) or super().get_route_handler()
 
             async def tended(request: Request) -> Response:
                 return await answered(request, handle, entry, endpoint)
@@ -198,62 +192,3 @@ def with_body(request: Request, body: bytes) -> Request:
         return pending.pop() if pending else await request.receive()
 
     return Request(request.scope, receive)
-
-
-class ReaderLeft(Exception):
-    """Ends LangServe's generator of frames."""
-
-
-async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncIterator[bytes]:
-    """Yield LangServe's frames, those that are ready together, and end the response after its error frame.
-
-    Together they are a piece of at most `PIECE` bytes and one frame: all of it is queued for a slow reader.
-
-    LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
-    """
-    ready: list[bytes] = []
-    size = 0
-    try:
-        async for frame in frames:
-            if frame["event"] != "error":
-                ready.append(ensure_bytes(frame, SEPARATOR))
-                size += len(ready[-1])
-            more = posted.call and posted.call.tap and posted.call.tap.ready
-            if ready and (size >= PIECE or not more):
-                yield b"".join(ready)
-                ready.clear()
-                size = 0
-    except ApiError as error:
-        log.info("stream ended with an error", kind=error.kind)
-        yield b"".join(ready) + error_frame(error)
-    except STORE_IS_AWAY as error:
-        log.warning("stream interrupted", error=type(error).__name__)
-        yield b"".join(ready) + error_frame(Unavailable())
-    except NotJson as error:
-        log.warning("a chunk has no form in JSON", cause=str(error))
-        yield b"".join(ready) + error_frame(OutputNotJson.of(error))
-    except Exception:
-        log.exception("stream failed")
-        yield b"".join(ready) + error_frame(RunFailed())
-    finally:
-        await closed(frames)
-
-
-async def closed(frames: AsyncGenerator[dict[str, str], None]) -> None:
-    """Close LangServe's generator, so that the run is let go. To `aclose` it would answer with a frame."""
-    with contextlib.suppress(ReaderLeft, StopAsyncIteration):
-        await frames.athrow(ReaderLeft)
-        await anext(frames)
-
-
-def error_frame(error: ApiError) -> bytes:
-    """Return LangServe's error frame, with the error's own status and text.
-
-    Of a run that failed for no reason of ours it is LangServe's own, with what we say as `detail`.
-    """
-    said = {"status_code": error.status, "message": error.detail}
-    if isinstance(error, ApprovalRequired):
-        said |= {"type": error.kind, **error.extra}
-    if error.detail == RunFailed.default_detail:
-        said |= {"message": "Internal Server Error", "detail": error.detail}
-    return ensure_bytes({"event": "error", "data": json.dumps(said)}, SEPARATOR)

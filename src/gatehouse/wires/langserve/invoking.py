@@ -1,0 +1,70 @@
+"""Answers `/invoke` and `/batch` of an entry whose answer is text, as LangServe does, at our own cost.
+
+LangServe's handler parses the body again, checks the input again, merges configs, and makes a model of the
+response and plain values of the model. The route has checked the body, the config is the principal's, and
+text needs no model: what is left is the call, and the same bytes (test_langserve_text.py).
+"""
+
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+from langserve import api_handler
+
+from gatehouse.problems.errors import InsufficientScope
+from gatehouse.registry.entry import ServedEntry
+from gatehouse.web.dependencies import principal_of
+from gatehouse.wires.langserve.config import posted_of, rebuild_config
+from gatehouse.wires.langserve.serializing import SERIALIZER
+from gatehouse.wires.langserve.served import ServedRunnable
+
+OF_TEXT = {"type", "title", "description"}  # what a schema may say of text that may be any
+
+
+def answers_in_text(entry: ServedEntry) -> bool:
+    """Tell whether an entry declares that it returns text, whatever text that is."""
+    schema = entry.shape.output_schema.model_json_schema()
+    return schema.get("type") == "string" and schema.keys() <= OF_TEXT and not entry.include_callback_events
+
+
+async def invoked(request: Request, entry: ServedEntry, served: ServedRunnable) -> Response:
+    """Return LangServe's response to an `/invoke` that was checked. Raises ApiError."""
+    check_scope(request, entry)
+    config = told(request, entry, "invoke", await rebuild_config({}, request))
+    output = text_of(entry, await served.ainvoke(None, config))
+    return JSONResponse({"output": output, "metadata": metadata_of(config)})
+
+
+async def invoked_together(request: Request, entry: ServedEntry, served: ServedRunnable) -> Response:
+    """Return LangServe's response to a `/batch` that was checked. Raises ApiError."""
+    check_scope(request, entry)
+    inputs = [None] * len(posted_of(request).inputs)  # the calls have them
+    made = [await rebuild_config({}, request) for _ in inputs]
+    # as LangServe, which gives each run of a batch an id of its own
+    configs = [told(request, entry, "batch", {"configurable": one["configurable"]}) for one in made]
+    outputs = [text_of(entry, output) for output in await served.abatch(inputs, configs)]
+    about = [metadata_of(config) for config in configs]
+    run_ids = [each["run_id"] for each in about]
+    return JSONResponse({"output": outputs, "metadata": {"responses": about, "run_ids": run_ids}})
+
+
+def check_scope(request: Request, entry: ServedEntry) -> None:
+    """Raise InsufficientScope for a principal who may not ask this entry."""
+    if not principal_of(request).may(entry.required_scope):
+        raise InsufficientScope(entry.required_scope)
+
+
+def told(request: Request, entry: ServedEntry, endpoint: str, config: dict[str, Any]) -> Any:
+    """Return a config with what LangServe tells traces of the request, and with a run's id."""
+    defaults = api_handler._update_config_with_defaults  # noqa: SLF001  # what it tells is LangServe's
+    return defaults(entry.path, config, request, endpoint=endpoint)  # type: ignore[arg-type]
+
+
+def text_of(entry: ServedEntry, output: Any) -> Any:
+    """Return an output as JSON. Raises ValidationError, as LangServe's model, for one that is no text."""
+    entry.shape.output_schema.model_validate(output)
+    return SERIALIZER.dumpd(output)
+
+
+def metadata_of(config: dict[str, Any]) -> dict[str, Any]:
+    return {"run_id": str(config["run_id"]), "feedback_tokens": []}
