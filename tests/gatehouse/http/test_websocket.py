@@ -554,7 +554,7 @@ class TestCredential:
             monkeypatch.setattr(f"{module}.CHECK_EVERY", 0.02)
 
     async def test_that_expires_is_told_by_the_run_and_then_by_the_socket(self) -> None:
-        principals = {"brief": replace(ALICE, expires_at=time.time() + 0.5)}
+        principals = {"brief": replace(ALICE, expires_at=time.time() + 2)}
         async with serving(principals=principals) as server, server.client(user="brief") as client:
             await client.send({"message": "wait"})
             frames = await client.until(lambda frame: frame.get("type") == "end")
