@@ -68,8 +68,9 @@ notices: $(VENV)/.dev frontend/node_modules/.installed  ## write the notices of 
 peers: $(VENV)/.dev  ## LangServe's own tests against Gatehouse; ARGS is the folder of its repository (docs/migrating.md)
 	$(BIN)/python -m tests.peers $(ARGS)
 
-chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams, and write bench/results/chaos.md and rolling.md
+chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams and payments, and write bench/results/chaos.md, effects.md and rolling.md
 	$(BIN)/python -m tests.chaos --write $(ARGS)
+	$(BIN)/python -m tests.chaos.effects --write
 	$(BIN)/python -m tests.chaos.rolling --write
 
 bench: $(VENV)/.dev  ## measure what a token and what a request costs, and write bench/results/

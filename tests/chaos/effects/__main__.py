@@ -1,0 +1,50 @@
+"""The experiment as a program: `make chaos`, or `python -m tests.chaos.effects --help`."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.effects.experiment import Experiment, conduct
+from tests.chaos.report import report, say
+from tests.postgres_databases import create_database, running_postgres
+
+
+def main() -> int:
+    """Run the experiment; return 1 when anything was not as promised."""
+    default = Experiment()
+    parser = argparse.ArgumentParser(description="Loses replicas while tools pay.")
+    parser.add_argument("--runs", type=int, default=default.runs)
+    parser.add_argument("--at-once", type=int, default=default.at_once, help="runs that one fault hits")
+    parser.add_argument("--minutes", type=float, help="after which no round begins any more")
+    parser.add_argument(
+        "--write", action="store_true", help="write bench/results/effects.md and effects.json"
+    )
+    arguments = parser.parse_args()
+    plan = Experiment(runs=arguments.runs, at_once=arguments.at_once, minutes=arguments.minutes)
+    folder = Path(tempfile.mkdtemp(prefix="gatehouse-effects-"))
+    say(f"The servers' logs are in {folder}.")
+    with running_postgres() as server:
+        database_url = asyncio.run(create_database(server))
+        found = asyncio.run(conduct(plan, folder, database_url, say))
+    report("Effects", how(plan), plan, found, "effects" if arguments.write else None)
+    return 0 if found.right else 1
+
+
+def how(plan: Experiment) -> str:
+    return (
+        f"{plan.replicas} Gatehouse processes over one Redis and one PostgreSQL, and a payment server that counts. "
+        f"Runs of agents that pay, {plan.at_once} at once at one replica: each stands still at its "
+        "point, before or after the claim, the payment, or the record of it; then the replica is killed with "
+        f"`kill -9` and started again, or in every {plan.pauses}th round stopped for two and a half leases and "
+        "woken up, after which its runs go on from where they stood. Half of the agents keep checkpoints, half "
+        "are asked from the start again. Tools that say nothing of themselves, that are idempotent, that can be "
+        "checked, and that pay in the server's own database. Then each thread is asked another question. "
+        f"Lease {plan.lease} s. Not tried, since it is not promised: a pause inside of a tool with `check`, "
+        "between its first step and the payment (docs/effects.md)."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
