@@ -5,7 +5,7 @@ import { compressed } from "./compressed.ts";
 // `npm run dev` serves the client with hot reload and passes the rest to a Gatehouse on its usual port
 const SERVER = process.env.GATEHOUSE_URL ?? "http://127.0.0.1:8000";
 // all but the client's own pages and what Vite itself serves: a new runnable needs no line here
-const SERVED_THERE = "^/(?!$|[?]|threads/|transports|@|src/|node_modules/)";
+const SERVED_THERE = "^/(?!$|[?]|threads/|transports|approvals|@|src/|node_modules/)";
 
 export default defineConfig({
   plugins: [react(), compressed()],

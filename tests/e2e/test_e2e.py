@@ -102,6 +102,12 @@ def test_web_client_s_forms_and_what_answers_hold(tmp_path: Path, redis: str) ->
         node("client_input.test.js", server, needs="chromium", seconds=280)
 
 
+@pytest.mark.timeout(300)
+def test_web_client_s_approvals(tmp_path: Path, redis: str) -> None:
+    with served(tmp_path, redis, GATEHOUSE_REGISTRY="tests.e2e.approval_entries:REGISTRY") as server:
+        node("client_approvals.test.js", server, needs="chromium", seconds=280)
+
+
 def test_web_client_at_its_limits(tmp_path: Path, redis: str) -> None:
     plan = {"requests_per_minute": 30, "burst": 30, "tokens_per_day": 5000, "tokens_reserved": 1500}
     with served(tmp_path, redis, GATEHOUSE_PLANS=json.dumps({"default": plan})) as server:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 DIST = Path(__file__).parent.parent.parent / "src/gatehouse/web/client"
-FIRST_LOAD = 155_000  # bytes, compressed
+FIRST_LOAD = 157_000  # bytes, compressed
 
 pytestmark = pytest.mark.e2e
 

@@ -85,6 +85,7 @@ MATRIX: Mapping[tuple[str, str], Access] = {
     ("GET", "/"): signed_in("/"),
     ("GET", "/threads/{thread_id}"): signed_in(f"/threads/{UNKNOWN}"),
     ("GET", "/transports"): signed_in("/transports"),
+    ("GET", "/approvals"): signed_in("/approvals"),
     ("GET", "/assets/{name}"): signed_in("/assets/index.js"),
     ("GET", "/docs"): signed_in("/docs"),
     ("GET", "/docs/start.js"): signed_in("/docs/start.js"),

@@ -1,9 +1,11 @@
+import type { AskedApproval } from "@/api/approvals";
 import type { ProblemBody } from "@/api/problem";
 import type { components } from "@/api/schema";
 
 export type Usage = components["schemas"]["Usage"];
 
-export type Status = "completed" | "failed" | "cancelled";
+/** A run that waits goes on after a decision; the others have ended. */
+export type Status = "completed" | "failed" | "cancelled" | "waiting";
 
 const carries = <Fields>() => ({}) as Fields; // a type's fields beside its name: only the name is there at run time
 
@@ -26,6 +28,8 @@ const EVENTS = {
     usage: Usage;
     duration_ms: number;
   }>(),
+  approval: carries<{ content: string; approval: AskedApproval }>(),
+  decided: carries<{ content: string; approval_id: string; decision: string; decided_by: string | null }>(),
   error: carries<{ content: string; problem: ProblemBody }>(),
   end: carries<{ status: Status }>(),
 };
@@ -36,15 +40,19 @@ export type ServerEvent = { [Type in keyof Events]: { type: Type } & Events[Type
 
 export const EVENT_TYPES = Object.keys(EVENTS);
 
-/** What the client itself knows: the connection is lost, or the run is read again from its start. */
-export type ConnectionEvent = { type: "reconnecting"; seconds: number } | { type: "replay" };
+/** What the client itself knows: the connection is lost, the run is read again from its start, the last event's id. */
+export type ConnectionEvent = { type: "reconnecting"; seconds: number } | { type: "seen"; id: string } | Replay;
+
+export interface Replay {
+  type: "replay";
+}
 
 export type RunEvent = ServerEvent | ConnectionEvent;
 
 /** An event as it came; `id` is what the stream can be resumed from, where the transport has ids. */
 export interface Received {
   id?: string;
-  event: ServerEvent;
+  event: ServerEvent | Replay;
 }
 
 export type Stream = AsyncIterable<Received>;

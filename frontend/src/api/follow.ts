@@ -20,9 +20,9 @@ export async function* follow(first: Stream, signal: AbortSignal): AsyncGenerato
   yield* followFrom(first, { runId: undefined, lastId: undefined }, signal);
 }
 
-/** Yields the events of a run that goes on elsewhere, from its start, as `follow` does. */
-export async function* rejoin(runId: string, signal: AbortSignal): AsyncGenerator<RunEvent> {
-  yield* followFrom(joinRun(runId, undefined, signal), { runId, lastId: undefined }, signal);
+/** Yields the events of a run that goes on elsewhere, after `lastId` or from its start, as `follow` does. */
+export async function* rejoin(runId: string, signal: AbortSignal, lastId?: string): AsyncGenerator<RunEvent> {
+  yield* followFrom(joinRun(runId, lastId, signal), { runId, lastId }, signal);
 }
 
 async function* followFrom(first: Stream, place: Place, signal: AbortSignal): AsyncGenerator<RunEvent> {
@@ -34,6 +34,7 @@ async function* followFrom(first: Stream, place: Place, signal: AbortSignal): As
       for await (const item of stream) {
         pause = FIRST_PAUSE;
         remember(place, item);
+        if (item.event.type === "end" && place.lastId) yield { type: "seen", id: place.lastId };
         yield item.event;
         if (item.event.type === "end") return;
       }

@@ -29,6 +29,7 @@ export async function* joinRun(runId: string, lastId: string | undefined, signal
 export function closing(run: RunState): ServerEvent[] {
   if (run.state === "running") return [];
   const ended: ServerEvent = { type: "end", status: run.state };
+  if (run.state === "waiting") return [ended];
   if (run.state === "completed") {
     const { text, value, finish_reason, usage } = run;
     return [{ type: "complete", content: text, value, finish_reason, usage, duration_ms: 0 }, ended];

@@ -1,4 +1,5 @@
 import type { Attached } from "@/api/attachments";
+import type { AskedApproval } from "@/api/approvals";
 import type { Usage } from "@/api/events";
 
 export interface TextPart {
@@ -28,13 +29,24 @@ export interface StepPart {
   data: unknown;
 }
 
-export type Part = TextPart | ToolPart | ThoughtsPart | StepPart;
+/** What the run waits, or waited, for: a person's word. */
+export interface ApprovalPart {
+  kind: "approval";
+  approval: AskedApproval;
+  /** Of the run, which asked for it. */
+  attempt: number;
+  /** Who decided what, once the run has gone on. */
+  decided: string | null;
+}
+
+export type Part = TextPart | ToolPart | ThoughtsPart | StepPart | ApprovalPart;
 
 /**
  * waiting: nothing came yet. streaming: it comes. reconnecting: the connection is lost. signed-out: the server
- * wants to know who asks before it goes on. The others are the end.
+ * wants to know who asks before it goes on. undecided: the run waits for a person's word. The others are the end.
  */
-export type AnswerState = "waiting" | "streaming" | "reconnecting" | "signed-out" | "complete" | "stopped" | "failed";
+export type AnswerState =
+  "waiting" | "streaming" | "reconnecting" | "signed-out" | "undecided" | "complete" | "stopped" | "failed";
 
 /** When things happened, in milliseconds of one clock, and how much came. */
 export interface Pace {
@@ -64,6 +76,8 @@ export interface Answer {
   /** How the answer ended, as the server tells it; null while it has not. */
   finishReason: string | null;
   pace: Pace | null;
+  /** The event after which its run is read on once it was decided; null to read it from its start. */
+  lastId: string | null;
 }
 
 /** A question and its answer. */
@@ -92,6 +106,7 @@ export const unanswered = (asked: number | null = null, runId: string | null = n
   pause: null,
   usage: null,
   finishReason: null,
+  lastId: null,
   pace: asked === null ? null : { asked, first: null, last: null, tokens: 0, characters: 0 },
 });
 
@@ -100,6 +115,14 @@ export const textOfAnswer = (answer: Answer): string =>
 
 const ENDED = new Set<AnswerState>(["complete", "stopped", "failed"]);
 
+/** Ids of the approvals that the answer waits for. */
+export const undecidedIn = ({ state, parts }: Answer): string[] =>
+  state === "undecided"
+    ? parts.flatMap((part) => (part.kind === "approval" && part.decided === null ? [part.approval.id] : []))
+    : [];
+
 export const isOver = (answer: Answer): boolean => ENDED.has(answer.state);
 
-export const goesOn = (answer: Answer): boolean => !isOver(answer) && answer.state !== "signed-out";
+const RESTING = new Set<AnswerState>(["signed-out", "undecided"]);
+
+export const goesOn = (answer: Answer): boolean => !isOver(answer) && !RESTING.has(answer.state);

@@ -23,6 +23,8 @@ function said(answer: Answer): string {
       return "Connection lost. Reconnecting.";
     case "signed-out":
       return "Sign in to go on.";
+    case "undecided":
+      return "It waits for a decision.";
     case "stopped":
       return "Stopped.";
     case "failed":

@@ -32,7 +32,8 @@ AnswerData.of = (text: string): Record<string, unknown> | undefined => {
   return isRecord(data) ? data : undefined;
 };
 
-function Value({ value, label, depth }: { value: unknown; label: string; depth: number }) {
+/** A value as a person reads it: a table, a list, fields by name, words. */
+export function Value({ value, label, depth }: { value: unknown; label: string; depth: number }) {
   if (isRows(value)) return <DataTable rows={value} label={label} />;
   if (Array.isArray(value) && value.length) return <List items={value} depth={depth} />;
   if (isRecord(value) && Object.keys(value).length && depth < DEEPEST)

@@ -2,8 +2,14 @@ import type { Answer } from "@/chat/exchange";
 import { Icon } from "@/components/Icon";
 import { useCountdown } from "@/hooks/useCountdown";
 
+interface Props {
+  answer: Answer;
+  goOn?: (() => void) | undefined;
+  stop?: (() => void) | undefined;
+}
+
 /** What a person should know of how an answer stands: it is never short without a word. */
-export function AnswerNotice({ answer, goOn }: { answer: Answer; goOn?: (() => void) | undefined }) {
+export function AnswerNotice({ answer, goOn, stop }: Props) {
   switch (answer.state) {
     case "reconnecting":
       return (
@@ -13,6 +19,17 @@ export function AnswerNotice({ answer, goOn }: { answer: Answer; goOn?: (() => v
       );
     case "signed-out":
       return <p className="notice">Waiting for you to sign in.</p>;
+    case "undecided":
+      return (
+        <p className="notice quiet-notice">
+          The answer goes on after the decision.
+          {stop && (
+            <button type="button" className="small" onClick={stop}>
+              Stop here
+            </button>
+          )}
+        </p>
+      );
     case "stopped":
       return <p className="notice quiet-notice">Stopped. What came until then is kept.</p>;
     case "failed":

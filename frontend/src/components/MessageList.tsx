@@ -10,11 +10,12 @@ interface Props {
   exchanges: Exchange[];
   again: (exchange: Exchange) => void;
   goOn: () => void;
+  stop: () => void;
   branching: Branching;
 }
 
 /** The conversation so far. */
-export function MessageList({ threadId, exchanges, again, goOn, branching }: Props) {
+export function MessageList({ threadId, exchanges, again, goOn, stop, branching }: Props) {
   return (
     <ol className="exchanges">
       {exchanges.map((exchange, place) => (
@@ -24,7 +25,7 @@ export function MessageList({ threadId, exchanges, again, goOn, branching }: Pro
           exchange={exchange}
           again={again}
           branching={branching}
-          {...(place === exchanges.length - 1 && { goOn })}
+          {...(place === exchanges.length - 1 && { goOn, stop })}
         />
       ))}
     </ol>
@@ -37,16 +38,18 @@ interface ExchangeProps {
   again: (exchange: Exchange) => void;
   /** Asks for the rest of the last answer. */
   goOn?: () => void;
+  /** Ends the last one while it waits for a decision. */
+  stop?: () => void;
   branching: Branching;
 }
 
 // the earlier ones stay as they are while the last one streams
-const ExchangeView = memo(function ExchangeView({ threadId, exchange, again, goOn, branching }: ExchangeProps) {
+const ExchangeView = memo(function ExchangeView({ threadId, exchange, again, goOn, stop, branching }: ExchangeProps) {
   const { answer } = exchange;
   return (
     <li>
       <QuestionView exchange={exchange} branching={branching} />
-      <AnswerView answer={answer} {...(goOn && { goOn })} />
+      <AnswerView answer={answer} {...(goOn && { goOn })} {...(stop && { stop })} />
       {answer.state === "failed" && (
         <button type="button" className="small" onClick={() => again(exchange)}>
           Ask again

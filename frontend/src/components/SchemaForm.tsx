@@ -1,6 +1,6 @@
 import { useEffect, useId, useMemo, useRef, useState, type FormEvent, type ReactNode } from "react";
 import { fieldOf, type JsonSchema } from "@/chat/field";
-import { filled, read, type Faults } from "@/chat/filling";
+import { filled, read, type Faults, type Filling } from "@/chat/filling";
 import { FieldView } from "@/components/FieldView";
 
 export interface SchemaFormProps {
@@ -24,22 +24,29 @@ export default function SchemaForm({ schema, value, label, ready, send, children
   const field = useMemo(() => fieldOf(schema), [schema]);
   const [filling, setFilling] = useState(() => filled(field, value));
   const [faults, setFaults] = useState(NONE);
+  const [tries, setTries] = useState(0);
 
   useEffect(() => {
-    if (faults.size) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  }, [faults]);
+    if (tries) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+  }, [tries]);
+
+  const change = (changed: Filling) => {
+    setFilling(changed);
+    if (faults.size) setFaults(read(field, changed).faults); // what was mended is not said to be wrong any more
+  };
 
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const found = read(field, filling);
     setFaults(found.faults);
+    setTries(tries + 1);
     if (!found.faults.size && ready) send(found.value);
   };
 
   return (
     <form className="schema-form" noValidate aria-label={label} ref={form} onSubmit={submit}>
       <div className="schema-fields">
-        <FieldView field={field} filling={filling} change={setFilling} id={id} path="" faults={faults} required whole />
+        <FieldView field={field} filling={filling} change={change} id={id} path="" faults={faults} required whole />
       </div>
       <div className="schema-buttons">
         {children}

@@ -2,6 +2,7 @@ import { memo } from "react";
 import { Link, useLocation } from "wouter";
 import { AccountMenu } from "@/components/AccountMenu";
 import { EndOfList } from "@/components/EndOfList";
+import { InboxLink } from "@/components/InboxLink";
 import { Icon } from "@/components/Icon";
 import { ThreadItem } from "@/components/ThreadItem";
 import { useThreadChanges, useThreads } from "@/hooks/useThreads";
@@ -25,6 +26,7 @@ export const Sidebar = memo(function Sidebar({ threadId, close }: { threadId: st
       <Link href="/" className="new-thread">
         <Icon name="plus" /> New conversation
       </Link>
+      <InboxLink />
       <nav className="threads" aria-label="Conversations">
         {threads?.map((thread) => (
           <ThreadItem

@@ -6,21 +6,27 @@ import { DataTable, rowsIn } from "@/components/DataTable";
 import { Icon } from "@/components/Icon";
 import { SeriesView } from "@/components/SeriesView";
 
+interface Props {
+  part: ToolPart;
+  running: boolean;
+  /** Whether its call waits for a person's word. */
+  waiting?: boolean;
+}
+
+const MARKS = { running: "again", failed: "warning", done: "check", waits: "hand", "not finished": "stop" } as const;
+
 /** A tool at work or done: what it was given and what it found, and its series as a chart. */
-export const ToolStep = memo(function ToolStep({ part, running }: { part: ToolPart; running: boolean }) {
+export const ToolStep = memo(function ToolStep({ part, running, waiting = false }: Props) {
   const { tool, input, output, isError } = part;
   const series = useMemo(() => seriesIn(output ?? ""), [output]);
-  const state = isError ? "failed" : output !== null ? "done" : running ? "running" : "not finished";
+  const open = running ? "running" : waiting ? "waits" : "not finished";
+  const state = isError ? "failed" : output !== null ? "done" : open;
   return (
     <div className={`tool ${state.replace(" ", "-")}`}>
       <details>
         <summary>
           <span className="tool-mark">
-            {state === "running" ? (
-              <span className="spinner" />
-            ) : (
-              <Icon name={isError ? "warning" : "check"} size={15} />
-            )}
+            {state === "running" ? <span className="spinner" /> : <Icon name={MARKS[state]} size={15} />}
           </span>
           <span className="tool-name">{words(tool)}</span>
           <span className="tool-state">{state}</span>

@@ -3,10 +3,11 @@ import { useCallback, useEffect, useMemo } from "react";
 import type { Runnable } from "@/api/events";
 import { follow, rejoin } from "@/api/follow";
 import { identifier } from "@/api/identifier";
+import { cancelRun } from "@/api/runs";
 import { listMessages } from "@/api/threads";
 import { fetchSse } from "@/api/transports/fetchSse";
 import { remoteRunnable } from "@/api/transports/remoteRunnable";
-import { goesOn, unanswered, type Exchange } from "@/chat/exchange";
+import { goesOn, unanswered, type Answer, type Exchange } from "@/chat/exchange";
 import { exchangesOf, pendingIn } from "@/chat/history";
 import { takeOver, type Asked } from "@/hooks/handover";
 import { useBranching } from "@/hooks/useBranching";
@@ -25,6 +26,7 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
     void queries.invalidateQueries({ queryKey: ["messages", threadId], refetchType: "none" });
     void queries.invalidateQueries({ queryKey: ["thread", threadId] });
     void queries.invalidateQueries({ queryKey: ["threads"] });
+    void queries.invalidateQueries({ queryKey: ["approvals"] });
     void queries.invalidateQueries({ queryKey: ["me"] });
   }, [queries, threadId]);
 
@@ -85,9 +87,30 @@ export function useChat(threadId: string, runnable: Runnable | undefined, restor
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [signIns]);
 
+  // a run that waited is read on where it stopped, once somebody has decided
+  const resume = useCallback(
+    (runId: string) => {
+      if (!current || current.answer.runId !== runId || current.answer.state !== "undecided") return;
+      const { lastId } = current.answer;
+      const answer: Answer = { ...(lastId ? current.answer : unanswered(null, runId)), state: "waiting" };
+      void show({ ...current, answer }, (signal) => rejoin(runId, signal, lastId ?? undefined));
+    },
+    [current, show],
+  );
+  const undecided = current?.answer.state === "undecided" ? current.answer : undefined;
+  const giveUp = useCallback(() => {
+    const runId = undecided?.runId;
+    if (!runId) return;
+    void cancelRun(runId).then(
+      () => resume(runId),
+      () => undefined,
+    );
+  }, [undecided, resume]);
+
   const branching = useBranching(threadId, clear);
   const busy = current !== undefined && live.includes(current) && goesOn(current.answer);
-  return { exchanges, busy, ask, stop, drop, branching, loading: history.isPending, error: history.error };
+  const loading = history.isPending;
+  return { exchanges, busy, undecided, resume, giveUp, loading, error: history.error, ask, stop, drop, branching };
 }
 
 /** What is live stands in place of what the server had of the same run. */

@@ -7,7 +7,7 @@ import { fetchSse } from "@/api/transports/fetchSse";
 import { remoteRunnable } from "@/api/transports/remoteRunnable";
 import { rest } from "@/api/transports/rest";
 import { webSocket } from "@/api/transports/webSocket";
-import type { Pace } from "@/chat/exchange";
+import type { AnswerState, Pace } from "@/chat/exchange";
 import { unanswered } from "@/chat/exchange";
 import { answered } from "@/chat/reducer";
 
@@ -57,6 +57,8 @@ export function useRace() {
   return { laps, running, start, stop };
 }
 
+const broken = (state: AnswerState) => (state === "undecided" ? "It waits for a decision." : "The stream broke off.");
+
 async function timed(
   transport: Transport,
   text: string,
@@ -71,7 +73,7 @@ async function timed(
     for await (const { event } of transport({ text, runnable, threadId }, signal)) {
       answer = answered(answer, [event], performance.now());
     }
-    if (answer.state !== "complete") return { state: "failed", trouble: answer.trouble ?? "The stream broke off." };
+    if (answer.state !== "complete") return { state: "failed", trouble: answer.trouble ?? broken(answer.state) };
     return { state: "done", pace: answer.pace, total: performance.now() - asked };
   } catch (error) {
     const stopped = signal.aborted ? "Stopped." : "The connection broke off.";

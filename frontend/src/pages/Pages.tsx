@@ -4,6 +4,7 @@ import { NewThreadPage } from "@/pages/NewThreadPage";
 import { NotFoundPage } from "@/pages/NotFoundPage";
 import { ThreadPage } from "@/pages/ThreadPage";
 
+const ApprovalsPage = lazy(() => import("@/pages/ApprovalsPage"));
 const TransportsPage = lazy(() => import("@/pages/TransportsPage"));
 
 /** The page that the address names. */
@@ -13,6 +14,7 @@ export function Pages() {
       <Switch>
         <Route path="/" component={NewThreadPage} />
         <Route path="/threads/:id">{({ id }) => <ThreadPage key={id} threadId={id} />}</Route>
+        <Route path="/approvals" component={ApprovalsPage} />
         <Route path="/transports" component={TransportsPage} />
         <Route component={NotFoundPage} />
       </Switch>

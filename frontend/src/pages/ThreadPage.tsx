@@ -9,6 +9,8 @@ import { Frame } from "@/components/Frame";
 import { Icon } from "@/components/Icon";
 import { MessageList } from "@/components/MessageList";
 import { RunnablePicker } from "@/components/RunnablePicker";
+import { ApprovalsContext } from "@/hooks/approvals";
+import { useThreadApprovals } from "@/hooks/useApprovals";
 import { useAttachments } from "@/hooks/useAttachments";
 import { useChat } from "@/hooks/useChat";
 import { useDraft } from "@/hooks/useDraft";
@@ -22,6 +24,7 @@ export function ThreadPage({ threadId }: { threadId: string }) {
   const { runnable, form, items, choose, model } = useRunnableChoice(thread.data?.runnable);
   const [draft, setDraft] = useDraft(threadId);
   const chat = useChat(threadId, thread.data && runnable, setDraft);
+  const approvals = useThreadApprovals(threadId, chat.undecided, chat.resume);
   const attachments = useAttachments(runnable);
   const { frame, content, stuck, toEnd } = useStickyScroll();
 
@@ -70,7 +73,16 @@ export function ThreadPage({ threadId }: { threadId: string }) {
       <div className="scroll" ref={frame} tabIndex={-1}>
         <div className="column" ref={content}>
           {chat.error && <p className="notice trouble">The conversation could not be read. Reload to try again.</p>}
-          <MessageList threadId={threadId} exchanges={chat.exchanges} again={again} goOn={goOn} branching={branching} />
+          <ApprovalsContext value={approvals}>
+            <MessageList
+              threadId={threadId}
+              exchanges={chat.exchanges}
+              again={again}
+              goOn={goOn}
+              stop={chat.giveUp}
+              branching={branching}
+            />
+          </ApprovalsContext>
           {trouble && (
             <p className="notice trouble" role="alert">
               {trouble}
@@ -94,8 +106,8 @@ export function ThreadPage({ threadId }: { threadId: string }) {
           send={send}
           stop={chat.stop}
           busy={chat.busy}
-          ready={!chat.loading && !!runnable}
-          note={model && `${model} answers. It can be wrong.`}
+          ready={!chat.loading && !chat.undecided && !!runnable}
+          note={noteOf(chat.undecided, model)}
           attachments={attachments}
         />
       </div>
@@ -103,5 +115,8 @@ export function ThreadPage({ threadId }: { threadId: string }) {
     </Frame>
   );
 }
+
+const noteOf = (undecided: unknown, model: string | undefined) =>
+  undecided ? "The answer waits for a decision." : model && `${model} answers. It can be wrong.`;
 
 const isMissing = (error: unknown) => error instanceof Problem && (error.status === 404 || error.status === 422);

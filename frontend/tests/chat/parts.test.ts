@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { RunEvent } from "@/api/events";
-import { textOfAnswer, unanswered, type Answer } from "@/chat/exchange";
+import { goesOn, isOver, textOfAnswer, undecidedIn, unanswered, type Answer } from "@/chat/exchange";
 import { answered } from "@/chat/reducer";
+import { approval } from "../approvals";
 import { complete, start, token } from "../server";
 
 const after = (...events: RunEvent[]): Answer => answered(unanswered(0), events, 100);
@@ -56,5 +57,44 @@ describe("the parts of an answer", () => {
   it("has what the runnable returned beside its text", () => {
     const value = { answer: "a", context: [] };
     expect(after(start(), token("a"), { ...complete("a"), value } as RunEvent).value).toEqual(value);
+  });
+});
+
+describe("what a person decides", () => {
+  const asked: RunEvent = { type: "approval", content: "It waits.", approval: approval() };
+  const decided: RunEvent = {
+    type: "decided",
+    content: "Alice approved transfer_money.",
+    approval_id: approval().id,
+    decision: "approve",
+    decided_by: "Alice",
+  };
+  const waiting = after(
+    start(),
+    token("I pay."),
+    asked,
+    { type: "seen", id: "1-3" },
+    { type: "end", status: "waiting" },
+  );
+
+  it("is waited for, and what came until then is kept", () => {
+    expect(waiting).toMatchObject({ state: "undecided", lastId: "1-3" });
+    expect(waiting.parts.map(({ kind }) => kind)).toEqual(["text", "approval"]);
+    expect(undecidedIn(waiting)).toEqual([approval().id]);
+    expect(goesOn(waiting) || isOver(waiting)).toBe(false);
+  });
+
+  it("lets the same answer go on, in the next attempt", () => {
+    const again = answered(waiting, [decided, token("Paid.")], 900);
+    expect(again).toMatchObject({ state: "streaming", attempt: 2, pace: { asked: 900, first: 900 } });
+    expect(undecidedIn({ ...again, state: "undecided" })).toEqual([]);
+    const taken = answered(again, [{ type: "restart", content: "", attempt: 2 }], 950);
+    expect(taken.restarts).toBe(0); // the words alone are taken back
+  });
+
+  it("is not forgotten when the server goes away after it", () => {
+    const lost = answered(waiting, [decided, token("Pa"), { type: "restart", content: "", attempt: 3 }], 900);
+    expect(lost.restarts).toBe(1);
+    expect(lost.parts.map(({ kind }) => kind)).toEqual(["text", "approval"]);
   });
 });

@@ -24,6 +24,7 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/threads/{thread_id}")
+@router.get("/approvals")
 @router.get("/transports")
 async def client_page(request: Request) -> Response:
     """Return the client's page, whose script shows what the address names. Raises NotFound."""

@@ -33,7 +33,7 @@ def live(serve: Serve, build: Path) -> LiveApp:
     return serve("/chat", frontend_dir=build)
 
 
-@pytest.mark.parametrize("path", ["/", THREAD, "/transports"])
+@pytest.mark.parametrize("path", ["/", THREAD, "/transports", "/approvals"])
 def test_every_address_of_the_client_is_its_page(live: LiveApp, path: str) -> None:
     with live.client() as client:
         response = client.get(path)

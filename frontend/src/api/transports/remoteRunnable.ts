@@ -78,6 +78,11 @@ function eventsOf(chunk: unknown, field: string | null): ServerEvent[] {
 /** Yields how the run ended, which LangServe's frames do not tell. */
 async function* outcome(runId: string, signal: AbortSignal): Stream {
   const run = await readRun(runId, signal);
+  if (run.state === "waiting") {
+    yield { event: { type: "replay" } }; // what it waits for is in its own events alone
+    yield* joinRun(runId, undefined, signal);
+    return;
+  }
   if (run.state === "running") yield* joinRun(runId, run.last_event_id, signal); // its end is being stored
   for (const event of closing(run)) yield { event };
 }
