@@ -65,6 +65,13 @@ def langserve(live: LiveApp, thread_id: str) -> Told:
     return Told("".join(chunk.text for chunk in chunks))
 
 
+def langserve_in_one_piece(live: LiveApp, thread_id: str) -> Told:
+    agent: RemoteRunnable[Any, Any] = RemoteRunnable(f"{live.url}/agent", headers=bearer())
+    with agent.sync_client:
+        answer = agent.invoke({"input": QUESTION}, {"configurable": {"thread_id": thread_id}})
+    return Told(answer.text)
+
+
 def client_of(live: LiveApp) -> openai.OpenAI:
     return openai.OpenAI(base_url=f"{live.url}/v1", api_key=token(), max_retries=0)
 
@@ -104,6 +111,7 @@ WIRES: Mapping[str, Callable[[LiveApp, str], Told]] = {
     "typed events": typed_events,
     "WebSocket": websocket,
     "LangServe": langserve,
+    "LangServe in one piece": langserve_in_one_piece,
     "OpenAI Chat": openai_chat,
     "OpenAI Responses": openai_responses,
     "UI stream": ui_stream,

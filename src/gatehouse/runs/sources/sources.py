@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any, Literal, cast
 
 from langchain_core.messages import AIMessageChunk
@@ -109,8 +110,9 @@ async def output(serving: Serving, value: Any, config: RunnableConfig, emit: Emi
     runnable = serving.runnable
     if serving.has_graph:
         config = checkpointed(config, serving.keeps_state)
+    steps = {"on_step": partial(tell, emit=emit)} if is_stepwise(runnable) else {}
     try:
-        whole = await (TextChain.of(runnable, config) or runnable).ainvoke(value, config)
+        whole = await (TextChain.of(runnable, config) or runnable).ainvoke(value, config, **steps)
     except AsksPeople as asking:
         emit(asking.interrupted)
         return

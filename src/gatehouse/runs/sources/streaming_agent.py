@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from gatehouse.problems.approvals import CannotAsk
 from gatehouse.runs.sources.answering import Answering, answering
-from gatehouse.runs.sources.answers import MESSAGES, answer_of
+from gatehouse.runs.sources.answers import MESSAGES, answer_of, tool_steps_in
 from gatehouse.runs.sources.graphs import (
     Graph,
     as_chunk,
@@ -67,6 +67,7 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
     async def ainvoke(
         self, input: dict[str, Any], config: RunnableConfig | None = None, **kwargs: Any
     ) -> AIMessageChunk:
+        """Return the answer. `on_step`, if given, is called with the tool steps before it."""
         return await self._acall_with_config(self._answer, input, config, **kwargs)
 
     async def astream(
@@ -90,13 +91,20 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
                 yield step
 
     async def _answer(
-        self, request: dict[str, Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig
+        self,
+        request: dict[str, Any],
+        run_manager: AsyncCallbackManagerForChainRun,
+        config: RunnableConfig,
+        on_step: Callable[[Step], None] | None = None,
     ) -> AIMessageChunk:
         state = await graph_output(self.graph, start_of(request), config)
         if interrupts := interrupts_in(state):
             if not self.graph.checkpointer:
                 raise CannotAsk
             raise AsksPeople(tuple(asked_of(one) for one in interrupts))
+        if on_step:
+            for step in tool_steps_in(state[MESSAGES]):
+                on_step(step)
         last = state[MESSAGES][-1]
         return as_chunk(last, answer_of(state).text)
 
