@@ -17,6 +17,7 @@ NAMES = [
     "BadRegistry",
     "Caller",
     "ContainToolFailures",
+    "Deciders",
     "Entry",
     "Parts",
     "Principal",

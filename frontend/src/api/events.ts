@@ -29,6 +29,7 @@ const EVENTS = {
     duration_ms: number;
   }>(),
   approval: carries<{ content: string; approval: AskedApproval }>(),
+  unknown: carries<{ content: string; tool: string; call_id: string }>(),
   decided: carries<{ content: string; approval_id: string; decision: string; decided_by: string | null }>(),
   error: carries<{ content: string; problem: ProblemBody }>(),
   end: carries<{ status: Status }>(),

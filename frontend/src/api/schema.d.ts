@@ -3615,7 +3615,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "*/*": string;
                 };
             };
             /** @description The request could not be understood. */
@@ -8171,12 +8171,13 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The request could not be understood. */
+            /** @description what was sent is no message of JSON-RPC, or no request of HTTP */
             400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": Record<string, never>;
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
@@ -8212,7 +8213,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": Record<string, never>;
+                };
             };
             /** @description The request body did not arrive in time. */
             408: {

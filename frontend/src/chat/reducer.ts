@@ -60,7 +60,7 @@ function connected(answer: Answer, event: ConnectionEvent): Answer {
   return { ...answer, parts: [], restarts: 0, pace: anew(answer.pace) };
 }
 
-type Adding = "token" | "reasoning" | "custom" | "state" | "tool_start" | "tool_end" | "approval";
+type Adding = "token" | "reasoning" | "custom" | "state" | "tool_start" | "tool_end" | "unknown" | "approval";
 type PartEvent = Extract<RunEvent, { type: Adding }>;
 
 /** Returns the parts with what an event adds to them. */
@@ -81,6 +81,8 @@ function withPart(answer: Answer, event: PartEvent): Part[] {
       return withTool(parts, event.call_id, event.tool, event.input);
     case "tool_end":
       return withResult(parts, event.call_id, event.output, event.is_error);
+    case "unknown": // nobody knows whether the tool has acted, which is what the model is told
+      return withResult(parts, event.call_id, event.content, true);
   }
 }
 

@@ -21,7 +21,8 @@ async function all(events: AsyncIterable<RunEvent>): Promise<RunEvent[]> {
   for await (const event of events) items.push(event);
   return items;
 }
-const typesOf = (events: RunEvent[]) => events.map((event) => (event.type === "token" ? event.content : event.type));
+const typesOf = (events: RunEvent[]) =>
+  events.filter(({ type }) => type !== "seen").map((event) => (event.type === "token" ? event.content : event.type));
 const signal = () => new AbortController().signal;
 
 /** Has the server answer the joins in turn, and notes the last event ids that they send. */
@@ -41,6 +42,7 @@ describe("following a run", () => {
   it("ends with its end, without another connection", async () => {
     const events = await all(follow(stream(numbered([start(), token("a"), complete("a"), end()])), signal()));
     expect(typesOf(events)).toEqual(["start", "a", "complete", "end"]);
+    expect(events.at(-2)).toEqual({ type: "seen", id: "1-4" });
     expect(seen).toEqual([]);
   });
 

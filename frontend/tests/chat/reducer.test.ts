@@ -77,6 +77,11 @@ describe("an answer", () => {
     ]);
   });
 
+  it("says of a tool what its model is told when nobody knows whether it has acted", () => {
+    const unknown: RunEvent = { type: "unknown", tool: "calculator", call_id: "c1", content: "It is unknown." };
+    expect(after(start(), called, unknown).parts).toMatchObject([{ kind: "tool", output: "It is unknown." }]);
+  });
+
   it.each([
     ["cancelled", "stopped"],
     ["failed", "failed"],

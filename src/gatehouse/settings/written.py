@@ -11,6 +11,8 @@ from pydantic import AfterValidator
 ADDRESS = re.compile(r"https?://[^/?#@\s]+(?:[/?#]\S*)?|https?://[^/?#@\s]+@[^/?#@\s]+(?:[/?#]\S*)?")
 CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
+KEY_FILE = "-----BEGIN "  # of which it is said elsewhere that it belongs into another setting
+
 
 def web_address(value: str | None) -> str | None:
     """Return an address of HTTP. Raises ValueError for what is none, unquoted: it may hold a secret."""
@@ -46,7 +48,9 @@ def fault_of(text: str) -> str | None:
     """Return what is wrong with how a text is written, None when nothing is."""
     if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         return "its value is in quotes, which the environment keeps: write it without"
-    return "its value has a line's end or another control character in it" if CONTROLS.search(text) else None
+    if text.startswith(KEY_FILE) or not CONTROLS.search(text):
+        return None
+    return "its value has a line's end or another control character in it"
 
 
 def endless(values: Mapping[str, Any]) -> list[str]:

@@ -1,5 +1,6 @@
 """A small application behind the real middleware, and its sign-in routes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from gatehouse.limits.limits import Limits, limits_of
 from gatehouse.limits.reservations import Reservations
 from gatehouse.main import PATHS
 from gatehouse.problems.draining import Drain
+from gatehouse.registry.entry import ServedEntry
 from gatehouse.settings import Settings
 from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.web.auth import credentials as credential_routes
@@ -26,6 +28,7 @@ from gatehouse.web.middleware.authenticate import Authenticate
 from gatehouse.web.middleware.body_limit import BodyLimit
 from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.middleware.security_headers import SecurityHeaders
+from gatehouse.wires.mcp import metadata as mcp_metadata
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -52,6 +55,7 @@ class Services:
     limits: Limits
     pseudonyms: Pseudonyms = field(default_factory=lambda: Pseudonyms(b"p" * 32))
     runs: Runs = field(default_factory=Runs)
+    entries: Mapping[str, ServedEntry] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def serve(settings: Settings, authenticator: Authenticator, redis: Redis) -> Ser
     app.include_router(oidc_routes.router)
     app.include_router(key_routes.router)
     app.include_router(credential_routes.router)
+    app.include_router(mcp_metadata.router)
     add_endpoints(app, reached)
     app.add_middleware(BodyLimit, max_bytes=100_000, timeout=5)
     app.add_middleware(Authenticate, public=PATHS.public)

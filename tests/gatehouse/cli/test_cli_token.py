@@ -56,11 +56,18 @@ class TestRefusals:
             monkeypatch.setenv(f"GATEHOUSE_{name}", value)
         assert "is production" in failure_of(run(*OF_ALICE))
 
-    @pytest.mark.parametrize("name", ["JWT_PUBLIC_KEY_FILE", "JWKS_FILE", "JWKS_URL"])
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("JWT_PUBLIC_KEY_FILE", "issuer.pem"),
+            ("JWKS_FILE", "keys.json"),
+            ("JWKS_URL", "https://issuer.example/keys"),
+        ],
+    )
     def test_where_another_issuer_has_the_private_key(
-        self, run: Run, monkeypatch: pytest.MonkeyPatch, name: str
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
     ) -> None:
-        monkeypatch.setenv(f"GATEHOUSE_{name}", "issuer.pem")
+        monkeypatch.setenv(f"GATEHOUSE_{name}", value)
         assert f"the issuer of GATEHOUSE_{name}" in failure_of(run(*OF_ALICE))
 
     def test_where_the_issuer_is_on_the_network(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

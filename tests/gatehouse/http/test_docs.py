@@ -19,7 +19,13 @@ PUBLIC = {
     ("get", "/livez"),
     ("get", "/readyz"),
     ("post", "/auth/session"),
+    ("get", "/.well-known/oauth-protected-resource"),
+    ("get", "/.well-known/oauth-protected-resource/mcp"),
     ("post", "/auth/backchannel-logout"),  # the issuer calls it, with a signed token
+}
+OTHER_FORMS = {
+    "/auth/session": {"text/html"},  # the sign-in page's
+    "/mcp": {"application/json"},  # JSON-RPC's
 }
 STREAMS = ("stream", "stream_log", "stream_events")
 
@@ -161,10 +167,12 @@ class TestErrors:
             shape = shape_for(path, SHAPES)
             for status, answer in operation["responses"].items():
                 if int(status) >= 400:
-                    forms = {"text/html"} if path == "/auth/session" else set()  # the sign-in page's
-                    assert answer["content"].keys() - forms == {shape.media_type}, (path, status)
-                    assert answer["content"][shape.media_type]["schema"] == shape.schema, (path, status)
-                    told.add(shape.media_type)
+                    forms = answer["content"].keys()
+                    assert forms - OTHER_FORMS.get(path, set()) <= {shape.media_type}, (path, status)
+                    assert forms, (path, status)
+                    if shape.media_type in forms:
+                        assert answer["content"][shape.media_type]["schema"] == shape.schema, (path, status)
+                        told.add(shape.media_type)
         assert told >= {"application/problem+json", "text/plain", "application/json"}
         assert named(document, PROBLEM.schema)["title"] == "Problem"
 

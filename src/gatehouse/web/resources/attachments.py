@@ -41,7 +41,7 @@ class Attachments(BaseModel):
 
 
 class AnyFile(Response):
-    media_type = "application/octet-stream"
+    media_type = "*/*"  # its content says which
 
 
 @router.post(

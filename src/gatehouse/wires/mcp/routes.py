@@ -5,15 +5,21 @@ from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.types import Message, Receive, Scope, Send
 
 from gatehouse.plain_json import from_json
-from gatehouse.problems.errors import Forbidden, InsufficientScope, Unauthenticated
+from gatehouse.problems.errors import (
+    BadRequest,
+    Forbidden,
+    InsufficientScope,
+    Unauthenticated,
+    UnsupportedMediaType,
+)
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
-from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.dependencies import CurrentPrincipal, json_body
 from gatehouse.wires.mcp.metadata import base_of
 from gatehouse.wires.mcp.paths import PATH
 from gatehouse.wires.mcp.server import mcp_server
@@ -27,8 +33,13 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         "content": {**JSON_RPC, **STREAM},
     },
     202: {"description": "a notification was taken"},
+    400: {
+        "description": "what was sent is no message of JSON-RPC, or no request of HTTP",
+        "content": {**JSON_RPC, **BadRequest.schema()[400]["content"]},
+    },
     404: {"description": "there is no such method", "content": JSON_RPC},
-    406: {"description": "application/json and text/event-stream must be accepted"},
+    406: {"description": "application/json and text/event-stream must be accepted", "content": JSON_RPC},
+    **UnsupportedMediaType.schema(),
 }
 BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
 NOT_ALLOWED = "Another site may not call this server: GATEHOUSE_ALLOWED_ORIGINS lists those that may."
@@ -38,7 +49,13 @@ server = mcp_server()
 logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells of each request that it begins and ends
 
 
-@router.post(PATH, response_class=Response, responses=ANSWERS, openapi_extra={"requestBody": BODY})
+@router.post(
+    PATH,
+    response_class=Response,
+    responses=ANSWERS,
+    dependencies=[Depends(json_body)],
+    openapi_extra={"requestBody": BODY},
+)
 async def mcp(request: Request, principal: CurrentPrincipal) -> Response:
     """A message of the Model Context Protocol: `tools/list`, `tools/call` and what it has beside them."""
     services = services_of(request)
