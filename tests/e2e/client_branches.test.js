@@ -114,7 +114,10 @@ for (const [size, options] of Object.entries(SIZES)) {
       await page.reload();
       await page.locator(".question .chip img").first().waitFor();
       assert.deepEqual(await shown(), ["button.png", "dropped.png"]);
-      assert.ok(await page.locator(".question .chip img").first().evaluate((drawn) => drawn.complete && drawn.naturalWidth === 1));
+      await page.waitForFunction(() => {
+        const drawn = document.querySelector(".question .chip img");
+        return drawn.complete && drawn.naturalWidth === 1;
+      });
       await shot(page, `attached-${size}`);
     });
 
