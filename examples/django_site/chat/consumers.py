@@ -3,10 +3,11 @@
 import asyncio
 import json
 import logging
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from importlib import import_module
 from typing import Any
 
+from autobahn.exception import Disconnected
 from channels.auth import get_user
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
@@ -81,7 +82,12 @@ class ChatConsumer(AsyncWebsocketConsumer):
                     await self.show(frame)
 
     async def show(self, event: Event) -> None:
-        await self.send(json.dumps(event))
+        await self.tell(event)
+
+    async def tell(self, frame: Event) -> None:
+        """Send a frame to a browser that may have left a moment ago."""
+        with suppress(Disconnected):
+            await self.send(json.dumps(frame))
 
     @property
     def user_id(self) -> int:
@@ -143,7 +149,7 @@ class EveryTabConsumer(ChatConsumer):
         if self.answers is None:
             await super().show(event)
         elif text := self.answers.text_of(event):
-            await self.send(json.dumps({"message": text}))
+            await self.tell({"message": text})
 
     async def show_everywhere(self, event: Event) -> None:
         await self.channel_layer.group_send(group_of(self.user_id), shown(event))
