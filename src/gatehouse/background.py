@@ -1,9 +1,14 @@
 """Work that goes on in the background of a context, and surely ends with it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 
@@ -25,6 +30,40 @@ async def in_background(**work: Coroutine[Any, Any, None]) -> AsyncIterator[None
             for task in pending:
                 task.cancel()
             _, pending = await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
+
+
+async def again_and_again(
+    work: Callable[[], Awaitable[object]],
+    pauses: Iterable[float],
+    fault: str,
+    away: tuple[type[Exception], ...],
+) -> None:
+    """Do a piece of work after each pause, in seconds, until cancelled.
+
+    What it raises is logged as `fault`: the next time may succeed. Of `away`, what a store raises that does
+    not answer, a line is enough.
+    """
+    for pause in pauses:
+        await asyncio.sleep(pause)
+        try:
+            await work()
+        except away as error:
+            log.warning(fault, error=type(error).__name__)
+        except Exception:
+            log.exception(fault)
+
+
+def about(seconds: float) -> Iterator[float]:
+    """Yield pauses of this length at most and half of it at least: replicas that start together part."""
+    while True:
+        yield random.uniform(seconds / 2, seconds)  # noqa: S311  # no secret
+
+
+def soon_and_every(first: float, seconds: float) -> Iterator[float]:
+    """Yield a first pause of up to `first` seconds, so that replicas part, and then pauses of one length."""
+    yield random.uniform(0, first)  # noqa: S311  # no secret
+    while True:
+        yield seconds
 
 
 async def outlasted(task: "asyncio.Future[Any]") -> bool:

@@ -1,7 +1,5 @@
 """Goes on with runs that may: at once in the process that decides, else at whichever replica looks first."""
 
-import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatehouse.approvals.service import Approvals
 from gatehouse.approvals.tables import waiting_runs
-from gatehouse.background import in_background
+from gatehouse.background import about, again_and_again, in_background
 from gatehouse.identity.principal import Principal
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.records import load, of_kept_fields, principal_of
@@ -37,7 +35,9 @@ async def continuing(approvals: Approvals, runs: RunEngine, not_revoked: NotRevo
     """Go on with what is decided, cancelled or expired while the context is open."""
     sweep = Sweep(approvals, runs, not_revoked)
     approvals.kick = sweep.kick
-    async with in_background(approvals_sweep=sweep.look_again_and_again()):
+    away = (SQLAlchemyError, RedisError, OSError)
+    looking = again_and_again(sweep.look, about(PAUSE), "waiting runs cannot be looked after", away)
+    async with in_background(approvals_sweep=looking):
         yield
 
 
@@ -58,17 +58,6 @@ class Sweep:
             log.warning("a run that may go on waits", run_id=run_id, error=type(error).__name__)
         except Exception:
             log.exception("a run does not go on", run_id=run_id)
-
-    async def look_again_and_again(self) -> None:
-        """Look until cancelled."""
-        while True:
-            await asyncio.sleep(random.uniform(PAUSE / 2, PAUSE))  # noqa: S311  # no secret
-            try:
-                await self.look()
-            except (SQLAlchemyError, RedisError, OSError) as error:
-                log.warning("waiting runs cannot be looked after", error=type(error).__name__)
-            except Exception:  # the next look may succeed
-                log.exception("waiting runs are not looked after")
 
     async def look(self) -> None:
         """Go on with what is due, and end what nobody decided in time."""

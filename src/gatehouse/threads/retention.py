@@ -1,26 +1,22 @@
 """Erases threads in which nothing was said for long (GATEHOUSE_THREAD_DAYS), with all that is of them."""
 
-import asyncio
-import random
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-import structlog
 from sqlalchemy import delete, select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatehouse.background import in_background
+from gatehouse.background import soon_and_every
+from gatehouse.purging import purging_now_and_then
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.storage.tenancy import see_as_operator, tenant_transaction
 from gatehouse.threads.queries import states_of
 from gatehouse.threads.tables import messages, threads
 
-log = structlog.get_logger(__name__)
-
-FIRST_AFTER = 300.0  # seconds, at most: replicas that start together do not purge together
+FIRST_AFTER = 300.0  # seconds, at most
 EVERY = 3600.0
 AT_ONCE = 500  # threads: a short transaction for each tenant
 
@@ -31,30 +27,15 @@ async def nothing_elsewhere(_tenant_id: str, _states: Sequence[str]) -> None:
     """Return: all that there is of a thread of messages is in the database."""
 
 
-@asynccontextmanager
-async def purging_threads(
+def purging_threads(
     engine: AsyncEngine, days: int | None, forget: Forget = nothing_elsewhere
-) -> AsyncIterator[None]:
+) -> AbstractAsyncContextManager[None]:
     """Erase threads older than `days` now and then while the context is open; None erases none."""
     if days is None:
-        yield
-        return
-    async with in_background(threads_purge=purge_again_and_again(engine, days, forget)):
-        yield
-
-
-async def purge_again_and_again(engine: AsyncEngine, days: int, forget: Forget) -> None:
-    """Purge until cancelled."""
-    await asyncio.sleep(random.uniform(0, FIRST_AFTER))  # noqa: S311  # no secret
-    while True:
-        try:
-            if erased := await purge(engine, days, forget):
-                log.info("threads purged", rows=erased)
-        except (SQLAlchemyError, OSError) as error:
-            log.warning("threads cannot be purged", error=type(error).__name__)
-        except Exception:  # the next one may succeed
-            log.exception("threads are not purged")
-        await asyncio.sleep(EVERY)
+        return nullcontext()
+    return purging_now_and_then(
+        "threads", partial(purge, engine, days, forget), soon_and_every(FIRST_AFTER, EVERY)
+    )
 
 
 async def purge(engine: AsyncEngine, days: int, forget: Forget = nothing_elsewhere) -> int:

@@ -1,6 +1,5 @@
 """Sends webhooks: one attempt at a time, by whichever replica looks first, again until they are taken."""
 
-import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +13,7 @@ from sqlalchemy import Row, and_, delete, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatehouse.background import in_background
+from gatehouse.background import about, again_and_again, in_background
 from gatehouse.plain_json import json_bytes
 from gatehouse.storage.tenancy import see_as_operator
 from gatehouse.webhooks.receiver import Receiver
@@ -39,7 +38,9 @@ async def sending_webhooks(engine: AsyncEngine, receiver: Receiver | None) -> As
         return
     async with httpx2.AsyncClient(timeout=ANSWER_SECONDS) as client:
         sender = Sender(engine, receiver, client)
-        async with in_background(webhooks=sender.look_again_and_again()):
+        away = (SQLAlchemyError, OSError)
+        looking = again_and_again(sender.send_due, about(PAUSE), "webhooks cannot be sent", away)
+        async with in_background(webhooks=looking):
             yield
 
 
@@ -50,17 +51,6 @@ class Sender:
         self._engine = engine
         self._receiver = receiver
         self._client = client
-
-    async def look_again_and_again(self) -> None:
-        """Send until cancelled."""
-        while True:
-            await asyncio.sleep(random.uniform(PAUSE / 2, PAUSE))  # noqa: S311  # no secret
-            try:
-                await self.send_due()
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("webhooks cannot be sent", error=type(error).__name__)
-            except Exception:  # the next look may succeed
-                log.exception("webhooks are not sent")
 
     async def send_due(self) -> None:
         """Send what is due, those that wait longest first."""

@@ -25,6 +25,9 @@ def frame(data: bytes, event: str = "") -> bytes:
     return b"event: %s\ndata: %s\n\n" % (event.encode(), data) if event else b"data: %s\n\n" % data
 
 
+DONE = frame(b"[DONE]")  # the last frame of a whole stream, on the wires that have one
+
+
 def event_stream(
     run_id: str,
     records: AsyncIterator[list[Record]],

@@ -13,11 +13,10 @@ from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.problems.errors import ApiError
 from gatehouse.runs.events import BEGINNING, Cursor, Record
 from gatehouse.runs.records import RunRecord
-from gatehouse.wires.sse import frame
+from gatehouse.wires.sse import DONE, frame
 from gatehouse.wires.vercel.blocks import parts_of
 from gatehouse.wires.vercel.parts import Chunk, Parts
 
-DONE = frame(b"[DONE]")
 FINISH_REASONS = {
     "stop": "stop", "length": "length", "refusal": "content-filter", "content_filter": "content-filter",
 }  # fmt: skip

@@ -14,9 +14,8 @@ from gatehouse.runs.records import RunRecord
 from gatehouse.wires.openai.chat.answers import finish_reason_of, identifier, tool_calls_of, usage_of
 from gatehouse.wires.openai.errors import told
 from gatehouse.wires.openai.tools import text_of
-from gatehouse.wires.sse import frame
+from gatehouse.wires.sse import DONE, frame
 
-DONE = b"data: [DONE]\n\n"
 RESTARTED = {
     "message": "The answer began anew, and differs from what was sent of it: ask again.",
     "type": "server_error",

@@ -16,10 +16,9 @@ from gatehouse.wires.openai.errors import told
 from gatehouse.wires.openai.responses.output import Event, Output
 from gatehouse.wires.openai.responses.resource import ASKED, resource, usage_of
 from gatehouse.wires.openai.tools import calls_of, text_of
-from gatehouse.wires.sse import frame
+from gatehouse.wires.sse import DONE, frame
 
 ERROR = ("code", "message", "param")
-DONE = b"data: [DONE]\n\n"
 INCOMPLETE = {"length": "max_output_tokens", "refusal": "content_filter", "content_filter": "content_filter"}
 LOST = {
     "message": "The events before this one are no longer kept: ask for the whole response.",
