@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.models import STATUS_AFTER, Decision
-from gatehouse.approvals.rows import any_open, found, lock
+from gatehouse.approvals.rows import any_open, found, lock, of_run
 from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.approvals.validation import check
 from gatehouse.identity.principal import Principal
@@ -66,11 +66,7 @@ async def make_due(
     connection: AsyncConnection, tenant_id: str, run_id: str, how: str, decider: Principal | None = None
 ) -> bool:
     """Have a run go on that waits, as `how` says; False when it does not wait."""
-    waits = and_(
-        waiting_runs.c.tenant_id == tenant_id,
-        waiting_runs.c.run_id == run_id,
-        waiting_runs.c.state == "waiting",
-    )
+    waits = and_(of_run(waiting_runs, tenant_id, run_id), waiting_runs.c.state == "waiting")
     word = principal_fields(decider) if decider else None
     due = {"state": "due", "how": how, "decider": word, "changed_at": datetime.now(UTC)}
     return bool((await connection.execute(update(waiting_runs).where(waits).values(due))).rowcount)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.approvals.asking import Draft
 from gatehouse.approvals.deciders import Deciders
-from gatehouse.approvals.rows import any_open, lock
+from gatehouse.approvals.rows import any_open, lock, of_run
 from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.runs.records import RunRecord, kept_fields
 from gatehouse.storage.inserting import insert_if_new
@@ -51,7 +51,7 @@ async def open_all(
             earlier.setdefault(draft.digest, row["id"])
     if not await any_open(connection, tenant_id, run.id):  # decided before, of an attempt that was lost
         waits |= {"state": "due", "how": "decided"}
-    this = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run.id)
+    this = of_run(waiting_runs, tenant_id, run.id)
     await connection.execute(update(waiting_runs).where(this).values({**waits, "version": 1}))
     by_place = {(row.interrupt_id, row.position): row for row in await rows_of(connection, tenant_id, run.id)}
     asked = [by_place[draft.interrupt_id, draft.position] for draft in drafts]
@@ -79,8 +79,7 @@ def new_row(
 
 async def rows_of(connection: AsyncConnection, tenant_id: str, run_id: str) -> list[Row[Any]]:
     """Return what a run has asked, the oldest first."""
-    of_run = and_(approvals.c.tenant_id == tenant_id, approvals.c.run_id == run_id)
-    query = select(approvals).where(of_run).order_by(approvals.c.id)
+    query = select(approvals).where(of_run(approvals, tenant_id, run_id)).order_by(approvals.c.id)
     return list(await connection.execute(query))
 
 
@@ -88,8 +87,7 @@ async def cancel_others(connection: AsyncConnection, run: RunRecord, drafts: Seq
     """Cancel what is open of a run and is not asked any more."""
     ids = {draft.interrupt_id for draft in drafts}
     others = and_(
-        approvals.c.tenant_id == run.principal.tenant_id,
-        approvals.c.run_id == run.id,
+        of_run(approvals, run.principal.tenant_id, run.id),
         approvals.c.status == "pending",
         approvals.c.interrupt_id.not_in(ids),
     )

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, and_, select, update
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Table, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gatehouse.approvals.deciders import DECIDE, Deciders
@@ -22,13 +22,18 @@ def visible(principal: Principal) -> ColumnElement[bool]:
     return of_tenant if principal.may(DECIDE) else and_(of_tenant, mine)
 
 
+def of_run(table: Table, tenant_id: str, run_id: str | ScalarSelect[str]) -> ColumnElement[bool]:
+    """Return the condition that a row is of this run."""
+    return and_(table.c.tenant_id == tenant_id, table.c.run_id == run_id)
+
+
 async def lock(connection: AsyncConnection, tenant_id: str, run_id: str | ScalarSelect[str]) -> bool:
     """Have whoever else changes what belongs to this run wait for this transaction; False when none waits.
 
     It comes first in a transaction: SQLite lets nobody write who has read before another wrote.
     """
-    this = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run_id)
-    changed = update(waiting_runs).where(this).values(version=waiting_runs.c.version + 1)
+    this = update(waiting_runs).where(of_run(waiting_runs, tenant_id, run_id))
+    changed = this.values(version=waiting_runs.c.version + 1)
     return bool((await connection.execute(changed)).rowcount)
 
 
@@ -43,10 +48,9 @@ async def found(connection: AsyncConnection, principal: Principal, approval_id: 
 
 async def close_open(connection: AsyncConnection, tenant_id: str, run_id: str, status: str) -> list[Row[Any]]:
     """End what is open of a run, and return it."""
-    of_run = and_(approvals.c.tenant_id == tenant_id, approvals.c.run_id == run_id)
     ended = (
         update(approvals)
-        .where(of_run, approvals.c.status == "pending")
+        .where(of_run(approvals, tenant_id, run_id), approvals.c.status == "pending")
         .values(status=status, decided_at=datetime.now(UTC))
         .returning(*approvals.c)
     )
@@ -55,19 +59,26 @@ async def close_open(connection: AsyncConnection, tenant_id: str, run_id: str, s
 
 async def any_open(connection: AsyncConnection, tenant_id: str, run_id: str) -> bool:
     """Tell whether a run still waits for a decision."""
-    of_run = and_(approvals.c.tenant_id == tenant_id, approvals.c.run_id == run_id)
-    query = select(approvals.c.id).where(of_run, approvals.c.status == "pending").limit(1)
+    query = (
+        select(approvals.c.id)
+        .where(of_run(approvals, tenant_id, run_id), approvals.c.status == "pending")
+        .limit(1)
+    )
     return (await connection.execute(query)).first() is not None
 
 
 def shown(row: Row[Any], principal: Principal | None = None) -> Approval:
     """Return an approval as this principal sees it; None: as nobody does who may decide."""
-    open_now = row.status == "pending" and row.expires_at > datetime.now(UTC)
-    may = principal is not None and Deciders.of(row.deciders).include(principal, row.user_id)
     columns = {name: value for name, value in row._asdict().items() if name in Approval.model_fields}
     return Approval(
         **columns,
         schema=row.schema,
         owner=Person(user_id=row.user_id, name=row.user_name),
-        may_decide=open_now and may,
+        may_decide=principal is not None and may_decide(row, principal),
     )
+
+
+def may_decide(row: Row[Any], principal: Principal) -> bool:
+    """Tell whether this principal may decide on an approval now."""
+    open_now = row.status == "pending" and row.expires_at > datetime.now(UTC)
+    return bool(open_now) and Deciders.of(row.deciders).include(principal, row.user_id)

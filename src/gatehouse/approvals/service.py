@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from langchain_core.tools import BaseTool
-from sqlalchemy import Row, and_, delete, select
+from sqlalchemy import Row, Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.approvals.answers import answers_of
@@ -15,7 +15,7 @@ from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.deciding import decide, make_due
 from gatehouse.approvals.models import Approval, Decision
 from gatehouse.approvals.opening import open_all, rows_of
-from gatehouse.approvals.rows import close_open, found, lock, shown, visible
+from gatehouse.approvals.rows import close_open, found, lock, may_decide, of_run, shown, visible
 from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.identity.principal import Principal
 from gatehouse.runs.records import RunRecord
@@ -131,10 +131,11 @@ class Approvals:
 
     async def count(self, principal: Principal) -> int:
         """Return how many are the principal's to decide; no more than a thousand are counted."""
-        query = select(approvals).where(visible(principal), approvals.c.status == "pending")
+        needed = (approvals.c.status, approvals.c.expires_at, approvals.c.deciders, approvals.c.user_id)
+        query: Select[Any] = select(*needed).where(visible(principal), approvals.c.status == "pending")
         async with self._transaction(principal.tenant_id) as connection:
             rows = (await connection.execute(query.limit(MOST_COUNTED))).all()
-        return sum(shown(row, principal).may_decide for row in rows)
+        return sum(may_decide(row, principal) for row in rows)
 
     async def asked_by(self, tenant_id: str, run_id: str) -> Sequence[Approval]:
         """Return what a run has asked, the oldest first."""
@@ -152,8 +153,8 @@ class Approvals:
 
     async def is_due(self, tenant_id: str, run_id: str) -> bool:
         """Tell whether a run may go on."""
-        of_run = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run_id)
-        query = select(waiting_runs.c.run_id).where(of_run, waiting_runs.c.state == "due")
+        this = of_run(waiting_runs, tenant_id, run_id)
+        query = select(waiting_runs.c.run_id).where(this, waiting_runs.c.state == "due")
         async with self._transaction(tenant_id) as connection:
             return (await connection.execute(query)).first() is not None
 
@@ -173,9 +174,8 @@ class Approvals:
 
     async def forget(self, tenant_id: str, run_id: str) -> None:
         """Note that a run has ended: nobody has to go on with it."""
-        of_run = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run_id)
         async with self._transaction(tenant_id) as connection:
-            await connection.execute(delete(waiting_runs).where(of_run))
+            await connection.execute(delete(waiting_runs).where(of_run(waiting_runs, tenant_id, run_id)))
             closed = await close_open(connection, tenant_id, run_id, "cancelled")
             for row in closed:
                 await self.recorded(connection, "cancelled", row, None)

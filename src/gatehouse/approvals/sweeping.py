@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import Row, and_, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from gatehouse.approvals.rows import of_run
 from gatehouse.approvals.service import Approvals
 from gatehouse.approvals.tables import waiting_runs
 from gatehouse.background import about, again_and_again, in_background
@@ -71,7 +72,7 @@ class Sweep:
 
     async def go_on(self, tenant_id: str, run_id: str) -> None:
         """Go on with a run that is due; one that does not wait any more is left alone."""
-        this = and_(waiting_runs.c.tenant_id == tenant_id, waiting_runs.c.run_id == run_id)
+        this = of_run(waiting_runs, tenant_id, run_id)
         async with tenant_transaction(self._engine, tenant_id) as connection:
             query = select(waiting_runs).where(this, waiting_runs.c.how != "")
             row = (await connection.execute(query)).one_or_none()
