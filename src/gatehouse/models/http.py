@@ -28,8 +28,8 @@ class ModelHttp:
 async def open_model_http(connections: int, call_seconds: float | None) -> AsyncIterator[ModelHttp]:
     """Yield clients with at most so many connections each, and close them at the end.
 
-    How long a stream may be silent is `gatehouse.models.silence`'s matter; a call in one piece is silent all
-    the time.
+    How long a stream may be silent is the matter of `guarded.silence`; a call in one piece is silent
+    all the time.
     """
     limits = Limits(max_connections=connections, max_keepalive_connections=min(KEPT, connections))
     timeout = Timeout(call_seconds, connect=CONNECT_SECONDS)

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
-from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
-from gatehouse.models.circuit import ModelCircuit, nobody
-from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.guarded.calls import Candidate, ModelWatch, UnwatchedModel
+from gatehouse.models.guarded.circuit import ModelCircuit, nobody
+from gatehouse.models.guarded.model import GuardedChatModel
+from gatehouse.models.guarded.shares import TenantShares
 from gatehouse.models.providers import ModelUnavailable, Providers
-from gatehouse.models.shares import TenantShares
 from gatehouse.models.using import ModelUsers
 from gatehouse.settings.model import ModelSettings
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
-from gatehouse.models.calls import Patience
+from gatehouse.models.guarded.calls import Patience
 from gatehouse.settings.model import ModelSettings
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Providers:
 
     def _telling(self, model: Model) -> Model:
         """Return a model of OpenAI's kind that tells what its streams used, where its server can."""
-        from gatehouse.models.stream_usage import asking_for_usage
+        from gatehouse.models.judged.stream_usage import asking_for_usage
 
         return asking_for_usage(model) if self.settings.stream_usage == "auto" else model
 
@@ -154,7 +154,7 @@ class Providers:
         return {
             "stream_usage": self.settings.stream_usage != "never",
             "max_retries": 0,
-            "stream_chunk_timeout": 0,  # gatehouse.models.silence watches, without a task for every token
+            "stream_chunk_timeout": 0,  # `guarded.silence` watches, without a task a token
             "timeout": self._http.timeout,
             "http_async_client": self._http.asynchronous,
             "http_client": self._http.synchronous,

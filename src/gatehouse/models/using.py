@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from gatehouse.models.guarded_model import GuardedChatModel
-from gatehouse.models.guarded_runnable import GuardedRunnable
+from gatehouse.models.guarded.model import GuardedChatModel
+from gatehouse.models.guarded.runnable import GuardedRunnable
 
 MOST_VISITED = 50_000  # objects; a runnable that holds more of them counts as one that uses it
 

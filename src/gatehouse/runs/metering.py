@@ -10,8 +10,8 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 
 from gatehouse.models.errors import AnswerUnusable, ContentFiltered, ModelCutOff, ModelDeclined
-from gatehouse.models.judging import finish_reason_of
-from gatehouse.models.usage_reports import ESTIMATED
+from gatehouse.models.judged.judging import finish_reason_of
+from gatehouse.models.judged.usage_reports import ESTIMATED
 from gatehouse.runs.continuing import pending_calls
 from gatehouse.runs.events import Usage, UsageDetails
 from gatehouse.runs.observing import CallObserver, ModelUse

@@ -6,7 +6,7 @@ MOST_CAUSES = 32  # a cause comes from the code, not from callers; this is so if
 
 
 class ModelMetrics:
-    """Implements `gatehouse.models.calls.ModelWatch` for one model, named as in the settings."""
+    """Implements `gatehouse.models.guarded.calls.ModelWatch` for one model, named as in the settings."""
 
     def __init__(self, metrics: Metrics, model: str) -> None:
         self._metrics = metrics

@@ -1,6 +1,6 @@
 """When a circuit lets calls through."""
 
-from gatehouse.models.circuit import Circuit
+from gatehouse.models.guarded.circuit import Circuit
 
 
 class Steps:

@@ -15,9 +15,6 @@ from provider_server import Told
 from pydantic import BaseModel
 
 from chains import summarize
-from gatehouse.models import calls as model_calls
-from gatehouse.models.calls import Candidate, Patience
-from gatehouse.models.circuit import Circuit
 from gatehouse.models.errors import (
     ContentFiltered,
     ModelBusy,
@@ -28,7 +25,10 @@ from gatehouse.models.errors import (
     ModelTimedOut,
     ModelUnreachable,
 )
-from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.guarded import calls as model_calls
+from gatehouse.models.guarded.calls import Candidate, Patience
+from gatehouse.models.guarded.circuit import Circuit
+from gatehouse.models.guarded.model import GuardedChatModel
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.registry.entry import Parts
 

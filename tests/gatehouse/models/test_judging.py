@@ -12,10 +12,10 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-from gatehouse.models.endings import ending_of, kind_of
 from gatehouse.models.errors import AnswerUnusable, ModelCutOff, ModelDeclined, ModelFailed, ModelSaidNothing
-from gatehouse.models.judged_model import judged
-from gatehouse.models.usage_reports import ESTIMATED, estimated, tokens_in, used
+from gatehouse.models.judged.endings import ending_of, kind_of
+from gatehouse.models.judged.model import judged
+from gatehouse.models.judged.usage_reports import ESTIMATED, estimated, tokens_in, used
 
 Said = list[ChatGenerationChunk]
 

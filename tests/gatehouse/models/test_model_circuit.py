@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gatehouse.models.asking import ASKER, asked_for
-from gatehouse.models.circuit import ModelCircuit
 from gatehouse.models.errors import Blame
+from gatehouse.models.guarded.circuit import ModelCircuit
 
 
 class Moments:
@@ -109,7 +109,7 @@ class TestNotAvailable:
         assert [moments.lets("alice") for _ in range(2)] == [True, True]
 
     def test_is_kept_of_so_many_callers_and_no_more(self, moments: Moments, monkeypatch: Any) -> None:
-        monkeypatch.setattr("gatehouse.models.circuit.MOST_CALLERS", 2)
+        monkeypatch.setattr("gatehouse.models.guarded.circuit.MOST_CALLERS", 2)
         moments = Moments(failures=1)
         moments.circuit.window = -1.0  # no two of them are at the same time
         for who in ("a", "b", "c"):

@@ -9,11 +9,11 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from gatehouse.models.asking import asked_for
-from gatehouse.models.calls import Candidate
-from gatehouse.models.circuit import Circuit
-from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.guarded.calls import Candidate
+from gatehouse.models.guarded.circuit import Circuit
+from gatehouse.models.guarded.model import GuardedChatModel
+from gatehouse.models.guarded.shares import TenantShares
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.models.shares import TenantShares
 
 
 class Waiting(ScriptedChatModel):

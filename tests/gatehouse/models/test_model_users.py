@@ -7,9 +7,9 @@ from langchain.agents import create_agent
 from langchain_core.runnables import Runnable, RunnableLambda
 
 from chains import chat, summarize
-from gatehouse.models.calls import Candidate
-from gatehouse.models.circuit import Circuit
-from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.guarded.calls import Candidate
+from gatehouse.models.guarded.circuit import Circuit
+from gatehouse.models.guarded.model import GuardedChatModel
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.models.using import ModelUsers, uses_model
 from gatehouse.registry.entry import Parts

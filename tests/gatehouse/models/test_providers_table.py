@@ -18,13 +18,13 @@ from langchain_openai import ChatOpenAI
 from langchain_openrouter import ChatOpenRouter
 from provider_scripts import PECULIARITIES, Peculiarity, page
 
-from gatehouse.models.calls import Candidate, Patience
-from gatehouse.models.circuit import Circuit
 from gatehouse.models.errors import ModelFailed
-from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.guarded.calls import Candidate, Patience
+from gatehouse.models.guarded.circuit import Circuit
+from gatehouse.models.guarded.model import GuardedChatModel
 from gatehouse.models.http import open_model_http
-from gatehouse.models.judging import finish_reason_of
-from gatehouse.models.usage_reports import ESTIMATED
+from gatehouse.models.judged.judging import finish_reason_of
+from gatehouse.models.judged.usage_reports import ESTIMATED
 from gatehouse.problems.models import problem_of
 
 KEY = "of-nobody"

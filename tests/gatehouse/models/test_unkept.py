@@ -14,11 +14,11 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.runnables import RunnableConfig
 
-from gatehouse.models.calls import Candidate
-from gatehouse.models.circuit import Circuit
-from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.guarded.calls import Candidate
+from gatehouse.models.guarded.circuit import Circuit
+from gatehouse.models.guarded.model import GuardedChatModel
+from gatehouse.models.guarded.unkept import answer_unkept, can_be_unkept, unkept
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.models.unkept import answer_unkept, can_be_unkept, unkept
 from gatehouse.runs.events import Usage
 from gatehouse.runs.metering import UsageMeter
 

@@ -38,7 +38,7 @@ def failure_of(error: Exception, run: RunRecord, step_limit: int) -> ApiError:
     """Return what is told of what a runnable raised. What is not known by its type is in the log alone."""
     if isinstance(error, ApiError):
         return error
-    if isinstance(error, ModelFailed):  # gatehouse.models.calls has logged what it was
+    if isinstance(error, ModelFailed):  # gatehouse.models.guarded.calls has logged what it was
         return problem_of(error)
     if isinstance(error, GraphRecursionError):
         return StepLimitReached(

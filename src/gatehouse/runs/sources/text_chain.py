@@ -12,8 +12,8 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, RunnableSequence
 
-from gatehouse.models.guarded_model import GuardedChatModel
-from gatehouse.models.unkept import answer_unkept, can_be_unkept, unkept
+from gatehouse.models.guarded.model import GuardedChatModel
+from gatehouse.models.guarded.unkept import answer_unkept, can_be_unkept, unkept
 from gatehouse.runs.metering import UsageMeter
 from gatehouse.runs.sources.text_parser import TextParser, text_of
 

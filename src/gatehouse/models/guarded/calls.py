@@ -12,9 +12,9 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from gatehouse.models.circuit import Circuit
 from gatehouse.models.errors import Cause, ModelCircuitOpen, ModelFailed
 from gatehouse.models.failures import failure_of, status_of
+from gatehouse.models.guarded.circuit import Circuit
 
 log = structlog.get_logger(__name__)
 

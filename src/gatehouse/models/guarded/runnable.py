@@ -8,16 +8,16 @@ from typing import Any
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from gatehouse.models.calls import Candidate, ModelWatch
-from gatehouse.models.shares import UNSHARED, TenantShares
-from gatehouse.models.streams import answered, answered_in_thread, streamed
-from gatehouse.models.structured import areading, astream_reading, reading
+from gatehouse.models.guarded.calls import Candidate, ModelWatch
+from gatehouse.models.guarded.shares import UNSHARED, TenantShares
+from gatehouse.models.guarded.streams import answered, answered_in_thread, streamed
+from gatehouse.models.judged.structured import areading, astream_reading, reading
 
 Output = Any
 
 
 class GuardedRunnable(Runnable[Any, Output]):
-    """Runs the first of its candidates whose model answers, as `gatehouse.models.calls` says.
+    """Runs the first of its candidates whose model answers, as `gatehouse.models.guarded.calls` says.
 
     How long the model may be silent does not count here: what parses an answer says nothing before its end.
     """

@@ -14,7 +14,6 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import ToolCall
 from langchain_core.outputs import ChatGenerationChunk
 
-from gatehouse.models.endings import Ending, ending_of
 from gatehouse.models.errors import (
     ContentFiltered,
     ModelCutOff,
@@ -22,8 +21,9 @@ from gatehouse.models.errors import (
     ModelFailed,
     ModelSaidNothing,
 )
-from gatehouse.models.tool_calls import Fault, ToolCalls, chunks_of
-from gatehouse.models.usage_reports import ESTIMATED, estimated, used
+from gatehouse.models.judged.endings import Ending, ending_of
+from gatehouse.models.judged.tool_calls import Fault, ToolCalls, chunks_of
+from gatehouse.models.judged.usage_reports import ESTIMATED, estimated, used
 from gatehouse.plain_json import Halves, whole_text
 
 EVERY_CHUNKS = frozenset({"model_provider", "output_version"})  # by them LangChain reads a chunk's blocks

@@ -14,12 +14,12 @@ from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_core.tools import BaseTool
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation
 
-from gatehouse.models.calls import Candidate, ModelWatch, UnwatchedModel
-from gatehouse.models.guarded_runnable import GuardedRunnable
-from gatehouse.models.judged_model import as_chunk, judged
-from gatehouse.models.shares import UNSHARED, TenantShares
-from gatehouse.models.streams import answered, answered_in_thread, streamed, streamed_in_thread
-from gatehouse.models.structured import structured
+from gatehouse.models.guarded.calls import Candidate, ModelWatch, UnwatchedModel
+from gatehouse.models.guarded.runnable import GuardedRunnable
+from gatehouse.models.guarded.shares import UNSHARED, TenantShares
+from gatehouse.models.guarded.streams import answered, answered_in_thread, streamed, streamed_in_thread
+from gatehouse.models.judged.model import as_chunk, judged
+from gatehouse.models.judged.structured import structured
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Bound:
 
 
 class GuardedChatModel(BaseChatModel):
-    """Asks the first of its candidates that answers, as `gatehouse.models.calls` says.
+    """Asks the first of its candidates that answers, as `gatehouse.models.guarded.calls` says.
 
     It stands where `BaseChatModel` calls a provider, below callbacks and tracing: so tokens pass it at the
     cost of one generator, and what is built from it, `bind_tools` and all, is what would be built from the

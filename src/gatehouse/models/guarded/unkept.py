@@ -19,7 +19,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, LLMResult
 from langchain_core.runnables import RunnableConfig
 
-from gatehouse.models.guarded_model import GuardedChatModel
+from gatehouse.models.guarded.model import GuardedChatModel
 
 
 class Tally:

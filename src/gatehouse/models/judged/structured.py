@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from gatehouse.models.errors import AnswerUnusable, ModelCutOff, ModelDeclined
 from gatehouse.models.failures import failure_of
-from gatehouse.models.judging import finish_reason_of
+from gatehouse.models.judged.judging import finish_reason_of
 
 FENCED = re.compile(r"```[a-zA-Z]*\s*(.*?)\s*```", re.DOTALL)
 MOST_FIELDS = 5  # that a message of the log names

@@ -1,7 +1,7 @@
 """Whether a stream is asked to tell what it used, which OpenAI's API has a `stream_options` for.
 
 Some servers refuse the option with a 400 or 422. `auto` asks for it until a server does so, and then never
-again: what such a server's answers use is estimated (`gatehouse.models.usage_reports`).
+again: what such a server's answers use is estimated (`gatehouse.models.judged.usage_reports`).
 """
 
 from collections.abc import AsyncIterator, Iterator

@@ -17,10 +17,10 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from gatehouse.models.errors import AnswerUnusable, ModelSaidNothing
 from gatehouse.models.failures import failure_of
-from gatehouse.models.judging import Answer, Judge
-from gatehouse.models.openai_dialect import reading_dialect
+from gatehouse.models.judged.judging import Answer, Judge
+from gatehouse.models.judged.openai_dialect import reading_dialect
+from gatehouse.models.judged.tool_calls import told_of
 from gatehouse.models.overriding import overriding
-from gatehouse.models.tool_calls import told_of
 
 CORRECTIONS = 2  # times that a model is told what is wrong with its tool calls, in one call of it
 NO_CALL = "it made no tool call that can be read"

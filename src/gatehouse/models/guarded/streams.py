@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Seque
 from contextlib import aclosing
 from typing import Generic, TypeVar
 
-from gatehouse.models.calls import Candidate, ModelAttempts, ModelWatch
-from gatehouse.models.shares import UNSHARED, TenantShares
-from gatehouse.models.silence import Silence
+from gatehouse.models.guarded.calls import Candidate, ModelAttempts, ModelWatch
+from gatehouse.models.guarded.shares import UNSHARED, TenantShares
+from gatehouse.models.guarded.silence import Silence
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
