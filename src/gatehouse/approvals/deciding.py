@@ -19,6 +19,7 @@ from gatehouse.problems.approvals import (
     NotAllowedToDecide,
 )
 from gatehouse.runs.records import principal_fields
+from gatehouse.storage.database_time import time_of
 
 
 async def decide(
@@ -38,7 +39,8 @@ async def decide(
         if is_same(row, principal, decision):
             return row, False
         raise refusal_of(row)
-    if row.expires_at <= datetime.now(UTC):
+    now = await time_of(connection)
+    if row.expires_at <= now:
         raise ApprovalExpired
     if decision.digest != row.digest:
         raise ApprovalChanged
@@ -50,7 +52,7 @@ async def decide(
             status=STATUS_AFTER[decision.decision],
             decision=decision.said(),
             decided_by={"user_id": principal.user_id, "name": principal.name},
-            decided_at=datetime.now(UTC),
+            decided_at=now,
         )
         .returning(*approvals.c)
     )

@@ -13,6 +13,7 @@ from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.rows import any_open, lock, of_run
 from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.runs.records import RunRecord, kept_fields
+from gatehouse.storage.database_time import time_of
 from gatehouse.storage.inserting import insert_if_new
 
 LONGEST_NAME = 255
@@ -31,7 +32,7 @@ async def open_all(
     To do so again is to do so once: a later attempt may ask the same. What an earlier attempt asked, and this
     one does not, is cancelled.
     """
-    now = datetime.now(UTC)
+    now = await time_of(connection)
     tenant_id = run.principal.tenant_id
     waits = {
         "attempt": run.attempt, "state": "waiting", "how": "", "version": 0, "record": kept_fields(run),

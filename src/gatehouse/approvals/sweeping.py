@@ -18,6 +18,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.records import load, of_kept_fields, principal_of
 from gatehouse.runs.waits import WaitingRun
+from gatehouse.storage.database_time import time_of
 from gatehouse.storage.tenancy import see_as_operator, tenant_transaction
 from gatehouse.threads.tables import messages
 
@@ -106,12 +107,12 @@ class Sweep:
             return (await connection.execute(query)).first() is not None
 
     async def _found(self) -> list[Row[Any]]:
-        now = datetime.now(UTC)
         table = waiting_runs.c
-        gone = and_(table.state == "gone", table.changed_at < now - timedelta(seconds=GONE_SECONDS))
-        late = and_(table.state == "waiting", table.expires_at <= now)
         query = select(table.tenant_id, table.run_id, table.attempt, table.state)
-        query = query.where(or_(table.state == "due", late, gone)).order_by(table.changed_at).limit(AT_ONCE)
+        query = query.order_by(table.changed_at).limit(AT_ONCE)
         async with self._engine.begin() as connection:
             await see_as_operator(connection)
-            return list(await connection.execute(query))
+            now = await time_of(connection)
+            gone = and_(table.state == "gone", table.changed_at < now - timedelta(seconds=GONE_SECONDS))
+            late = and_(table.state == "waiting", table.expires_at <= now)
+            return list(await connection.execute(query.where(or_(table.state == "due", late, gone))))

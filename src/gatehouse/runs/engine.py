@@ -50,7 +50,7 @@ class RunEngine:
         self.reader = LogReader(self.redis, self.owner, self.settings.feed_size, conductor.stop)
         self.continuing = Continuing(conductor)
         self.viewing = Viewing(self.redis, conductor, self.reader)
-        turns = Turns(self.control, self.settings.deadline, self.cancel)
+        turns = Turns(self.control, conductor.clock, self.settings.deadline, self.cancel)
         self.starting = Starting(conductor, turns, self.settings.deadline)
 
     @property
@@ -113,7 +113,7 @@ class RunEngine:
 
     def _record(self, **fields: Any) -> RunRecord:
         """Return the record of a run that begins now."""
-        now = time.time()
+        now = self.conductor.clock.now()
         deadline = now + self.settings.deadline
         return RunRecord(created_at=now, deadline=deadline, trace=self.observer.trace(), **fields)
 

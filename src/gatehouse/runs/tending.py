@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import structlog
@@ -47,6 +47,8 @@ async def open_runs(
     loop = asyncio.get_running_loop()
     engine = RunEngine(Conductor(redis, runnables, history, checkpoints, settings, observer, waits))
     tending = Tending(engine)
+    with suppress(RedisError, OSError):  # else the clock is this machine's until the first beat
+        await tending.well()
     with containing(loop):
         async with working(engine, tending):
             yield engine

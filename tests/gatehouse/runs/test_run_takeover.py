@@ -124,6 +124,16 @@ class TestCrash:
         records = await seen(there.engine, run_id)
         assert last(records, "error")["problem"]["type"] == "urn:gatehouse:problem:deadline-exceeded"
 
+    async def test_is_survived_at_a_replica_whose_clock_is_wrong(
+        self, replicas: Replicas, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        here, right = await replicas.open(), time.time
+        monkeypatch.setattr(time, "time", lambda: right() + 600)
+        there = await replicas.open()
+        run_id = await dead_run(here, told)
+        told.end(run_id, attempt=2)
+        assert last(await seen(there.engine, run_id), "end")["status"] == "completed"
+
     async def test_of_a_run_that_was_being_cancelled_ends_it(
         self, here: Replica, there: Replica, told: Told
     ) -> None:

@@ -16,6 +16,7 @@ from gatehouse.runs import replies
 from gatehouse.runs.accounts import ACCOUNTS, account_of
 from gatehouse.runs.answers import ANSWERS
 from gatehouse.runs.checkpoints.leftovers import LEFTOVERS
+from gatehouse.runs.clock import Clock
 from gatehouse.runs.events import Cursor, Record
 from gatehouse.runs.lifecycle.control import thread_keys
 from gatehouse.runs.lifecycle.scripts import (
@@ -64,13 +65,19 @@ class Renewed:
 
 
 class Attempts:
-    """Leases of one process, whose name is `owner`; an ended run stays for `keep` seconds."""
+    """Leases of one process, whose name is `owner`; an ended run stays for `keep` seconds.
 
-    def __init__(self, redis: Redis, owner: str, lease: float, keep: float) -> None:
+    `clock` is set whenever Redis has told the time.
+    """
+
+    def __init__(
+        self, redis: Redis, owner: str, lease: float, keep: float, clock: Clock | None = None
+    ) -> None:
         self.redis = redis
         self.owner = owner
         self.lease = lease
         self.keep = keep
+        self.clock = clock or Clock()
         self._create = Script(redis, CREATE, COMMAND_SECONDS)
         self._finish = Script(redis, FINISH, COMMAND_SECONDS)
         self._take = Script(redis, TAKE, COMMAND_SECONDS)
@@ -118,7 +125,9 @@ class Attempts:
         """Say that this process is well, and Redis with it; return Redis's time in Unix seconds."""
         long = int(WELL_FOR * self.lease_ms)
         seconds, microseconds = await self._well((WELL_AT, UNWELL), (long, self.lease_ms))
-        return float(seconds) + float(microseconds) / 1e6
+        now = float(seconds) + float(microseconds) / 1e6
+        self.clock.heard(now)
+        return now
 
     async def take(self, run_id: str, hold: Hold = NOTHING_HELD) -> int:
         """Return the number of the attempt that this process now holds, or 0 when it may not have the run.

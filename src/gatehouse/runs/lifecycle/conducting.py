@@ -21,6 +21,7 @@ from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.checkpoints.leftovers import Leftovers
+from gatehouse.runs.clock import Clock
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Restart, Status
@@ -81,7 +82,8 @@ class Conductor:
         self.settings = settings
         self.observer = observer or Unobserved()
         self.writer = LogWriter(redis, self._lost)
-        self.attempts = Attempts(redis, self.owner, settings.lease, settings.keep)
+        self.clock = Clock()
+        self.attempts = Attempts(redis, self.owner, settings.lease, settings.keep, self.clock)
         self.control = Control(redis)
         self.drain = Drain()
         self.reservations = Reservations(redis, RESERVATION_LEASES * settings.lease)
@@ -133,7 +135,8 @@ class Conductor:
         known = await load(self.redis, run_id)
         if self.closing or known is None or known.state != "running" or run_id in self.local:
             return
-        over = why_over(replace(known, attempt=known.attempt + 1), self.settings.max_attempts)
+        following = replace(known, attempt=known.attempt + 1)
+        over = why_over(following, self.settings.max_attempts, self.clock.now())
         # during a rolling update a run may be of a runnable that only other processes have
         if over is None and (self.drain.leaving or known.runnable not in self.runnables):
             return
@@ -197,7 +200,7 @@ class Conductor:
     def _execute(self, run: RunRecord, held_until: float, tap: Tap | None) -> Execution:
         limits = ExecutionLimits(self.settings.recursion_limit, self.settings.feed_size)
         runnable = self.runnables.get(run.runnable, NOT_SERVED)
-        execution = Execution(run, runnable, self.writer, limits, held_until)
+        execution = Execution(run, runnable, self.writer, limits, self.clock, held_until)
         self.local[run.id] = execution
         execution.task = asyncio.create_task(self._conduct(execution, tap), name=f"run {run.id}")
         self.tasks.add(execution.task)
@@ -260,7 +263,7 @@ class Conductor:
         run = execution.run
         if run.attempt == 1 or not execution.serving.keeps_checkpoints:
             return
-        while execution.stop is None and time.time() < run.deadline:
+        while execution.stop is None and self.clock.now() < run.deadline:
             try:
                 execution.answers = await self.waits.answers(run)
             except WaitsAway as error:
@@ -280,7 +283,7 @@ class Conductor:
             execution.emit(Restart(content=gone, attempt=run.attempt))
         for decided in execution.answers.events:
             execution.emit(decided)
-        if over := why_over(run, self.settings.max_attempts):
+        if over := why_over(run, self.settings.max_attempts, self.clock.now()):
             raise over
 
     def _history_of(self, run: RunRecord) -> Any:

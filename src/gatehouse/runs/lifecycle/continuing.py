@@ -1,6 +1,5 @@
 """Goes on with runs that waited: with what was decided, or to their end."""
 
-import time
 from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
@@ -48,7 +47,7 @@ class Continuing:
 
     def _fields(self, run: RunRecord, how: How, decider: Principal | None) -> dict[str, Any]:
         """Return what changes of the run: it goes on for whoever asked, on the credential of who decided."""
-        now = time.time()
+        now = self.conductor.clock.now()
         fields: dict[str, Any] = {
             "deadline": now + self.conductor.settings.deadline,
             "grace": self.conductor.settings.deadline,  # nobody may be there who reads it

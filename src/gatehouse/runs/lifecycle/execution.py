@@ -16,6 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from gatehouse.plain_json import Halves, whole_text
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
+from gatehouse.runs.clock import Clock
 from gatehouse.runs.conversation.places import GOING_ON, STATE, GoingOn, StatePlace
 from gatehouse.runs.events import (
     BEGINNING,
@@ -85,12 +86,14 @@ class Execution:
         runnable: Runnable[Any, Any] | Serving,
         writer: LogWriter,
         limits: ExecutionLimits,
+        clock: Clock,
         held_until: float,
     ) -> None:
         self.run = run
         self.serving = serving_of(runnable)
         self.writer = writer
         self.limits = limits
+        self.clock = clock
         self.held_until = held_until
         # the records of earlier attempts are in the log alone
         self.feed = Feed(limits.feed_size, BEGINNING if run.attempt == 1 else Cursor(run.attempt, 0))
@@ -246,7 +249,7 @@ class Execution:
         moment = self.run.deadline
         if (expires_at := self.run.principal.expires_at) is not None and expires_at < moment:
             moment, why = expires_at, "credential"
-        seconds = moment - time.time()
+        seconds = moment - self.clock.now()
         if seconds <= 0:  # the loop would call it after the runnable has begun
             self.halt(why)
         return asyncio.get_running_loop().call_later(max(0.0, seconds), self.halt, why)

@@ -64,8 +64,11 @@ def plus_usage(one: Usage, other: Usage) -> Usage:
     return plus(one, other.input_tokens, other.output_tokens, other.total_tokens)
 
 
-def why_over(run: RunRecord, max_attempts: int) -> Exception | None:
-    """Return what a run ends with that its next attempt must not execute again, None for one that goes on."""
+def why_over(run: RunRecord, max_attempts: int, now: float) -> Exception | None:
+    """Return what a run ends with that its next attempt must not execute again, None for one that goes on.
+
+    `now` is the time in Unix seconds.
+    """
     if run.over:
         return ApprovalExpired() if run.over == "expired" else CredentialExpired()
     if run.cancel:
@@ -74,9 +77,9 @@ def why_over(run: RunRecord, max_attempts: int) -> Exception | None:
         return RunFailed("The server that executed this run is gone, and its caller with it.")
     if run.attempt - run.handovers > max_attempts:
         return RunFailed("The run was lost too often. Start it again.")
-    now, expires_at = time.time(), run.principal.expires_at
     if now >= run.deadline:
         return DeadlineExceeded()
+    expires_at = run.principal.expires_at
     return CredentialExpired() if expires_at is not None and now >= expires_at else None
 
 

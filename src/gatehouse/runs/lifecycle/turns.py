@@ -1,11 +1,11 @@
 """One run a thread at a time: who waits, who is turned away, who replaces whom."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from gatehouse.problems.errors import Conflict
+from gatehouse.runs.clock import Clock
 from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.records import RunRecord
 
@@ -17,9 +17,12 @@ Multitask = Literal["reject", "enqueue", "interrupt"]
 class Turns:
     """Gives threads to runs. `cancel` stops the run before, for one that interrupts."""
 
-    def __init__(self, control: Control, seconds: float, cancel: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, control: Control, clock: Clock, seconds: float, cancel: Callable[[str], Awaitable[None]]
+    ) -> None:
         """`seconds` is how long a run may have its thread: its deadline."""
         self._control = control
+        self._clock = clock
         self._seconds = seconds
         self._cancel = cancel
 
@@ -31,7 +34,7 @@ class Turns:
                     raise Conflict("This thread has a run that has not ended.", run_id=before)
                 if multitask == "interrupt":
                     await self._cancel(before)
-                if time.time() > run.deadline:
+                if self._clock.now() > run.deadline:
                     raise Conflict("The thread did not become free in time.", run_id=before)
                 await asyncio.sleep(POLL)
         except BaseException:
