@@ -129,3 +129,15 @@ def test_a_stream_that_is_cut_says_so_and_does_not_call_the_response_failed() ->
         events.frames(item)
     assert b'"code":"restarting"' in events.cut(Restarting())
     assert events.response()["status"] == "in_progress"
+
+
+@pytest.mark.requirement("openai.responses.starting-after")
+@pytest.mark.parametrize("after", [-1, 3])
+def test_who_goes_on_after_the_error_of_a_cut_misses_nothing(after: int) -> None:
+    log = records(START, Token("Hel"), Token("lo"), COMPLETE, END)
+    whole = sent(log)
+    for seen in range(len(log)):
+        events = ResponseEvents(RUN, 0, after)
+        before = b"".join(map(events.frames, log[:seen])).count(b"data: ")
+        error = json.loads(events.cut(Restarting()).split(b"data: ")[1]) if not events.over else whole[-1]
+        assert sent(log, error["sequence_number"]) == whole[after + 1 + before :]

@@ -73,11 +73,15 @@ class ResponseEvents:
         return told + DONE
 
     def cut(self, error: ApiError) -> bytes:
-        """Say why the stream ends. The response goes on: the client can join it again."""
+        """Say why the stream ends. The response goes on: the client can join it again, after the number told.
+
+        That is the last event's, since the log has none for this one.
+        """
         if self.over:
             return b""
         said = told(error.problem(""))
-        return self._numbered(("error", {name: said[name] for name in ERROR}))
+        number = max(self._number - 1, self._after)
+        return numbered(number, "error", {name: said[name] for name in ERROR})
 
     def response(self) -> dict[str, Any]:
         """Return the response as it is after the records so far."""
@@ -182,7 +186,11 @@ class ResponseEvents:
         number, self._number = self._number, self._number + 1
         if number <= self._after:
             return b""
-        return frame(json_bytes({"type": kind, "sequence_number": number, **said}), kind)
+        return numbered(number, kind, said)
+
+
+def numbered(number: int, kind: str, said: Mapping[str, Any]) -> bytes:
+    return frame(json_bytes({"type": kind, "sequence_number": number, **said}), kind)
 
 
 def error_code(error: Mapping[str, Any]) -> str:
