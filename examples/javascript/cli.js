@@ -1,7 +1,7 @@
 // GATEHOUSE_API_KEY=… node cli.js fetch-sse "What is a bond?" [runnable]
 import { textAfter } from "./answer.js";
 
-const CLIENTS = ["fetch-sse", "event-source", "web-socket", "remote-runnable", "ai-sdk"];
+const CLIENTS = ["fetch-sse", "event-source", "web-socket", "remote-runnable", "ai-sdk", "openai-client"];
 const [client, question, runnable] = process.argv.slice(2);
 if (!CLIENTS.includes(client) || !question) {
   console.error(`usage: node cli.js ${CLIENTS.join("|")} QUESTION [RUNNABLE]`);

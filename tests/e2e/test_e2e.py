@@ -67,6 +67,11 @@ def test_remote_runnable_of_javascript(server: LiveServer) -> None:
     node("remote_runnable.test.js", server, needs="node")
 
 
+def test_openai_for_node(tmp_path: Path) -> None:
+    with running_server(tmp_path, GATEHOUSE_REGISTRY="tests.e2e.model_entries:REGISTRY") as server:
+        node("openai.test.js", server, needs="node", GATEHOUSE_OTHER_KEY=server.keys["bob"])
+
+
 def test_chat_of_the_ai_sdk(tmp_path: Path) -> None:
     with running_server(tmp_path, GATEHOUSE_REGISTRY="tests.e2e.ui_entries:REGISTRY") as server:
         node("ui_stream.test.js", server, needs="node")

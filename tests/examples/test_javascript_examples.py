@@ -12,9 +12,9 @@ from live_server import LiveServer
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = ROOT / "examples" / "javascript"
-CLIENTS = ["fetch-sse", "event-source", "web-socket", "remote-runnable", "ai-sdk"]
+CLIENTS = ["fetch-sse", "event-source", "web-socket", "remote-runnable", "ai-sdk", "openai-client"]
 IN_THE_PAGE = ["fetch-sse", "event-source", "web-socket"]
-RESUMING = [*IN_THE_PAGE, "ai-sdk"]
+RESUMING = [*IN_THE_PAGE, "ai-sdk", "openai-client"]
 LONG = "[delay 0.01] [tokens 100]"
 ANSWER = [f"t{number}" for number in range(1, 101)]
 # what a shell's `node cli.js … | head -c 1` is

@@ -11,18 +11,28 @@ from live_server import LiveServer
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "python"
 LONG = "[delay 0.01] [tokens 100]"
+STREAMING = [
+    *("remote_runnable.py", "resuming.py", "openai_client.py", "openai_responses.py", "chat_openai.py"),
+    "callbacks.py",
+]
 ANSWER = [f"t{number}" for number in range(1, 101)]
 
 
 def printed(server: LiveServer, script: str, *arguments: str, **environment: str) -> str:
     """Return what an example prints, when it has done its work without a complaint."""
-    done = subprocess.run(
+    done = run(server, script, *arguments, **environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def run(
+    server: LiveServer, script: str, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, str(EXAMPLES / script), *arguments],
         env={**os.environ, "GATEHOUSE_URL": server.url, "GATEHOUSE_API_KEY": server.keys["alice"], **environment},
         capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
 
 
 def test_remote_runnable_streams_and_batches(server: LiveServer) -> None:
@@ -39,15 +49,26 @@ def test_openai_client_goes_on_in_a_thread(server: LiveServer) -> None:
     assert (first, second) == ("t1 t2 t3", "t1 t2")
 
 
+def test_chat_openai_streams_and_is_a_part_of_a_chain(server: LiveServer) -> None:
+    assert printed(server, "chat_openai.py", "[tokens 3]").splitlines() == ["t1 t2 t3", "t1 t2 t3"]
+
+
+def test_mcp_client_goes_on_in_a_thread(server: LiveServer) -> None:
+    done = run(server, "mcp_client.py", '[tool calculator {"expression": "6*7"}] [tokens 3]', "[tokens 2]")
+    assert done.stdout.splitlines() == ["tools: agent", "t1 t2 t3", "t1 t2"]
+    assert done.stderr.startswith("(Using tool: calculator)\n")
+
+
+@pytest.mark.parametrize("script", ["resuming.py", "openai_responses.py"])
 @pytest.mark.parametrize("cuts", [0, 1, 3])
-def test_resuming_loses_and_repeats_nothing(server: LiveServer, cuts: int) -> None:
+def test_resuming_loses_and_repeats_nothing(server: LiveServer, script: str, cuts: int) -> None:
     with cutting_proxy(server.port, cuts) as proxy:
-        text = printed(server, "resuming.py", LONG, GATEHOUSE_URL=proxy.url)
+        text = printed(server, script, LONG, GATEHOUSE_URL=proxy.url)
         assert proxy.made == cuts
     assert text.split() == ANSWER
 
 
-@pytest.mark.parametrize("script", ["remote_runnable.py", "resuming.py", "openai_client.py", "callbacks.py"])
+@pytest.mark.parametrize("script", STREAMING)
 def test_ends_quietly_when_nobody_reads_on(server: LiveServer, script: str) -> None:
     """As `python resuming.py … | head -c 1` does."""
     arguments = [] if script == "callbacks.py" else [LONG]
