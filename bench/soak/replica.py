@@ -10,12 +10,12 @@ import sys
 import time
 from pathlib import Path
 
+from bench.lateness import lateness, percentile
 from gatehouse.process.listening import listen
 from gatehouse.process.server import run_one
 from gatehouse.services import Services
 from gatehouse.settings import Settings
 
-TICK = 0.010  # seconds that the task asks to sleep for
 EVERY = 5.0  # seconds that a line is about
 
 
@@ -34,28 +34,18 @@ def main() -> None:
 async def sample(services: Services, path: Path) -> None:
     """Write lines until cancelled: lateness in ms, and how much there is of what could leak."""
     while True:
-        late = await lateness(EVERY)
+        late = [one.wall for one in await lateness(EVERY)]
         line = {
             "at": time.time(),
-            "lag_p50_ms": late[len(late) // 2],
-            "lag_p99_ms": late[int(0.99 * len(late))],
-            "lag_max_ms": late[-1],
+            "lag_p50_ms": percentile(late, 0.5),
+            "lag_p99_ms": percentile(late, 0.99),
+            "lag_max_ms": max(late),
             "lags_ms": [round(each, 1) for each in late],
             "tasks": len(asyncio.all_tasks()),
             "runs": len(services.runs.local),
         }
         with path.open("a") as file:  # one short write in five seconds
             file.write(json.dumps(line) + "\n")
-
-
-async def lateness(seconds: float) -> list[float]:
-    """Return how many ms too late each of many short sleeps ended, the least first."""
-    late: list[float] = []
-    until = time.perf_counter() + seconds
-    while (asked := time.perf_counter()) < until:
-        await asyncio.sleep(TICK)
-        late.append(1000 * max(0.0, time.perf_counter() - asked - TICK))
-    return sorted(late)
 
 
 if __name__ == "__main__":
