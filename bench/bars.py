@@ -19,6 +19,8 @@ def bars(title: str, values: Mapping[str, float], colour: str = "#1f6feb") -> st
     for number, (name, value) in enumerate(values.items()):
         y, length = TOP + BAR * number, value / top * (WIDTH - LEFT - 80)
         parts.append(f'<text x="{LEFT - 8}" y="{y + 16}" text-anchor="end">{escape(name)}</text>')
-        parts.append(f'<rect x="{LEFT}" y="{y + 3}" width="{length:.1f}" height="{BAR - 8}" fill="{colour}"/>')
+        parts.append(
+            f'<rect x="{LEFT}" y="{y + 3}" width="{length:.1f}" height="{BAR - 8}" fill="{colour}"/>'
+        )
         parts.append(f'<text x="{LEFT + length + 6:.1f}" y="{y + 16}">{value:.4g}</text>')
     return "\n".join([*parts, "</svg>", ""])

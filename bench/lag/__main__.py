@@ -54,8 +54,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="gatehouse-lag-") as folder:
         found = asyncio.run(measured(arguments, Path(folder), cores))
     how = (
-        f"Medians of {arguments.rounds} interleaved rounds, each in a fresh process on a core of its own; the "
-        f"load and Redis share another. Streams of 10 tokens a second, opened at random moments, "
+        f"Medians of {arguments.rounds} interleaved rounds, each in a fresh process on a core of its own; "
+        f"the load and Redis share another. Streams of 10 tokens a second, opened at random moments, "
         f"watched for {arguments.seconds:.0f} s while all are open; Gatehouse's are a third each of typed "
         "events, WebSockets and LangServe's /stream. Lag is how late a task on the loop wakes up from 10 ms; "
         "'own' is no more of it than the CPU time that the loop's thread used meanwhile: the rest is of "

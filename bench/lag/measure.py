@@ -71,7 +71,7 @@ async def lag(
 async def opened(
     targets: Sequence[Target], port: int, headers: Mapping[str, str], load: Load
 ) -> list[Stream]:
-    """Return streams that have begun, opened at random moments as people do: else they would step together."""
+    """Return streams that have begun, opened at random moments: else they would step together."""
     random = Random(1)
     streams = []
     for number in range(load.streams):

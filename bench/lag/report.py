@@ -33,10 +33,18 @@ def markdown(found: Found, facts: Mapping[str, Any], how: str) -> str:
     ]
     table = "\n".join([f"| server, open streams | {titles} |", f"|---|{'---:|' * len(MEASURES)}", *rows])
     where = f"{facts['date']}, {facts['machine']}, Python {facts['versions']['python']}."
-    parts = ["# Event-loop lag with slow streams", fill(how, WIDTH), table, "![lag](lag.svg)", fill(where, WIDTH)]
+    parts = [
+        "# Event-loop lag with slow streams",
+        fill(how, WIDTH),
+        table,
+        "![lag](lag.svg)",
+        fill(where, WIDTH),
+    ]
     return "\n\n".join(parts)
 
 
 def charts(found: Found) -> str:
     """Return the lag at the 99th percentile as an SVG."""
-    return bars("Event-loop lag p99, ms", {name: median(rounds, "lag_p99_ms") for name, rounds in found.items()})
+    return bars(
+        "Event-loop lag p99, ms", {name: median(rounds, "lag_p99_ms") for name, rounds in found.items()}
+    )

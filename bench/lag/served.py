@@ -1,7 +1,8 @@
-"""A server beside a task that measures how late its event loop is: `python -m bench.lag.served FILE PORT [MODULE]`.
+"""A server beside a task that measures how late its event loop is.
 
-Without a module it is `gatehouse serve`, from the environment's settings. The task appends a line of JSON for
-each second. `MODULE` has an ASGI application as `app`, which plain uvicorn serves.
+`python -m bench.lag.served FILE PORT [MODULE]`: the task appends a line of JSON to the file for each second.
+Without a module the server is `gatehouse serve` with the settings of the environment, else plain uvicorn with
+the module's `app`.
 """
 
 import asyncio

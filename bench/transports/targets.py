@@ -35,8 +35,12 @@ class Target:
     def asking(self, prompt: str, headers: Mapping[str, str]) -> bytes:
         """Return the bytes that ask for an answer: a request, or a WebSocket's frame."""
         if self.websocket:
-            return masked(json.dumps({"message": prompt}).encode())
-        value = {"input": {"input": prompt}} if self.body == "langserve" else {"query": prompt}
+            return masked(json.dumps({"message": prompt, "runnable": "chat"}).encode())
+        value = (
+            {"input": {"input": prompt}}
+            if self.body == "langserve"
+            else {"query": prompt, "runnable": "chat"}
+        )
         body = json.dumps(value).encode()
         lines = [
             f"POST {self.path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json",
