@@ -10,6 +10,10 @@ from gatehouse.web.error_shapes import shape_of
 from gatehouse.web.request_state import state_of
 
 
+class ReaderStalled(Exception):
+    """A reader has taken nothing of a stream for so long that it was cut."""
+
+
 def problem_of(error: ApiError, scope: Scope) -> dict[str, Any]:
     """Return the problem+json body of an error that a request's caller is told of, and let it be seen."""
     state = state_of(scope)

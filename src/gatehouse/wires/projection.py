@@ -13,7 +13,7 @@ process, so that each replica makes the same bytes of the same records: ids, num
 cursors and from what was counted on the way. A client that has seen a part is sent the whole without it.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Protocol
 
 import structlog
@@ -66,7 +66,7 @@ def followed(
 
 async def projected(
     run_id: str, records: AsyncIterator[list[Record]], projection: Projection
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """Yield what a viewer is sent: for each yield one write, of whole frames.
 
     Frames of records that are ready together share a write: to replay a thousand costs one, or a few.

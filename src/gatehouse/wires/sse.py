@@ -6,18 +6,9 @@ parse every `data` as JSON.
 
 from collections.abc import AsyncIterator, Mapping
 
-from sse_starlette import EventSourceResponse
-
 from gatehouse.runs.events import Record
+from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.projection import Projection, projected
-
-HEARTBEAT_SECONDS = 15  # between comments, which every client ignores and no proxy takes for silence
-
-
-class EventStream(EventSourceResponse):
-    """Server-sent events. The base class has no media type of its own, and would be documented without."""
-
-    media_type = "text/event-stream"
 
 
 def frame(data: bytes, event: str = "") -> bytes:
@@ -40,10 +31,5 @@ def event_stream(
 
     `separator` ends the lines of heartbeats; `headers` are further ones.
     """
-    return EventStream(
-        projected(run_id, records, projection),
-        ping=HEARTBEAT_SECONDS,
-        sep=separator,
-        send_timeout=send_timeout,
-        headers={"x-run-id": run_id, **(headers or {})},
-    )
+    about = {"x-run-id": run_id, **(headers or {})}
+    return EventStream(projected(run_id, records, projection), send_timeout, separator, about)

@@ -21,7 +21,7 @@ async def sent(failure: Exception) -> list[bytes]:
         raise failure
 
     response = sse.event_stream("run-1", records(), Typed("run-1"), send_timeout=30)
-    return [chunk async for chunk in response.body_iterator]  # type: ignore[misc]  # ours yields bytes
+    return [frame async for frame in response.frames]
 
 
 @pytest.mark.parametrize("failure", [RedisTimeout("Timeout reading from redis"), Restarting()])

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
@@ -16,7 +16,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import CredentialExpired
 from gatehouse.registry.entry import Entry
 from gatehouse.runs.events import Cursor, Record, Token, record
-from gatehouse.wires import sse, viewer_credential
+from gatehouse.wires import event_stream, sse, viewer_credential
 from gatehouse.wires.run_api.projection import RETRY, Typed
 from gatehouse.wires.viewer_credential import ViewerCredential, while_held
 
@@ -48,7 +48,7 @@ async def fail(_principal: Principal) -> bool:
 async def chunks_of(records: AsyncIterator[list[Record]]) -> list[bytes]:
     """Return what a viewer is sent of these records."""
     stream = sse.event_stream("run-1", records, Typed("run-1"), 30)
-    return [chunk async for chunk in cast("AsyncIterator[bytes]", stream.body_iterator)]
+    return [frame async for frame in stream.frames]
 
 
 class TestWhileHeld:
@@ -118,8 +118,8 @@ class TestRoute:
     def test_sends_a_comment_while_nothing_happens(
         self, live: LiveApp, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sse, "HEARTBEAT_SECONDS", 1)
-        assert sse.HEARTBEAT_SECONDS < 60 < live.settings.run_deadline
+        monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 1)
+        assert event_stream.HEARTBEAT_SECONDS < 60 < live.settings.run_deadline
         with (
             live.client() as client,
             client.stream("POST", "/api/chat/stream", json={"query": "x", "runnable": "silent"}) as stream,

@@ -4,14 +4,13 @@ import json
 
 import pytest
 from asgi_calls import broken, client_of, fine, request_scope, sent_by
-from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from gatehouse.problems.errors import NotFound
 from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.request_state import KEY, RequestState
-from gatehouse.web.sending import send_problem
+from gatehouse.web.sending import ReaderStalled, send_problem
 
 
 async def broken_within(scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +75,7 @@ class TestRequestContext:
     async def test_a_reader_that_was_cut_is_no_failure_of_ours(self) -> None:
         async def slow(scope: Scope, receive: Receive, send: Send) -> None:
             await send({"type": "http.response.start", "status": 200, "headers": []})
-            raise SendTimeoutError
+            raise ReaderStalled
 
         with capture_logs() as logs:
             await sent_by(RequestContext(slow), request_scope())

@@ -4,14 +4,13 @@ import time
 
 import structlog
 from langchain_core.utils.uuid import uuid7
-from sse_starlette.sse import SendTimeoutError
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatehouse.problems.errors import ApiError
 from gatehouse.telemetry.logs import logged_with
 from gatehouse.web.request_state import KEY, UNWATCHED, RequestState, RequestWatch
-from gatehouse.web.sending import send_problem
+from gatehouse.web.sending import ReaderStalled, send_problem
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +52,7 @@ class RequestContext:
             state.seen = watching
             try:
                 await self.app(scope, receive, send_with_id)
-            except SendTimeoutError:
+            except ReaderStalled:
                 log.info("reader cut", path=scope["path"])
             except Exception:
                 log.exception("request failed", path=scope["path"])

@@ -30,15 +30,15 @@ from gatehouse.registry.entry import ServedEntry
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import requires
+from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.langserve.bodies import normalised
 from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
 from gatehouse.wires.langserve.invoking import answers_in_text, invoked, invoked_together
 from gatehouse.wires.langserve.paths import STREAMS
 from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.langserve.served import ServedRunnable
-from gatehouse.wires.langserve.streaming import encoded
+from gatehouse.wires.langserve.streaming import SEPARATOR, encoded
 from gatehouse.wires.leaving import while_connected
-from gatehouse.wires.sse import EventStream
 
 NO_CONFIG = "N4XyA"  # {} as LangServe's clients compress it
 PROBLEMS = {
@@ -165,12 +165,11 @@ async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoi
     work = handle(await checked(request, entry, endpoint, settings))
     response = await (while_connected(request, work) if endpoint in ("invoke", "batch") else work)
     posted = posted_of(request)
+    if isinstance(response, EventSourceResponse):
+        frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
+        response = EventStream(encoded(frames, posted), settings.send_timeout, SEPARATOR)
     if posted.run_id and endpoint != "batch":  # a batch has a run for each item
         response.headers["x-run-id"] = str(posted.run_id)
-    if isinstance(response, EventSourceResponse):
-        response.send_timeout = settings.send_timeout
-        frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
-        response.body_iterator = encoded(frames, posted)
     return response
 
 

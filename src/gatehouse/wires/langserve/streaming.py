@@ -2,10 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
 import structlog
-from sse_starlette import EventSourceResponse
 from sse_starlette.event import ensure_bytes
 
 from gatehouse.plain_json import NotJson
@@ -17,7 +16,7 @@ from gatehouse.wires.langserve.config import Posted
 
 log = structlog.get_logger(__name__)
 
-SEPARATOR = EventSourceResponse.DEFAULT_SEPARATOR
+SEPARATOR = "\r\n"  # sse-starlette's, which LangServe leaves as it is
 PIECE = 65_536  # bytes
 
 
@@ -25,7 +24,7 @@ class ReaderLeft(Exception):
     """Ends LangServe's generator of frames."""
 
 
-async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncIterator[bytes]:
+async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncGenerator[bytes]:
     """Yield LangServe's frames, those that are ready together, and end the response after its error frame.
 
     Together they are a piece of at most `PIECE` bytes and one frame: all of it is queued for a slow reader.

@@ -26,6 +26,7 @@ from gatehouse.web.dependencies import CurrentPrincipal, json_body
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires import sse
 from gatehouse.wires.answers import completed
+from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.leaving import while_connected
 from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import ChatRequest, start
@@ -84,7 +85,7 @@ async def chat(
 
 @router.post(
     "/chat/stream",
-    response_class=sse.EventStream,
+    response_class=EventStream,
     responses=STARTING,
     dependencies=[Depends(json_body)],
 )
@@ -97,7 +98,7 @@ async def chat_stream(
     return view(services, principal, started.run, BEGINNING, Typed)
 
 
-@router.post("/stream", response_class=sse.EventStream, responses=STARTING, dependencies=[Depends(json_body)])
+@router.post("/stream", response_class=EventStream, responses=STARTING, dependencies=[Depends(json_body)])
 async def plain_stream(
     request: Request, principal: CurrentPrincipal, body: ChatRequest, idempotency_key: IdempotencyKey = None
 ) -> Response:
@@ -107,7 +108,7 @@ async def plain_stream(
     return view(services, principal, started.run, BEGINNING, Plain)
 
 
-@router.get("/chat/stream", response_class=sse.EventStream, responses={**NOTHING_MORE, **STARTING})
+@router.get("/chat/stream", response_class=EventStream, responses={**NOTHING_MORE, **STARTING})
 async def chat_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:
@@ -115,7 +116,7 @@ async def chat_event_source(
     return await for_event_source(request, principal, parameters, Typed)
 
 
-@router.get("/stream", response_class=sse.EventStream, responses={**NOTHING_MORE, **STARTING})
+@router.get("/stream", response_class=EventStream, responses={**NOTHING_MORE, **STARTING})
 async def plain_event_source(
     request: Request, principal: CurrentPrincipal, parameters: Annotated[EventSourceParameters, Query()]
 ) -> Response:
@@ -129,7 +130,7 @@ async def run_state(request: Request, principal: CurrentPrincipal, run_id: str) 
     return RunState.of(await services_of(request).runs.get(principal, run_id))
 
 
-@router.get("/runs/{run_id}/stream", response_class=sse.EventStream, responses=JOINING)
+@router.get("/runs/{run_id}/stream", response_class=EventStream, responses=JOINING)
 async def join(
     request: Request,
     principal: CurrentPrincipal,

@@ -22,6 +22,7 @@ from gatehouse.services import Services, services_of
 from gatehouse.web.dependencies import CurrentPrincipal, json_body
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires import sse
+from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import chosen, start
 from gatehouse.wires.run_api.routes import IdempotencyKey
@@ -45,7 +46,7 @@ router = APIRouter(prefix=PREFIX, tags=["AI SDK"], responses=Unauthenticated.sch
 
 @router.post(
     "/{entry:path}/chat",
-    response_class=sse.EventStream,
+    response_class=EventStream,
     responses=STARTING,
     dependencies=[Depends(json_body)],
 )
@@ -79,7 +80,7 @@ async def ask(
 
 @router.get(
     "/{entry:path}/chat/{chat}/stream",
-    response_class=sse.EventStream,
+    response_class=EventStream,
     responses={**NOTHING, **REFUSALS, **InvalidInput.schema()},
 )
 async def resume(
