@@ -4,7 +4,6 @@ Providers' packages are not imported for it: LangChain's `ModelError` family is 
 and the error code that HTTP clients of providers put into their exceptions, then the names of their classes.
 """
 
-import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -29,9 +28,9 @@ from gatehouse.models.errors import (
     ModelTimedOut,
     ModelUnreachable,
 )
+from gatehouse.models.failure_words import filtered_in_words, kind_in_words
 
 MOST_SECONDS = 3600.0  # that a provider may ask us to wait
-MOST_READ = 4000  # characters of what an error says
 DEPTH = 5  # of causes and bodies that are looked into
 FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 CODES: Mapping[str, type[ModelFailed]] = {
@@ -47,26 +46,6 @@ CODES: Mapping[str, type[ModelFailed]] = {
     "rate_limit_exceeded": ModelBusy,
     "429": ModelBusy,
 }
-# how servers say that the input has more tokens than they take, where they have no code for it
-TOO_LONG = re.compile(
-    r"context[ _](length|window|size)|maximum context|max(imum)? (input|prompt) (length|tokens)"
-    r"|(prompt|input|request|conversation|messages?) (is|are|was) too (long|large)"
-    r"|too many (input |prompt )?tokens|input (token count|length|tokens) .{0,40}(exceed|long|larg|maximum)"
-    r"|exceed\w* .{0,40}(maximum|max|limit).{0,30}tokens|reduce the length|exceed_context_size"
-    r"|too large for model with .{0,20}context|range of input length|max_tokens_per_prompt"
-    r"|tokens.{0,60}must be <=|longer than the (model|maximum)|token limit exceeded",
-    re.IGNORECASE,
-)
-REFUSALS = frozenset({400, 402, 403, 429})
-TOO_LONG_STATUSES = frozenset({None, 400, 413, 422, 500})  # a 429 that speaks of tokens is a rate limit
-# the same of a key, and of an account that has no money left, by which some answer 400
-NO_KEY = re.compile(
-    r"api[ _-]?key.{0,20}(not valid|invalid|expired|incorrect)|(invalid|incorrect|expired) api[ _-]?key",
-    re.IGNORECASE,
-)
-NO_MONEY = re.compile(
-    r"credit balance|insufficient (credits?|balance|funds|quota)|budget has been exceeded", re.IGNORECASE
-)
 TIMEOUTS = frozenset({"TimeoutException", "APITimeoutError", "TimeoutError"})
 CONNECTIONS = frozenset({"TransportError", "APIConnectionError", "ConnectionError", "ClientConnectionError"})
 NOT_AVAILABLE = frozenset({502, 503, 504, 529})  # the last is Anthropic's for an overload
@@ -159,15 +138,15 @@ def retry_after_of(error: Exception) -> float | None:
 
 def _kind(error: Exception) -> type[ModelFailed] | None:
     codes, names = _codes(error), _names(error)
-    if codes & FILTERED or "ContentFilterFinishReasonError" in names or _filtered_in_words(error):
+    if codes & FILTERED or "ContentFilterFinishReasonError" in names or filtered_in_words(error):
         return ContentFiltered
     if "LengthFinishReasonError" in names:
         return ModelCutOff
-    told = next((kind for code, kind in CODES.items() if code in codes), None) or _kind_in_words(error)
+    status = status_of(error)
+    told = next((kind for code, kind in CODES.items() if code in codes), None) or kind_in_words(error, status)
     if told or "ConnectTimeout" in names:
         return told or ModelUnreachable
     known = next((ours for theirs, ours in LANGCHAIN.items() if isinstance(error, theirs)), None)
-    status = status_of(error)
     if known is ModelServerFailed and status is not None:
         return _kind_of_status(status, error)
     if known or status is None:
@@ -223,32 +202,6 @@ def _codes(error: Exception) -> set[str]:
             codes |= {str(body.get("code")), str(body.get("type"))}
             body = body.get("error") or body.get("innererror")
     return codes
-
-
-def _kind_in_words(error: Exception) -> type[ModelFailed] | None:
-    """Return what an error of a provider, or of its client, says in words alone."""
-    status = status_of(error)
-    if not (hasattr(error, "body") or hasattr(error, "response") or status is not None):
-        return None
-    said = _said(error)
-    if status in TOO_LONG_STATUSES and TOO_LONG.search(said):
-        return InputTooLong
-    if status in REFUSALS:
-        if NO_MONEY.search(said):
-            return ModelQuotaUsedUp
-        return ModelMisconfigured if NO_KEY.search(said) else None
-    return None
-
-
-def _said(error: Exception) -> str:
-    """Return the words of an error and of its body, up to a bound."""
-    return f"{error} {getattr(error, 'body', None) or ''}"[:MOST_READ]
-
-
-def _filtered_in_words(error: Exception) -> bool:
-    """Tell LangChain's exceptions for an answer that was withheld: a bare ValueError, and a refusal's."""
-    plain = type(error) is ValueError and "content filter being triggered" in str(error)
-    return plain or (isinstance(error, langchain.ModelRefusalError) and "content filter" in str(error))
 
 
 def _seconds_until(date: str) -> float:

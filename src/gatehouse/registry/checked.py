@@ -1,7 +1,6 @@
 """The list of what is served, checked and built: each fault is told at start, with the entry's name."""
 
 import dataclasses
-import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,11 @@ from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
-from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatehouse.registry.annotations import is_message
-from gatehouse.registry.entry import ENDPOINTS, NEVER_SERVED, TRACED, Entry, Parts, ServedEntry
+from gatehouse.registry.entry import Entry, Parts, ServedEntry
+from gatehouse.registry.faults import called_the_same, fault_of
 from gatehouse.registry.schemas import classes_in
 from gatehouse.registry.shape import shape_of
 from gatehouse.registry.unopened import UnopenedModel
@@ -33,9 +32,6 @@ from gatehouse.runs.sources.unwrapping import parts_of, unwrapped
 from gatehouse.tools.acting import Conduct, declared_by, nobody_acts
 from gatehouse.tools.approving import allowed_by
 from gatehouse.tools.building import BadTool, Resources, build_tools
-
-PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
-OPERATIONS = {"invoke", "batch", "stream", "stream_log", "stream_events", "playground", "feedback"}
 
 
 class BadRegistry(Exception):
@@ -136,56 +132,6 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
     allowed = [specs[name] for name in entry.configurable]
     withheld = frozenset(specs.keys() - set(entry.configurable))
     return ServedEntry(**said, shape=shape, fields=allowed, withheld=withheld)
-
-
-def called_the_same(entries: Sequence[Entry]) -> str | None:
-    """Return the path of an entry whose name as a tool of MCP another one has too; None without."""
-    names = [entry.mcp_name for entry in entries if entry.mcp]
-    return next((entry.path for entry in entries if entry.mcp and names.count(entry.mcp_name) > 1), None)
-
-
-def fault_of(entry: object, seen: set[str]) -> str | None:
-    """Return what is wrong with an entry after those whose paths were `seen`, None when nothing is."""
-    if not isinstance(entry, Entry):
-        return f"{entry!r:.80} is {type(entry).__name__}, not an Entry"
-    if not PATH.fullmatch(entry.path):
-        return f"{entry.path!r}: a path is one or more segments, each a slash and then a-z, 0-9, - and _"
-    if entry.path.rpartition("/")[2] in OPERATIONS:
-        return f"{entry.path}: LangServe has operations of this name, so it can end no path"
-    if entry.path in seen:
-        return f"{entry.path}: this path is in the registry twice"
-    fault = fault_of_options(entry)
-    return f"{entry.path}: {fault}" if fault else None
-
-
-def fault_of_options(entry: Entry) -> str | None:
-    """Return what is wrong with the description and the lists of names of an entry, None when nothing is."""
-    if not is_size(entry):
-        return f"{entry.path}: max_body {entry.max_body!r} is no size: write bytes, or as 10MB"
-    if not entry.description.strip():
-        return "the description is missing"
-    if entry.enabled_endpoints is not None and entry.disabled_endpoints is not None:
-        return "give enabled_endpoints or disabled_endpoints, not both"
-    traced = None if isinstance(entry.client_tracing, bool) else entry.client_tracing
-    for name, given, known in (
-        ("enabled_endpoints", entry.enabled_endpoints, ENDPOINTS),
-        ("disabled_endpoints", entry.disabled_endpoints, ENDPOINTS | NEVER_SERVED),
-        ("client_tracing", traced, {*TRACED}),
-        ("mcp_servers", entry.mcp_servers, {*entry.mcp_servers}),
-    ):
-        if isinstance(given, str):
-            return f"{name} is a list of names, not one"
-        if unknown := sorted({*(given or ())} - known):
-            return f"{name} names what there is not: {', '.join(unknown)}"
-    return None
-
-
-def is_size(entry: Entry) -> bool:
-    """Tell whether an entry's `max_body` is a size."""
-    try:
-        return entry.max_bytes >= 0
-    except ValidationError:
-        return False
 
 
 def build(

@@ -8,11 +8,12 @@ from time import monotonic
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gatehouse.auth.api_keys.format import ID, KeyEnvironment, KeyText
+from gatehouse.auth.api_keys.format import KeyEnvironment, KeyText
 from gatehouse.auth.api_keys.peppers import Peppers
+from gatehouse.auth.api_keys.queries import found, with_id, working
 from gatehouse.auth.api_keys.record import ApiKey, KeyRow, api_key_of
 from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.auth.api_keys.upkeep import KeyUpkeep
@@ -106,7 +107,7 @@ class ApiKeys:
         record = self._recent.get(key_id)
         if record is None:
             asked = monotonic()
-            row = await self._row(key_id)
+            row = await found(self._engine, key_id)
             if row is None:
                 return False
             record = api_key_of(row)
@@ -115,7 +116,7 @@ class ApiKeys:
 
     async def get(self, key_id: str, tenant_id: str | None = None) -> ApiKey:
         """Return a key, of this tenant if one is named. Raises NotFound."""
-        row = await self._row(key_id)
+        row = await found(self._engine, key_id)
         if row is None or tenant_id not in (None, row.tenant_id):
             raise NotFound(NO_SUCH_KEY)
         return api_key_of(row)
@@ -158,7 +159,7 @@ class ApiKeys:
         async with tenant_transaction(self._engine, old.tenant_id) as connection:
             ended = await connection.execute(
                 update(api_keys)
-                .where(api_keys.c.id == key_id, _working(now))
+                .where(api_keys.c.id == key_id, working(now))
                 .values(expires_at=min(ends, old.expires_at) if old.expires_at else ends)
             )
             if ended.rowcount != 1:
@@ -189,7 +190,7 @@ class ApiKeys:
                 .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
                 .values(revoked_at=datetime.now(UTC))
             )
-            revoked = api_key_of((await connection.execute(_with(key_id))).one())
+            revoked = api_key_of((await connection.execute(with_id(key_id))).one())
             if within is not None:
                 await within(connection, revoked)
         self._forget(key_id)
@@ -198,7 +199,7 @@ class ApiKeys:
     async def count(self, tenant_id: str) -> int:
         """Return how many keys of the tenant work."""
         of_tenant = api_keys.c.tenant_id == tenant_id
-        query = select(func.count()).select_from(api_keys).where(of_tenant, _working(datetime.now(UTC)))
+        query = select(func.count()).select_from(api_keys).where(of_tenant, working(datetime.now(UTC)))
         async with tenant_transaction(self._engine, tenant_id) as connection:
             return await connection.scalar(query) or 0
 
@@ -214,7 +215,7 @@ class ApiKeys:
                 **columns,
             )
         )
-        record = api_key_of((await connection.execute(_with(key.id))).one())
+        record = api_key_of((await connection.execute(with_id(key.id))).one())
         if within is not None:
             await within(connection, record)
         return CreatedKey(key.text, record)
@@ -222,7 +223,7 @@ class ApiKeys:
     async def _look_up(self, key: KeyText, fingerprint: str) -> ApiKey | None:
         """Return the record of a key whose secret is right, remembered from then on."""
         asked = monotonic()
-        row = await self._row(key.id)
+        row = await found(self._engine, key.id)
         if not self._has_secret_of(key, row) or row is None:
             return None
         record = api_key_of(row)
@@ -233,14 +234,6 @@ class ApiKeys:
                 self.upkeep.rehash(record, self._peppers.hash(key, version), version)
         return record
 
-    async def _row(self, key_id: str) -> KeyRow | None:
-        """Return the row of a key. It is found by its id alone: its tenant is not known before."""
-        if not ID.fullmatch(key_id):  # PostgreSQL could not even be asked about a NUL
-            return None
-        async with self._engine.begin() as connection:
-            await let_see(connection, "gatehouse.api_key", key_id)
-            return (await connection.execute(_with(key_id))).one_or_none()
-
     def _has_secret_of(self, key: KeyText, row: KeyRow | None) -> bool:
         version, expected = (row.pepper_version, row.secret_hash) if row else (self._peppers.current, NO_HASH)
         if version not in self._peppers.by_version:
@@ -250,13 +243,3 @@ class ApiKeys:
 
     def _forget(self, key_id: str) -> None:
         self._recent.forget(lambda record: record.id == key_id)
-
-
-def _with(key_id: str) -> Select[*tuple[Any, ...]]:
-    return select(api_keys).where(api_keys.c.id == key_id)
-
-
-def _working(now: datetime) -> ColumnElement[bool]:
-    """Return the condition that a key is neither revoked nor expired."""
-    expires_at = api_keys.c.expires_at
-    return and_(api_keys.c.revoked_at.is_(None), or_(expires_at.is_(None), expires_at > now))
