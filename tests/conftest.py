@@ -13,7 +13,7 @@ from live_server import LiveServer, running_server
 from migrated_databases import migrate, migrated_copy, url_of
 from postgres_databases import create_database, delete_rows, drop_database, running_postgres
 
-pytest_plugins = ["quick_tests", "require_all", "spread_tests"]
+pytest_plugins = ["quick_tests", "require_all", "scanned_logs", "spread_tests"]
 
 
 def pytest_configure() -> None:

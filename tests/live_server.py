@@ -17,6 +17,7 @@ from typing import Any
 
 from gatehouse_processes import GATEHOUSE, ServerProcess, executed, started
 from migrated_databases import migrated_copy
+from planted_words import quoting
 from sqlalchemy import make_url
 
 import gatehouse
@@ -142,6 +143,7 @@ def running(
         yield server
     finally:
         server.stop()
+        assert not (lines := quoting(server.log.splitlines())), f"logged of a question or an answer: {lines}"
 
 
 def banner_of(server: LiveServer) -> list[str]:

@@ -10,6 +10,7 @@ import structlog
 from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from gatehouse.telemetry.redaction import redact
+from gatehouse.telemetry.tracebacks import unquoted
 
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -20,13 +21,20 @@ def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) ->
 
 
 def configure_logging(level: str, pretty: bool) -> None:
-    """Send structlog's and the standard library's records to stderr: as JSON, or coloured when `pretty`."""
+    """Send structlog's and the standard library's records to stderr: as JSON, or coloured when `pretty`.
+
+    What exceptions say is shown at debug alone.
+    """
+    whole, without_quotes = (
+        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(unquoted),
+    )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        whole if level == "debug" else without_quotes,
         redact_event,
     ]
     renderer = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()

@@ -15,6 +15,7 @@ from peculiar_provider import (
     streams,
     text,
 )
+from planted_words import PLANTED
 from provider_server import Json, Reply
 
 from chains.registry import REGISTRY
@@ -310,7 +311,6 @@ def test_a_rate_limit_that_speaks_of_tokens_is_a_rate_limit(asking: Asking) -> N
     assert_problem(asking, "model-rate-limited", sends(json.dumps(said), status=429))
 
 
-PLANTED = "heliotrope"
 QUOTING = {
     "a refusal that quotes the question": sends(
         f'{{"error": {{"message": "Invalid: {PLANTED}"}}}}', status=400

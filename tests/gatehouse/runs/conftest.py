@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from planted_words import WORDS
 from redis.asyncio import Redis
 from run_replicas import SETTINGS, Conversations, Replica, Replicas, client_of
 from run_runnables import Told, Words
@@ -31,6 +32,8 @@ def logs() -> Iterator[list[EventDict]]:
     """What is logged: structlog's default would draw each traceback, for a second."""
     with capture_logs() as entries:
         yield entries
+    told = [{**entry, "exc_info": None} for entry in entries if entry["log_level"] != "debug"]
+    assert not WORDS.search(repr(told)), f"logged of a question or an answer: {told}"
 
 
 @pytest.fixture(autouse=True)

@@ -69,7 +69,7 @@ class TestOurOwn:
         assert lines(stderr)[0]["request_id"] == "r-1"
 
     def test_secrets_are_out_of_the_message_the_fields_and_the_traceback(self, configure: Configure) -> None:
-        stderr = configure()
+        stderr = configure("debug")
         try:
             raise ValueError(f"refused {API_KEY}")
         except ValueError:
@@ -90,7 +90,7 @@ class TestOurOwn:
         assert lines(stderr)[0]["error"] == "ValueError('refused [redacted]')"
 
     def test_secrets_are_out_of_the_exceptions_behind_an_exception(self, configure: Configure) -> None:
-        stderr = configure()
+        stderr = configure("debug")
         try:
             try:
                 raise OSError(f"postgresql://gatehouse:{SECRET}@db/x")
@@ -117,6 +117,49 @@ class TestOurOwn:
         assert API_KEY not in stderr.getvalue()
 
 
+ANSWER = "Bonds are loans"
+
+
+def answered() -> None:
+    """Raise what quotes an answer, in each of the places that an exception has for it."""
+    try:
+        raise ValueError(ANSWER)
+    except ValueError as error:
+        error.add_note(ANSWER)
+        raise ExceptionGroup(ANSWER, [KeyError(ANSWER), TimeoutError("no answer")]) from error
+
+
+class TestExceptions:
+    def test_of_a_run_are_told_without_what_they_say(self, configure: Configure) -> None:
+        stderr = configure()
+        for logger in (structlog.get_logger("app.x"), logging.getLogger("asyncio")):
+            try:
+                answered()
+            except ExceptionGroup:
+                logger.exception("run failed")
+        ours, theirs = (line["exception"] for line in lines(stderr))
+        assert ANSWER not in stderr.getvalue()
+        assert ours == theirs
+        for told in ("ValueError: (", "in answered", "direct cause", "ExceptionGroup: (", "KeyError: ("):
+            assert told in ours
+        assert "TimeoutError: no answer" in ours
+
+    def test_are_told_whole_at_debug(self, configure: Configure) -> None:
+        stderr = configure("debug")
+        try:
+            answered()
+        except ExceptionGroup:
+            structlog.get_logger("app.x").exception("run failed")
+        assert f"KeyError: {ANSWER!r}" in lines(stderr)[0]["exception"]
+
+    def test_that_cause_each_other_end(self, configure: Configure) -> None:
+        stderr = configure()
+        first, second = ValueError("a"), ValueError("b")
+        first.__cause__, second.__cause__ = second, first
+        structlog.get_logger("app.x").error("x", exc_info=first)
+        assert lines(stderr)[0]["exception"].count("ValueError: (") == 2
+
+
 class TestLibraries:
     def test_their_records_look_the_same(self, configure: Configure) -> None:
         stderr = configure()
@@ -125,7 +168,7 @@ class TestLibraries:
         assert line.items() >= {"event": f"port 80 of {REDACTED}", "logger": "uvicorn.error"}.items()
 
     def test_their_tracebacks_are_redacted(self, configure: Configure) -> None:
-        stderr = configure()
+        stderr = configure("debug")
         try:
             raise ValueError(API_KEY)
         except ValueError:
