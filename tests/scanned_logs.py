@@ -15,7 +15,7 @@ _format = ProcessorFormatter.format
 
 
 def pytest_configure() -> None:
-    ProcessorFormatter.format = formatted  # type: ignore[method-assign]
+    ProcessorFormatter.format = formatted  # type: ignore[method-assign, assignment]
 
 
 def formatted(formatter: ProcessorFormatter, record: logging.LogRecord) -> str:
