@@ -24,11 +24,11 @@ async def frames(count: int, delay: float) -> AsyncIterator[bytes]:
         if delay:
             await asyncio.sleep(delay)
         yield READY[number]
-    yield b'id: 1-9999\r\nevent: end\r\ndata: {"content":"","status":"completed","type":"end"}\r\n\r\n'
+    yield b'id: 1-9999\nevent: end\ndata: {"content":"","status":"completed","type":"end"}\n\n'
 
 
 READY = [
-    b'id: 1-%d\r\nevent: token\r\ndata: {"content":"t%d ","type":"token"}\r\n\r\n' % (number + 1, number)
+    b'id: 1-%d\nevent: token\ndata: {"content":"t%d ","type":"token"}\n\n' % (number + 1, number)
     for number in range(1, 1001)
 ]
 app = Starlette(routes=[Route("/api/chat/stream", stream, methods=["POST"])])

@@ -28,7 +28,7 @@ export const end = (status: "completed" | "cancelled" | "failed" = "completed"):
 export const sse = (events: Received["event"][], first = 1): HttpResponse<string> =>
   new HttpResponse(
     events
-      .map((event, place) => `id: 1-${first + place}\r\nevent: ${event.type}\r\ndata: ${JSON.stringify(event)}\r\n\r\n`)
+      .map((event, place) => `id: 1-${first + place}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
       .join(""),
     { headers: { "content-type": "text/event-stream" } },
   );
@@ -36,9 +36,9 @@ export const sse = (events: Received["event"][], first = 1): HttpResponse<string
 /** Returns LangServe's frames. Without `whole` the connection breaks before the last one. */
 export const frames = (chunks: unknown[], whole = true, last = "end"): HttpResponse<string> =>
   new HttpResponse(
-    chunks.map((chunk) => `event: data\r\ndata: ${JSON.stringify(chunk)}\r\n\r\n`).join("") +
+    chunks.map((chunk) => `event: data\ndata: ${JSON.stringify(chunk)}\n\n`).join("") +
       (whole
-        ? `event: ${last}\r\n${last === "error" ? 'data: {"status_code": 500, "message": "It failed."}\r\n' : ""}\r\n`
+        ? `event: ${last}\n${last === "error" ? 'data: {"status_code": 500, "message": "It failed."}\n' : ""}\n`
         : ""),
     { headers: { "content-type": "text/event-stream", "x-run-id": RUN } },
   );

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-END_OF_EVENT = b"\r\n\r\n"
+END_OF_EVENT = b"\n\n"
 
 
 class Event(NamedTuple):
@@ -26,7 +26,7 @@ async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[Event]:
 
 def parsed(block: bytes) -> Event | None:
     """Return the event that these lines are, or None when they are no event."""
-    fields = dict(line.split(": ", 1) for line in block.decode().split("\r\n") if not line.startswith(":"))
+    fields = dict(line.split(": ", 1) for line in block.decode().split("\n") if not line.startswith(":"))
     if "data" not in fields:
         return None
     return Event(fields["id"], fields["event"], orjson.loads(fields["data"]))

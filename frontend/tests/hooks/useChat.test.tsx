@@ -86,9 +86,9 @@ describe("a conversation", () => {
     let stopped = false;
     const body = new ReadableStream<Uint8Array>({
       async start(controller) {
-        controller.enqueue(new TextEncoder().encode('event: data\r\ndata: "A "\r\n\r\n'));
+        controller.enqueue(new TextEncoder().encode('event: data\ndata: "A "\n\n'));
         await vi.waitUntil(() => stopped);
-        controller.enqueue(new TextEncoder().encode("event: end\r\n\r\n"));
+        controller.enqueue(new TextEncoder().encode("event: end\n\n"));
         controller.close();
       },
     });

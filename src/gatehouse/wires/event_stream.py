@@ -22,7 +22,7 @@ HEADERS = {"cache-control": "no-store", "connection": "keep-alive", "x-accel-buf
 class EventStream(Response):
     """Sends each of `frames` with one write. A reader that takes nothing for `send_timeout` s is cut.
 
-    `separator` ends the lines of heartbeats. `frames` is closed however the stream ends.
+    `frames` is closed however the stream ends.
     """
 
     media_type = "text/event-stream"
@@ -31,7 +31,6 @@ class EventStream(Response):
         self,
         frames: AsyncGenerator[bytes],
         send_timeout: float,
-        separator: str = "\n",
         headers: Mapping[str, str] | None = None,
         status_code: int = 200,  # FastAPI documents this default
     ) -> None:
@@ -39,13 +38,12 @@ class EventStream(Response):
         self.background = None
         self.frames = frames
         self.send_timeout = send_timeout
-        self.separator = separator
         self.init_headers({**(headers or {}), **HEADERS})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  # ASGI's signature
         """Raises ReaderStalled when the reader was cut, and what `frames` raises."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        with Sending(send, self.send_timeout, self.separator) as sending:
+        with Sending(send, self.send_timeout) as sending:
             leaving = asyncio.create_task(left(receive), name="reader leaves")
             leaving.add_done_callback(sending.reader_left)
             try:
@@ -65,10 +63,9 @@ class Sending:
     the one case, with ReaderStalled in the other.
     """
 
-    def __init__(self, send: Send, send_timeout: float, separator: str) -> None:
+    def __init__(self, send: Send, send_timeout: float) -> None:
         self._send = send
         self._send_timeout = send_timeout
-        self._separator = separator
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._why: Literal["", "left", "stalled"] = ""
@@ -130,9 +127,9 @@ class Sending:
             left = self._sent_at + HEARTBEAT_SECONDS - now
             if left <= 0:
                 left = HEARTBEAT_SECONDS
-                self._heartbeat = self._loop.create_task(self.put(self._comment()))
+                self._heartbeat = self._loop.create_task(self.put(comment()))
         self._timer = self._look_after(left)
 
-    def _comment(self) -> bytes:
-        end = 2 * self._separator
-        return f": ping - {datetime.now(UTC)}{end}".encode()
+
+def comment() -> bytes:
+    return f": ping - {datetime.now(UTC)}\n\n".encode()

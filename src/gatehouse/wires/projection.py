@@ -11,10 +11,13 @@ A projection is an object for one viewer, which is given every record of the run
 one, unless what it makes of a record depends on that record alone. It knows no clock, no chance and no
 process, so that each replica makes the same bytes of the same records: ids, numbers and items come from
 cursors and from what was counted on the way. A client that has seen a part is sent the whole without it.
+
+LangServe's streams are the exception: they are what LangChain's own stream of a runnable yields, which no
+log keeps and no client can resume (langserve/streaming.py).
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -29,22 +32,29 @@ from gatehouse.wires.viewer_credential import ViewerCredential, while_held
 log = structlog.get_logger(__name__)
 
 
-class Projection(Protocol):
-    """The frames of one viewer. Each of these is any number of whole frames, encoded; none is empty bytes."""
+Frames_co = TypeVar("Frames_co", covariant=True)
+
+
+class Fold(Protocol[Frames_co]):
+    """What a wire makes of records: any number of whole frames, encoded; empty where there are none."""
+
+    def frames(self, record: Record) -> Frames_co:
+        """Return what is sent of the next record."""
+        ...
+
+
+class Projection(Fold[bytes], Protocol):
+    """What is sent in one response."""
 
     def opening(self) -> bytes:
         """Return what is sent before the first record is there."""
-        ...
-
-    def frames(self, record: Record) -> bytes:
-        """Return what is sent of the next record."""
         ...
 
     def cut(self, error: ApiError) -> bytes:
         """Return the last words of a stream that ends before its run: in the protocol's own form of an error.
 
         The error is the viewer's, and the run goes on: Restarting (another process reads on), Unavailable (a
-        store is away), CredentialExpired, NotFound (the run expired or was deleted).
+        store is away), CredentialExpired, NotFound (the run expired or was deleted), or a fault of ours.
         """
         ...
 
@@ -77,8 +87,16 @@ async def projected(
         async for ready in records:
             if frames := b"".join(map(projection.frames, ready)):
                 yield frames
-    except STORE_IS_AWAY as error:
-        log.warning("stream interrupted", run_id=run_id, error=type(error).__name__)
-        yield projection.cut(Unavailable())
-    except ApiError as error:
-        yield projection.cut(error)
+    except Exception as error:
+        yield projection.cut(interruption(error, run_id=run_id))
+
+
+def interruption(error: Exception, **about: str) -> ApiError:
+    """Return what the viewer of a stream is told of an error that ends it early, and log it with `about`."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, STORE_IS_AWAY):
+        log.warning("stream interrupted", error=type(error).__name__, **about)
+        return Unavailable()
+    log.error("stream failed", exc_info=error, **about)
+    return ApiError()

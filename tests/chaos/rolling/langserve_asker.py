@@ -8,7 +8,7 @@ import orjson
 
 from tests.chaos.rolling.askers import AWAY, Asker, Told
 
-END_OF_FRAME = "\r\n\r\n"
+END_OF_FRAME = "\n\n"
 
 
 class LangServeAsker(Asker):
@@ -62,7 +62,7 @@ class LangServeAsker(Asker):
 
 def frame_of(frame: str) -> tuple[str, Any]:
     """Return the event of LangServe's frame and its data; a comment is neither."""
-    lines = [line for line in frame.split("\r\n") if line and not line.startswith(":")]
+    lines = [line for line in frame.split("\n") if line and not line.startswith(":")]
     fields = {name: value for name, _, value in (line.partition(": ") for line in lines)}
     data = fields.get("data", "")
     return fields.get("event", ""), orjson.loads(data) if data else None

@@ -34,4 +34,4 @@ def frames_of(lines: Iterable[str]) -> Iterator[Frame]:
 
 def frames_in(text: str) -> list[Frame]:
     """Return the events of a whole stream."""
-    return list(frames_of(text.split("\r\n")))
+    return list(frames_of(text.split("\n")))

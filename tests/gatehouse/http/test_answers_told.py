@@ -10,13 +10,16 @@ from peculiar_provider import Asking, call, delta, peculiar, says, sends, stream
 from provider_server import Exchange, Reply
 from scraped import value
 from sse_frames import frames_in
+from websocket_server import ALICE
 
 from chains.registry import REGISTRY
 from gatehouse.runs.events import Complete, Cursor, Usage, record
-from gatehouse.wires.websocket.frames import LangChainFrames
+from gatehouse.runs.records import RunRecord
+from gatehouse.wires.websocket.projection import LangChainFrames
 
 ARGUMENTS = '{"initial": 1000, "final": 1250}'
 ENDED = delta({}, "stop")
+RUN = RunRecord("r", ALICE, "/chat", "x", None, 0.0, 300.0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,7 @@ class TestFinishReason:
             Cursor(1, 3), Complete(content="Well", finish_reason="length", usage=usage, duration_ms=1)
         )
         whole = record(Cursor(1, 3), Complete(content="Well", usage=usage, duration_ms=1))
-        frames = [json.loads(frame) for one in (cut, whole) for frame in LangChainFrames("r").of(one)]
+        frames = [json.loads(frame) for one in (cut, whole) for frame in LangChainFrames(RUN).frames(one)]
         assert frames[0]["metadata"] == {"finish_reason": "length"}
         assert frames[1]["data"] == frames[0]["data"] == {"output": "Well"}
         assert "metadata" not in frames[1]

@@ -145,7 +145,7 @@ class TestTypedEvents:
         self, client: httpx.Client
     ) -> None:
         response = client.post("/api/chat/stream", json={"query": "x"})
-        assert response.text.startswith("retry: 1000\r\n")
+        assert response.text.startswith("retry: 1000\n")
         assert response.headers["content-type"].startswith("text/event-stream")
         assert response.headers["cache-control"] == "no-store"
         assert response.headers["x-accel-buffering"] == "no"
@@ -175,7 +175,7 @@ class TestPlainTokens:
     @pytest.mark.parametrize("kind", ["restart", "gap"])
     def test_what_makes_the_text_void_is_told(self, kind: str) -> None:
         record = Record(Cursor(2, 1), kind, b'{"content":"why","type":"%s"}' % kind.encode())
-        assert plain(record) == b'id: 2-1\r\ndata: {"%s":{"content":"why","type":"%s"}}\r\n\r\n' % (
+        assert plain(record) == b'id: 2-1\ndata: {"%s":{"content":"why","type":"%s"}}\n\n' % (
             kind.encode(),
             kind.encode(),
         )

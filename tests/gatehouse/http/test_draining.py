@@ -104,7 +104,7 @@ class TestHandover:
     def test_ends_typed_streams_without_end_and_says_when_to_come_back(self, live: LiveApp) -> None:
         text = read_over_handover(live, "/api/chat/stream", {"query": SLOW})
         assert frames_in(text)[-1].event == "token"
-        hint = re.search(r"retry: (\d+)\r\n\r\n$", text)
+        hint = re.search(r"retry: (\d+)\n\n$", text)
         assert hint is not None
         assert 100 <= int(hint[1]) <= 1000
 

@@ -29,10 +29,10 @@ async def test_a_store_or_a_server_that_goes_away_ends_with_a_hint(failure: Exce
     start, token, hint = await sent(failure)
     assert start == RETRY
     assert token == typed(FIRST)
-    assert re.fullmatch(rb": read on from the last event\r\nretry: \d{3,4}\r\n\r\n", hint)
+    assert re.fullmatch(rb": read on from the last event\nretry: \d{3,4}\n\n", hint)
 
 
 async def test_a_run_that_is_gone_is_told_as_an_error() -> None:
     *_, last = await sent(NotFound("The run is not known any more."))
-    assert last.startswith(b"event: error\r\n")
+    assert last.startswith(b"event: error\n")
     assert b'"status":404' in last

@@ -38,8 +38,8 @@ async def test_that_are_ready_leave_together() -> None:
     tap = tap_of("1", "2", "3")
     sent = [some async for some in encoded(frames_of(tap), posted_with(tap))]
     assert sent == [
-        b"event: data\r\ndata: 1\r\n\r\nevent: data\r\ndata: 2\r\n\r\nevent: data\r\ndata: 3\r\n\r\n",
-        b"event: end\r\n\r\n",
+        b"event: data\ndata: 1\n\nevent: data\ndata: 2\n\nevent: data\ndata: 3\n\n",
+        b"event: end\n\n",
     ]
 
 
@@ -53,8 +53,8 @@ async def test_that_are_ready_leave_in_pieces_of_bounded_size() -> None:
 async def test_before_an_error_are_not_lost() -> None:
     tap = tap_of("1")
     sent = [some async for some in encoded(frames_of(tap, DeadlineExceeded()), posted_with(tap))]
-    assert sent[0] == b"event: data\r\ndata: 1\r\n\r\n"
-    assert sent[1].startswith(b'event: error\r\ndata: {"status_code": 504')
+    assert sent[0] == b"event: data\ndata: 1\n\n"
+    assert sent[1].startswith(b'event: error\ndata: {"status_code": 504')
     assert len(sent) == 2
 
 
@@ -70,4 +70,4 @@ async def test_of_a_run_whose_store_goes_away_end_with_an_error() -> None:
     sent = [
         some async for some in encoded(frames_of(tap, RedisTimeout("reading from redis")), posted_with(tap))
     ]
-    assert sent[-1].startswith(b'event: error\r\ndata: {"status_code": 503')
+    assert sent[-1].startswith(b'event: error\ndata: {"status_code": 503')

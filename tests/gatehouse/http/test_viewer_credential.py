@@ -76,7 +76,7 @@ class TestEventStream:
         held = while_held(ViewerCredential(ALICE, refuse), Records().read())
         chunks = await chunks_of(held)
         assert chunks[0] == RETRY
-        lines = chunks[1].decode().split("\r\n")
+        lines = chunks[1].decode().split("\n")
         assert lines[0] == "event: error"
         problem = json.loads(lines[1].removeprefix("data: "))["problem"]
         assert (problem["status"], problem["instance"]) == (401, "urn:gatehouse:run:run-1")
@@ -89,7 +89,7 @@ class TestEventStream:
             raise CredentialExpired
 
         chunks = await chunks_of(records())
-        kinds = [line for chunk in chunks[1:] for line in chunk.decode().split("\r\n") if "event:" in line]
+        kinds = [line for chunk in chunks[1:] for line in chunk.decode().split("\n") if "event:" in line]
         assert kinds == ["event: token", "event: token", "event: error"]
 
 

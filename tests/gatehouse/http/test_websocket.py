@@ -23,7 +23,7 @@ from gatehouse.web.request_state import KEY, RequestState
 from gatehouse.wires.websocket import commands
 from gatehouse.wires.websocket import routes as websocket
 from gatehouse.wires.websocket import viewers as websocket_viewers
-from gatehouse.wires.websocket.frames import RunFrames
+from gatehouse.wires.websocket.projection import RunFrames
 from gatehouse.wires.websocket.routes import Socket
 
 

@@ -4,23 +4,27 @@ import json
 from pathlib import Path
 
 import pytest
-from websocket_server import Json, serving
+from websocket_server import ALICE, Json, serving
 
 from gatehouse.limits.token_bucket import TokenBucket
 from gatehouse.runs.events import Cursor, Error, Event, Gap, Restart, Token, record
-from gatehouse.wires.websocket.frames import Frames, LangChainFrames, RunFrames
+from gatehouse.runs.records import RunRecord
+from gatehouse.wires.projection import Fold
+from gatehouse.wires.websocket.projection import LangChainFrames, RunFrames, Texts
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "websocket.md"
 
+RUN = RunRecord("r", ALICE, "/chat", "x", None, 0.0, 300.0, 0)
 
-def framed(frames: Frames, event: Event) -> list[Json]:
-    return [json.loads(frame) for frame in frames.of(record(Cursor(2, 7), event))]
+
+def framed(wire: Fold[Texts], event: Event) -> list[Json]:
+    return [json.loads(frame) for frame in wire.frames(record(Cursor(2, 7), event))]
 
 
 class TestRunFrames:
     @pytest.mark.parametrize("text", ['"', "\\", "\n", "é", "\u2028", "😀", ""])
     def test_keep_any_text(self, text: str) -> None:
-        assert framed(RunFrames("r"), Token(text)) == [
+        assert framed(RunFrames(RUN), Token(text)) == [
             {"id": "2-7", "run_id": "r", "type": "token", "content": text}
         ]
 
@@ -35,7 +39,7 @@ class TestLangChainFrames:
         ],
     )
     def test_tell_what_langchain_has_no_event_for_as_the_run_does(self, event: Event) -> None:
-        assert framed(LangChainFrames("r"), event) == framed(RunFrames("r"), event)
+        assert framed(LangChainFrames(RUN), event) == framed(RunFrames(RUN), event)
 
 
 class TestTokenBucket:

@@ -99,9 +99,9 @@ class TestEventStream:
         def two_came() -> bool:
             return connection.body.count(b": ping - ") >= 2
 
-        await connection.serve(EventStream(Frames().of(b"a", when=two_came), 1, separator="\r\n"))
+        await connection.serve(EventStream(Frames().of(b"a", when=two_came), 1))
         comments = [part["body"] for part in connection.sent[2:-1]]
-        assert all(comment.endswith(b"\r\n\r\n") for comment in comments)
+        assert all(comment.endswith(b"\n\n") for comment in comments)
 
     async def test_who_cancels_the_request_cancels_it(self) -> None:
         connection, frames = Connection(), Frames()

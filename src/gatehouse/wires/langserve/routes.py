@@ -37,7 +37,7 @@ from gatehouse.wires.langserve.invoking import answers_in_text, invoked, invoked
 from gatehouse.wires.langserve.paths import STREAMS
 from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.langserve.served import ServedRunnable
-from gatehouse.wires.langserve.streaming import SEPARATOR, encoded
+from gatehouse.wires.langserve.streaming import encoded
 from gatehouse.wires.leaving import while_connected
 
 NO_CONFIG = "N4XyA"  # {} as LangServe's clients compress it
@@ -167,7 +167,7 @@ async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoi
     posted = posted_of(request)
     if isinstance(response, EventSourceResponse):
         frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
-        response = EventStream(encoded(frames, posted), settings.send_timeout, SEPARATOR)
+        response = EventStream(encoded(frames, posted), settings.send_timeout)
     if posted.run_id and endpoint != "batch":  # a batch has a run for each item
         response.headers["x-run-id"] = str(posted.run_id)
     return response

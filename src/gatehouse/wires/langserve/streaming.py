@@ -5,18 +5,17 @@ import json
 from collections.abc import AsyncGenerator
 
 import structlog
-from sse_starlette.event import ensure_bytes
 
 from gatehouse.plain_json import NotJson
 from gatehouse.problems.approvals import ApprovalRequired
-from gatehouse.problems.errors import ApiError, RunFailed, Unavailable
-from gatehouse.problems.stores import STORE_IS_AWAY
+from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.lifecycle.failures import OutputNotJson
+from gatehouse.wires import sse
 from gatehouse.wires.langserve.config import Posted
+from gatehouse.wires.projection import interruption
 
 log = structlog.get_logger(__name__)
 
-SEPARATOR = "\r\n"  # sse-starlette's, which LangServe leaves as it is
 PIECE = 65_536  # bytes
 
 
@@ -36,25 +35,18 @@ async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) 
     try:
         async for frame in frames:
             if frame["event"] != "error":
-                ready.append(ensure_bytes(frame, SEPARATOR))
+                ready.append(sse.frame(frame.get("data", "").encode(), frame["event"]))
                 size += len(ready[-1])
             more = posted.call and posted.call.tap and posted.call.tap.ready
             if ready and (size >= PIECE or not more):
                 yield b"".join(ready)
                 ready.clear()
                 size = 0
-    except ApiError as error:
-        log.info("stream ended with an error", kind=error.kind)
-        yield b"".join(ready) + error_frame(error)
-    except STORE_IS_AWAY as error:
-        log.warning("stream interrupted", error=type(error).__name__)
-        yield b"".join(ready) + error_frame(Unavailable())
     except NotJson as error:
         log.warning("a chunk has no form in JSON", cause=str(error))
         yield b"".join(ready) + error_frame(OutputNotJson.of(error))
-    except Exception:
-        log.exception("stream failed")
-        yield b"".join(ready) + error_frame(RunFailed())
+    except Exception as error:
+        yield b"".join(ready) + error_frame(interruption(error))
     finally:
         await closed(frames)
 
@@ -76,4 +68,4 @@ def error_frame(error: ApiError) -> bytes:
         said |= {"type": error.kind, **error.extra}
     if error.detail == RunFailed.default_detail:
         said |= {"message": "Internal Server Error", "detail": error.detail}
-    return ensure_bytes({"event": "error", "data": json.dumps(said)}, SEPARATOR)
+    return sse.frame(json.dumps(said).encode(), "error")

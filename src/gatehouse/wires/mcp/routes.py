@@ -114,8 +114,13 @@ class Exchange(Response):
         async def replay() -> Message:
             return pending.pop() if pending else await receive()
 
+        async def with_line_ends(message: Message) -> None:
+            """Send with lines that end as those of all our streams do; in JSON they are escaped."""
+            body = message.get("body", b"").replace(b"\r\n", b"\n")
+            await send({**message, "body": body} if body else message)
+
         manager = StreamableHTTPSessionManager(
             server, stateless=True, max_request_body_size=len(self._received) + 1
         )
         async with manager.run():
-            await manager.asgi_app(scope, replay, send)
+            await manager.asgi_app(scope, replay, with_line_ends)

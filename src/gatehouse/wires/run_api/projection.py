@@ -6,9 +6,9 @@ from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError, Unavailable
 from gatehouse.runs.events import Record
+from gatehouse.wires import sse
 
-SEPARATOR = "\r\n"  # as ever; an EventSource, for which these frames are, takes any
-RETRY = b"retry: 1000\r\n\r\n"  # milliseconds after which a browser reconnects
+RETRY = b"retry: 1000\n\n"  # milliseconds after which a browser reconnects
 SPREAD_MS = (100, 1000)  # in which the readers of a process that ends come back, not all at once
 
 
@@ -41,11 +41,7 @@ class Plain(Typed):
 
 def typed(record: Record) -> bytes:
     """Return a record as an event of its type, with the event id that a client resumes from."""
-    return b"id: %s\r\nevent: %s\r\ndata: %s\r\n\r\n" % (
-        str(record.cursor).encode(),
-        record.type.encode(),
-        record.data,
-    )
+    return sse.frame(record.data, record.type, str(record.cursor))
 
 
 def plain(record: Record) -> bytes:
@@ -67,15 +63,15 @@ def plain(record: Record) -> bytes:
         body = json_bytes({record.type: from_json(record.data)})
     else:
         return b""
-    return b"id: %s\r\ndata: %s\r\n\r\n" % (str(record.cursor).encode(), body)
+    return sse.frame(body, event_id=str(record.cursor))
 
 
 def failure(error: ApiError, run_id: str) -> bytes:
     """Return an error that is no event of the run, so it has no id, and no `end` follows."""
     body = {"type": "error", "content": error.detail, "problem": error.problem(f"urn:gatehouse:run:{run_id}")}
-    return b"event: error\r\ndata: %s\r\n\r\n" % json_bytes(body)
+    return sse.frame(json_bytes(body), "error")
 
 
 def read_on() -> bytes:
     """Return the last words of a stream that is cut before its run has ended: when to come back for more."""
-    return b": read on from the last event\r\nretry: %d\r\n\r\n" % random.randint(*SPREAD_MS)  # noqa: S311
+    return b": read on from the last event\nretry: %d\n\n" % random.randint(*SPREAD_MS)  # noqa: S311

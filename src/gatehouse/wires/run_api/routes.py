@@ -31,7 +31,7 @@ from gatehouse.wires.leaving import while_connected
 from gatehouse.wires.projection import followed
 from gatehouse.wires.questions import ChatRequest, start
 from gatehouse.wires.run_api.models import ChatResponse, ChatWaiting, EventSourceParameters, RunState
-from gatehouse.wires.run_api.projection import SEPARATOR, Plain, Typed
+from gatehouse.wires.run_api.projection import Plain, Typed
 
 IdempotencyKey = Annotated[
     str | None,
@@ -184,9 +184,7 @@ def view(
     if cursor > BEGINNING:
         services.runs.observer.resumed("sse")
     records = followed(services, principal, run, cursor)
-    return sse.event_stream(
-        run.id, records, projection(run.id), services.settings.send_timeout, separator=SEPARATOR
-    )
+    return sse.event_stream(run.id, records, projection(run.id), services.settings.send_timeout)
 
 
 async def waiting(

@@ -27,7 +27,7 @@ from gatehouse.wires.websocket.commands import (
     parsed,
     subject_of,
 )
-from gatehouse.wires.websocket.frames import PONG, Vocabulary, vocabulary_of
+from gatehouse.wires.websocket.projection import PONG, Vocabulary, vocabulary_of
 from gatehouse.wires.websocket.viewers import Viewers
 from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -11,10 +12,12 @@ from gatehouse.limits.admission import Admission
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import ApiError, Conflict, InsufficientScope
 from gatehouse.runs.events import BEGINNING, Cursor, End, Record, parse_cursor, record
+from gatehouse.runs.records import RunRecord
 from gatehouse.services import Services
+from gatehouse.wires.projection import Fold
 from gatehouse.wires.questions import start
 from gatehouse.wires.websocket.commands import Cancel, Decide, MessageCommand, Resume, subject_of
-from gatehouse.wires.websocket.frames import Frames, Vocabulary, dumped
+from gatehouse.wires.websocket.projection import Texts, Vocabulary, dumped
 from gatehouse.wires.websocket.writer import SERVICE_RESTART, Leave, Writer
 
 MAX_FOLLOWED = 8
@@ -95,47 +98,45 @@ class Viewers:
                 with suppress(ApiError):  # one that was refused before it was charged counts too
                     await admission.charge()
                 await admission.close()
-            await self._follow(started.run.id, BEGINNING, self.vocabulary(started.run.id, key))
+            await self._follow(started.run, BEGINNING, self.vocabulary(started.run, key))
 
     async def _resume(self, command: Resume) -> None:
         async with self.writer.telling(**subject_of(command)):
             cursor = parse_cursor(command.last_event_id)
-            await self.runs.get(self.principal, command.run_id)
+            run = await self.runs.get(self.principal, command.run_id)
             if cursor > BEGINNING:
                 self.runs.observer.resumed("websocket")
-            await self._follow(command.run_id, cursor, self.vocabulary(command.run_id))
+            await self._follow(run, cursor, self.vocabulary(run))
 
-    async def _follow(self, run_id: str, cursor: Cursor, frames: Frames) -> None:
+    async def _follow(self, run: RunRecord, cursor: Cursor, wire: Fold[Texts]) -> None:
         """Send the run's records after the cursor, up to its end, unless this socket does so already."""
-        async with self.writer.telling(run_id=run_id):
-            if run_id in self.followed:
-                raise Conflict("This socket follows the run already.", run_id=run_id)
-            self.followed.add(run_id)
+        async with self.writer.telling(run_id=run.id):
+            if run.id in self.followed:
+                raise Conflict("This socket follows the run already.", run_id=run.id)
+            self.followed.add(run.id)
             try:
-                end = await self._send_records(run_id, cursor, frames)
-                await self._send_end(run_id, end, frames)
+                if not await self._send(self.runs.view(run.id, cursor), wire):
+                    # a client that resumes at the end asked, and gets an answer
+                    await self._send(end_of(await self.runs.get(self.principal, run.id)), wire)
             except Restarting:  # another replica reads on after the last frame
                 raise Leave(SERVICE_RESTART, "service restart") from None
             finally:
-                self.followed.discard(run_id)
+                self.followed.discard(run.id)
 
-    async def _send_records(self, run_id: str, cursor: Cursor, frames: Frames) -> Record | None:
-        """Send all records but the last, `end`, which is returned; None when the cursor was there already."""
-        async with aclosing(self.runs.view(run_id, cursor)) as batches:  # type: ignore[type-var]  # a generator
-            async for ready in batches:
+    async def _send(self, records: AsyncIterator[list[Record]], wire: Fold[Texts]) -> bool:
+        """Send what there is; False when there is nothing."""
+        ready: list[Record] = []
+        async with aclosing(records):  # type: ignore[type-var]  # a generator
+            async for ready in records:
                 for count, item in enumerate(ready, 1):
-                    if item.type == "end":
-                        return item
-                    for frame in frames.of(item):
+                    for frame in wire.frames(item):
                         await self.writer.send(frame)
                     if count % BURST == 0:
                         await asyncio.sleep(0)
-        return None
+        return bool(ready)
 
-    async def _send_end(self, run_id: str, end: Record | None, frames: Frames) -> None:
-        """Send the end of a run, once more to a client that resumes at it: it asked and gets an answer."""
-        run = await self.runs.get(self.principal, run_id)
-        status: Any = run.state
-        end = end or record(run.last_event, End(status=status))
-        for frame in frames.of_end(end, run.text):
-            await self.writer.send(frame)
+
+async def end_of(run: RunRecord) -> AsyncIterator[list[Record]]:
+    """Yield the end of a run that has ended, again."""
+    status: Any = run.state
+    yield [record(run.last_event, End(status=status))]

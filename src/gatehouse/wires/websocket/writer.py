@@ -12,7 +12,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
 from gatehouse.problems.errors import ApiError, Unavailable
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.web.request_state import state_of
-from gatehouse.wires.websocket.frames import error_frame
+from gatehouse.wires.websocket.projection import error_frame
 
 log = structlog.get_logger(__name__)
 

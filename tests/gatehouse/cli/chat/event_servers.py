@@ -12,7 +12,7 @@ RUN = "0198c0de-0000-7000-8000-000000000001"
 def frame(event_id: str, type: str, content: str = "", **more: Any) -> str:
     """Return an event as the server sends it."""
     data = json.dumps({"type": type, "content": content, **more})
-    return f"id: {event_id}\r\nevent: {type}\r\ndata: {data}\r\n\r\n"
+    return f"id: {event_id}\nevent: {type}\ndata: {data}\n\n"
 
 
 def start(attempt: int = 1) -> str:

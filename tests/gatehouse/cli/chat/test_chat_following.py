@@ -38,7 +38,7 @@ def ids(events: list[Event | Reconnecting]) -> list[str]:
 
 class TestConnections:
     async def test_one_is_enough_when_nothing_happens(self) -> None:
-        server = EventServer([stream("retry: 1000\r\n\r\n", start(), tokens("A", " bond"), END)])
+        server = EventServer([stream("retry: 1000\n\n", start(), tokens("A", " bond"), END)])
         assert ids(await followed(server)) == ["1-1", "1-2", "1-3", "1-4"]
         request = server.requests[0]
         assert (request.method, request.url.path) == ("POST", "/api/chat/stream")
@@ -139,7 +139,7 @@ class TestEvents:
 
     async def test_without_an_id_are_about_the_reader(self) -> None:
         expired = {"type": "error", "content": "Over.", "problem": {"status": 401, "detail": "Over."}}
-        lines = f"event: error\r\ndata: {json.dumps(expired)}\r\n\r\n"
+        lines = f"event: error\ndata: {json.dumps(expired)}\n\n"
         with pytest.raises(RequestRefused, match="Over") as refused:
             await followed(EventServer([stream(start(), lines)]))
         assert refused.value.problem["status"] == 401

@@ -1,109 +1,113 @@
 """What a WebSocket sends: a run's records in one of two vocabularies, and errors. See docs/websocket.md."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from gatehouse.plain_json import from_json, json_text
 from gatehouse.problems.errors import ApiError, BadRequest
 from gatehouse.runs.events import Record
+from gatehouse.runs.records import RunRecord
+from gatehouse.wires.projection import Fold
 
 ASSISTANT = "Assistant"
 PONG = '{"type":"pong"}'
 
 
-class Frames(Protocol):
-    """Encodes the records of one run that a socket follows."""
-
-    def of(self, record: Record) -> Iterable[str]:
-        """Return the frames of any record but the last."""
-        ...
-
-    def of_end(self, record: Record, text: str) -> Iterable[str]:
-        """Return the frames of an `end`; `text` is the answer as far as it came."""
-        ...
+Texts = Sequence[str]  # frames of a WebSocket
 
 
-class RunFrames:
+class RunFrames(Fold[Texts]):
     """The run's events with `id`, from which a client resumes, and `run_id`.
 
     `key` is the Idempotency-Key of the message that began the run on this socket: the `start` tells it, so
     that a client with several messages under way knows whose run it is.
     """
 
-    def __init__(self, run_id: str, key: str | None = None) -> None:
-        self.run_id = run_id
+    def __init__(self, run: RunRecord, key: str | None = None) -> None:
+        self.run_id = run.id
         self.key = key
 
-    def of(self, record: Record) -> Iterable[str]:
+    def frames(self, record: Record) -> Texts:
         if record.type == "start":
             return (self._start(record),)
         # the record is JSON already: parsing it again would be most of a token's cost here
         return (f'{{"id":"{record.cursor}","run_id":"{self.run_id}",{record.data[1:].decode()}',)
-
-    def of_end(self, record: Record, text: str) -> Iterable[str]:  # noqa: ARG002  # of the other vocabulary
-        return self.of(record)
 
     def _start(self, record: Record) -> str:
         about = {} if self.key is None else {"idempotency_key": self.key}
         return dumped({"id": str(record.cursor), **from_json(record.data), **about})
 
 
-class LangChainFrames:
+class LangChainFrames(Fold[Texts]):
     """The run in the shape of LangChain's stream events, for pages that were written for those.
 
     `on_parser_end` comes once, for a run that failed or was cancelled too, so that a page stops waiting.
     What LangChain has no event for (error, restart, gap, end) is sent as the run's own event object.
+
+    `run` is as it was when the viewer came, with the text so far: what is read may begin after a part of it.
     """
 
-    def __init__(self, run_id: str, key: str | None = None) -> None:
-        self.run_id = run_id
-        self.plain = RunFrames(run_id)
+    def __init__(self, run: RunRecord, key: str | None = None) -> None:
+        self.run_id = run.id
+        self.plain = RunFrames(run)
         self.key = key
+        self._said, self._known = [run.text], run.text_cursor
+        self._telling: Mapping[str, Callable[[Record], Texts]] = {
+            "start": self._start,
+            "token": self._token,
+            "agent_action": lambda _record: (),  # on_tool_start says the same
+            "tool_start": self._tool,
+            "tool_end": self._tool,
+            "restart": self._anew,
+            "gap": self._anew,
+            "complete": self._complete,
+            "end": self._end,
+        }
 
-    def of(self, record: Record) -> Iterable[str]:
-        match record.type:
-            case "token":
-                return (self._frame(record, "on_parser_stream", {"chunk": content_of(record)}),)
-            case "complete":
-                return (self._complete(record),)
-            case "start":
-                return (self._start(record),)
-            case "tool_start" | "tool_end":
-                return (self._tool(record),)
-            case "agent_action":  # on_tool_start says the same
-                return ()
-        return self.plain.of(record)
+    def frames(self, record: Record) -> Texts:
+        return self._telling.get(record.type, self.plain.frames)(record)
 
-    def of_end(self, record: Record, text: str) -> Iterable[str]:
-        end = self.plain.of(record)
-        if from_json(record.data)["status"] == "completed":
-            return end
-        return (self._frame(record, "on_parser_end", {"output": text}), *end)
-
-    def _complete(self, record: Record) -> str:
-        event = from_json(record.data)
-        ended = event.get("finish_reason", "stop")
-        early: dict[str, Any] = {} if ended == "stop" else {"metadata": {"finish_reason": ended}}
-        return self._frame(record, "on_parser_end", {"output": event["content"]}, **early)
-
-    def _start(self, record: Record) -> str:
+    def _start(self, record: Record) -> Texts:
         event = from_json(record.data)
         metadata = {field: event[field] for field in ("thread_id", "runnable", "attempt")}
         if self.key is not None:
             metadata["idempotency_key"] = self.key
         return self._frame(record, "on_parser_start", {}, metadata=metadata)
 
-    def _tool(self, record: Record) -> str:
+    def _token(self, record: Record) -> Texts:
+        text = from_json(record.data)["content"]
+        if record.cursor > self._known:
+            self._said.append(text)
+        return self._frame(record, "on_parser_stream", {"chunk": text})
+
+    def _tool(self, record: Record) -> Texts:
         event = from_json(record.data)
         data = {field: event[field] for field in ("input", "output") if field in event}
         metadata = {field: event[field] for field in ("call_id", "is_error") if field in event}
         return self._frame(record, f"on_{record.type}", data, name=event["tool"], metadata=metadata)
 
+    def _anew(self, record: Record) -> Texts:
+        if record.cursor > self._known:
+            self._said = [from_json(record.data).get("text", "")]
+        return self.plain.frames(record)
+
+    def _complete(self, record: Record) -> Texts:
+        event = from_json(record.data)
+        ended = event.get("finish_reason", "stop")
+        early: dict[str, Any] = {} if ended == "stop" else {"metadata": {"finish_reason": ended}}
+        return self._frame(record, "on_parser_end", {"output": event["content"]}, **early)
+
+    def _end(self, record: Record) -> Texts:
+        end = self.plain.frames(record)
+        if from_json(record.data)["status"] == "completed":
+            return end
+        return (*self._frame(record, "on_parser_end", {"output": "".join(self._said)}), *end)
+
     def _frame(
         self, record: Record, event: str, data: dict[str, Any], name: str = ASSISTANT, **more: Any
-    ) -> str:
+    ) -> Texts:
         about = {"id": str(record.cursor), "event": event, "name": name, "run_id": self.run_id}
-        return dumped({**about, "data": data, **more})
+        return (dumped({**about, "data": data, **more}),)
 
 
 Vocabulary = type[RunFrames] | type[LangChainFrames]
@@ -126,12 +130,6 @@ def error_frame(error: ApiError, request_id: str, **about: str | None) -> str:
     known = {name: value for name, value in about.items() if value is not None}
     problem = error.problem(f"urn:gatehouse:request:{request_id}")
     return dumped({"type": "error", "content": error.detail, "problem": problem, **known})
-
-
-def content_of(record: Record) -> str:
-    """Return what an event says."""
-    content: str = from_json(record.data)["content"]
-    return content
 
 
 def dumped(value: dict[str, Any]) -> str:
