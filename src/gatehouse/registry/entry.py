@@ -25,6 +25,7 @@ ENDPOINTS = frozenset(
 )
 # what LangServe has beside these: docs/migrating.md says why they are not served
 NEVER_SERVED = frozenset(("config_hashes", "token_feedback", "public_trace_link"))
+SIZES = TypeAdapter(ByteSize)  # to make one takes a quarter of a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ class Entry:
     @property
     def max_bytes(self) -> int:
         """The largest request body for it; 0 where the server's own limit holds. Raises ValidationError."""
-        return int(TypeAdapter(ByteSize).validate_python(self.max_body))
+        return int(SIZES.validate_python(self.max_body))
 
     @property
     def takes_history(self) -> bool:

@@ -1,15 +1,10 @@
 """The database: how it is opened, and how times are kept in it."""
 
 import asyncio
-import sqlite3
-import time
-from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import aiosqlite
-from sqlalchemy import DateTime, Dialect, MetaData, event, text
+from sqlalchemy import DateTime, Dialect, MetaData, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -24,6 +19,7 @@ from gatehouse.storage.postgres import (
     prepare_threshold,
     without_own_options,
 )
+from gatehouse.storage.sqlite import open_sqlite
 
 # Constraints have names, so that a later migration can alter them on every database
 metadata = MetaData(
@@ -84,7 +80,7 @@ def open_engine(url: str, pool_size: int = 10) -> AsyncEngine:
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed)
+        return open_sqlite(parsed, POOL_SECONDS, **WRITTEN)
     # pre-ping: a connection that the server or a proxy closed is replaced before it is used
     return create_async_engine(
         without_own_options(parsed),
@@ -127,66 +123,3 @@ def away(error: Exception) -> str:
     """Return what is said of a database that does not answer."""
     # the error's own text may hold the URL and its password
     return f"GATEHOUSE_DATABASE_URL cannot be reached ({type(error).__name__})"
-
-
-class SqliteConnection(sqlite3.Connection):
-    """A connection whose transaction ends when it is closed.
-
-    sqlite3 keeps it, and the file locked, until the last cursor is collected: after a statement that was
-    cancelled that may be long, and nobody else can write.
-    """
-
-    def close(self) -> None:
-        with suppress(sqlite3.ProgrammingError):  # it is closed
-            self.rollback()
-        super().close()
-
-
-def _open_sqlite(url: URL) -> AsyncEngine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if url.database in (None, "", ":memory:"):
-        engine = create_async_engine(url, **WRITTEN)  # SQLAlchemy keeps it in one connection by itself
-    else:
-        # One connection, waited for in order. With more, writers poll for the file's lock: under load some
-        # poll for longer than the time-out, and the waiting costs more than the work.
-        engine = create_async_engine(
-            url,
-            pool_size=1,
-            max_overflow=0,
-            pool_timeout=POOL_SECONDS,
-            connect_args={"factory": SqliteConnection},
-            **WRITTEN,
-        )
-    event.listen(engine.sync_engine, "connect", _set_pragmas)
-    return engine
-
-
-def _set_pragmas(connection: Any, _record: object) -> None:
-    connection.run_async(_set_up_sqlite)
-
-
-async def _set_up_sqlite(connection: aiosqlite.Connection) -> None:
-    await connection.execute_fetchall("PRAGMA busy_timeout = 5000")
-    await write_ahead(connection)
-    # safe with WAL; a power cut may lose the last commits
-    await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
-    await connection.execute_fetchall("PRAGMA foreign_keys = ON")
-
-
-async def write_ahead(connection: aiosqlite.Connection) -> None:
-    """Have the connection's file keep a write-ahead log, so that readers and a writer don't wait.
-
-    Another process may be setting it, and SQLite itself does not wait for that: it is asked for again
-    within 5 s, after which sqlite3.OperationalError is raised.
-    """
-    until = time.monotonic() + ANSWER_SECONDS
-    while True:
-        try:
-            await connection.execute_fetchall("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > until:
-                raise
-            await asyncio.sleep(0.05)
-        else:
-            return

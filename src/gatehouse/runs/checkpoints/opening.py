@@ -19,7 +19,6 @@ from gatehouse.plain_json import json_bytes, named
 from gatehouse.runs.checkpoints.isolation import is_isolated, isolate
 from gatehouse.runs.checkpoints.kept import PostgresCheckpoints, SqliteCheckpoints
 from gatehouse.runs.checkpoints.serializing import serializer
-from gatehouse.storage.database import write_ahead
 from gatehouse.storage.postgres import (
     PREPARE,
     BoundedConnection,
@@ -27,6 +26,7 @@ from gatehouse.storage.postgres import (
     prepare_threshold,
     without_own_options,
 )
+from gatehouse.storage.sqlite import write_ahead
 
 POOL_SIZE = 5
 POOL_SECONDS = 10.0  # that a caller waits for a connection
