@@ -3,44 +3,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as ai6 from "ai-6";
 import * as ai7 from "ai-7";
+import { chatOf, textOf, told } from "./ui_chat.js";
 
 const BASE = process.env.GATEHOUSE_URL;
 const HEADERS = { "x-api-key": process.env.GATEHOUSE_KEY };
 const SLOW = "[delay 0.02] [tokens 100]";
 const WORDS = Array.from({ length: 100 }, (_, place) => `t${place + 1}`).join(" ");
 
-/** What React's useChat keeps in its state, kept here. */
-class State {
-  messages = [];
-  status = "ready";
-  error = undefined;
-  pushMessage = (message) => (this.messages = [...this.messages, message]);
-  popMessage = () => (this.messages = this.messages.slice(0, -1));
-  replaceMessage = (place, message) => (this.messages = this.messages.with(place, this.snapshot(message)));
-  snapshot = structuredClone;
-}
-
-const textOf = (message) => message.parts.map(({ type, text }) => (type === "text" ? text : "")).join("");
-const told = (chat) => chat.messages.map((message) => [message.role, textOf(message)]);
-
 for (const [version, sdk] of Object.entries({ ai6, ai7 })) {
-  const { AbstractChat, DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses: complete } = sdk;
-
-  class Chat extends AbstractChat {
-    constructor(runnable = "agent", { id = crypto.randomUUID(), headers = HEADERS } = {}) {
-      const api = `${BASE}/api/ui/${runnable}/chat`;
-      const read = () => this.messages.findLast(({ role }) => role === "assistant")?.id ?? "";
-      const prepareReconnectToStreamRequest = () => ({ api: `${api}/${id}/stream?message=${read()}`, headers });
-      const transport = new DefaultChatTransport({ api, headers, prepareReconnectToStreamRequest });
-      super({ id, transport, state: new State(), sendAutomaticallyWhen: complete });
-    }
-
-    /** Resolves when an answer has as many characters. */
-    async reads(characters) {
-      while (this.messages.length < 2 || textOf(this.lastMessage).length < characters)
-        await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
+  const Chat = chatOf(sdk);
 
   describe(`a chat of ${version}`, () => {
     it("reads an answer, its tools, and how it ended", async () => {
@@ -126,9 +97,8 @@ for (const [version, sdk] of Object.entries({ ai6, ai7 })) {
       const chat = new Chat("chat");
       const asking = chat.sendMessage({ text: SLOW });
       await chat.reads(6);
-      const stopped = await fetch(`${BASE}/api/ui/chat/chat/${chat.id}/stop`, { method: "POST", headers: HEADERS });
+      assert.equal(await chat.halt(), 204);
       await asking;
-      assert.equal(stopped.status, 204);
       assert.equal(chat.lastMessage.metadata.status, "cancelled");
       assert.ok(textOf(chat.lastMessage).length < WORDS.length);
     });

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from bench.processes import Server, environment, free_port
 
@@ -17,6 +18,13 @@ RELOAD_SECONDS = 20
 def nginx_executable() -> str | None:
     """Return the path of nginx; Debian keeps it out of a user's PATH."""
     return shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/bin")
+
+
+class Listening(Protocol):
+    """What is needed of a replica."""
+
+    @property
+    def port(self) -> int: ...
 
 
 class Edge:
@@ -42,7 +50,7 @@ class Edge:
     def write(self, name: str, text: str) -> None:
         (self.folder / "gatehouse" / f"{name}.conf").write_text(text + "\n")
 
-    def route(self, replicas: Sequence[Server]) -> None:
+    def route(self, replicas: Sequence[Listening]) -> None:
         self.write(
             "upstreams",
             "\n".join(f"server 127.0.0.1:{one.port} max_fails=1 fail_timeout=1s;" for one in replicas),
@@ -53,7 +61,7 @@ class Edge:
         self.server.start()
         await self.server.ready("/livez")
 
-    async def reroute(self, replicas: Sequence[Server]) -> None:
+    async def reroute(self, replicas: Sequence[Listening]) -> None:
         """Send new requests to these replicas from now on; the streams of the others go on."""
         self.route(replicas)
         await self.reload()

@@ -68,6 +68,14 @@ def test_a_restart_that_says_the_same_goes_on(before: tuple[str, ...], after: tu
 
 
 @pytest.mark.requirement("openai.chat.restart")
+def test_what_no_record_is_left_of_begins_with_the_next_attempt() -> None:
+    again = Restart(content="again", attempt=2)
+    frames = sent(records(again, Token("one"), COMPLETE, END, attempt=2))
+    assert '"role"' in frames[0]
+    assert text_of(frames) == "one"
+
+
+@pytest.mark.requirement("openai.chat.restart")
 @pytest.mark.parametrize("after", [("one", " three"), ("one",), ()])
 def test_a_restart_that_says_something_else_is_an_error(after: tuple[str, ...]) -> None:
     frames = sent(restarted("one", " two", after=after))

@@ -25,7 +25,7 @@ from gatehouse.runs.events import (
     record,
 )
 from gatehouse.runs.records import RunRecord
-from gatehouse.wires.openai.responses.projection import ResponseEvents
+from gatehouse.wires.openai.responses.projection import TAKEOVER, ResponseEvents
 
 ALICE = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "1")
 ASKED = {"response": {"echoed": {}, "input": [], "background": False, "model": "agent"}}
@@ -78,11 +78,26 @@ def test_words_that_are_taken_back_leave_the_calls_that_were_made() -> None:
 
 
 @pytest.mark.requirement("openai.responses.starting-after")
-@pytest.mark.parametrize("after", range(-1, 16))
-def test_every_replica_gives_an_event_the_same_number(after: int) -> None:
+@pytest.mark.parametrize("seen", range(18))
+def test_every_replica_gives_an_event_the_same_number(seen: int) -> None:
     whole = sent(TAKEN_OVER)
-    assert [event["sequence_number"] for event in whole] == [*range(len(whole))]
-    assert sent(TAKEN_OVER, after) == whole[after + 1 :]
+    after = whole[seen - 1]["sequence_number"] if seen else -1
+    assert sent(TAKEN_OVER, after) == whole[seen:]
+
+
+@pytest.mark.requirement("openai.responses.events")
+def test_after_a_takeover_numbers_are_those_that_no_client_can_have_seen() -> None:
+    numbers = [event["sequence_number"] for event in sent(TAKEN_OVER)]
+    lost = numbers.index(TAKEOVER)
+    assert numbers[:lost] == [*range(lost)]
+    assert numbers[lost:] == [*range(TAKEOVER, TAKEOVER + len(numbers) - lost)]
+
+
+@pytest.mark.requirement("openai.responses.restart")
+def test_what_no_record_is_left_of_begins_with_the_next_attempt() -> None:
+    whole = sent(records(RESTART, Token("Hello"), COMPLETE, END, attempt=2))
+    assert [event["type"] for event in whole[:2]] == ["response.created", "response.in_progress"]
+    assert [event["sequence_number"] for event in whole] == [*range(TAKEOVER, TAKEOVER + len(whole))]
 
 
 WAITING = End(status="waiting")

@@ -70,9 +70,9 @@ class ChatChunks:
     def _token(self, event: dict[str, Any]) -> bytes:
         return b"" if "schema" in self._bound else self._text(event["content"])
 
-    def _restart(self, _event: dict[str, Any]) -> bytes:
+    def _restart(self, event: dict[str, Any]) -> bytes:
         self._anew = ""
-        return b""
+        return self._start(event)  # of an attempt that was lost before its first record came into the log
 
     def _gap(self, event: dict[str, Any]) -> bytes:
         self._anew = ""

@@ -1,8 +1,9 @@
 """The records of a run as the events of a response, each with its number.
 
 They are counted from the run's first record on, so that every replica gives an event the same number, and who
-has seen some is sent those after them. What a log that was trimmed has lost cannot be counted: that is told
-as an error.
+has seen some is sent those after them. A process that dies may have told its own viewers more than came into
+the log: after it they are counted from a number on that it cannot have reached. What a log that was trimmed
+has lost cannot be counted: that is told as an error.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from gatehouse.wires.openai.tools import calls_of, text_of
 from gatehouse.wires.sse import DONE, frame
 
 ERROR = ("code", "message", "param")
+TAKEOVER = 1_000_000  # numbers are counted from a multiple of it after each
 INCOMPLETE = {"length": "max_output_tokens", "refusal": "content_filter", "content_filter": "content_filter"}
 LOST = {
     "message": "The events before this one are no longer kept: ask for the whole response.",
@@ -89,7 +91,7 @@ class ResponseEvents:
 
     def events(self, record: Record) -> Iterator[Event]:
         """Yield the events of the next record."""
-        anew = record.cursor.attempt > self._attempt > 0
+        anew = record.cursor.attempt > max(self._attempt, 1)
         self._attempt = record.cursor.attempt
         if record.type == "decided" and self._decided_in != record.cursor.attempt:
             self._decided_in = record.cursor.attempt
@@ -97,6 +99,11 @@ class ResponseEvents:
         if self.over or self._now != self.part:
             return
         if record.type == "restart":
+            if anew:
+                self._number = (self._number // TAKEOVER + 1) * TAKEOVER
+            yield from self._start(
+                {}
+            )  # of an attempt that was lost before its first record came into the log
             yield from self.output.take_back(calls=anew)
         elif (make := self._of.get(record.type)) is not None:
             yield from make(from_json(record.data))
