@@ -19,6 +19,7 @@ from gatehouse.web.error_handlers import add_error_handlers
 from gatehouse.web.error_shapes import SENTENCE
 from gatehouse.web.middleware.authenticate import Authenticate
 from gatehouse.web.middleware.body_limit import BodyLimit
+from gatehouse.web.middleware.held_bytes import BoundHeldBytes
 from gatehouse.web.middleware.limit import Limit
 from gatehouse.web.middleware.offered import HideWhatIsNotOffered
 from gatehouse.web.middleware.request_context import RequestContext
@@ -142,6 +143,7 @@ def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Te
         },
     )
     app.add_middleware(HideWhatIsNotOffered, settings=settings, names=frozenset(registry.by_name))
+    app.add_middleware(BoundHeldBytes)
     app.add_middleware(Limit, paths=PATHS | paths_of(registry.entries))
     app.add_middleware(Authenticate, public=PATHS.public)
     app.add_middleware(

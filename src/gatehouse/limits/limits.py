@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
+from gatehouse.limits.held_bytes import HeldBytes
 from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.reservations import Reservations
 from gatehouse.limits.signins import SignIns
@@ -18,6 +19,7 @@ class Limits:
 
     limiter: Limiter
     streams: OpenStreams
+    held: HeldBytes
     signins: SignIns
 
 
@@ -34,4 +36,4 @@ def limits_of(
     """
     known = reservations.plans = Plans(plans)
     limiter = Limiter(redis, known, reservations, without_redis)
-    return Limits(limiter, OpenStreams(known), SignIns(redis, failures))
+    return Limits(limiter, OpenStreams(known), HeldBytes(), SignIns(redis, failures))

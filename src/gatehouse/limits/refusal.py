@@ -5,7 +5,7 @@ from typing import Literal
 
 from gatehouse.problems.errors import ApiError, Unavailable
 
-Limit = Literal["requests", "runs", "tokens", "open-streams", "sign-ins"]
+Limit = Literal["requests", "runs", "tokens", "open-streams", "held-bytes", "sign-ins"]
 Whose = Literal["user", "tenant", "address"]
 
 DETAILS: dict[Limit, str] = {
@@ -13,6 +13,7 @@ DETAILS: dict[Limit, str] = {
     "runs": "Too many runs go on at once.",
     "tokens": "The tokens of this day are used up or reserved by runs that go on.",
     "open-streams": "Too many streams are open at once.",
+    "held-bytes": "Too much is still being sent by you, or was sent to you and is not taken yet.",
     "sign-ins": "Too many sign-ins failed.",
 }
 OWNERS: dict[Whose, str] = {
