@@ -68,8 +68,9 @@ notices: $(VENV)/.dev frontend/node_modules/.installed  ## write the notices of 
 peers: $(VENV)/.dev  ## LangServe's own tests against Gatehouse; ARGS is the folder of its repository (docs/migrating.md)
 	$(BIN)/python -m tests.peers $(ARGS)
 
-chaos: $(VENV)/.dev  ## kill, pause and roll replicas under streams and payments, and write bench/results/chaos.md, effects.md and rolling.md
+chaos: $(VENV)/.dev  ## kill, pause and roll replicas and their stores under streams and payments, and write bench/results/
 	$(BIN)/python -m tests.chaos --write $(ARGS)
+	$(BIN)/python -m tests.chaos.outages --write
 	$(BIN)/python -m tests.chaos.effects --write
 	$(BIN)/python -m tests.chaos.rolling --write
 

@@ -204,12 +204,15 @@ def environment() -> dict[str, str]:
     return {**ours, "PYTHONPATH": SOURCES}
 
 
-def bearer() -> dict[str, str]:
-    """Return the header of a caller whom every server of `gatehouse_server` knows, for an hour."""
+def bearer(user: str = "alice", **others: str) -> dict[str, str]:
+    """Return the header of a caller whom every server of `gatehouse_server` knows, for an hour.
+
+    `others` are more claims.
+    """
     now = int(time.time())
     claims = {
-        "iss": "gatehouse", "aud": "gatehouse", "sub": "alice", "tenant_id": "acme", "scope": "*",
-        "iat": now, "exp": now + 3600,
+        "iss": "gatehouse", "aud": "gatehouse", "sub": user, "tenant_id": "acme", "scope": "*",
+        "iat": now, "exp": now + 3600, **others,
     }  # fmt: skip
     return {"authorization": f"Bearer {jwt.encode(claims, SECRET, algorithm='HS256')}"}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 CHUNK = 65_536
+END_SECONDS = 5
 
 
 class CuttingProxy:
@@ -44,6 +45,8 @@ class CuttingProxy:
         await stop.wait()
         server.close()
         self._abort()
+        if passing := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(passing, timeout=END_SECONDS)
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -80,7 +83,4 @@ def cutting_proxy(target: int) -> Iterator[CuttingProxy]:
     finally:
         proxy.loop.call_soon_threadsafe(stop.set)
         thread.join(10)
-        for task in asyncio.all_tasks(proxy.loop):
-            task.cancel()
-        proxy.loop.run_until_complete(asyncio.sleep(0))
         proxy.loop.close()

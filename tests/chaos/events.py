@@ -9,6 +9,8 @@ END_OF_EVENT = b"\n\n"
 
 
 class Event(NamedTuple):
+    """`id` is empty where it is no event of the run: what keeps its viewer from it."""
+
     id: str
     type: str
     body: dict[str, Any]
@@ -29,4 +31,4 @@ def parsed(block: bytes) -> Event | None:
     fields = dict(line.split(": ", 1) for line in block.decode().split("\n") if not line.startswith(":"))
     if "data" not in fields:
         return None
-    return Event(fields["id"], fields["event"], orjson.loads(fields["data"]))
+    return Event(fields.get("id", ""), fields["event"], orjson.loads(fields["data"]))

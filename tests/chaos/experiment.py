@@ -87,7 +87,7 @@ async def followed(
     async def one(number: int) -> None:
         async with free:
             rng = random.Random(f"{plan.seed} run {number}")
-            stories.append(await Viewer(http, replicas, recovery, question, rng).follow())
+            stories.append(await Viewer(http, replicas.urls, question, rng, recovery).follow())
         if len(stories) % 50 == 0:
             tell(f"{len(stories)} of {plan.runs} runs, {sum(replicas.counts.values())} faults")
 
