@@ -79,18 +79,21 @@ def other_signers(algorithm: str) -> Iterator[tuple[str, str]]:
             yield f"saying {signer}", signed_with({"alg": signer, "kid": KID}, algorithm)
 
 
+HEADERS: dict[str, dict[str, Any]] = {
+    "crit": {"crit": ["exp"]}, "crit of b64": {"crit": ["b64"], "b64": False}, "crit empty": {"crit": []},
+    "b64 false": {"b64": False}, "b64 true": {"b64": True}, "zip": {"zip": "DEF"}, "cty": {"cty": "JWT"},
+    "jku": {"jku": "https://issuer.example.evil/jwks"}, "x5u": {"x5u": "https://issuer.example/cert"},
+    "x5c": {"x5c": ["MIIB"]}, "kid of nobody": {"kid": "other"}, "kid a path": {"kid": "../../dev/null"},
+    "kid a number": {"kid": 1}, "kid null": {"kid": None}, "typ of an ID token": {"typ": "id+jwt"},
+}  # fmt: skip
+
+
 def other_headers(algorithm: str) -> Iterator[tuple[str, str]]:
     for alg in ("none", "None", "NONE", "nOnE", algorithm.lower(), f"{algorithm} ", "", None, [algorithm]):
         yield f"alg {alg!r}", signed_with({"alg": alg, "kid": KID}, algorithm)
         content = content_of({"alg": alg, "kid": KID})
         yield f"alg {alg!r}, unsigned", f"{content}."
-    for name, header in {
-        "crit": {"crit": ["exp"]}, "crit of b64": {"crit": ["b64"], "b64": False}, "crit empty": {"crit": []},
-        "b64 false": {"b64": False}, "b64 true": {"b64": True}, "zip": {"zip": "DEF"}, "cty": {"cty": "JWT"},
-        "jku": {"jku": "https://issuer.example.evil/jwks"}, "x5u": {"x5u": "https://issuer.example/cert"},
-        "x5c": {"x5c": ["MIIB"]}, "kid of nobody": {"kid": "other"}, "kid a path": {"kid": "../../dev/null"},
-        "kid a number": {"kid": 1}, "kid null": {"kid": None}, "typ of an ID token": {"typ": "id+jwt"},
-    }.items():  # fmt: skip
+    for name, header in HEADERS.items():
         yield name, made(algorithm, header).text
     for name, text in {
         "alg twice": f'{{"alg":"none","alg":"{algorithm}","kid":"{KID}"}}',
