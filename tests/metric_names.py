@@ -16,6 +16,7 @@ METRICS: dict[str, set[str]] = {
     "gatehouse_resumes_total": {"transport"},
     "gatehouse_restarts_total": {"runnable"},
     "gatehouse_approvals_total": {"runnable", "outcome"},
+    "gatehouse_answer_cache_total": {"result"},
     "gatehouse_gaps_total": set(),
     "gatehouse_limits_hit_total": {"limit"},
     "gatehouse_auth_failures_total": {"cause"},

@@ -16,6 +16,7 @@ from gatehouse.attachments.tables import attachments
 from gatehouse.auth.api_keys.tables import api_keys
 from gatehouse.auth.browser.sessions import Sessions
 from gatehouse.ledger.table import effects
+from gatehouse.runs.answer_cache import forget_answers
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.engine import RunEngine
 from gatehouse.storage.tenancy import tenant_transaction
@@ -63,6 +64,7 @@ class Eraser:
         ended = await self.sessions.end_all_of(tenant_id, user_id)
         run_ids = await self.runs.runs_of(tenant_id, user_id)
         await self.runs.erase(run_ids, tenant_id, await self._states(tenant_id, user_id))
+        await forget_answers(self.redis, tenant_id, user_id)
         await self._enter_accounts()
         async with tenant_transaction(self.engine, tenant_id) as connection:
             counts = {

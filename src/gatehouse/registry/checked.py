@@ -24,7 +24,7 @@ from gatehouse.registry.unopened import UnopenedModel
 from gatehouse.runs.sources.answering import Answering, answering
 from gatehouse.runs.sources.generators import asynchronous
 from gatehouse.runs.sources.graphs import Graph
-from gatehouse.runs.sources.serving import Serving
+from gatehouse.runs.sources.serving import Caching, Serving
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.streaming_agent import ChatInput, StreamingAgent, TextInput
 from gatehouse.runs.sources.tools_within import graph_of
@@ -93,6 +93,8 @@ def read(name: str, entry: Entry) -> ServedEntry:
         runnable = runnable_of(entry, Parts(UnopenedModel(), tools, InMemorySaver()))
         if asking := [tool.name for tool in tools if allowed_by(tool)]:
             refuse_unaskable(runnable, asking)
+        if entry.cache_seconds and (why := why_not_cached(entry, runnable, tools)):
+            raise BadRunnable(f"cache_seconds {entry.cache_seconds!r}: {why}")
         return served_entry(entry, runnable)
     except (BadTool, BadRunnable) as error:
         raise BadRegistry(f"{name}: {entry.path}: {error}") from error
@@ -132,6 +134,20 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
     allowed = [specs[name] for name in entry.configurable]
     withheld = frozenset(specs.keys() - set(entry.configurable))
     return ServedEntry(**said, shape=shape, fields=allowed, withheld=withheld)
+
+
+def why_not_cached(entry: Entry, runnable: Runnable[Any, Any], tools: Sequence[BaseTool]) -> str | None:
+    """Return why the answers of a runnable cannot be given again, None when they can."""
+    if type(entry.cache_seconds) is not int or entry.cache_seconds < 0:
+        return "that is no number of whole seconds"
+    if entry.memory == "state":
+        return "its threads have a state, so it does not answer alike"
+    if any(spec.is_shared for spec in runnable.config_specs):
+        return "it keeps a history of its own, so it does not answer alike"
+    acting = [tool.name for tool in tools if declared_by(tool)]
+    if acting or entry.mcp_servers:
+        return f"what acts is not answered for: {', '.join([*acting, *entry.mcp_servers])}"
+    return None
 
 
 def build(
@@ -214,4 +230,5 @@ def serving(entry: ServedEntry, runnable: Runnable[Any, Any]) -> Serving:
         order=entry.shape.order,
         sessions=tuple(spec.id for spec in runnable.config_specs if spec.is_shared),
         shows_state=entry.shows_state,
+        caching=Caching(entry.cache_seconds, entry.cache_version) if entry.cache_seconds else None,
     )

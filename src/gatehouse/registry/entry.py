@@ -58,6 +58,9 @@ class Entry:
     objects in a state that its declaration does not name; LangChain's own are known. `max_body` is the
     largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
 
+    `cache_seconds` says that it answers the same caller's same question alike, and for how long such an
+    answer is given again, without asking its model; `cache_version` is changed with what it would answer.
+
     `approve` says of some of the `tools`, by their names, what a person may decide before each call, such as
     {"transfer": "approve edit reject"}; `deciders` who that may be, by default whoever asked.
 
@@ -90,6 +93,8 @@ class Entry:
     shows_state: bool = False
     checkpoint_types: Sequence[type] = ()
     max_body: int | str = 0
+    cache_seconds: int = 0
+    cache_version: str = ""
     enabled_endpoints: Sequence[str] | None = None
     disabled_endpoints: Sequence[str] | None = None
     include_callback_events: bool = False

@@ -82,6 +82,10 @@ class RunObserver(Protocol):
         """A viewer came back, to read on after an event that it has."""
         ...
 
+    def answered_again(self, *, hit: bool) -> None:
+        """An entry whose answers are given again was asked; a `hit` is one that was kept."""
+        ...
+
     def gap(self) -> None:
         """A viewer was given a `gap` in place of records that the log no longer had."""
         ...

@@ -30,6 +30,9 @@ class Unobserved:
     def resumed(self, transport: Transport) -> None:
         """Do nothing."""
 
+    def answered_again(self, *, hit: bool) -> None:
+        """Do nothing."""
+
     def gap(self) -> None:
         """Do nothing."""
 

@@ -75,6 +75,9 @@ class Metrics:
         self.pending_events = self._gauge("run_log_pending_events", "Events that are not in Redis yet.")
         self.viewers = self._gauge("viewers", "Connections that follow a run.")
         self.resumes = self._counter("resumes", "Streams that were read on.", ("transport",))
+        self.answer_cache = self._counter(
+            "answer_cache", "Questions to entries whose answers are given again.", ("result",)
+        )
         self.gaps = self._counter("gaps", "Gaps that viewers were told of.")
 
     def _callers(self) -> None:

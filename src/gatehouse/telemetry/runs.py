@@ -85,6 +85,9 @@ class RunTelemetry:
     def resumed(self, transport: Transport) -> None:
         self._metrics.resumes.labels(transport).inc()
 
+    def answered_again(self, *, hit: bool) -> None:
+        self._metrics.answer_cache.labels("hit" if hit else "miss").inc()
+
     def gap(self) -> None:
         self._metrics.gaps.inc()
 

@@ -20,6 +20,7 @@ from gatehouse.models.asking import asked_for
 from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
+from gatehouse.runs.answer_cache import AnswerCache
 from gatehouse.runs.checkpoints.leftovers import Leftovers
 from gatehouse.runs.clock import Clock
 from gatehouse.runs.conversation.history import History, HistoryAway
@@ -97,6 +98,7 @@ class Conductor:
         self.pausing = Pausing(
             self.writer, self.attempts, self.reservations, self.waits, settings.deadline
         )  # fmt: skip
+        self.cache = AnswerCache(redis, checkpoints.serde, self.observer)
         self.maybe_taken: set[str] = set()
         self.local: dict[str, Execution] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -200,7 +202,9 @@ class Conductor:
     def _execute(self, run: RunRecord, held_until: float, tap: Tap | None) -> Execution:
         limits = ExecutionLimits(self.settings.recursion_limit, self.settings.feed_size)
         runnable = self.runnables.get(run.runnable, NOT_SERVED)
-        execution = Execution(run, runnable, self.writer, limits, self.clock, held_until)
+        execution = Execution(
+            run, runnable, self.writer, limits, self.clock, held_until, self.cache
+        )  # fmt: skip
         self.local[run.id] = execution
         execution.task = asyncio.create_task(self._conduct(execution, tap), name=f"run {run.id}")
         self.tasks.add(execution.task)

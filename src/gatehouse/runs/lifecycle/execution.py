@@ -16,6 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from gatehouse.plain_json import Halves, whole_text
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
+from gatehouse.runs.answer_cache import AnswerCache, answer_key
 from gatehouse.runs.clock import Clock
 from gatehouse.runs.conversation.places import GOING_ON, STATE, GoingOn, StatePlace
 from gatehouse.runs.events import (
@@ -37,10 +38,10 @@ from gatehouse.runs.metering import UsageMeter
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.answers import Answer
 from gatehouse.runs.sources.serving import Serving, serving_of
-from gatehouse.runs.sources.sources import source
+from gatehouse.runs.sources.sources import Mode, source
 from gatehouse.runs.sources.steps import NOTHING, Interrupted
 from gatehouse.runs.sources.tap import Tap
-from gatehouse.runs.sources.telling import NOT_THE_ANSWER
+from gatehouse.runs.sources.telling import NOT_THE_ANSWER, Emit
 from gatehouse.runs.waits import Answers
 
 log = structlog.get_logger(__name__)
@@ -88,8 +89,10 @@ class Execution:
         limits: ExecutionLimits,
         clock: Clock,
         held_until: float,
+        cache: AnswerCache | None = None,
     ) -> None:
         self.run = run
+        self.cache = cache
         self.serving = serving_of(runnable)
         self.writer = writer
         self.limits = limits
@@ -279,7 +282,7 @@ class Execution:
         self._place = before.get("place")
         value = self.serving.input_of(self.run.input, before.get("history"), before.get("files", []))
         count = 0
-        async with aclosing(self._source(value, tap)) as source:
+        async with aclosing(self._source(value, before, tap)) as source:
             async for chunk in source:
                 if self._withheld or self.writer.congested:
                     await self._hold()
@@ -296,11 +299,26 @@ class Execution:
         self._flush_half()
         await self._hold()
 
-    def _source(self, value: dict[str, Any], tap: Tap | None) -> AsyncGenerator[Any]:
-        if tap is None:
-            return source("told", self.serving, value, self.config(), self.emit, {})
-        config = self.config(tap.callbacks)
-        return source(tap.mode, self.serving, value, config, self.emit, tap.options, tap.room)
+    def _source(
+        self, value: dict[str, Any], before: Mapping[str, Any], tap: Tap | None
+    ) -> AsyncGenerator[Any]:
+        """Return what the runnable yields, or has yielded when it was asked the same."""
+        mode: Mode = tap.mode if tap else "told"
+        config = self.config(tap.callbacks if tap else ())
+
+        def run(emit: Emit) -> AsyncGenerator[Any]:
+            if tap is None:
+                return source(mode, self.serving, value, config, emit, {})
+            return source(mode, self.serving, value, config, emit, tap.options, tap.room)
+
+        caching = self.serving.caching
+        if caching is None or self.cache is None or not can_be_kept(self.run, mode, tap):
+            return run(self.emit)
+        key = answer_key(self.run, caching, mode, config["configurable"], before.get("history") or ())
+        return self.cache.again(key, caching.seconds, run, self.emit, self._came_to_its_end)
+
+    def _came_to_its_end(self) -> bool:
+        return self.stop is None and self.meter.finish_reason == "stop"
 
     def config(self, callbacks: Sequence[BaseCallbackHandler] = ()) -> RunnableConfig:
         """Return the config that the runnable sees: the principal's identity and this run's."""
@@ -339,6 +357,12 @@ class Execution:
             withheld, self._withheld = self._withheld, []
             for item in withheld:
                 self._show(item)
+
+
+def can_be_kept(run: RunRecord, mode: Mode, tap: Tap | None) -> bool:
+    """Tell whether an answer says all that a run of this kind tells, so that it can be given again."""
+    observed = mode in ("events", "log") or (tap is not None and tap.callbacks)
+    return run.attempt == 1 and not run.attachments and not observed
 
 
 # The attempt that goes on in this context

@@ -30,6 +30,14 @@ def without(value: Any, _files: Sequence[Mapping[str, Any]]) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
+class Caching:
+    """For how many seconds the answers of an entry are given again, and which version of it gave them."""
+
+    seconds: int
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Serving:
     """What an execution needs of a runnable.
 
@@ -38,6 +46,7 @@ class Serving:
     `answering` are the answering nodes of a graph; None: they are read off it. `memory` is what a thread
     keeps, `shows_state` says that viewers are told of a graph's state. `sessions` are the fields by which
     LangChain's own wrapper finds a history, `order` the names of what an object has that is returned.
+    `caching` is there where an answer may be given again.
     """
 
     runnable: Runnable[Any, Any]
@@ -49,6 +58,7 @@ class Serving:
     shows_state: bool = False
     sessions: Sequence[str] = ()
     order: Sequence[str] = ()
+    caching: Caching | None = None
     has_graph: bool = field(
         init=False
     )  # to look through all of its parts takes 0.1 ms, and it stays the same
