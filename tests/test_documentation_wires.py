@@ -32,6 +32,12 @@ def test_a_block_for_node_prints_the_answer(code: str, server: LiveServer, tmp_p
     prints_the_answer([*IN_NODE, code], server, PACKAGES.parent)
 
 
+def test_the_block_for_react_is_of_the_page_that_a_browser_tests() -> None:
+    page = {line.strip() for line in (ROOT / "examples/use_chat/page.jsx").read_text().splitlines()}
+    [block] = [code for language, code in BLOCKS if language == "jsx"]
+    assert [line for line in block.splitlines() if line.strip() not in page] == []
+
+
 def prints_the_answer(command: list[str], server: LiveServer, folder: Path) -> None:
     environment = {**os.environ, "GATEHOUSE_URL": server.url, "GATEHOUSE_API_KEY": server.keys["alice"]}
     done = subprocess.run(

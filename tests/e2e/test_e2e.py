@@ -77,6 +77,10 @@ def test_chat_of_the_ai_sdk(tmp_path: Path) -> None:
         node("ui_stream.test.js", server, needs="node")
 
 
+def test_page_with_use_chat_in_chromium(server: LiveServer) -> None:
+    node("use_chat.test.js", server, needs="chromium")
+
+
 def test_pages_in_chromium(server: LiveServer) -> None:
     node("pages.test.js", server, needs="chromium")
 
