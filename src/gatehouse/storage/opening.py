@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.settings import Settings
@@ -26,6 +26,10 @@ log = structlog.get_logger(__name__)
 
 Entered = TypeVar("Entered")
 
+NO_CLUSTER = (
+    "Redis: GATEHOUSE_REDIS_URL names a server of a cluster, over which a run's keys and its caller's limits "
+    "would be spread: give one Redis, or Sentinel's redis+sentinel:// (docs/adr/0003)"
+)
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries at the start
 
 
@@ -113,10 +117,20 @@ async def answered(redis: Redis) -> None:
     """Return when Redis has answered. Raises CannotStart."""
     try:
         await redis.ping()
+        if await is_of_a_cluster(redis):
+            raise CannotStart(NO_CLUSTER)
     except (RedisError, OSError) as error:
         raise Unreachable(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
     except (TypeError, ValueError, OverflowError) as error:  # an option or a port that there is not
         raise unusable_redis(error) from None
+
+
+async def is_of_a_cluster(redis: Redis) -> bool:
+    """Tell whether Redis is one of a cluster; False also where the user may not ask that."""
+    try:
+        return bool((await redis.info("cluster"))["cluster_enabled"])
+    except (ResponseError, KeyError):
+        return False
 
 
 def unusable_redis(error: Exception) -> CannotStart:

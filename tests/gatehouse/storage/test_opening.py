@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from certificates import Certificates, loopback_certificates
+from live_redis import RedisServer
 from redis.exceptions import RedisError
 from sqlalchemy import make_url
 
@@ -64,6 +65,15 @@ async def test_a_server_that_does_not_answer(host: str) -> None:
     error = await refusal(f"redis://user:{PASSWORD}@{host}")
     assert str(error).startswith("Redis: GATEHOUSE_REDIS_URL cannot be reached")
     assert PASSWORD not in "".join(traceback.format_exception(error))
+
+
+async def test_a_server_of_a_cluster(tmp_path: Path) -> None:
+    server = RedisServer(tmp_path, "--cluster-enabled", "yes")
+    server.start()
+    try:
+        assert "of a cluster" in str(await refusal(server.url))
+    finally:
+        server.stop()
 
 
 class TestStart:
