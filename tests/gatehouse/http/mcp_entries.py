@@ -7,9 +7,11 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
+from langgraph.graph import START, StateGraph
+from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from gatehouse import Entry
+from gatehouse import Entry, Parts
 
 PIXEL = base64.b64encode(bytes(64)).decode()
 
@@ -53,10 +55,39 @@ def entry(name: str, runnable: Runnable[Any, Any], returned: Any = str) -> Entry
     )
 
 
+class Rounds(BaseModel):
+    """What was answered in each round."""
+
+    answers: list[Any] = []
+
+
+def asking(name: str, *forms: dict[str, Any]) -> Entry:
+    """Return a tool that asks its caller's user for each of these, by forms, one after the other."""
+
+    def build(parts: Parts) -> Runnable[Any, Any]:
+        async def ask(_state: Rounds) -> dict[str, Any]:
+            return {"answers": [interrupt("Please answer.", response_schema=form) for form in forms]}
+
+        graph = StateGraph(Rounds)
+        graph.add_node("ask", ask)
+        graph.add_edge(START, "ask")
+        return graph.compile(checkpointer=parts.checkpointer)
+
+    return Entry(f"/{name}", build, f"Of the suite: {name}.", mcp=True)
+
+
+def form(field: str, kind: str) -> dict[str, Any]:
+    return {"type": "object", "properties": {field: {"type": kind}}, "required": [field]}
+
+
 REGISTRY = (
     entry("test_simple_text", RunnableLambda(simple_text)),
     entry("test_error_handling", RunnableLambda(error_handling)),
     entry("test_image_content", RunnableLambda(image), AIMessage),
     entry("test_audio_content", RunnableLambda(audio), AIMessage),
     entry("test_tool_with_progress", RunnableGenerator(progress)),
+    asking("test_input_required_result_elicitation", form("name", "string")),
+    asking("test_input_required_result_request_state", form("ok", "boolean")),
+    asking("test_input_required_result_tampered_state", form("ok", "boolean")),
+    asking("test_input_required_result_multi_round", form("name", "string"), form("color", "string")),
 )

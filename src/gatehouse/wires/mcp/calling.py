@@ -2,70 +2,143 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from mcp_types import AudioContent, CallToolResult, ImageContent, TextContent
-from starlette.requests import Request
+from mcp.shared.exceptions import MCPError
+from mcp_types import (
+    INVALID_PARAMS,
+    CallToolRequestParams,
+    CallToolResult,
+    ElicitResult,
+    InputRequiredResult,
+)
 
+from gatehouse.approvals.models import Approval
 from gatehouse.background import uninterrupted
+from gatehouse.identity.principal import WRITE_RUNS, Principal
+from gatehouse.limits.admission import Admission
 from gatehouse.plain_json import from_json
-from gatehouse.problems.errors import ApiError, Unavailable
+from gatehouse.problems.errors import ApiError, InvalidInput, NotFound, Unavailable
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.registry.entry import ServedEntry
-from gatehouse.runs.events import Record
+from gatehouse.runs.events import BEGINNING, Cursor, Record
 from gatehouse.runs.records import RunRecord
-from gatehouse.services import Services, services_of
-from gatehouse.web.dependencies import principal_of
-from gatehouse.web.request_state import admission_of
+from gatehouse.services import Services
+from gatehouse.wires.mcp.asking import (
+    Waits,
+    can_be_asked,
+    decision_of,
+    fault_of,
+    input_required,
+    waits_in,
+)
+from gatehouse.wires.mcp.results import failed, result_of, waiting
 from gatehouse.wires.mcp.tools import asked
 from gatehouse.wires.projection import followed
-from gatehouse.wires.questions import start
+from gatehouse.wires.questions import ChatRequest, start
 
 EVERY = 1.0  # seconds between two words of progress, but for the steps of tools
 STEPS = ("tool_start", "tool_end", "restart")
-STOPPED = "The run was stopped before it was complete."
+NO_SUCH_STATE = "The requestState is that of no call like this one."
 
 Report = Callable[[float, float | None, str | None], Awaitable[None]]
 
 
-async def call(
-    request: Request, entry: ServedEntry, arguments: Mapping[str, Any], report: Report
-) -> CallToolResult:
+Result = CallToolResult | InputRequiredResult
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, what is told while the call goes on, and whether the client can ask its user something."""
+
+    services: Services
+    principal: Principal
+    admission: Admission
+    report: Report
+    can_ask: bool
+
+
+async def call(caller: Caller, entry: ServedEntry, params: CallToolRequestParams) -> Result:
     """Run the entry and return its answer; a failure is a result too, so that a model can read it.
 
-    The run is stopped when the caller is: a client cancels by closing its connection.
+    What waits for a person is asked of the client, which calls again with the answers. The run is stopped
+    when the caller is: a client cancels by closing its connection. Raises MCPError for a state of no call
+    of the caller's.
     """
-    services, principal = services_of(request), principal_of(request)
     try:
-        started = await start(services, principal, asked(entry, arguments), None, admission_of(request))
-    except ApiError as error:
-        return failed(error)
-    try:
-        return await followed_to_its_end(services, request, started.run, report)
-    except asyncio.CancelledError:
-        await uninterrupted(services.runs.cancel(started.run.id))
-        raise
-
-
-async def followed_to_its_end(
-    services: Services, request: Request, run: RunRecord, report: Report
-) -> CallToolResult:
-    """Report what happens, and return what came of it."""
-    progress = Progress(report)
-    last: dict[str, Mapping[str, Any]] = {}
-    try:
-        async for records in followed(services, principal_of(request), run):
-            for record in records:
-                if record.type in ("complete", "error", "approval"):
-                    last[record.type] = from_json(record.data)
-                else:
-                    await progress.tell(record)
+        question = asked(entry, params.arguments or {})
+        if params.request_state is not None:
+            return await again(caller, entry, question, params.request_state, params.input_responses or {})
+        started = await start(caller.services, caller.principal, question, None, caller.admission)
+        return await followed_to_its_end(caller, started.run, BEGINNING)
     except STORE_IS_AWAY:
         return failed(Unavailable())
     except ApiError as error:
         return failed(error)
-    return result_of(run, last)
+
+
+async def again(
+    caller: Caller, entry: ServedEntry, question: ChatRequest, state: str, answers: Mapping[str, Any]
+) -> Result:
+    """Decide what the client's user has answered, and go on with the run; ask again for what is left."""
+    waits, services, principal = waits_in(state), caller.services, caller.principal
+    if waits is None:
+        raise MCPError(INVALID_PARAMS, NO_SUCH_STATE)
+    try:
+        run = await services.runs.get(principal, waits.run_id, WRITE_RUNS)
+    except NotFound:
+        raise MCPError(INVALID_PARAMS, NO_SUCH_STATE) from None
+    if run.runnable != entry.path or run.input != question.input_of(entry):
+        raise MCPError(INVALID_PARAMS, NO_SUCH_STATE)
+    fault = ""
+    for approval in await pending(caller, run):
+        answer = answers.get(approval.id)
+        try:
+            if isinstance(answer, ElicitResult) and (decision := decision_of(approval, answer)):
+                await services.approvals.decide(principal, approval.id, decision)
+            elif isinstance(answer, ElicitResult):
+                return waiting(run, [approval])
+        except InvalidInput as error:
+            fault = fault_of(error)
+    if left := await pending(caller, run):
+        return ask(caller, run, waits, left, fault)
+    return await followed_to_its_end(caller, run, waits.cursor)
+
+
+async def followed_to_its_end(caller: Caller, run: RunRecord, after: Cursor) -> Result:
+    """Report what happens after a record, and return what came of it."""
+    progress = Progress(caller.report)
+    last: dict[str, Record] = {}
+    try:
+        async for records in followed(caller.services, caller.principal, run, after):
+            for record in records:
+                last[record.type] = record
+                await progress.tell(record)
+    except asyncio.CancelledError:
+        await uninterrupted(caller.services.runs.cancel(run.id))
+        raise
+    told: dict[str, Mapping[str, Any]] = {
+        kind: from_json(last[kind].data) for kind in ("complete", "error", "end") if kind in last
+    }
+    if told.get("end", {}).get("status") == "waiting":
+        return ask(caller, run, Waits(run.id, last["end"].cursor), await pending(caller, run))
+    return result_of(run, told)
+
+
+async def pending(caller: Caller, run: RunRecord) -> Sequence[Approval]:
+    """Return what a run waits for, the newest first."""
+    approvals, _ = await caller.services.approvals.page(caller.principal, status="pending", run_id=run.id)
+    return approvals
+
+
+def ask(
+    caller: Caller, run: RunRecord, waits: Waits, approvals: Sequence[Approval], fault: str = ""
+) -> Result:
+    """Return what the client is to ask its user, where it can and its user may decide."""
+    askable = [approval for approval in approvals if can_be_asked(approval)]
+    return input_required(waits, askable, fault) if askable and caller.can_ask else waiting(run, approvals)
 
 
 class Progress:
@@ -86,45 +159,3 @@ class Progress:
         else:
             return
         self._told = now
-
-
-def result_of(run: RunRecord, last: Mapping[str, Mapping[str, Any]]) -> CallToolResult:
-    """Return the result that the last events of a run are."""
-    about: dict[str, Any] = {"run_id": run.id, "thread_id": run.thread_id}
-    if "error" in last:
-        return told_as_error(str(last["error"]["content"]), about)
-    if "complete" not in last and "approval" in last:
-        return told_as_error(f"It waits for a person: {last['approval']['content']}", about)
-    if "complete" not in last:
-        return told_as_error(STOPPED, about)
-    complete = last["complete"]
-    files, text, value = files_of(complete), complete["content"], complete.get("value")
-    return CallToolResult(
-        content=[*([TextContent(text=text)] if text or not files else []), *files],
-        structured_content=value if isinstance(value, dict) else None,
-        _meta={**about, "usage": complete["usage"], "finish_reason": complete.get("finish_reason", "stop")},
-    )
-
-
-def files_of(complete: Mapping[str, Any]) -> list[ImageContent | AudioContent]:
-    """Return the images and sounds of an answer, of those whose content is there."""
-    files: list[ImageContent | AudioContent] = []
-    for block in (complete.get("message") or {}).get("content") or ():
-        data, media_type = block.get("base64"), block.get("mime_type")
-        if data and block["type"] == "image":
-            files.append(ImageContent(data=data, mime_type=media_type or "image/png"))
-        elif data and block["type"] == "audio":
-            files.append(AudioContent(data=data, mime_type=media_type or "audio/wav"))
-    return files
-
-
-def failed(error: ApiError) -> CallToolResult:
-    """Return an error as a result."""
-    faults = (
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.extra.get("errors", ())
-    )
-    return told_as_error(" ".join((error.detail, *faults)), {"problem": error.kind, **error.extra})
-
-
-def told_as_error(text: str, about: dict[str, Any]) -> CallToolResult:
-    return CallToolResult(content=[TextContent(text=text)], is_error=True, _meta=about)

@@ -12,14 +12,17 @@ from mcp_types import (
     INVALID_REQUEST,
     CallToolRequestParams,
     CallToolResult,
+    InputRequiredResult,
     ListToolsResult,
     PaginatedRequestParams,
 )
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from starlette.requests import Request
 
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import principal_of
-from gatehouse.wires.mcp.calling import call
+from gatehouse.web.request_state import admission_of
+from gatehouse.wires.mcp.calling import Caller, call
 from gatehouse.wires.mcp.tools import described, tools_of
 
 Context = ServerRequestContext[Any, Request]
@@ -42,13 +45,24 @@ async def list_tools(context: Context, _params: PaginatedRequestParams | None) -
     )
 
 
-async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult:
+async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
     """Run an entry. Raises MCPError for one that there is not."""
     request = request_of(context)
-    entry = tools_of(services_of(request), principal_of(request)).get(params.name)
+    services, principal = services_of(request), principal_of(request)
+    entry = tools_of(services, principal).get(params.name)
     if entry is None:
         raise MCPError(INVALID_PARAMS, f"There is no tool {params.name[:100]}.")
-    return await call(request, entry, params.arguments or {}, context.session.report_progress)
+    report = context.session.report_progress
+    caller = Caller(services, principal, admission_of(request), report, can_ask_its_user(context))
+    return await call(caller, entry, params)
+
+
+def can_ask_its_user(context: Context) -> bool:
+    """Tell whether the client takes `input_required` with forms: of the revision before no one does."""
+    capabilities = context.session.client_capabilities
+    elicitation = capabilities.elicitation if capabilities else None
+    forms = elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+    return forms and context.session.protocol_version in MODERN_PROTOCOL_VERSIONS
 
 
 def mcp_server() -> Server[Any]:
