@@ -65,8 +65,13 @@ def asking(name: str, *forms: dict[str, Any]) -> Entry:
     """Return a tool that asks its caller's user for each of these, by forms, one after the other."""
 
     def build(parts: Parts) -> Runnable[Any, Any]:
-        async def ask(_state: Rounds) -> dict[str, Any]:
-            return {"answers": [interrupt("Please answer.", response_schema=form) for form in forms]}
+        async def ask(state: Rounds) -> dict[str, Any]:
+            return {
+                "answers": [
+                    *state.answers,
+                    *(interrupt("Please answer.", response_schema=form) for form in forms),
+                ]
+            }
 
         graph = StateGraph(Rounds)
         graph.add_node("ask", ask)

@@ -13,7 +13,7 @@ from live_app import LiveApp, bearer, serving
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
-from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult
+from mcp_types import CallToolResult, ElicitRequestParams, ElicitResult, InputRequiredResult, InputResponses
 from pydantic import BaseModel
 from test_approvals import PAID, paying
 
@@ -33,8 +33,8 @@ class Travel(BaseModel):
 def travelling(parts: Parts) -> Any:
     """Return a graph that asks two things, one after the other."""
 
-    async def where(_state: Travel) -> dict[str, Any]:
-        return {"city": interrupt("Which city?", response_schema=CITY)["city"]}
+    async def where(state: Travel) -> dict[str, Any]:
+        return {"city": state.city or interrupt("Which city?", response_schema=CITY)["city"]}
 
     async def when(state: Travel) -> dict[str, Any]:
         day = interrupt("Which day?")
@@ -73,7 +73,7 @@ class Person:
         self._answers = list(answers)
         self.asked: list[Any] = []
 
-    async def __call__(self, _context: Any, params: ElicitRequestParams) -> ElicitResult:
+    async def __call__(self, context: Any, params: ElicitRequestParams) -> ElicitResult:
         self.asked.append(params)
         return self._answers.pop(0)
 
@@ -179,7 +179,7 @@ class TestState:
     async def test_is_taken_again_and_nothing_is_done_twice(self, live: LiveApp) -> None:
         async with connected(live, Person()) as mcp:
             state, approval = await waiting(mcp)
-            answers = {approval: says(decision="approve")}
+            answers: InputResponses = {approval: says(decision="approve")}
             told = [
                 await mcp.session.call_tool("pay", PAY, input_responses=answers, request_state=state)
                 for _ in range(2)
@@ -223,7 +223,7 @@ class TestState:
         async with connected(live, Person()) as mcp:
             state, approval = await waiting(mcp)
         async with connected(live, Person(), who=bearer("bob", "beta")) as bob:
-            answers = {approval: says(decision="approve")}
+            answers: InputResponses = {approval: says(decision="approve")}
             with pytest.raises(MCPError, match="requestState"):
                 await bob.session.call_tool("pay", PAY, input_responses=answers, request_state=state)
         assert PAID == []
