@@ -69,10 +69,26 @@ const COMPONENTS: Components = {
   ),
 };
 
+/** A link of the model's. One to this server is shown and not followed: the server knows who opens it. */
 function Outside({ href, children }: ComponentProps<"a">) {
+  if (!href || isOurs(href)) {
+    return (
+      <>
+        {children} <code>{href}</code>
+      </>
+    );
+  }
   return (
     <a href={href} target="_blank" rel="noopener noreferrer nofollow">
       {children}
     </a>
   );
+}
+
+function isOurs(href: string): boolean {
+  try {
+    return new URL(href, window.location.href).origin === window.location.origin;
+  } catch {
+    return true; // what is no address leads nowhere else
+  }
 }

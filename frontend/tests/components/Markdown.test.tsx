@@ -23,6 +23,18 @@ describe("Markdown", () => {
     expect(container.querySelector("strong")).toBeNull();
   });
 
+  it.each([
+    "/api/chat/stream?query=pay&runnable=agent",
+    `//${window.location.host}/auth/signout`,
+    `${window.location.origin}/x`,
+    "x",
+    "?query=pay",
+  ])("shows an address of this server, and makes no link of it: %s", (address) => {
+    render(<Markdown text={`[Read more](<${address}>) and ![a chart](<${address}>)`} streaming={false} />);
+    expect(screen.queryAllByRole("link")).toEqual([]);
+    expect(screen.getByText(/Read more/)).toBeTruthy();
+  });
+
   it("makes a link of an image, runs no HTML, and lets code be copied", () => {
     const { container } = render(
       <Markdown

@@ -142,10 +142,35 @@ class TestOtherSites:
         assert response.status_code == 200
 
 
+HOW = {  # browsers ask, where it is no script: https://www.w3.org/TR/fetch-metadata/
+    "opened": ("none", "navigate", "document"),
+    "opened by a link of our own page": ("same-origin", "navigate", "document"),
+    "in a frame": ("same-origin", "navigate", "iframe"),
+    "as an image": ("same-origin", "no-cors", "image"),
+    "as an image that is asked for with CORS": ("same-origin", "cors", "image"),
+    "as a script": ("same-origin", "no-cors", "script"),
+    "as a prefetch": ("same-origin", "no-cors", "empty"),
+    "as a manifest": ("same-origin", "cors", "manifest"),
+}
+
+
 @pytest.mark.parametrize("path", PATHS)
-def test_an_address_that_is_opened_starts_no_run(client: httpx.Client, path: str) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_an_address_that_no_script_asks_for_starts_no_run(client: httpx.Client, path: str, how: str) -> None:
     """It may come from a mail, or from a model's own answer; the browser sends its cookie with it."""
+    site, mode, dest = HOW[how]
     before = len(client.get("/api/threads?limit=100").json()["items"])
-    opened = {"sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+    opened = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": dest}
     assert client.get(path, params={"query": "x", "runnable": "agent"}, headers=opened).status_code == 403
     assert len(client.get("/api/threads?limit=100").json()["items"]) == before
+
+
+@pytest.mark.parametrize(("accept", "status"), [("text/html,*/*;q=0.8", 403), ("text/event-stream", 200)])
+def test_of_an_old_browser_with_a_cookie_what_it_accepts_says_how_it_asks(
+    shared: LiveApp, client: httpx.Client, accept: str, status: int
+) -> None:
+    with shared.client({}) as browser:
+        token = client.headers["authorization"].removeprefix("Bearer ")
+        browser.post("/auth/session", json={"credential": token}).raise_for_status()
+        answer = browser.get("/api/stream", params={"query": "[say hi]"}, headers={"accept": accept})
+        assert answer.status_code == status

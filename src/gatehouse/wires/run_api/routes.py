@@ -162,8 +162,8 @@ async def for_event_source(
     own = is_own_page(request, services_of(request).settings.page_origins)
     if own is False and request.headers.get("sec-fetch-site") != "none":
         raise Forbidden("Another site may not start a run: GATEHOUSE_ALLOWED_ORIGINS lists those that may.")
-    if request.headers.get("sec-fetch-mode") == "navigate":  # a link, of a mail or of a model's answer
-        raise Forbidden("An address that is opened starts no run: an EventSource does.")
+    if not asks_by_script(request, principal):
+        raise Forbidden("An address that is opened or embedded starts no run: an EventSource does.")
     # on its own reconnection a browser sends the header, and the address stays as it was
     last_event_id = request.headers.get("last-event-id") or parameters.last_event_id
     if last_event_id and not parameters.idempotency_key:
@@ -173,6 +173,18 @@ async def for_event_source(
     key = parameters.idempotency_key
     started = await start(services, principal, parameters.chat(), key, admission_of(request))
     return view(services, principal, started.run, cursor, projection)
+
+
+def asks_by_script(request: Request, principal: Principal) -> bool:
+    """Tell whether a script or a program asks: no link, image or prefetch, of a mail or of a model's answer.
+
+    A browser that says nothing of how it asks is known by its cookie; of it an EventSource says what it accepts.
+    """
+    headers = request.headers
+    mode = headers.get("sec-fetch-mode")
+    if mode is None and principal.credential == "session":
+        return "text/event-stream" in headers.get("accept", "")
+    return mode in (None, "cors", "same-origin") and headers.get("sec-fetch-dest", "empty") == "empty"
 
 
 def view(
