@@ -77,21 +77,20 @@ class Trial:
         await self.fleet.copied()
         began = time.time()
         acting = asyncio.create_task(fault.act(self.fleet, rng))
-        cases = [f"{name}-{number}" for number in range(self.plan.runs)]
-        stories = await asyncio.gather(*(self._followed(fault, case) for case in cases))
+        cases = {f"{name}-{number}": number % 2 == 0 for number in range(self.plan.runs)}  # who pays
+        stories = await asyncio.gather(*(self._followed(fault, *case) for case in cases.items()))
         await acting
         outcomes = [
-            Outcome(case, story, await self._decided(story))
-            for case, story in zip(cases, stories, strict=True)
+            Outcome(*case, story, await self._decided(story))
+            for case, story in zip(cases.items(), stories, strict=True)
         ]
         left_over = await self._settled(outcomes)
         executed = [one for one in noted(self.fleet.folder) if one.at >= began]
         return Round(fault, outcomes, executed, left_over, time.time() - began)
 
-    async def _followed(self, fault: Fault, case: str) -> Story:
-        """Return the story of one run; every other one is of an agent that pays."""
+    async def _followed(self, fault: Fault, case: str, paying: bool) -> Story:
+        """Return the story of one run: of an agent that pays, or of a chain."""
         rng = random.Random(f"{self.plan.seed} run {case}")
-        paying = rng.random() < 0.5
         before = f'[tool pay {{"case": "{case}"}}]' if paying else f"case {case}"
         question = Question(
             TOKENS, fault.lasts / TOKENS, before, "agent" if paying else "chain", may_be_lost=fault.loses

@@ -17,7 +17,8 @@ class Fault:
     """Clients start within `spread` seconds, each a run that takes about `lasts`; then this is done.
 
     `attempts` is how many a run may need at most. `loses` says that Redis loses data, which is told to
-    clients as a gap, or as a run that nobody knows.
+    clients as a gap, or as a run that nobody knows. `fails_agents` says that an agent cannot keep a
+    checkpoint, and ends as failed.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Fault:
     lasts: float
     attempts: int = 1
     loses: bool = False
+    fails_agents: bool = False
 
 
 async def freeze_at_start(fleet: Fleet, rng: random.Random) -> None:
@@ -85,7 +87,7 @@ FAULTS = (
         lose_a_second, spread=6, lasts=5, attempts=3, loses=True,
     ),
     Fault("Redis is full for 20 s", fill_redis, spread=6, lasts=10),
-    Fault("PostgreSQL is away for 30 s", stop_postgres, spread=1.5, lasts=8),
+    Fault("PostgreSQL is away for 30 s", stop_postgres, 1.5, lasts=8, fails_agents=True),
     Fault("a replica is paused around a tool call, and wakes up", wake_a_zombie, spread=4, lasts=6, attempts=2),
     Fault("a replica dies while another drains", drain_while_another_dies, spread=4, lasts=8, attempts=3),
 )  # fmt: skip

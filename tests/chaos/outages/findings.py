@@ -19,6 +19,7 @@ class Outcome:
     """One client's run, and how it ended in the end."""
 
     case: str
+    paying: bool
     story: Story
     status: str
 
@@ -69,7 +70,10 @@ def told_wrongly(outcome: Outcome, fault: Fault) -> Iterator[str]:
     yield from (*live.faults, *outcome.story.faults)
     if live.lost or live.repeated or live.reordered:
         yield f"{live.lost} tokens lost, {live.repeated} repeated, {live.reordered} reordered"
-    if outcome.status != "completed" and not (fault.loses and outcome.story.unknown):
+    excused = (fault.loses and outcome.story.unknown) or (
+        fault.fails_agents and outcome.paying and outcome.status == "failed"
+    )
+    if outcome.status != "completed" and not excused:
         yield f"it is {outcome.status or 'without end'}: {live.problem}"
 
 
