@@ -178,7 +178,8 @@ async def for_event_source(
 def asks_by_script(request: Request, principal: Principal) -> bool:
     """Tell whether a script or a program asks: no link, image or prefetch, of a mail or of a model's answer.
 
-    A browser that says nothing of how it asks is known by its cookie; of it an EventSource says what it accepts.
+    A browser that says nothing of how it asks is known by its cookie: of those an EventSource
+    says what it accepts.
     """
     headers = request.headers
     mode = headers.get("sec-fetch-mode")
