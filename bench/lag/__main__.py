@@ -8,7 +8,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from bench.lag.measure import Load, Measured, lag
@@ -19,12 +18,14 @@ from bench.processes import (
     bearer,
     environment,
     free_port,
-    gatehouse_server,
+    gatehouse_environment,
     migrate,
     redis_ready,
     redis_server,
 )
 from bench.transports.targets import BARE, STOCK, Target, langserve, run, websocket
+from tests.live_postgres import Postgres
+from tests.postgres_databases import create_database
 
 RESULTS = Path(__file__).parents[1] / "results"
 TARGETS: Mapping[str, Sequence[Target]] = {
@@ -55,9 +56,10 @@ def main() -> None:
         found = asyncio.run(measured(arguments, Path(folder), cores))
     how = (
         f"Medians of {arguments.rounds} interleaved rounds, each in a fresh process on a core of its own; "
-        f"the load and Redis share another. Streams of 10 tokens a second, opened at random moments, "
-        f"watched for {arguments.seconds:.0f} s while all are open; Gatehouse's are a third each of typed "
-        "events, WebSockets and LangServe's /stream. Lag is how late a task on the loop wakes up from 10 ms; "
+        f"the load, Redis and PostgreSQL share another. Streams of 10 tokens a second, opened at random "
+        f"moments, watched for {arguments.seconds:.0f} s while all are open; Gatehouse's are a third each of "
+        "typed events, WebSockets and LangServe's /stream. Lag is how late a task on the loop wakes up from "
+        "10 ms; "
         "'own' is no more of it than the CPU time that the loop's thread used meanwhile: the rest is of "
         f"whatever else the machine did. The load average was {os.getloadavg()[1]:.1f}."
     )
@@ -73,7 +75,6 @@ async def measured(
     asked: argparse.Namespace, folder: Path, cores: Sequence[int]
 ) -> dict[str, list[dict[str, float]]]:
     """Return what every round found, by the server and the number of streams."""
-    await migrate(folder, {})
     found: dict[str, list[dict[str, float]]] = {}
     for _ in range(asked.rounds):
         for streams in asked.streams:
@@ -90,24 +91,43 @@ async def measured(
 @asynccontextmanager
 async def running(name: str, folder: Path, cores: Sequence[int]) -> AsyncIterator[Measured]:
     """Yield a fresh server with its own measure of how late it is, pinned to the first core; end it after."""
-    redis, port = redis_server(folder, cores[-1]), free_port()
-    samples = folder / f"lag-{port}.jsonl"
-    command = (sys.executable, "-m", "bench.lag.served", str(samples), str(port), *MODULES[name])
-    ours = {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0", "LOG_LEVEL": "warning"}
-    server = (
-        Server(name, command, environment(), folder, port, cores[0])
-        if MODULES[name]
-        else replace(gatehouse_server(name, folder, ours, cores[0]), command=command, port=port)
-    )
+    if MODULES[name]:
+        async with beside(name, environment(), folder, cores) as measured:
+            yield measured
+        return
+    redis, postgres = redis_server(folder, cores[-1]), Postgres()
     try:
         redis.start()
         await redis_ready(redis)
+        await asyncio.to_thread(postgres.start)
+        settings = {
+            "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0",
+            "DATABASE_URL": await create_database(postgres.url),
+            "LOG_LEVEL": "warning",
+        }
+        await migrate(folder, settings)
+        async with beside(name, gatehouse_environment(folder, settings), folder, cores) as measured:
+            yield measured
+    finally:
+        redis.kill()
+        postgres.remove()
+
+
+@asynccontextmanager
+async def beside(
+    name: str, variables: Mapping[str, str], folder: Path, cores: Sequence[int]
+) -> AsyncIterator[Measured]:
+    """Yield a server beside a task that measures, when it answers."""
+    port = free_port()
+    samples = folder / f"lag-{port}.jsonl"
+    command = (sys.executable, "-m", "bench.lag.served", str(samples), str(port), *MODULES[name])
+    server = Server(name, command, variables, folder, port, cores[0])
+    try:
         server.start()
         await server.ready("/" if MODULES[name] else "/readyz")
         yield Measured(server, samples)
     finally:
-        for process in (server, redis):
-            process.kill()
+        server.kill()
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class Load:
 
     streams: int
     pace: float = 10.0
-    opened_a_second: float = 100.0
+    opened_a_second: float = 75.0
     seconds: float = 10.0
 
 

@@ -89,7 +89,7 @@ class Stream(asyncio.Protocol):
             return b""
         wanted = b"101" if self.target.websocket else b"200"
         if head.split(b" ", 2)[1] != wanted:
-            self._fail(f"{self.target.name}: {self._head[:400]!r}")
+            self._fail(f"{self.target.name}: {self._head[:1200]!r}")
             return b""
         self._accepted = True
         if self.target.websocket and self._transport is not None:

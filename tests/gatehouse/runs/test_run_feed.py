@@ -56,10 +56,17 @@ class TestExtend:
         assert feed.base == Cursor(1, 6)
         assert [item.cursor.sequence for item in feed.after(feed.base)] == [7, 8]
 
-    def test_takes_the_next_attempt_for_what_follows(self) -> None:
+    def test_leaves_the_attempt_before_to_the_log(self) -> None:
         feed = fed(10, 3)
-        feed.extend([a_token(1, attempt=2)])
-        assert feed.base == BEGINNING
+        feed.extend([a_token(1, attempt=2), a_token(2, attempt=2)])
+        assert feed.base == Cursor(2, 0)
+        assert [item.cursor for item in feed.after(feed.base)] == [Cursor(2, 1), Cursor(2, 2)]
+
+    def test_begins_with_an_attempt_whose_beginning_is_lost(self) -> None:
+        feed = fed(10, 3)
+        feed.extend([a_token(5, attempt=2)])
+        assert feed.base == Cursor(2, 4)
+        assert feed.top == Cursor(2, 5)
 
 
 class TestChanged:

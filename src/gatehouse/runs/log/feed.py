@@ -1,7 +1,6 @@
 """The newest records of a run in memory, for the viewers in this process."""
 
 import asyncio
-from bisect import bisect_right
 
 from gatehouse.runs.events import BEGINNING, Cursor, Record
 
@@ -10,40 +9,51 @@ class Feed:
     """Holds a run's last `size` records. Viewers keep a cursor each, and no buffer of their own.
 
     `base` is the cursor after which the feed has every record: a viewer that is behind it reads the log.
+
+    The records are those of one attempt, whose sequences are dense, and are kept as their types and their
+    JSON: a Record for each would be two objects a token for the garbage collector to go through.
     """
 
     def __init__(self, size: int, base: Cursor = BEGINNING) -> None:
         self.size = size
         self.base = base
         self.closed = False
-        self._records: list[Record] = []
+        self._attempt = base.attempt
+        self._before = base.sequence  # that of the record before the first one here
+        self._types: list[str] = []
+        self._data: list[bytes] = []
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def top(self) -> Cursor:
         """The cursor of the newest record."""
-        return self._records[-1].cursor if self._records else self.base
+        return Cursor(self._attempt, self._before + len(self._types)) if self._types else self.base
 
     @property
     def ended(self) -> bool:
         """True when the run's last record is here."""
-        return bool(self._records) and self._records[-1].type == "end"
+        return bool(self._types) and self._types[-1] == "end"
 
     def append(self, record: Record) -> None:
-        """Add a record and wake the viewers."""
-        self._records.append(record)
-        if len(self._records) > 2 * self.size:  # drop half at once: a deque cannot be searched
-            self.base = self._records[-self.size - 1].cursor
-            del self._records[: -self.size]
+        """Add the record that follows on the newest, and wake the viewers."""
+        if record.cursor.attempt != self._attempt:
+            self._begin(record.cursor.attempt)
+        self._types.append(record.type)
+        self._data.append(record.data)
+        if len(self._types) > 2 * self.size:  # half at once, which costs less than one at a time
+            self._drop(self.size)
         if self._waiting:
             self._wake()
 
     def extend(self, records: list[Record]) -> None:
         """Add records that were read from the log; what the log had lost before them is behind the base."""
         for record in records:
+            attempt, sequence = record.cursor
             if not record.cursor.follows(self.top):
-                self.base = Cursor(record.cursor.attempt, record.cursor.sequence - 1)
-                self._records.clear()
+                self.base = Cursor(attempt, sequence - 1)
+                self._attempt, self._before = self.base
+                self._types.clear()
+                self._data.clear()
             self.append(record)
 
     def close(self) -> None:
@@ -53,11 +63,15 @@ class Feed:
 
     def after(self, cursor: Cursor) -> list[Record]:
         """Return the records after `cursor`, which must not lie before `base`."""
-        if not self._records or self._records[-1].cursor <= cursor:
+        attempt, before = self._attempt, self._before
+        first = max(0, cursor.sequence - before) if cursor.attempt == attempt else 0
+        if cursor.attempt > attempt or first >= len(self._types):
             return []
-        if self._records[0].cursor > cursor:
-            return self._records[:]
-        return self._records[bisect_right(self._records, cursor, key=_cursor) :]
+        kept = zip(self._types[first:], self._data[first:], strict=True)
+        return [
+            Record(Cursor(attempt, sequence), kind, data)
+            for sequence, (kind, data) in enumerate(kept, before + first + 1)
+        ]
 
     async def changed(self) -> None:
         """Return when a record has come or the feed was closed."""
@@ -69,15 +83,27 @@ class Feed:
             if not future.done() or future.cancelled():
                 self._waiting = [waiting for waiting in self._waiting if waiting is not future]
 
+    def _begin(self, attempt: int) -> None:
+        """Make room for the records of the next attempt: those before are in the log alone."""
+        if self._types:
+            self.base = Cursor(attempt, 0)
+            self._types.clear()
+            self._data.clear()
+        self._attempt, self._before = attempt, 0
+
+    def _drop(self, but: int) -> None:
+        """Forget all records but the last ones."""
+        gone = len(self._types) - but
+        del self._types[:gone]
+        del self._data[:gone]
+        self._before += gone
+        self.base = Cursor(self._attempt, self._before)
+
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
             if not future.done():
                 future.set_result(None)
-
-
-def _cursor(record: Record) -> Cursor:
-    return record.cursor
 
 
 def unbroken(records: list[Record], after: Cursor) -> list[Record]:
