@@ -4,14 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
+from audit_findings import FINDINGS, UNSEEN
 from proofs import CASES, REQUIREMENTS
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("line", [*REQUIREMENTS, *CASES])
+PROVEN = {**REQUIREMENTS, **CASES, **FINDINGS, **UNSEEN}
+
+
+@pytest.mark.parametrize("line", PROVEN)
 def test_every_proof_is_there(line: str) -> None:
-    proofs = {**REQUIREMENTS, **CASES}[line]
+    proofs = PROVEN[line]
     assert proofs
     for proof in proofs:
         file, name = proof.split("::")

@@ -180,7 +180,13 @@ class Providers:
 
 
 def missing(provider: str, error: ImportError) -> str:
-    """Return what to do about a provider's package that is not installed; LangChain's error names others."""
+    """Return what to do about a provider's package that is not installed; LangChain's error names others.
+
+    It says so too of one that is there and cannot be imported: why not is what that error comes from.
+    """
+    cause = error.__cause__
+    if isinstance(cause, ImportError) and not isinstance(cause, ModuleNotFoundError):
+        return f"its package cannot be loaded: {cause}"
     if extra := EXTRAS.get(provider):
         package = f"langchain-{provider.replace('_', '-')}"
         return f"{package} is not installed: pip install 'gatehouse-server[{extra}]'"

@@ -80,6 +80,8 @@ class TestPage:
         assert policy.startswith("default-src 'self';")
         assert "script-src" not in policy
         assert "http" not in policy
+        # of which default-src says nothing
+        assert {"base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"} <= {*policy.split("; ")}
 
     @pytest.mark.parametrize(
         "file", ["nothing.js", "..%2f__init__.py", "%2e%2e/core.py", "redoc.standalone.js"]

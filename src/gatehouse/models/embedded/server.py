@@ -54,12 +54,22 @@ def model_path() -> Path:
     return path
 
 
+def why_not_imported(error: ImportError) -> str:
+    """Return what to do about an engine that is not installed, or whose libraries of the system are not."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "xllamacpp":
+        return f"The embedded model's engine xllamacpp is missing: {INSTALL}"
+    return (
+        f"The embedded model's engine xllamacpp is installed and cannot be loaded ({error}). "
+        "It needs OpenMP: apt-get install libgomp1."
+    )
+
+
 def started(key: str) -> Any:
     """Return a running server that asks for this key; it stops when it is let go. Raises CannotStart."""
     try:
         import xllamacpp  # noqa: PLC0415 - optional, and 20 MB of native code
     except ImportError as error:
-        raise CannotStart(f"The embedded model's engine xllamacpp is missing: {INSTALL}") from error
+        raise CannotStart(why_not_imported(error)) from error
     params = xllamacpp.CommonParams()
     params.model.path = str(model_path())
     params.model_alias = {MODEL_NAME}
