@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import counted
-from gatehouse.limits.limiter import Admitted, Limiter
+from gatehouse.limits.limiter import Admitted, Limiter, Store
 from gatehouse.limits.reservations import Reservation
 from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import Unavailable
@@ -52,6 +52,28 @@ class Admission:
         self._begun.append(self._seats.popleft())
         return self._begun[-1]
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was charged yet."""
+        return not self.asked and not self._seats
+
+    def seat(self) -> Reservation:
+        """Return what one run is to hold, for `begin`."""
+        return self._limiter.seat(self._principal)
+
+    async def begin(self, seat: Reservation, store: Store) -> bool:
+        """Charge the request and take what its run holds in the step that stores the run.
+
+        False when the run was undone before. Raises LimitReached, and what `store` raises.
+        """
+        self.asked = True  # once is enough, also where Redis does not answer
+        admitted = await self._limiter.begin(self._principal, 1, seat, store)
+        if admitted is None:
+            return False
+        self._note(admitted, 1)
+        self._begun.append(seat)
+        return True
+
     def lose(self, reservation: Reservation) -> None:
         """Forget what a run took that may or may not have begun: who finds out gives it back."""
         self._begun.remove(reservation)
@@ -84,9 +106,12 @@ class Admission:
         except Unavailable:
             self.asked = True  # once is enough
             raise
+        self._note(admitted, requests)
+        return admitted
+
+    def _note(self, admitted: Admitted, requests: int) -> None:
         self.asked = True
         self.standing = admitted.standing or self.standing
         if admitted.refusal is not None:
             raise admitted.refusal
         self._requests += requests
-        return admitted

@@ -1,7 +1,7 @@
 """Charges callers for what they ask, in one call to Redis."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 from langchain_core.utils.uuid import uuid7
@@ -27,6 +27,11 @@ RETRY_SECONDS = 5
 
 LIMITS: tuple[Limit, ...] = ("requests", "runs", "tokens")
 WHOSE: tuple[Whose, ...] = ("user", "tenant")
+
+
+# Stores a run if there is room for it, given the keys and the text of `gatehouse.limits.scripts.ADMITTING`;
+# returns what that returns, None when the run was undone before
+Store = Callable[[Sequence[str], str], Awaitable[list[int] | None]]
 
 
 class Admitted:
@@ -85,6 +90,28 @@ class Limiter:
             seats, slots = [], []
         return Admitted(standing_of(plan, answer), refusal, seats, slots)
 
+    def seat(self, principal: Principal) -> Reservation:
+        """Return what one run of a principal is to hold."""
+        [seat], _ = reservations_for(1, None, self.plans.of(principal.plan).plan.tokens_reserved)
+        return seat
+
+    async def begin(
+        self, principal: Principal, requests: int, seat: Reservation, store: Store
+    ) -> Admitted | None:
+        """Charge for requests and take what one run holds, in the step that stores the run.
+
+        None when the run was undone before. Raises what `store` raises, and InvalidInput.
+        """
+        plan, keys = self.plans.of(principal.plan), counted(principal)
+        check_size(plan, requests)
+        answer = await store((*keys.rates, *keys.runs), self._numbers(plan, requests, 1, 1))
+        if answer is None:
+            return None
+        refusal = refusal_of(answer)
+        if refusal is None:
+            self.reservations.keep(keys, seat)
+        return Admitted(standing_of(plan, answer), refusal)
+
     async def _taken(
         self,
         keys: Counted,
@@ -122,8 +149,7 @@ class Limiter:
     ) -> list[int] | None:
         """Return the script's answer; None when Redis is away and that is to stop nobody."""
         runs = bool(slots or seats or look)
-        lease = self.reservations.lease_ms
-        numbers = f"{requests} {len(slots)} {len(seats)} {lease} {int(look)} {plan.numbers}"
+        numbers = self._numbers(plan, requests, len(slots), len(seats), look)
         try:
             answer: list[int] = await self._admit(
                 (*keys.rates, *keys.runs) if runs else keys.rates,
@@ -143,6 +169,10 @@ class Limiter:
                 headers={"retry-after": str(RETRY_SECONDS)},
             ) from error
         return answer
+
+    def _numbers(self, plan: NamedPlan, requests: int, slots: int, seats: int, look: bool = False) -> str:
+        """Return the text that `gatehouse.limits.scripts.ADMITTING` reads."""
+        return f"{requests} {slots} {seats} {self.reservations.lease_ms} {int(look)} {plan.numbers}"
 
 
 def check_size(plan: NamedPlan, requests: int) -> None:

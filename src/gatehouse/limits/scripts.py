@@ -13,70 +13,76 @@ local now_ms = math.floor(now / 1000)
 
 # A request, and the runs that it starts. The rate is charged when it has room, even when the runs then have
 # none: a caller who keeps asking for a run is a caller who keeps asking.
-# KEYS: two rates; with runs or `look`, slots, reserved and tokens of both.
-# ARGV: numbers in one text, which is cheaper to send: requests, runs' slots, reservations, lease in ms, look
-#       (1: tell all, charge nothing), tokens of each reservation, and for user and tenant interval, burst,
-#       runs, tokens. Then the ids of the slots, and then of the reservations.
+# keys: two rates; with runs or `look`, slots, reserved and tokens of both.
+# text: numbers, which are cheaper to send so: requests, runs' slots, reservations, lease in ms, look (1: tell
+#       all, charge nothing), tokens of each reservation, and for user and tenant interval, burst, runs,
+#       tokens.
+# ids:  of the slots, and then of the reservations.
 # Returns the limit that refused (0 none, 1 requests, 2 runs, 3 tokens), who it is of (1 user, 2 tenant),
 # microseconds to wait, then of both: microseconds ahead, runs, tokens used, tokens reserved.
-ADMIT = (
+ADMITTING = (
     rate.LUA
     + concurrency.LUA
     + budget.LUA
     + CLOCK
     + """
-local numbers = {}
-for number in string.gmatch(ARGV[1], '%d+') do numbers[#numbers + 1] = tonumber(number) end
-local requests, slots, seats, lease, each = numbers[1], numbers[2], numbers[3], numbers[4], numbers[6]
-local look = numbers[5] == 1
-local function allowed(whose, what) return numbers[2 + 4 * whose + what] end
-local function key(whose, what) return KEYS[3 * whose - 1 + what] end
-local arrivals, runs, used, reserved = {now, now}, {-1, -1}, {-1, -1}, {-1, -1}
+local function admitted(keys, text, ids)
+  local numbers = {}
+  for number in string.gmatch(text, '%d+') do numbers[#numbers + 1] = tonumber(number) end
+  local requests, slots, seats, lease, each = numbers[1], numbers[2], numbers[3], numbers[4], numbers[6]
+  local look = numbers[5] == 1
+  local function allowed(whose, what) return numbers[2 + 4 * whose + what] end
+  local function key(whose, what) return keys[3 * whose - 1 + what] end
+  local arrivals, runs, used, reserved = {now, now}, {-1, -1}, {-1, -1}, {-1, -1}
 
-local function answer(limit, whose, wait)
-  return {limit, whose, wait, arrivals[1] - now, runs[1], used[1], reserved[1],
-          arrivals[2] - now, runs[2], used[2], reserved[2]}
-end
+  local function answer(limit, whose, wait)
+    return {limit, whose, wait, arrivals[1] - now, runs[1], used[1], reserved[1],
+            arrivals[2] - now, runs[2], used[2], reserved[2]}
+  end
 
-local charged, waits = {}, {}
-for whose = 1, 2 do
-  arrivals[whose] = math.max(now, tonumber(redis.call('GET', KEYS[whose]) or now))
-  waits[whose], charged[whose] =
-    conforms(KEYS[whose], now, allowed(whose, 1), allowed(whose, 2), requests)
-end
-if requests > 0 then
-  local slower = waits[2] > waits[1] and 2 or 1
-  if waits[slower] > 0 then return answer(1, slower, waits[slower]) end
+  local charged, waits = {}, {}
   for whose = 1, 2 do
-    charge(KEYS[whose], now, charged[whose])
-    arrivals[whose] = charged[whose]
+    arrivals[whose] = math.max(now, tonumber(redis.call('GET', keys[whose]) or now))
+    waits[whose], charged[whose] =
+      conforms(keys[whose], now, allowed(whose, 1), allowed(whose, 2), requests)
   end
-end
-if slots == 0 and seats == 0 and not look then return answer(0, 0, 0) end
+  if requests > 0 then
+    local slower = waits[2] > waits[1] and 2 or 1
+    if waits[slower] > 0 then return answer(1, slower, waits[slower]) end
+    for whose = 1, 2 do
+      charge(keys[whose], now, charged[whose])
+      arrivals[whose] = charged[whose]
+    end
+  end
+  if slots == 0 and seats == 0 and not look then return answer(0, 0, 0) end
 
-for whose = 1, 2 do
-  runs[whose] = occupied(key(whose, 1), now_ms)
-  used[whose], reserved[whose] = committed(key(whose, 3), key(whose, 2), now_ms)
-end
-if look then return answer(0, 0, 0) end
-for whose = 1, 2 do
-  if runs[whose] + slots > allowed(whose, 3) then return answer(2, whose, 1000000) end
-  local wanted = seats * each
-  if used[whose] + reserved[whose] + wanted > allowed(whose, 4) then
-    local tomorrow = (math.floor(now_ms / DAY_MS) + 1) * DAY_MS * 1000 - now
-    -- what others have reserved may be given back sooner
-    return answer(3, whose, used[whose] + wanted > allowed(whose, 4) and tomorrow or 5000000)
+  for whose = 1, 2 do
+    runs[whose] = occupied(key(whose, 1), now_ms)
+    used[whose], reserved[whose] = committed(key(whose, 3), key(whose, 2), now_ms)
   end
+  if look then return answer(0, 0, 0) end
+  for whose = 1, 2 do
+    if runs[whose] + slots > allowed(whose, 3) then return answer(2, whose, 1000000) end
+    local wanted = seats * each
+    if used[whose] + reserved[whose] + wanted > allowed(whose, 4) then
+      local tomorrow = (math.floor(now_ms / DAY_MS) + 1) * DAY_MS * 1000 - now
+      -- what others have reserved may be given back sooner
+      return answer(3, whose, used[whose] + wanted > allowed(whose, 4) and tomorrow or 5000000)
+    end
+  end
+  for whose = 1, 2 do
+    for at = 1, slots do occupy(key(whose, 1), ids[at], now_ms, lease) end
+    for at = 1, seats do reserve(key(whose, 3), key(whose, 2), ids[slots + at], now_ms, lease) end
+    runs[whose] = runs[whose] + slots
+    reserved[whose] = reserved[whose] + seats * each
+  end
+  return answer(0, 0, 0)
 end
-for whose = 1, 2 do
-  for at = 1, slots do occupy(key(whose, 1), ARGV[1 + at], now_ms, lease) end
-  for at = 1, seats do reserve(key(whose, 3), key(whose, 2), ARGV[1 + slots + at], now_ms, lease) end
-  runs[whose] = runs[whose] + slots
-  reserved[whose] = reserved[whose] + seats * each
-end
-return answer(0, 0, 0)
 """
 )
+
+# KEYS: as above. ARGV: text, then the ids.
+ADMIT = ADMITTING + "return admitted(KEYS, ARGV[1], {unpack(ARGV, 2)})"
 
 # What many callers hold, in one step. KEYS: slots, reserved and tokens of the user and of the tenant, of each
 # caller. ARGV: lease in ms, then of each caller the numbers of slots and of reservations, and their ids. What

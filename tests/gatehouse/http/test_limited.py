@@ -344,13 +344,18 @@ class TestSignIns:
 class TestCalls:
     def test_of_a_request_to_redis_are_one(self, strict: LiveApp, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[tuple[int, int]] = []
-        admit = Limiter.admit
+        admit, begin = Limiter.admit, Limiter.begin
 
         async def counting(self: Limiter, who: Any, requests: int, runs: int = 0, at_once: Any = None) -> Any:
             asked.append((requests, runs))
             return await admit(self, who, requests, runs, at_once)
 
+        async def beginning(self: Limiter, who: Any, requests: int, *others: Any) -> Any:
+            asked.append((requests, 1))
+            return await begin(self, who, requests, *others)
+
         monkeypatch.setattr(Limiter, "admit", counting)
+        monkeypatch.setattr(Limiter, "begin", beginning)
         with strict.client() as client:
             client.post("/chat/invoke", json={"input": {"input": "[say hi]"}})
             client.post("/chat/batch", json={"inputs": [{"input": "[say hi]"}] * 3})

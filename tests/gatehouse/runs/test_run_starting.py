@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ class TestCallerWhoLeaves:
         self, caller: Caller, redis: Redis, told: Told, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         starting = asyncio.create_task(caller.start(grace=0))
-        cancel_at(monkeypatch, caller.replica, "create", starting)
+        cancel_at(monkeypatch, caller.replica, "create_admitted", starting)
         with pytest.raises(asyncio.CancelledError):
             await starting
         await until(lambda: caller.replica.engine.local == {})
@@ -224,13 +224,43 @@ class TestFrozenRedis:
     async def test_gives_back_what_it_may_have_taken_of_the_limits(
         self, cold: Replicas, frozen_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gatehouse.limits.limiter.ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.runs.lifecycle.attempts.ANSWER_SECONDS", 0.3)
         caller = Caller(await cold.open())
         await caller.left()
         freeze(frozen_redis)
-        with pytest.raises(Exception, match="cannot be counted"):
+        with pytest.raises(NotStored):
             await caller.start()
         thaw(frozen_redis)
+        await until(lambda: is_whole(caller))
+
+
+class TestOneStep:
+    """A run that no thread comes before is charged, given its place and stored by one script."""
+
+    async def test_stores_nothing_where_the_limits_have_no_room(
+        self, here: Replica, redis: Redis, told: Told
+    ) -> None:
+        caller = Caller(here, runs=1)
+        run_id = await caller.start()
+        with pytest.raises(LimitReached):
+            await caller.start()
+        assert [run.id for run in await known_runs(redis)] == [run_id]
+
+    async def test_that_redis_took_twice_is_one_run_that_is_charged_once(
+        self, here: Replica, redis: Redis, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        caller = Caller(here, runs=1)
+        begin = here.engine.attempts._begin
+
+        async def begin_again(keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+            await begin(keys, arguments)
+            return await begin(keys, arguments)
+
+        monkeypatch.setattr(here.engine.attempts, "_begin", begin_again)
+        run_id = await caller.start()
+        assert [run.id for run in await known_runs(redis)] == [run_id]
+        assert await caller.left() == 0
+        await here.engine.cancel(run_id)
         await until(lambda: is_whole(caller))
 
 

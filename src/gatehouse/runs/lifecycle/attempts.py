@@ -11,7 +11,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from gatehouse.limits.reservations import NOTHING_HELD, Hold, Settlement
+from gatehouse.limits.limiter import ANSWER_SECONDS
+from gatehouse.limits.reservations import NOTHING_HELD, Hold, Reservation, Settlement
 from gatehouse.runs import replies
 from gatehouse.runs.accounts import ACCOUNTS, account_of
 from gatehouse.runs.answers import ANSWERS
@@ -20,6 +21,7 @@ from gatehouse.runs.clock import Clock
 from gatehouse.runs.events import Cursor, Record
 from gatehouse.runs.lifecycle.control import thread_keys
 from gatehouse.runs.lifecycle.scripts import (
+    BEGIN,
     CREATE,
     EXCUSE,
     FINISH,
@@ -79,6 +81,7 @@ class Attempts:
         self.keep = keep
         self.clock = clock or Clock()
         self._create = Script(redis, CREATE, COMMAND_SECONDS)
+        self._begin = Script(redis, BEGIN, ANSWER_SECONDS)
         self._finish = Script(redis, FINISH, COMMAND_SECONDS)
         self._take = Script(redis, TAKE, COMMAND_SECONDS)
         self._renew = Script(redis, RENEW, COMMAND_SECONDS)
@@ -94,20 +97,37 @@ class Attempts:
         One that opens a thread has its turn in it. `hold` is its place in its caller's limits, `claim` what
         its Idempotency-Key says. False when it was undone before.
         """
+        keys, arguments = self._stored(run, claim, hold.keys, hold.arguments[:3])
+        return bool(await self._create(keys, arguments))
+
+    async def create_admitted(
+        self, run: RunRecord, seat: Reservation, claim: str, limits: Sequence[str], numbers: str
+    ) -> list[int] | None:
+        """Store a new run as `create` does, if its caller's limits have room for `seat`, in the same step.
+
+        Return what they answer to `numbers`, as `gatehouse.limits.scripts.ADMITTING` has it; None when the
+        run was undone before.
+        """
+        keys, arguments = self._stored(run, claim, limits, (numbers, seat.slot, seat.member))
+        answer: list[int] | int = await self._begin(keys, arguments)
+        return answer if isinstance(answer, list) else None
+
+    def _stored(
+        self, run: RunRecord, claim: str, limits: Sequence[str], held: Sequence[Any]
+    ) -> tuple[tuple[str, ...], list[Any]]:
+        """Return the keys and arguments of a script that stores a new run."""
         known_for = ceil(run.deadline - run.created_at + self.keep)
-        thread = (
-            thread_keys(run)[0] if run.opens_thread else ""
-        )  # nobody knows it, so nobody can be before it
+        # nobody knows a thread that it opens, so nobody can be before it
+        thread = thread_keys(run)[0] if run.opens_thread else ""
         keys = (
             run_key(run.id), log_key(run.id), lease_key(run.id), ACTIVE, undone_key(run.id), thread,
-            run.idempotency, *hold.keys,
+            run.idempotency, *limits,
         )  # fmt: skip
         look_after = run.created_at + 2 * self.lease
-        arguments: list[Any] = [run.id, known_for, self.owner, self.lease_ms, look_after, claim]
-        arguments += hold.arguments[:3]
+        arguments = [run.id, known_for, self.owner, self.lease_ms, look_after, claim, *held]
         for item in run.fields().items():
             arguments += item
-        return bool(await self._create(keys, arguments))
+        return keys, arguments
 
     async def undo(self, run: RunRecord, hold: Hold = NOTHING_HELD) -> None:
         """Take a start back, however far it came: the run, its place, its turn and its Idempotency-Key.

@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gatehouse.background import outlasted, uninterrupted
+from gatehouse.limits.admission import Admission
 from gatehouse.limits.reservations import NOTHING_HELD, Reservations, adopted
 from gatehouse.models.asking import asked_for
 from gatehouse.problems.approvals import ApprovalRequired
@@ -104,15 +106,17 @@ class Conductor:
         self.tasks: set[asyncio.Task[None]] = set()
         self.closing = False
 
-    async def begin(self, run: RunRecord, tap: Tap | None, claim: str = "") -> bool:
+    async def begin(
+        self, run: RunRecord, tap: Tap | None, claim: str = "", admission: Admission | None = None
+    ) -> bool:
         """Store a new run and execute its first attempt; True when the caller was cancelled meanwhile.
 
         `claim` is what its Idempotency-Key says. Then a run without grace is executed for nobody, and is
-        cancelled before it begins. Raises NotStored.
+        cancelled before it begins. `admission` is charged for it in the same step (None: that was done).
+        Raises NotStored, LimitReached.
         """
         held_until = time.monotonic() + self.settings.lease
-        hold = self.reservations.hold(run.principal, run.reservation)
-        creating = asyncio.ensure_future(self.attempts.create(run, hold, claim))
+        creating = asyncio.ensure_future(self._stored(run, claim, admission))
         left = await outlasted(creating)
         try:
             if not creating.result():
@@ -124,6 +128,14 @@ class Conductor:
         if left and not run.grace:
             execution.halt("cancelled")
         return left
+
+    async def _stored(self, run: RunRecord, claim: str, admission: Admission | None) -> bool:
+        """Store a new run; False when it was undone before. Raises LimitReached, and what Redis raises."""
+        if admission is None or run.reservation is None:
+            hold = self.reservations.hold(run.principal, run.reservation)
+            return await self.attempts.create(run, hold, claim)
+        store = partial(self.attempts.create_admitted, run, run.reservation, claim)
+        return await admission.begin(run.reservation, store)
 
     async def revive(self, run_id: str) -> None:
         """Make the next attempt at a run whose process is gone. Does nothing if it has one.

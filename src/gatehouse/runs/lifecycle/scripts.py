@@ -5,28 +5,51 @@ are the last KEYS. A client repeats a command whose reply was lost with the conn
 may do again.
 """
 
-from gatehouse.limits.scripts import HOLD, SETTLE
+from gatehouse.limits.scripts import ADMITTING, HOLD, SETTLE
 from gatehouse.runs.lifecycle.control import LEAVE
 
-# The record, its log, its lease, its place in the limits, its thread and its Idempotency-Key: all, or
-# nothing where the start was undone before this came through. KEYS: run, log, lease, active, undone, thread
-# or '', Idempotency-Key or '', and what is held. ARGV: id, seconds that it is known, owner, lease in ms,
-# when to look after it, claim of the key, lease of the hold in ms, slot, reservation, then the record's
-# fields.
+# The record, its log, its lease, its thread and its Idempotency-Key. KEYS: run, log, lease, active, undone,
+# thread or '', Idempotency-Key or ''. ARGV: id, seconds that it is known, owner, lease in ms, when to look
+# after it, claim of the key, three that follow below, then the record's fields.
+STORE = """
+local function store()
+  redis.call('HSET', KEYS[1], unpack(ARGV, 10))
+  redis.call('EXPIRE', KEYS[1], ARGV[2])
+  redis.pcall('XADD', KEYS[2], 'MAXLEN', 0, '0-1', 'records', '')
+  redis.call('EXPIRE', KEYS[2], ARGV[2])
+  redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
+  redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
+  if KEYS[6] ~= '' then redis.call('SET', KEYS[6], ARGV[1], 'EX', ARGV[2]) end
+  if KEYS[7] ~= '' then redis.call('SET', KEYS[7], ARGV[6], 'EX', ARGV[2]) end
+end
+"""
+
+# A run whose place in the limits was taken before: all, or nothing where the start was undone before this
+# came through. KEYS: as above, and what is held. ARGV: as above, with lease of the hold in ms, slot and
+# reservation.
 CREATE = (
     HOLD
+    + STORE
     + """
 if redis.call('EXISTS', KEYS[5]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 10))
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.pcall('XADD', KEYS[2], 'MAXLEN', 0, '0-1', 'records', '')
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-redis.call('SET', KEYS[3], ARGV[3], 'PX', ARGV[4])
-redis.call('ZADD', KEYS[4], ARGV[5], ARGV[1])
-if KEYS[6] ~= '' then redis.call('SET', KEYS[6], ARGV[1], 'EX', ARGV[2]) end
-if KEYS[7] ~= '' then redis.call('SET', KEYS[7], ARGV[6], 'EX', ARGV[2]) end
+store()
 if KEYS[8] then hold({unpack(KEYS, 8)}, ARGV[8], ARGV[9], tonumber(ARGV[7])) end
 return 1
+"""
+)
+
+# A request and the one run that it starts: charged, its place taken, and stored, in one step. KEYS: as above,
+# then those of `admitted`. ARGV: as above, with the text of `admitted`, slot and reservation. Returns 0 where
+# the start was undone before, else what `admitted` returns: with nothing counted to who asks again.
+BEGIN = (
+    ADMITTING
+    + STORE
+    + """
+if redis.call('EXISTS', KEYS[5]) == 1 then return 0 end
+if redis.call('GET', KEYS[3]) == ARGV[3] then return {0, 0, 0, 0, -1, -1, -1, 0, -1, -1, -1} end
+local answer = admitted({unpack(KEYS, 8)}, ARGV[7], {ARGV[8], ARGV[9]})
+if answer[1] == 0 then store() end
+return answer
 """
 )
 

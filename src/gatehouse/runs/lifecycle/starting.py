@@ -77,16 +77,23 @@ class Starting:
         """Start the run. Raises Conflict, LimitReached, Restarting, NotStored, and what its thread raises."""
         taken: Reservation | None = None
         begun = Start(run)
+        # charged in the step that stores the run, where nothing else comes before that
+        with_run = admission if admission and admission.is_new and run.thread_id is None else None
+        before = None if with_run else admission
         try:
             self._conductor.drain.check()
-            taken = await admission.take() if admission is not None else None
-            begun.run = run = replace(run, reservation=taken)
+            if with_run is not None:
+                run = replace(run, reservation=with_run.seat())
+            elif before is not None:
+                taken = await before.take()
+                run = replace(run, reservation=taken)
+            begun.run = run
             await self._enter_thread(begun, multitask)
-            left = await self._conductor.begin(run, tap, claim)
+            left = await self._conductor.begin(run, tap, claim, with_run)
         except BaseException as error:
             begun.failed(error)
-            if admission is not None and taken is not None:
-                (admission.lose if begun.maybe_stored else admission.give_back)(taken)
+            if before is not None and taken is not None:
+                (before.lose if begun.maybe_stored else before.give_back)(taken)
             await self._undo(begun)
             raise
         if left:

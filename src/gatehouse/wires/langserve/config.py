@@ -43,7 +43,9 @@ class Posted:
     """What the route and the config modifier tell each other of one request.
 
     `inputs` are those whose config was not made yet, with what was asked with each. `at_once` is how many
-    runs of a batch go on at a time. `call` and `run_id` are those of the last input.
+    runs of a batch go on at a time; `reserved` says that what the runs need is taken; or, of an
+    `/invoke`, whose response begins when its run has ended, that it is taken with the run. `call` and
+    `run_id` are those of the last input.
     """
 
     inputs: list[tuple[Any, Asked]]

@@ -177,8 +177,9 @@ async def checked(request: Request, entry: ServedEntry, endpoint: str, settings:
     """Return the request as LangServe is to see it. Raises Restarting, and what `normalised` raises."""
     services_of(request).runs.drain.check()  # later, a stream would have begun with a 200
     parsed = await normalised(request, entry, endpoint, settings)
+    inputs = list(zip(parsed.inputs, parsed.asked, strict=True))
     at_once = settings.batch_concurrency if endpoint == "batch" else None
-    request.state.posted = Posted(list(zip(parsed.inputs, parsed.asked, strict=True)), at_once)
+    request.state.posted = Posted(inputs, at_once, reserved=endpoint == "invoke")
     return with_body(request, parsed.body)
 
 
