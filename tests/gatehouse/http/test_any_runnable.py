@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import httpx
@@ -18,6 +19,7 @@ from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.registry.checked import checked
 from gatehouse.registry.entry import Parts
+from gatehouse.registry.shape import Shape
 from gatehouse.runs.sources.answers import Answer, answer_of
 from gatehouse.wires.langserve.serializing import SERIALIZER
 
@@ -36,7 +38,10 @@ def alice(served: LiveApp) -> Iterator[httpx.Client]:
         yield client
 
 
-REGISTRY = checked("corpus", entries()).by_name
+@cache
+def shapes() -> dict[str, Shape]:
+    """Return what is read off the runnables, by their names; not where tests are only collected."""
+    return {name: entry.shape for name, entry in checked("corpus", entries()).by_name.items()}
 
 
 def in_a_notebook(name: str, case: Case) -> Any:
@@ -44,9 +49,8 @@ def in_a_notebook(name: str, case: Case) -> Any:
     if case.result is not None:
         return case.result
     runnable = case.build(Parts(ScriptedChatModel(), [], InMemorySaver()))
-    typed = REGISTRY[name.replace("_", "-")].shape.typed(
-        REGISTRY[name.replace("_", "-")].shape.widened(case.value)
-    )
+    shape = shapes()[name.replace("_", "-")]
+    typed = shape.typed(shape.widened(case.value))
     if "output_type" in case.entry:  # an agent as a message: what it takes is a text
         typed = {"messages": [("human", case.value["input"])]}
     return asyncio.run(runnable.ainvoke(typed, {"configurable": {"thread_id": "1"}}))

@@ -36,9 +36,10 @@ def client(shared: LiveApp) -> Iterator[httpx.Client]:
         yield client
 
 
-@pytest.fixture
-def document(client: httpx.Client) -> dict[str, Any]:
-    answer: dict[str, Any] = client.get("/openapi.json").json()
+@pytest.fixture(scope="module")
+def document(shared: LiveApp) -> dict[str, Any]:
+    with shared.client() as client:
+        answer: dict[str, Any] = client.get("/openapi.json").json()
     return answer
 
 

@@ -5,17 +5,13 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_anthropic import ChatAnthropic
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
-from langchain_mistralai import ChatMistralAI
-from langchain_ollama import ChatOllama
-from langchain_openai import ChatOpenAI
-from langchain_openrouter import ChatOpenRouter
 from provider_scripts import PECULIARITIES, Peculiarity, page
 
 from gatehouse.models.errors import ModelFailed
@@ -28,6 +24,15 @@ from gatehouse.models.judged.usage_reports import ESTIMATED
 from gatehouse.problems.models import problem_of
 
 KEY = "of-nobody"
+# imported when one is asked: all of them take every worker that collects this module two seconds
+MODELS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "openai": ("langchain_openai", "ChatOpenAI", {"stream_usage": True}),
+    "responses": ("langchain_openai", "ChatOpenAI", {"use_responses_api": True}),
+    "mistral": ("langchain_mistralai", "ChatMistralAI", {}),
+    "openrouter": ("langchain_openrouter", "ChatOpenRouter", {}),
+    "anthropic": ("langchain_anthropic", "ChatAnthropic", {}),
+    "ollama": ("langchain_ollama", "ChatOllama", {}),
+}
 
 
 class Answering(BaseHTTPRequestHandler):
@@ -65,27 +70,17 @@ def server() -> Iterator[Sending]:
 
 def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
     """Return LangChain's model for a provider."""
-    match kind:
-        case "openai":
-            return ChatOpenAI(
-                model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0, stream_usage=True, **clients
-            )
-        case "responses":
-            return ChatOpenAI(
-                model="m-1",
-                api_key=KEY,
-                base_url=f"{url}/v1",
-                max_retries=0,
-                use_responses_api=True,
-                **clients,
-            )
-        case "mistral":
-            return ChatMistralAI(model="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
-        case "openrouter":
-            return ChatOpenRouter(model_name="m-1", api_key=KEY, base_url=f"{url}/v1", max_retries=0)
-        case "anthropic":
-            return ChatAnthropic(model="m-1", api_key=KEY, base_url=url, max_retries=0)
-    return ChatOllama(model="m-1", base_url=url)
+    package, name, options = MODELS[kind]
+    common: dict[str, Any] = {
+        "model": "m-1",
+        "base_url": url if kind in ("anthropic", "ollama") else f"{url}/v1",
+    }
+    if kind != "ollama":
+        common |= {"api_key": KEY, "max_retries": 0}
+    if package == "langchain_openai":
+        common |= clients
+    model: BaseChatModel = getattr(import_module(package), name)(**common, **options)
+    return model
 
 
 async def told(model: BaseChatModel) -> str:
