@@ -17,6 +17,7 @@ import pytest
 from gatehouse_processes import GATEHOUSE, started
 from live_server import (
     PYTHONPATH,
+    START_SECONDS,
     LiveServer,
     banner_of,
     free_port,
@@ -25,6 +26,7 @@ from live_server import (
     running_server,
     server_environment,
 )
+from waiting import until
 
 from gatehouse.process.endings import StartFailed
 from gatehouse.process.listening import listen
@@ -192,17 +194,16 @@ class TestStop:
             assert all("t20" in text.result() for text in texts)
             assert await asyncio.to_thread(server.exit_code) == 0
 
-    def test_of_a_start_is_quiet(self, tmp_path: Path) -> None:
+    async def test_of_a_start_is_quiet(self, tmp_path: Path) -> None:
         variables = server_environment(tmp_path, GATEHOUSE_START_WAIT="60")
         away = "postgresql+psycopg://user:secret@127.0.0.1:1/db"
         variables |= {"GATEHOUSE_DATABASE_URL": away, "PORT": str(free_port())}
-        process = subprocess.Popen([GATEHOUSE, "serve"], env=variables, cwd=tmp_path, stderr=subprocess.PIPE)
-        assert process.stderr is not None
-        assert b"start waits" in process.stderr.readline()
+        output, log = tmp_path / "output", tmp_path / "log"
+        process = started([GATEHOUSE, "serve"], variables, tmp_path, output, log)
+        await until(lambda: log.exists() and "start waits" in log.read_text(), START_SECONDS)
         process.terminate()
         assert process.wait(10) == 0
-        assert b"Traceback" not in process.stderr.read()
-        process.stderr.close()
+        assert "Traceback" not in log.read_text()
 
     async def test_second_signal_ends_at_once(self, tmp_path: Path) -> None:
         with running_server(tmp_path) as server:
@@ -257,22 +258,14 @@ class TestWorkers:
             async with streams(server) as texts:
                 server.send(signal.SIGKILL)
             assert all("t20" in text.result() for text in texts)
-            until = time.monotonic() + 20
-            while is_taken(server.port):
-                assert time.monotonic() < until, server.log
-                await asyncio.sleep(0.05)
+            await until(lambda: not is_taken(server.port), 20)
 
 
 def test_a_start_that_fails_is_one_line_on_stderr(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [GATEHOUSE, "serve", "--port", str(free_port())],
-        env=server_environment(tmp_path),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    [line] = done.stderr.splitlines()
+    variables = server_environment(tmp_path, PORT=str(free_port()))
+    output, log = tmp_path / "output", tmp_path / "log"
+    process = started([GATEHOUSE, "serve"], variables, tmp_path, output, log)
+    assert process.wait(START_SECONDS) == 1
+    assert output.read_text() == ""
+    [line] = log.read_text().splitlines()
     assert line.startswith("gatehouse: database: its schema is at revision none")
