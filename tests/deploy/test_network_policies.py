@@ -2,7 +2,8 @@
 
 from ipaddress import ip_address, ip_network
 
-from manifests import Manifest, Rendered, labels_of, name_of, pod_of, selects
+import yaml
+from manifests import ROOT, Manifest, Rendered, labels_of, name_of, pod_of, selects
 
 
 def policy(overlay: Rendered, name: str) -> Manifest:
@@ -77,3 +78,12 @@ def test_nothing_reaches_the_metadata_service_of_a_cloud(overlay: Rendered) -> N
 def test_the_migration_reaches_the_database_only(overlay: Rendered) -> None:
     (rule,) = policy(overlay, "migration")["egress"]
     assert rule["ports"] == [{"protocol": "TCP", "port": 5432}]
+
+
+def test_the_component_for_mcp_servers_opens_the_servers_way_alone(overlay: Rendered) -> None:
+    text = (ROOT / "k8s/components/mcp-servers/networkpolicy.yaml").read_text()
+    opened = yaml.safe_load(text)["spec"]
+    assert opened["podSelector"] == policy(overlay, "server")["podSelector"]
+    assert opened["policyTypes"] == ["Egress"]
+    (to,) = opened["egress"][0]["to"]
+    assert to["podSelector"]["matchLabels"]

@@ -68,7 +68,8 @@ def drafts_of_one(asked: Asked, calls: list[ToolCalled], tools: Mapping[str, Bas
             return list(batched(asked, value, calls, tools))
     told = plain(value, named)
     schema = asked.response_schema if isinstance(asked.response_schema, dict) else None
-    text = told if isinstance(told, str) else None
+    words = told.get("message") if isinstance(told, dict) else told
+    text = words if isinstance(words, str) else None
     digest = call_digest("", told)
     return [
         Draft("input", "input", asked.id, digest, ("respond",), value=told, description=text, schema=schema,

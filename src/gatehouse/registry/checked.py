@@ -89,7 +89,7 @@ def read(name: str, entry: Entry) -> ServedEntry:
         return entry
     resources = Resources(create_async_engine("sqlite+aiosqlite://"))
     try:
-        tools = build_tools(entry.tools, resources, approve=entry.approve)
+        tools = build_tools(entry.tools, resources, approve=approved_without(entry, entry.mcp_servers))
         runnable = runnable_of(entry, Parts(UnopenedModel(), tools, InMemorySaver()))
         if asking := [tool.name for tool in tools if allowed_by(tool)]:
             refuse_unaskable(runnable, asking)
@@ -169,13 +169,20 @@ def build(
     for entry in registry.entries:
         try:
             borrowed = [tool for name in entry.mcp_servers for tool in remote.get(name, ())]
-            tools = build_tools([*entry.tools, *borrowed], resources, conduct, entry.approve)
+            approve = approved_without(entry, [name for name in entry.mcp_servers if not remote.get(name)])
+            tools = build_tools([*entry.tools, *borrowed], resources, conduct, approve)
             runnables[entry.path] = serving(entry, runnable_of(entry, Parts(model, tools, checkpointer)))
         except (BadTool, BadRunnable) as error:
             raise BadRegistry(f"{registry.name}: {entry.path}: {error}") from error
         names |= dict.fromkeys(tool.name for tool in tools)
         acting |= dict.fromkeys(tool.name for tool in tools if declared_by(tool))
     return Built(runnables, tuple(names), tuple(acting))
+
+
+def approved_without(entry: Entry, servers: Sequence[str]) -> dict[str, str]:
+    """Return what an entry says of approvals, but for the tools of MCP servers that are not there."""
+    away = tuple(f"{name}_" for name in servers)
+    return {tool: said for tool, said in entry.approve.items() if not tool.startswith(away)}
 
 
 class BadRunnable(Exception):

@@ -72,6 +72,7 @@ def told(live: LiveApp, question: str) -> tuple[list[dict[str, Any]], str]:
         return bob.get(thread).json()["items"][-1]["tool_calls"], answer.json()["response"]
 
 
+@pytest.mark.requirement("mcp.used.tools")
 def test_a_call_is_made_for_the_caller(ours: LiveApp) -> None:
     ((call,), text) = told(ours, '[tool peer_who {"query": "x"}][say done]')
     assert (call["output"], call["is_error"], text) == ("bob of beta", False, "done")
@@ -87,11 +88,13 @@ def test_what_acts_is_on_record(ours: LiveApp) -> None:
     assert "peer_who" not in json.dumps(rows)
 
 
+@pytest.mark.requirement("mcp.used.tools")
 def test_a_tool_that_is_not_allowed_is_none(ours: LiveApp) -> None:
     ((call,), _) = told(ours, '[tool peer_unlisted {"query": "x"}][say done]')
     assert "not a valid tool" in call["output"]
 
 
+@pytest.mark.requirement("mcp.used.tools")
 def test_a_server_that_is_away_at_the_start_costs_its_tools(tmp_path: Path, logged: Any) -> None:
     with serving(tmp_path, OURS, mcp_servers=peer(NOWHERE)) as live:
         assert told(live, "[say still here]") == ([], "still here")
