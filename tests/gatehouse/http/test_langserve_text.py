@@ -1,12 +1,12 @@
-"""`/invoke` and `/batch` of text are answered on a short way: byte for byte what LangServe's own handler sends."""
+"""`/stream`, and `/invoke` and `/batch` of text, are answered on a short way: byte for byte what LangServe's own handler sends."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
-from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from live_app import LiveApp, bearer, serving
 
 from gatehouse.registry.entry import Entry, Parts
@@ -30,12 +30,25 @@ def saying(_parts: Parts) -> Runnable[Any, Any]:
     return RunnableLambda(said)
 
 
+async def letters(texts: AsyncIterator[str]) -> AsyncIterator[dict[str, str]]:
+    async for text in texts:
+        for letter in text:
+            if letter == "!":
+                raise ValueError(letter)
+            yield {"letter": letter}
+
+
+def spelling(_parts: Parts) -> Runnable[Any, Any]:
+    return RunnableGenerator(letters)
+
+
 def lying(_parts: Parts) -> Runnable[Any, Any]:
     return RunnableLambda(untrue)
 
 
 ENTRIES = [
     Entry("/said", saying, "Says it twice.", input_type=str, output_type=str),
+    Entry("/letters", spelling, "Says each letter.", input_type=str),
     Entry("/untrue", lying, "Says how long it is.", input_type=str, output_type=str),
 ]
 
@@ -50,7 +63,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
     """A server whose every answer goes LangServe's own way."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(routes, "answers_in_text", lambda _entry: False)
+        patch.setattr(routes, "short_ways", lambda _entry: {})
         with serving(tmp_path_factory.mktemp("whole"), ENTRIES) as live:
             yield live
 
@@ -74,6 +87,11 @@ BODIES: dict[str, tuple[str, Any]] = {
     "several configs": ("/said/batch", {"inputs": ["a", "b"], "config": [{}, {}]}),
     "none": ("/said/batch", {"inputs": []}),
     "one that fails": ("/said/batch", {"inputs": ["a", "fail"]}),
+    "a stream": ("/letters/stream", {"input": "a\u00fc\u2028b"}),
+    "a stream of text": ("/said/stream", {"input": "a"}),
+    "a stream of nothing": ("/letters/stream", {"input": ""}),
+    "a stream that fails": ("/letters/stream", {"input": "a!"}),
+    "a stream of another kind of input": ("/letters/stream", {"input": 5}),
     "a thread that is not there": (
         "/said/invoke",
         {"input": "a", "config": {"configurable": {"thread_id": "x"}}},
@@ -87,13 +105,14 @@ def test_sends_the_same_bytes(short: LiveApp, whole: LiveApp, name: str) -> None
     assert asked(short, path, body, "*") == asked(whole, path, body, "*")
 
 
-@pytest.mark.parametrize("endpoint", ["invoke", "batch"])
+@pytest.mark.parametrize("endpoint", ["invoke", "batch", "stream"])
 def test_refuses_whom_the_entry_is_not_for(short: LiveApp, whole: LiveApp, endpoint: str) -> None:
-    body = {"input": "a"} if endpoint == "invoke" else {"inputs": ["a"]}
+    body = {"inputs": ["a"]} if endpoint == "batch" else {"input": "a"}
     refused = asked(short, f"/said/{endpoint}", body, "runnable:other")
     assert refused[0] == 403
     assert refused == asked(whole, f"/said/{endpoint}", body, "runnable:other")
 
 
 def test_is_the_way_of_text(short: LiveApp) -> None:
-    assert [answers_in_text(entry) for entry in short.services.entries.values()] == [True, True]
+    text = {name for name, entry in short.services.entries.items() if answers_in_text(entry)}
+    assert text == {"said", "untrue"}

@@ -12,6 +12,7 @@ from gatehouse.runs.sources.sources import Mode
 from gatehouse.runs.sources.weighing import weight
 
 SIZE = 10_000  # chunks
+TOGETHER = 65_536  # bytes of chunks, about, that are taken at once
 ROOM = 262_144  # bytes of chunks, about; over it whoever makes them waits
 PATIENCE = 60.0  # seconds that it waits for a reader that takes nothing at all; streams have shorter limits
 
@@ -49,6 +50,16 @@ class Tap:
     def ready(self) -> bool:
         """True when a chunk waits to be taken."""
         return bool(self._ready)
+
+    def _take(self, most: int) -> list[Any]:
+        taken, size = [], 0
+        while self._ready and size < most:
+            chunk, bytes_of = self._ready.popleft()
+            taken.append(chunk)
+            size += bytes_of
+        self._queued -= size
+        self._taken.set()
+        return taken
 
     def put(self, chunk: Any) -> None:
         if self._overrun or self._left:
@@ -92,13 +103,18 @@ class Tap:
         self._wake.set()
 
     async def chunks(self) -> AsyncIterator[Any]:
-        """Yield the chunks. Raises the run's ApiError, or RunFailed when this reader was too slow."""
+        """Yield the chunks, one by one. Raises as `together` does."""
+        async for ready in self.together(most=1):
+            yield ready[0]
+
+    async def together(self, most: int = TOGETHER) -> AsyncIterator[list[Any]]:
+        """Yield the chunks, those that are ready together: of a piece of about `most` bytes, and one more.
+
+        Raises the run's ApiError, or RunFailed when this reader was too slow.
+        """
         while True:
             while self._ready:
-                chunk, bytes_of = self._ready.popleft()
-                self._queued -= bytes_of
-                self._taken.set()
-                yield chunk
+                yield self._take(most)
             if self._overrun:
                 raise RunFailed("The stream was not read fast enough. The run goes on: join it by its id.")
             if self._ended:

@@ -1,10 +1,12 @@
-"""Answers `/invoke` and `/batch` of an entry whose answer is text, as LangServe does, at our own cost.
+"""Answers `/stream`, and `/invoke` and `/batch` of text, as LangServe does, at our own cost.
 
 LangServe's handler parses the body again, checks the input again, merges configs, and makes a model of the
 response and plain values of the model. The route has checked the body, the config is the principal's, and
 text needs no model: what is left is the call, and the same bytes (test_langserve_text.py).
 """
 
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -13,12 +15,26 @@ from langserve import api_handler
 
 from gatehouse.problems.errors import InsufficientScope
 from gatehouse.registry.entry import ServedEntry
+from gatehouse.services import services_of
 from gatehouse.web.dependencies import principal_of
+from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.langserve.config import posted_of, rebuild_config
 from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.langserve.served import ServedRunnable
+from gatehouse.wires.langserve.streaming import streamed
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 OF_TEXT = {"type", "title", "description"}  # what a schema may say of text that may be any
+
+
+def short_ways(entry: ServedEntry) -> Mapping[str, Handler]:
+    """Return what answers an entry's routes in place of LangServe's handlers, by the end of their path."""
+    served = ServedRunnable(entry)
+    ways = {"stream": stream_begun}
+    if answers_in_text(entry):
+        ways |= {"invoke": invoked, "batch": invoked_together}
+    return {endpoint: partial(way, entry=entry, served=served) for endpoint, way in ways.items()}
 
 
 def answers_in_text(entry: ServedEntry) -> bool:
@@ -46,6 +62,14 @@ async def invoked_together(request: Request, entry: ServedEntry, served: ServedR
     about = [metadata_of(config) for config in configs]
     run_ids = [each["run_id"] for each in about]
     return JSONResponse({"output": outputs, "metadata": {"responses": about, "run_ids": run_ids}})
+
+
+async def stream_begun(request: Request, entry: ServedEntry, served: ServedRunnable) -> Response:
+    """Return LangServe's response to a `/stream` that was checked. Raises ApiError."""
+    check_scope(request, entry)
+    config = told(request, entry, "stream", await rebuild_config({}, request))
+    frames = streamed(served.chunks_together(config), config["run_id"])
+    return EventStream(frames, services_of(request).settings.send_timeout)
 
 
 def check_scope(request: Request, entry: ServedEntry) -> None:

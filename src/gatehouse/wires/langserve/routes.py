@@ -1,8 +1,7 @@
 """LangServe's routes for every registry entry."""
 
 import warnings
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from functools import partial
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -33,7 +32,7 @@ from gatehouse.web.dependencies import requires
 from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.langserve.bodies import normalised
 from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
-from gatehouse.wires.langserve.invoking import answers_in_text, invoked, invoked_together
+from gatehouse.wires.langserve.invoking import Handler, short_ways
 from gatehouse.wires.langserve.paths import STREAMS
 from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.langserve.served import ServedRunnable
@@ -54,8 +53,6 @@ PROBLEMS = {
     **DeadlineExceeded.schema(),
     **ModelMisconfiguredProblem.schema(),
 }
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
@@ -130,10 +127,7 @@ class EntryRouter(APIRouter):
 def route_class_for(entry: ServedEntry) -> type[APIRoute]:
     """Return a route class that hands LangServe normalised bodies of `entry` and tends its streams."""
 
-    served, short = ServedRunnable(entry), dict[str, Handler]()
-    if answers_in_text(entry):
-        short["invoke"] = partial(invoked, entry=entry, served=served)
-        short["batch"] = partial(invoked_together, entry=entry, served=served)
+    short = short_ways(entry)
 
     class LangServeRoute(APIRoute):
         def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:

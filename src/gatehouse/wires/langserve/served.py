@@ -1,8 +1,8 @@
 """The runnable that LangServe is given for a registry entry: every call of it is a run of the engine."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import closing
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
@@ -93,8 +93,22 @@ class ServedRunnable(Runnable[Any, Any]):
         async for patch in self._run(config, Tap("log", kwargs)):
             yield with_chunks(patch) if self.entry.playground == "chat" else patch
 
+    async def chunks_together(self, config: RunnableConfig) -> AsyncGenerator[list[Any]]:
+        """Yield what `astream` does, in lists of those that are ready together. Raises ApiError."""
+        tap = Tap("stream")
+        async with self._running(config, tap):
+            async for ready in tap.together():
+                yield ready
+
     async def _run(self, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[Any]:
         """Start a run and yield what LangChain's stream of the tap's mode yields. Raises ApiError."""
+        async with self._running(config, tap):
+            async for chunk in tap.chunks():
+                yield chunk
+
+    @asynccontextmanager
+    async def _running(self, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[None]:
+        """Start a run, and hold it while its chunks are taken out of the tap. Raises ApiError."""
         call = call_of(config)
         call.tap = tap
         runs = call.services.runs
@@ -111,8 +125,7 @@ class ServedRunnable(Runnable[Any, Any]):
             admission=call.admission,
         )
         with runs.watched(started.run.id), closing(tap):
-            async for chunk in tap.chunks():
-                yield chunk
+            yield
 
 
 def call_of(config: RunnableConfig | None) -> Call:

@@ -3,6 +3,9 @@
 import contextlib
 import json
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
 
 import structlog
 
@@ -12,6 +15,7 @@ from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.lifecycle.failures import OutputNotJson
 from gatehouse.wires import sse
 from gatehouse.wires.langserve.config import Posted
+from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.projection import interruption
 
 log = structlog.get_logger(__name__)
@@ -23,12 +27,32 @@ class ReaderLeft(Exception):
     """Ends LangServe's generator of frames."""
 
 
-async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncGenerator[bytes]:
-    """Yield LangServe's frames, those that are ready together, and end the response after its error frame.
+def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncGenerator[bytes]:
+    """Return LangServe's own frames, those that are ready together in one piece."""
+    return ending_well(together(frames, posted))
 
-    Together they are a piece of at most `PIECE` bytes and one frame: all of it is queued for a slow reader.
 
-    LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
+def streamed(chunks: AsyncGenerator[list[Any]], run_id: UUID) -> AsyncGenerator[bytes]:
+    """Return the frames of `/stream`, those of chunks that are ready together in one piece.
+
+    They are what LangServe sends, which makes a dictionary of every chunk on a way through six generators.
+    """
+    return ending_well(chunk_frames(chunks, run_id))
+
+
+async def chunk_frames(chunks: AsyncGenerator[list[Any]], run_id: UUID) -> AsyncGenerator[bytes]:
+    before = sse.frame(json.dumps({"run_id": str(run_id)}).encode(), "metadata")
+    async with aclosing(chunks):
+        async for ready in chunks:
+            yield before + b"".join([sse.frame(SERIALIZER.dumps(chunk), "data") for chunk in ready])
+            before = b""
+    yield sse.frame(event="end")
+
+
+async def together(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncGenerator[bytes]:
+    """Yield frames that are ready together as a piece of at most `PIECE` bytes and one frame.
+
+    All of it is queued for a slow reader. LangServe's own error frame is left out: its error comes after it.
     """
     ready: list[bytes] = []
     size = 0
@@ -42,13 +66,28 @@ async def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) 
                 yield b"".join(ready)
                 ready.clear()
                 size = 0
-    except NotJson as error:
-        log.warning("a chunk has no form in JSON", cause=str(error))
-        yield b"".join(ready) + error_frame(OutputNotJson.of(error))
-    except Exception as error:
-        yield b"".join(ready) + error_frame(interruption(error))
+    except Exception:
+        if ready:
+            yield b"".join(ready)
+        raise
     finally:
         await closed(frames)
+
+
+async def ending_well(frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    """Yield frames, and end the response after that of an error.
+
+    LangServe sends every error as a 500 and raises again, which would reset the connection under the frame.
+    """
+    try:
+        async with aclosing(frames):
+            async for piece in frames:
+                yield piece
+    except NotJson as error:
+        log.warning("a chunk has no form in JSON", cause=str(error))
+        yield error_frame(OutputNotJson.of(error))
+    except Exception as error:
+        yield error_frame(interruption(error))
 
 
 async def closed(frames: AsyncGenerator[dict[str, str], None]) -> None:
