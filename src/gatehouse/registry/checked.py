@@ -95,6 +95,7 @@ def read(name: str, entry: Entry) -> ServedEntry:
             refuse_unaskable(runnable, asking)
         if entry.cache_seconds and (why := why_not_cached(entry, runnable, tools)):
             raise BadRunnable(f"cache_seconds {entry.cache_seconds!r}: {why}")
+        refuse_breakpoints(runnable)
         return served_entry(entry, runnable)
     except (BadTool, BadRunnable) as error:
         raise BadRegistry(f"{name}: {entry.path}: {error}") from error
@@ -107,6 +108,18 @@ def refuse_unaskable(runnable: Runnable[Any, Any], tools: Sequence[str]) -> None
         raise BadRunnable(f"{names} wait for approval, which only a graph can: it is none, and ends in none")
     if not graph.checkpointer:
         raise BadRunnable(f"{names} wait for approval: hand its graph the checkpointer of Parts")
+
+
+def refuse_breakpoints(runnable: Runnable[Any, Any]) -> None:
+    """Raise BadRunnable for a graph that stops at a node and asks nothing that a person could decide."""
+    graph = graph_of(runnable)
+    within = [] if graph is None else [one for _, one in graph.get_subgraphs(recurse=True)]
+    for one in (graph, *within):
+        if getattr(one, "interrupt_before_nodes", ()) or getattr(one, "interrupt_after_nodes", ()):
+            raise BadRunnable(
+                "its graph is compiled with interrupt_before or interrupt_after, which asks nobody anything: "
+                "call interrupt() in the node, or say approve=… for its tools (docs/approvals.md)"
+            )
 
 
 def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:

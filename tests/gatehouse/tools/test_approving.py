@@ -7,6 +7,7 @@ from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from scripted_model import ScriptedModel, calls
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -139,3 +140,20 @@ class TestBuildTools:
             BadRegistry, match="/pay: look wait for approval: hand its graph the checkpointer"
         ):
             checked("test:REGISTRY", [entry])
+
+    @pytest.mark.parametrize("stops", [{"interrupt_before": ["tools"]}, {"interrupt_after": "*"}])
+    @pytest.mark.parametrize("within", [False, True])
+    def test_a_graph_that_stops_and_asks_nothing_is_refused_at_start(
+        self, stops: dict[str, Any], *, within: bool
+    ) -> None:
+        def build(parts: Parts) -> Any:
+            agent: Any = create_agent(parts.model, [look], checkpointer=parts.checkpointer, **stops)
+            if not within:
+                return agent
+            graph: Any = StateGraph(MessagesState)
+            graph.add_node("agent", agent)
+            graph.add_edge(START, "agent")
+            return graph.compile(checkpointer=parts.checkpointer)
+
+        with pytest.raises(BadRegistry, match=r"/pay: its graph .* call interrupt\(\) in the node"):
+            checked("test:REGISTRY", [Entry("/pay", build, "Pays.")])
