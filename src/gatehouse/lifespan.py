@@ -117,7 +117,7 @@ async def open_services(
         runs = await enter(
             open_runs(
                 redis, runnables, history, checkpoints, settings.runs, observer,
-                ApprovalWaits(approvals),
+                ApprovalWaits(approvals, metrics.effect),
             )
         )  # fmt: skip
         await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
@@ -191,6 +191,7 @@ def approvals_of(
         tools={path: tools_within(serving.runnable) for path, serving in built.runnables.items()},
         recorded=recorded,
         counted=counted,
+        kept=timedelta(days=settings.audit_days),
     )
 
 

@@ -12,7 +12,8 @@ from gatehouse.runs.sources.steps import Asked, ToolCalled
 from gatehouse.tools.approving import ASKS, schema_of
 from gatehouse.tools.call_digest import call_digest
 
-Form = Literal["batched", "per_call", "own", "input"]
+# who is asked, and how LangGraph takes the answer; `ended`: no run waits for it
+Form = Literal["batched", "per_call", "own", "input", "ended"]
 
 ANY_OBJECT: dict[str, Any] = {"type": "object"}
 CHOICES: tuple[Choice, ...] = ("approve", "edit", "reject", "respond")

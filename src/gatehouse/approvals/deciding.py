@@ -12,6 +12,7 @@ from gatehouse.approvals.rows import any_open, found, lock, of_run
 from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.approvals.validation import check
 from gatehouse.identity.principal import Principal
+from gatehouse.ledger.unsettled import settle_ended
 from gatehouse.problems.approvals import (
     ApprovalChanged,
     ApprovalDecided,
@@ -59,7 +60,9 @@ async def decide(
     changed = (await connection.execute(decided)).one_or_none()
     if changed is None:  # whoever has no lock, since no run waits for it, comes second too
         raise refusal_of(await found(connection, principal, approval_id))
-    if not await any_open(connection, row.tenant_id, row.run_id):
+    if row.form == "ended":
+        await settle_ended(connection, changed)
+    elif not await any_open(connection, row.tenant_id, row.run_id):
         await make_due(connection, row.tenant_id, row.run_id, "decided", principal)
     return changed, True
 

@@ -47,10 +47,14 @@ async def found(connection: AsyncConnection, principal: Principal, approval_id: 
 
 
 async def close_open(connection: AsyncConnection, tenant_id: str, run_id: str, status: str) -> list[Row[Any]]:
-    """End what is open of a run, and return it."""
+    """End what a run waits for, and return it."""
     ended = (
         update(approvals)
-        .where(of_run(approvals, tenant_id, run_id), approvals.c.status == "pending")
+        .where(
+            of_run(approvals, tenant_id, run_id),
+            approvals.c.status == "pending",
+            approvals.c.form != "ended",  # of what a run has left behind somebody has to say all the same
+        )
         .values(status=status, decided_at=datetime.now(UTC))
         .returning(*approvals.c)
     )

@@ -13,11 +13,13 @@ from gatehouse.approvals.answers import answers_of
 from gatehouse.approvals.asking import drafts_of
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.deciding import decide, make_due
+from gatehouse.approvals.left_over import ask_what_is_left
 from gatehouse.approvals.models import Approval, Decision
 from gatehouse.approvals.opening import open_all, rows_of
 from gatehouse.approvals.rows import close_open, found, lock, may_decide, of_run, shown, visible
 from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.identity.principal import Principal
+from gatehouse.ledger.unsettled import Unsettled
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.steps import Asked, ToolCalled
 from gatehouse.storage.tenancy import tenant_transaction
@@ -47,8 +49,8 @@ async def at_the_next_sweep(_tenant_id: str, _run_id: str) -> None:
 class Approvals:
     """The approvals of every user. A connection is held for one call and no longer.
 
-    `deciders` and `tools` are those of the runnables, by their paths. `kick` is set by whoever goes on with
-    runs in this process.
+    `deciders` and `tools` are those of the runnables, by their paths. What came of calls of runs that have
+    ended people may say for as long as `kept`. `kick` is set by whoever goes on with runs in this process.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Approvals:
         tools: Mapping[str, Mapping[str, BaseTool]] | None = None,
         recorded: Recorded = unrecorded,
         counted: Counted = uncounted,
+        kept: timedelta = timedelta(days=365),
     ) -> None:
         self.engine = engine
         self.lifetime = lifetime
@@ -66,6 +69,7 @@ class Approvals:
         self.tools = tools or {}
         self.recorded = recorded
         self.counted = counted
+        self.kept = kept
         self.kick: Kick = at_the_next_sweep
 
     async def open(
@@ -181,6 +185,22 @@ class Approvals:
                 await self.recorded(connection, "cancelled", row, None)
         for row in closed:
             self.counted(row.runnable, "cancelled")
+
+    async def ask_what_is_left(
+        self, run: RunRecord, args: Mapping[str, Mapping[str, Any]]
+    ) -> Sequence[tuple[Unsettled, Approval]]:
+        """Ask what came of each call that a run leaves unknown as it ends; twice is once.
+
+        `args` are those of the run's calls, by the models' ids. Return what was not asked before.
+        """
+        deciders = self.deciders.get(run.runnable, Deciders())
+        async with self._transaction(run.principal.tenant_id) as connection:
+            opened = await ask_what_is_left(self.engine, connection, run, args, deciders, self.kept)
+            for _, row in opened:
+                await self.recorded(connection, "opened", row, None)
+        for _, row in opened:
+            self.counted(row.runnable, "opened")
+        return [(left, shown(row)) for left, row in opened]
 
     def _transaction(self, tenant_id: str) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self.engine, tenant_id)

@@ -1,8 +1,8 @@
 """Approvals as the run engine uses them: what runs ask is kept here, and they hear what was decided."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import and_, select
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -11,7 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gatehouse.approvals.models import Approval
 from gatehouse.approvals.service import Approvals
 from gatehouse.approvals.tables import waiting_runs
-from gatehouse.runs.events import ApprovalAsked, Decided, ToolStart
+from gatehouse.runs.events import ApprovalAsked, Decided, EffectUnknown, ToolStart
 from gatehouse.runs.records import RunRecord, of_kept_fields
 from gatehouse.runs.sources.steps import Asked, ToolCalled
 from gatehouse.runs.waits import Answers, Opened, ThreadGone, WaitsAway
@@ -27,10 +27,11 @@ DID = {
 
 
 class ApprovalWaits:
-    """The `Waits` of the run engine."""
+    """The `Waits` of the run engine. `heard` is told of effects that turn out unknown, by their tools."""
 
-    def __init__(self, approvals: Approvals) -> None:
+    def __init__(self, approvals: Approvals, heard: Callable[[str, Literal["unknown"]], None]) -> None:
         self._approvals = approvals
+        self._heard = heard
 
     async def open(self, run: RunRecord, asked: Sequence[Asked], calls: Sequence[ToolStart]) -> Opened:
         made = [ToolCalled(call.tool, call.call_id, call.input, call.path) for call in calls]
@@ -56,6 +57,18 @@ class ApprovalWaits:
     async def cancel(self, run: RunRecord) -> bool:
         async with away():
             return await self._approvals.end(run.principal.tenant_id, run.id, "cancelled")
+
+    async def ask_what_is_left(self, run: RunRecord, calls: Sequence[ToolStart]) -> Sequence[EffectUnknown]:
+        args = {call.call_id: call.input for call in calls}
+        async with away():
+            asked = await self._approvals.ask_what_is_left(run, args)
+        for left, _ in asked:
+            if left.found:
+                self._heard(left.effect.tool, "unknown")
+        return [
+            EffectUnknown(content=what_waits(approval), tool=left.effect.tool, call_id=left.effect.call_id)
+            for left, approval in asked
+        ]
 
     async def forget(self, run: RunRecord) -> None:
         async with away():

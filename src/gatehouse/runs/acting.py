@@ -93,6 +93,8 @@ class ActingOnce:
         """
         run = await self.before(act.tool, act.config)
         execution = execution_of_context.get()
+        if execution is not None:
+            execution.acted = True
 
         async def still() -> None:
             """Return with the lease in hand: nothing else happens between this and the tool's first step."""

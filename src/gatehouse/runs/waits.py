@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.approvals import CannotAsk
-from gatehouse.runs.events import ApprovalAsked, Decided, ToolStart
+from gatehouse.runs.events import ApprovalAsked, Decided, EffectUnknown, ToolStart
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.steps import Asked
 
@@ -66,6 +66,13 @@ class Waits(Protocol):
         """End what is open of a run that waits, and have it end; False when it does not wait."""
         ...
 
+    async def ask_what_is_left(self, run: RunRecord, calls: Sequence[ToolStart]) -> Sequence[EffectUnknown]:
+        """Ask what came of calls that the run, which is about to end, leaves unknown; twice is once.
+
+        `calls` are those that its models have made. Return what was not asked before.
+        """
+        ...
+
     async def forget(self, run: RunRecord) -> None:
         """Note that the run has ended: what it asks is closed."""
         ...
@@ -90,6 +97,9 @@ class NobodyDecides:
 
     async def cancel(self, run: RunRecord) -> bool:  # noqa: ARG002  # as above
         return False
+
+    async def ask_what_is_left(self, run: RunRecord, calls: Sequence[ToolStart]) -> Sequence[EffectUnknown]:  # noqa: ARG002  # as above
+        return ()
 
     async def forget(self, run: RunRecord) -> None:
         """Do nothing."""

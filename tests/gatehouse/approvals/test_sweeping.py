@@ -123,7 +123,7 @@ async def gone_on(of_run: ApprovalsOf) -> tuple[Runs, Sweep]:
 
 
 async def test_a_run_that_waits_is_kept_whole_for_whoever_looks(of_run: ApprovalsOf) -> None:
-    waits = ApprovalWaits(of_run.approvals)
+    waits = ApprovalWaits(of_run.approvals, lambda _tool, _outcome: None)
     await of_run.ask()
     for tenant_id in ("acme", ""):  # the sweep of checkpoints in a SQLite file knows no tenants
         kept = await waits.kept(tenant_id, of_run.run.id)

@@ -140,7 +140,7 @@ class Replicas:
         redis = self.connect()
         stack.push_async_callback(redis.aclose)
         approvals = self.asking() if self.asking else None
-        waits = ApprovalWaits(approvals) if approvals else None
+        waits = ApprovalWaits(approvals, lambda _tool, _outcome: None) if approvals else None
         runs = open_runs(redis, self.runnables, self.history, self.checkpoints, settings, waits=waits)
         engine = await stack.enter_async_context(runs)
         if approvals:

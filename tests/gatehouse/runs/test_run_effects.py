@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -187,6 +188,40 @@ class TestWhatADeadProcessHadBegun:
         await decide(third, run_id, "happened", result="sent")
         assert last(await Viewer(third.engine, run_id).end(), "tool_end")["output"] == "sent"
         assert len(bank.keys) == 2
+
+
+class TestARunThatEnds:
+    """What it leaves claimed no attempt will find: it is unknown, and a person says what came of it."""
+
+    async def left(self, bank: Bank, office: Replicas) -> tuple[Viewer, Replica, str]:
+        """Return a run that may have one attempt only, killed at work."""
+        serve(office, bank.tool())
+        office.settings = replace(office.settings, max_attempts=1)
+        return await killed_at_work(bank, office)
+
+    async def test_since_it_was_lost_too_often_leaves_its_call_unknown(
+        self, bank: Bank, office: Replicas
+    ) -> None:
+        viewer, there, run_id = await self.left(bank, office)
+        records = await viewer.end()
+        assert types(records)[-3:] == ["unknown", "error", "end"]
+        assert there.approvals is not None
+        [asked] = await there.approvals.asked_by("acme", run_id)
+        assert (asked.kind, asked.tool, asked.args) == ("effect", "transfer", {"amount": 5})
+        assert (asked.allowed, asked.status) == (["happened", "give_up"], "pending")
+
+    async def test_since_it_was_cancelled_leaves_its_call_unknown(self, bank: Bank, office: Replicas) -> None:
+        serve(office, bank.tool())
+        here, there = await office.open(), await office.open()
+        run = (await here.start("/agent", ASK)).run
+        viewer = Viewer(there.engine, run.id)
+        await until(lambda: bank.keys)
+        await there.engine.cancel(run.id)
+        records = await viewer.end()
+        assert last(records, "end")["status"] == "cancelled"
+        assert here.approvals is not None
+        [asked] = await here.approvals.asked_by("acme", run.id)
+        assert (asked.kind, asked.status) == ("effect", "pending")
 
 
 async def test_an_agent_without_checkpoints_is_asked_anew_and_acts_once_all_the_same(

@@ -12,12 +12,13 @@ from redis.exceptions import RedisError
 from gatehouse.limits.reservations import Reservations, Settlement
 from gatehouse.problems.errors import ApiError
 from gatehouse.runs.checkpoints.leftovers import Leftovers
-from gatehouse.runs.events import Record, Status
+from gatehouse.runs.conversation.steps import calls_made
+from gatehouse.runs.events import EffectUnknown, Record, Status
 from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
-from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
+from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter, RunLog
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.serving import Serving, serving_of
@@ -43,6 +44,7 @@ class Ending:
     async def finish(self, execution: Execution, status: Status, failure: ApiError | None) -> bool:
         """Store the answer and end the run; False when that is another process's to do."""
         await execution.settle()
+        await self._ask_what_is_left(execution)
         if execution.given_up:
             return False
         ended, took = outcome(execution, status, failure), timing(execution)
@@ -59,6 +61,25 @@ class Ending:
             if ended.continues or execution.asked:
                 await self._forget_waiting(ended)
         return finished
+
+    async def _ask_what_is_left(self, execution: Execution) -> None:
+        """Have people asked what came of calls of which nobody knows, however long that store is away."""
+        run = execution.run
+        if run.attempt == 1 and not execution.acted:
+            return
+        while not execution.given_up:
+            try:
+                calls = await calls_made(RunLog(self.attempts.redis), run, execution.steps)
+                asked = await self.waits.ask_what_is_left(run, calls)
+            except (WaitsAway, RedisError, OSError) as error:
+                log.warning("a run waits to say what it leaves", run_id=run.id, error=type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                told = {step.call_id for step in execution.steps if isinstance(step, EffectUnknown)}
+                for unknown in asked:
+                    if unknown.call_id not in told:
+                        execution.emit(unknown)
+                return
 
     async def _end(self, execution: Execution, ended: RunRecord, last: list[Record], waiting: bytes) -> bool:
         """Try until the end of the run is in Redis; False when the run is given up before."""

@@ -113,6 +113,7 @@ class Execution:
         self.alone_since = time.monotonic() + JOIN_SECONDS
         self.stop: Stop | None = None
         self.leaving: Stop | None = None
+        self.acted = False  # whether a tool that acts was called
         self.tools: set[str] = set()  # the ids of calls that have not returned
         self.phase: Phase = "waiting"
         self.task: asyncio.Task[None] | None = None
