@@ -15,6 +15,7 @@ METRICS: dict[str, set[str]] = {
     "gatehouse_viewers": set(),
     "gatehouse_resumes_total": {"transport"},
     "gatehouse_restarts_total": {"runnable"},
+    "gatehouse_approvals_open": {"kind"},
     "gatehouse_approvals_total": {"runnable", "outcome"},
     "gatehouse_answer_cache_total": {"result"},
     "gatehouse_gaps_total": set(),

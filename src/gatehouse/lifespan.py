@@ -17,6 +17,7 @@ from sse_starlette.sse import AppStatus
 
 from gatehouse.approvals.service import Approvals, Recorded
 from gatehouse.approvals.sweeping import continuing
+from gatehouse.approvals.upkeep import tending_approvals
 from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.attachments.purge import purging_attachments
 from gatehouse.attachments.store import AttachmentStore, Bounds
@@ -121,6 +122,7 @@ async def open_services(
             )
         )  # fmt: skip
         await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
+        await enter(tending_approvals(engine, settings.audit_days, metrics.open_approvals))
         await enter(telemetry.watching(runs))
         await enter(purging_attachments(engine))
         await enter(purging_threads(engine, settings.thread_days, runs.forget_states))

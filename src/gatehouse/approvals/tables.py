@@ -11,9 +11,12 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from gatehouse.storage.database import UtcDateTime, metadata
+
+PENDING = text("status = 'pending'")
 
 approvals = Table(
     "approvals",
@@ -50,6 +53,7 @@ approvals = Table(
     Index(None, "tenant_id", "user_id", "status", "id"),
     Index(None, "tenant_id", "status", "id"),
     Index(None, "thread_id"),
+    Index(None, "kind", postgresql_where=PENDING, sqlite_where=PENDING),  # of all tenants' that are open
 )
 
 # `state`: `waiting` for decisions; `due`, to go on as `how` says; `gone` on. `version` is counted up by

@@ -4,6 +4,8 @@ Labels are bounded: paths of the registry, names of the settings and of tools, r
 a client chooses is one.
 """
 
+from collections.abc import Mapping
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -51,6 +53,10 @@ class Metrics:
         self.run_duration = self._histogram(
             "run_duration_seconds", "Time of a run's last attempt.", ("runnable",), SECONDS_OF_A_RUN
         )
+        self.approvals_open = Gauge(
+            "gatehouse_approvals_open", "Approvals that nobody has decided on.", ("kind",),
+            registry=self.registry, multiprocess_mode="livemostrecent",
+        )  # fmt: skip
         self.approvals = self._counter(
             "approvals", "Approvals that were opened, and what became of them.", ("runnable", "outcome")
         )
@@ -110,6 +116,11 @@ class Metrics:
     def effect(self, tool: str, outcome: str) -> None:
         """Count a call of a tool of the registry that acts."""
         self.effects.labels(tool, outcome).inc()
+
+    def open_approvals(self, by_kind: Mapping[str, int]) -> None:
+        """Show how many approvals are open, over all replicas."""
+        for kind, number in by_kind.items():
+            self.approvals_open.labels(kind).set(number)
 
     def _counter(self, name: str, says: str, labels: tuple[str, ...] = ()) -> Counter:
         """prometheus_client itself puts `_total` behind the name."""

@@ -18,6 +18,7 @@ ELSEWHERE = {
     "gatehouse_restarts_total",
     "gatehouse_model_errors_total",
     "gatehouse_model_circuit_open",
+    "gatehouse_approvals_open",
     "gatehouse_approvals_total",
     "gatehouse_effects_total",
     "gatehouse_tools_repeated_total",
