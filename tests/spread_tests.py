@@ -1,6 +1,17 @@
-"""How the tests of `make e2e` are spread over workers: those that share servers stay together, and a module's servers
-are started once. (xdist_group is not seen by pytest-xdist 3.8 under pytest 9.2.)
+"""How tests are spread over workers.
+
+Those of `make test` are dealt out in order, a stretch to each worker, and who is done takes from the end of another's
+stretch. What takes longest is put at the beginning of the stretches: else a single worker would begin one long test
+after the other, or one at the very end.
+
+Those of `make e2e` that share servers stay together, and a module's servers are started once. (xdist_group is not seen
+by pytest-xdist 3.8 under pytest 9.2.)
 """
+
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import islice
 
 import pytest
 from xdist.remote import Producer
@@ -20,3 +31,33 @@ class ByServers(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByServers | None:
     """Take the place of `--dist loadfile`."""
     return ByServers(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)  # when it is known which tests are run
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = long_ones_first(items, workers, float(config.getini("timeout")))
+
+
+def long_ones_first(items: Sequence[pytest.Item], workers: int, usual: float) -> list[pytest.Item]:
+    """Return the tests with those that are given more than the usual seconds spread over the workers.
+
+    Those of one module stay together: they share what it starts.
+    """
+    modules: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if is_long(item, usual):
+            modules[item.nodeid.partition("::")[0]].append(item)
+    others = (item for item in items if not is_long(item, usual))
+    spread: list[pytest.Item] = []
+    for worker in range(workers):
+        size = (len(items) - len(spread)) // (workers - worker)
+        longest = [item for module in islice(modules.values(), worker, None, workers) for item in module]
+        spread += longest
+        spread += islice(others, max(0, size - len(longest)))
+    return [*spread, *others]
+
+
+def is_long(item: pytest.Item, usual: float) -> bool:
+    given = item.get_closest_marker("timeout")
+    return given is not None and float(given.args[0]) > usual
