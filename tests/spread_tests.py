@@ -9,7 +9,6 @@ by pytest-xdist 3.8 under pytest 9.2.)
 """
 
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from itertools import islice
 
@@ -42,20 +41,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def long_ones_first(items: Sequence[pytest.Item], workers: int, usual: float) -> list[pytest.Item]:
     """Return the tests with those that are given more than the usual seconds spread over the workers.
 
-    Those of one module stay together: they share what it starts.
+    The others of their module come with them: they share what it starts.
     """
-    modules: dict[str, list[pytest.Item]] = defaultdict(list)
+    modules: dict[str, list[pytest.Item]] = {module_of(item): [] for item in items if is_long(item, usual)}
+    others: list[pytest.Item] = []
     for item in items:
-        if is_long(item, usual):
-            modules[item.nodeid.partition("::")[0]].append(item)
-    others = (item for item in items if not is_long(item, usual))
+        modules.get(module_of(item), others).append(item)
+    rest = iter(others)
     spread: list[pytest.Item] = []
     for worker in range(workers):
         size = (len(items) - len(spread)) // (workers - worker)
         longest = [item for module in islice(modules.values(), worker, None, workers) for item in module]
         spread += longest
-        spread += islice(others, max(0, size - len(longest)))
-    return [*spread, *others]
+        spread += islice(rest, max(0, size - len(longest)))
+    return [*spread, *rest]
+
+
+def module_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 def is_long(item: pytest.Item, usual: float) -> bool:
