@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from gatehouse_processes import end_fork_server
+from gatehouse_processes import ServerProcess, end_fork_server, started
 from hypothesis import HealthCheck, settings
 from live_redis import empty_redis, shared_redis
 from live_server import LiveServer, running_server
@@ -32,6 +32,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """One `gatehouse serve` for all tests that change nothing of it but their own runs and threads."""
     with running_server(tmp_path_factory.mktemp("server")) as server:
         yield server
+
+
+@pytest.fixture
+def _forked_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the servers of benchmarks and experiments: they import nothing, and who was killed is soon back."""
+
+    def forked(
+        command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path
+    ) -> ServerProcess:
+        return started(command, environment, folder, log, log)
+
+    monkeypatch.setattr("bench.processes.started", forked)
 
 
 @pytest.fixture(scope="session")

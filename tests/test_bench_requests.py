@@ -3,11 +3,14 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from bench.requests.__main__ import measured
 from bench.requests.report import fallen, measures, ratios
 from bench.requests.targets import TARGETS
 
 
+@pytest.mark.usefixtures("_forked_servers")
 async def test_measures_requests_beside_stock(tmp_path: Path) -> None:
     cores = sorted(os.sched_getaffinity(0))
     found = measures(await measured(tmp_path, cores, rounds=1, seconds=0.2, only="/invoke"))

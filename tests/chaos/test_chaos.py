@@ -1,9 +1,7 @@
 """A small version of `make chaos`: three processes, two kills and a pause."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import gatehouse_processes
 import pytest
 
 from tests.chaos.experiment import Experiment, conduct
@@ -14,13 +12,10 @@ PLAN = Experiment(
 )
 
 
+@pytest.mark.usefixtures("_forked_servers")
 async def test_clients_of_killed_and_paused_replicas_read_every_token_once(
-    tmp_path: Path, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, postgres_url: str
 ) -> None:
-    def started(command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> object:
-        return gatehouse_processes.started(command, environment, folder, log, log)
-
-    monkeypatch.setattr("bench.processes.started", started)  # a replica that was killed is soon back
     async with empty_database(postgres_url) as database_url:
         found = await conduct(PLAN, tmp_path, database_url, print)
     assert found.right, found.as_markdown()

@@ -1,9 +1,7 @@
 """A small version of the outages: Redis frozen while runs start, and its primary replaced."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import gatehouse_processes
 import pytest
 
 from tests.chaos.outages.executions import Executed, most_at_once
@@ -13,14 +11,9 @@ from tests.chaos.outages.faults import FAULTS
 PLAN = Outages(rounds=1, runs=10, leavers=30, faults=(FAULTS[0], FAULTS[2]))
 
 
+@pytest.mark.usefixtures("_forked_servers")
 @pytest.mark.timeout(300)  # three servers and the stores that they wait for
-async def test_nothing_is_lost_run_twice_or_left_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def started(command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path) -> object:
-        return gatehouse_processes.started(command, environment, folder, log, log)
-
-    monkeypatch.setattr("bench.processes.started", started)
+async def test_nothing_is_lost_run_twice_or_left_behind(tmp_path: Path) -> None:
     found = await conduct(PLAN, tmp_path, print)
     assert found.right, found.as_markdown()
     assert found.runs == 20
