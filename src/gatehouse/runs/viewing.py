@@ -77,8 +77,10 @@ class Viewing:
         A client takes an `end` for the last there is.
         """
         ends = [item for item in records if item.type == "end"]
+        if not ends:  # as nearly always, once a token
+            return records, False
         if not any(waits(item) for item in ends):
-            return records, bool(ends)
+            return records, True
         run = await load(self.redis, run_id)
         waiting_since = run.attempt if run is not None and run.state == "waiting" else None
         shown = [

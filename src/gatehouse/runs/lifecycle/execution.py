@@ -30,6 +30,7 @@ from gatehouse.runs.events import (
     ToolEnd,
     ToolStart,
     record,
+    token_record,
 )
 from gatehouse.runs.lifecycle.containing import RunnableExited
 from gatehouse.runs.log.feed import Feed
@@ -142,34 +143,35 @@ class Execution:
 
         Half a character waits for its other half.
         """
-        if isinstance(event, Answer):
+        if type(event) is Token:
+            self._say(event.content)
+        elif isinstance(event, Answer):
             self._conclude(event)
-            return
-        if isinstance(event, Interrupted):
+        elif isinstance(event, Interrupted):
             self._flush_half()
             self.asked = event
-            return
-        if type(event) is Token:
-            text = self._halves.add(event.content)
-            if not text:
-                return
-            event = event if text is event.content else Token(text)
-            self._note_text(text)
         elif isinstance(event, Restart):
             self.text.clear()
-            event = replace(event, attempt=self.run.attempt)
+            self._give(self.numbered(replace(event, attempt=self.run.attempt)))
         else:
             self._note_step(event)
-        item = self.numbered(event)
+            self._give(self.numbered(event))
+
+    def _say(self, text: str) -> None:
+        text = self._halves.add(text)
+        if not text:
+            return
+        if self.first_token is None:
+            self.first_token = time.monotonic()
+        self.text.append(text)
+        self._sequence += 1
+        self._give(token_record(Cursor(self.run.attempt, self._sequence), text))
+
+    def _give(self, item: Record) -> None:
         if self._withheld or time.monotonic() > self.held_until:
             self._withheld.append(item)
         else:
             self._show(item)
-
-    def _note_text(self, text: str) -> None:
-        if self.first_token is None:
-            self.first_token = time.monotonic()
-        self.text.append(text)
 
     def _conclude(self, answer: Answer) -> None:
         """Take the answer. Where what was told is something else, take that back and tell the answer."""
