@@ -8,20 +8,15 @@ import textwrap
 import traceback
 from collections.abc import Iterator
 
-from redis.exceptions import RedisError
-from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from structlog.typing import ExcInfo
-
-from gatehouse.problems.errors import ApiError
 
 WITHHELD = "(what it says may quote somebody: GATEHOUSE_LOG_LEVEL=debug shows it)"
 CAUSED = "\nThe above exception was the direct cause of the following exception:\n\n"
 DURING = "\nDuring handling of the above exception, another exception occurred:\n\n"
-# what these say is of names, files, connections and our own configuration
-PLAIN = (
-    *(OSError, ImportError, NameError, AttributeError, RecursionError, MemoryError),
-    *(OperationalError, ProgrammingError, InterfaceError, RedisError, ApiError),
-)
+# what these say is of names, files and connections
+PLAIN = (OSError, ImportError, NameError, AttributeError, RecursionError, MemoryError)
+# the same of Redis' and the databases' errors and our own; by name: who only logs imports no package of theirs
+PLAIN_NAMES = {"RedisError", "OperationalError", "ProgrammingError", "InterfaceError", "ApiError"}
 
 
 def unquoted(exc_info: ExcInfo) -> str:
@@ -45,4 +40,5 @@ def lines_of(error: BaseException, told: set[int]) -> Iterator[str]:
 
 
 def said_by(error: BaseException) -> str:
-    return str(error) if isinstance(error, PLAIN) else WITHHELD
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return str(error) if isinstance(error, PLAIN) or names & PLAIN_NAMES else WITHHELD
