@@ -15,7 +15,7 @@ CAUSED = "\nThe above exception was the direct cause of the following exception:
 DURING = "\nDuring handling of the above exception, another exception occurred:\n\n"
 # what these say is of names, files and connections
 PLAIN = (OSError, ImportError, NameError, AttributeError, RecursionError, MemoryError)
-# the same of Redis' and the databases' errors and our own; by name: who only logs imports no package of theirs
+# the same of Redis' and the databases' errors and our own; by name: who only logs has no package of theirs
 PLAIN_NAMES = {"RedisError", "OperationalError", "ProgrammingError", "InterfaceError", "ApiError"}
 
 
