@@ -92,6 +92,7 @@ class TestEventStream:
                 await response({"type": "http"}, connection.receive, stalls)
         assert frames.closed
 
+    @pytest.mark.requirement("wires.heartbeats")
     async def test_a_silent_stream_is_kept_alive_by_comments(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(event_stream, "HEARTBEAT_SECONDS", 0.02)
         connection = Connection()

@@ -56,6 +56,7 @@ RESUMED: dict[str, Callable[[RunRecord], Fold[bytes] | Fold[Texts]]] = {
     "websocket": RunFrames,
     "websocket of langchain": LangChainFrames,
 }
+NUMBER = re.compile(rb'"sequence_number":(\d+)')
 ODD = "a\r\nb\rc\n\n\u2028 data: \u0085"  # what could end a line, were it not escaped
 
 
@@ -89,6 +90,7 @@ LOGS = {
         record(Cursor(1, 10), Token("more")),
         record(Cursor(1, 11), End(status="cancelled")),
     ],
+    "cancelled": attempt(1, start(1), Token(ODD), End(status="cancelled")),
     "failed": attempt(
         1,
         start(1),
@@ -169,14 +171,40 @@ def test_a_reader_that_comes_back_is_told_the_rest_alone(wire: str, log: str) ->
         assert [again.frames(item) for item in records[place:]] == told[place:]
 
 
+@pytest.mark.requirement("wires.ends")
+@pytest.mark.parametrize(
+    ("log", "wire", "told"),
+    [
+        ("completed", "chat", '"finish_reason":"stop"'),
+        ("completed", "responses", "event: response.completed"),
+        ("completed", "ui", '"type":"finish","finishReason":"stop"'),
+        ("completed", "typed", '"status":"completed"'),
+        ("failed", "chat", '"error":{"message":"It failed."'),
+        ("failed", "responses", "event: response.failed"),
+        ("failed", "ui", '"type":"error","errorText":"It failed."'),
+        ("failed", "typed", "event: error"),
+        ("lost a part", "chat", '"finish_reason":"stop"'),  # what was cancelled
+        ("lost a part", "responses", "event: response.failed"),  # its events cannot be counted any more
+        ("lost a part", "ui", '"type":"abort"'),
+        ("lost a part", "typed", '"status":"cancelled"'),
+        ("cancelled", "chat", '"finish_reason":"stop"'),
+        ("cancelled", "responses", '"status":"cancelled"'),
+        ("cancelled", "ui", '"type":"abort"'),
+        ("cancelled", "typed", '"status":"cancelled"'),
+    ],
+)
+def test_every_end_is_told_in_a_wire_s_own_words(log: str, wire: str, told: str) -> None:
+    assert told in whole(STREAMS[wire](), LOGS[log]).decode()
+
+
 @pytest.mark.requirement("openai.responses.starting-after")
 @pytest.mark.parametrize("log", LOGS)
 def test_the_events_after_a_number_are_those_of_the_whole(log: str) -> None:
     events = whole(ResponseEvents(RUN), LOGS[log]).split(b"\n\n")
-    numbered = [event for event in events if b"sequence_number" in event]
-    for number in range(-1, len(numbered)):
+    numbers = [int(found[1]) for event in events if (found := NUMBER.search(event))]
+    for place, number in enumerate([-1, *numbers]):
         rest = whole(ResponseEvents(RUN, after=number), LOGS[log])
-        assert rest.split(b"\n\n") == events[number + 1 :]
+        assert rest.split(b"\n\n") == events[place:]
 
 
 @pytest.mark.requirement("wires.frames")

@@ -8,6 +8,7 @@ import orjson
 from gatehouse.wires.openai.errors import InvalidValue
 
 Message = Mapping[str, Any]
+MakePart = Callable[[Any, str], dict[str, Any]]  # of a part, and where it stands
 PARTS = ("text", "image_url", "input_audio", "file")  # those that LangChain takes as they are
 NO_PART = "A part of a message's content is a text, image_url, input_audio or file."
 
@@ -27,18 +28,22 @@ def one(message: Message, where: str) -> dict[str, Any]:
 
 
 def user(message: Message, where: str) -> dict[str, Any]:
-    return {"type": "human", "content": content(message.get("content"), where)}
+    return {"type": "human", "content": content(message.get("content"), f"{where}.content", part)}
 
 
 def system(message: Message, where: str) -> dict[str, Any]:
-    return {"type": "system", "content": content(message.get("content"), where)}
+    return {"type": "system", "content": content(message.get("content"), f"{where}.content", part)}
 
 
 def tool(message: Message, where: str) -> dict[str, Any]:
     call = message.get("tool_call_id")
     if not isinstance(call, str):
         raise InvalidValue(f"{where}.tool_call_id", "A tool's message names the call that it answers.")
-    return {"type": "tool", "content": content(message.get("content"), where), "tool_call_id": call}
+    return {
+        "type": "tool",
+        "content": content(message.get("content"), f"{where}.content", part),
+        "tool_call_id": call,
+    }
 
 
 def assistant(message: Message, where: str) -> dict[str, Any]:
@@ -46,7 +51,7 @@ def assistant(message: Message, where: str) -> dict[str, Any]:
     if not isinstance(calls, list):
         raise InvalidValue(f"{where}.tool_calls", "tool_calls is a list.")
     said = message.get("content")
-    told = "" if said is None else content(said, where)
+    told = "" if said is None else content(said, f"{where}.content", part)
     found = [call(item, f"{where}.tool_calls[{number}]") for number, item in enumerate(calls)]
     return {"type": "ai", "content": told, **({"tool_calls": found} if found else {})}
 
@@ -79,13 +84,13 @@ def called(call_id: str, name: Any, arguments: Any, where: str) -> dict[str, Any
     return {"type": "tool_call", "id": call_id, "name": name, "args": given}
 
 
-def content(given: Any, where: str) -> str | list[dict[str, Any]]:
-    """Return a message's content: text, or blocks. Raises InvalidValue."""
+def content(given: Any, where: str, part: MakePart) -> str | list[dict[str, Any]]:
+    """Return a message's content: text, or blocks, each made by `part`. Raises InvalidValue."""
     if isinstance(given, str):
         return given
     if not isinstance(given, list) or not given:
-        raise InvalidValue(f"{where}.content", "A message's content is a text or a list of parts.")
-    return [part(item, f"{where}.content[{number}]") for number, item in enumerate(given)]
+        raise InvalidValue(where, "It is a text, or a list of parts.")
+    return [part(item, f"{where}[{number}]") for number, item in enumerate(given)]
 
 
 def part(item: Any, where: str) -> dict[str, Any]:

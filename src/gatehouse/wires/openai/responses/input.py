@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gatehouse.wires.openai.errors import InvalidValue
-from gatehouse.wires.openai.messages import called
+from gatehouse.wires.openai.messages import called, content
 
 Item = Mapping[str, Any]
 Message = dict[str, Any]
@@ -45,7 +45,7 @@ def message(item: Item, where: str) -> Message:
     kind = ROLES.get(role) if isinstance(role, str) else None
     if kind is None:
         raise InvalidValue(f"{where}.role", "A role is user, assistant, system or developer.")
-    return {"type": kind, "content": content(item.get("content"), f"{where}.content")}
+    return {"type": kind, "content": content(item.get("content"), f"{where}.content", part)}
 
 
 def function_call(item: Item, where: str) -> Message:
@@ -59,7 +59,7 @@ def function_output(item: Item, where: str) -> Message:
     return {
         "type": "tool",
         "tool_call_id": call_id,
-        "content": content(item.get("output"), f"{where}.output"),
+        "content": content(item.get("output"), f"{where}.output", part),
     }
 
 
@@ -74,15 +74,6 @@ def named(given: Any, where: str) -> str:
     if not isinstance(given, str):
         raise InvalidValue(where, "It is the id of a call.")
     return given
-
-
-def content(given: Any, where: str) -> str | list[dict[str, Any]]:
-    """Return a message's content: text, or blocks. Raises InvalidValue."""
-    if isinstance(given, str):
-        return given
-    if not isinstance(given, list) or not given:
-        raise InvalidValue(where, "It is a text, or a list of parts.")
-    return [part(item, f"{where}[{number}]") for number, item in enumerate(given)]
 
 
 def part(item: Any, where: str) -> dict[str, Any]:
