@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 ServerName = Literal["stock", "embedded", "redis", "bare"]
 
@@ -41,13 +41,18 @@ class Target:
             if self.body == "langserve"
             else {"query": prompt, "runnable": "chat"}
         )
-        body = json.dumps(value).encode()
-        lines = [
-            f"POST {self.path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json",
-            f"content-length: {len(body)}",
-        ]  # fmt: skip
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode() + body
+        return request(self.path, value, headers)
+
+
+def request(path: str, value: Mapping[str, Any], headers: Mapping[str, str]) -> bytes:
+    """Return a POST of JSON."""
+    body = json.dumps(value).encode()
+    lines = [
+        f"POST {path} HTTP/1.1", "host: 127.0.0.1", "content-type: application/json",
+        f"content-length: {len(body)}",
+    ]  # fmt: skip
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def masked(payload: bytes, opcode: int = 1) -> bytes:
