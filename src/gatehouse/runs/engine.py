@@ -165,9 +165,10 @@ class RunEngine:
     async def _cancel_waiting(self, run_id: str) -> None:
         """End a run that waits for people. Raises Unavailable."""
         run = await load(self.redis, run_id)
-        if run is None or run.state != "waiting":
-            return
         try:
+            run = run or await self.conductor.waits.kept("", run_id)  # one that Redis has lost
+            if run is None or run.state != "waiting":
+                return
             if not await self.conductor.waits.cancel(run):
                 await self.continuing.end(run)
         except WaitsAway:

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.approvals.models import Approval, Choice, Decision
 from gatehouse.approvals.service import Approvals
-from gatehouse.problems.approvals import ApprovalRequired
+from gatehouse.problems.approvals import ApprovalDecided, ApprovalRequired
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.records import load
 from gatehouse.runs.sources.streaming_agent import StreamingAgent
@@ -204,6 +204,17 @@ class TestCrash:
             await decide(here, item)
         assert await ended(here, run.id) == "completed"
         assert len(bank.paid) == 2
+
+    async def test_of_redis_leaves_a_run_that_can_be_cancelled(self, office: Replicas, bank: Bank) -> None:
+        here = await office.open()
+        run = (await here.start("/agent", HI)).run
+        approvals = await asked_by(here, run.id)
+        await here.redis.flushall()
+        await here.engine.cancel(run.id)
+        assert await ended(here, run.id) == "cancelled"
+        with pytest.raises(ApprovalDecided):
+            await decide(here, approvals[0])
+        assert bank.paid == []
 
     async def test_before_it_waits_asks_the_same_again(self, office: Replicas, bank: Bank) -> None:
         here = await office.open()
