@@ -58,6 +58,7 @@ from gatehouse.tools.remote.tools import remote_tools
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
 from gatehouse.usage.prices import BadPrices, Prices
+from gatehouse.usage.purge import purging_usage
 from gatehouse.usage.store import UsageStore, nothing_more
 from gatehouse.webhooks.outbox import Outbox
 from gatehouse.webhooks.receiver import receiver_of
@@ -125,6 +126,7 @@ async def open_services(
         await enter(tending_approvals(engine, settings.audit_days, metrics.open_approvals))
         await enter(telemetry.watching(runs))
         await enter(purging_attachments(engine))
+        await enter(purging_usage(engine, settings.usage_days))
         await enter(purging_threads(engine, settings.thread_days, runs.forget_states))
         usage = UsageStore(engine, prices_of(settings), telling_ends(outbox) if outbox else nothing_more)
         await enter(sending_webhooks(engine, receiver))

@@ -77,6 +77,9 @@ class ServerSettings(BaseModel):
     webhook_secret: SecretStr | None = Field(
         None, description="whsec_ and 24 to 64 random bytes in base64, with which webhooks are signed"
     )
+    usage_days: int | None = Field(
+        None, ge=30, description="days that what runs used is kept in the books; by default for ever"
+    )
     thread_days: int | None = Field(
         None, ge=1, description="days after its last message that a thread is erased; by default never"
     )

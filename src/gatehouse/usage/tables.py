@@ -23,4 +23,5 @@ usage = Table(
     Column("day", Date, nullable=False),  # of `ended_at`, in UTC
     Column("ended_at", UtcDateTime, nullable=False),
     Index(None, "tenant_id", "user_id", "day"),
+    Index(None, "day"),  # by which old rows are found
 )

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -17,6 +17,7 @@ from gatehouse.runs.accounts import ACCOUNTS, Account, account_of, parsed_accoun
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord
 from gatehouse.usage.bookkeeping import Bookkeeper, bookkeeping
+from gatehouse.usage.purge import purge
 from gatehouse.usage.store import UsageStore
 from gatehouse.web.resources.usage import MOST_DAYS, checked_range
 
@@ -150,3 +151,26 @@ class TestRange:
 
     def test_begins_with_time_itself(self) -> None:
         assert checked_range(None, date(1, 1, 5)) == (date.min, date(1, 1, 5))
+
+
+class TestOldRows:
+    async def test_are_erased_for_all_tenants(
+        self, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.usage.purge.AT_ONCE", 2)
+        now, day = datetime.now(UTC).timestamp(), 86_400
+        store = UsageStore(engine)
+        ages = {"new": 0, "kept": 59, "old": 61, "older": 90, "oldest": 400}
+        for who in (ALICE, BOB):
+            await store.enter(
+                [
+                    account(f"{who.user_id}-{name}", who, ended_at=now - age * day)
+                    for name, age in ages.items()
+                ]
+            )
+        assert await purge(engine, 60) == 6
+        assert await purge(engine, 60) == 0
+        today = datetime.now(UTC).date()
+        for who in (ALICE, BOB):
+            found = await store.of_user(who, today - timedelta(days=500), today)
+            assert sum(use.runs for use in found) == 2
