@@ -51,7 +51,7 @@ from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.runs import RunTelemetry
 from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.threads.history import ThreadHistory
-from gatehouse.threads.retention import purging_threads
+from gatehouse.threads.retention import Forget, purging_threads
 from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
 from gatehouse.tools.remote.tools import remote_tools
@@ -92,8 +92,6 @@ async def open_services(
         credential_valid = authenticator.standing.credential_valid
         audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
         await enter(audit.going_on())
-        await enter(purging(engine, settings.audit_days))
-        await enter(purging_effects(engine, settings.audit_days))
         before_acting = BeforeActing(redis, credential_valid, audit_tool_calls(audit))
         ledger = Ledger(EffectStore(engine), checkpoints.serde, metrics.effect)
         acting = ActingOnce(before_acting, ledger)
@@ -125,9 +123,7 @@ async def open_services(
         await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
         await enter(tending_approvals(engine, settings.audit_days, metrics.open_approvals))
         await enter(telemetry.watching(runs))
-        await enter(purging_attachments(engine))
-        await enter(purging_usage(engine, settings.usage_days))
-        await enter(purging_threads(engine, settings.thread_days, runs.forget_states))
+        await enter(old_rows_erased(engine, settings, runs.forget_states))
         usage = UsageStore(engine, prices_of(settings), telling_ends(outbox) if outbox else nothing_more)
         await enter(sending_webhooks(engine, receiver))
         await enter(bookkeeping(redis, usage, runs.owner))
@@ -141,6 +137,19 @@ async def open_services(
             settings, registry.by_name, engine, redis, authenticator, model, threads, runs, limits, usage,
             audit, pseudonyms, attachments, approvals, langsmith,
         )  # fmt: skip
+
+
+@asynccontextmanager
+async def old_rows_erased(engine: AsyncEngine, settings: Settings, forget: Forget) -> AsyncIterator[None]:
+    """Erase what need not be kept any longer, in the background while the context is open."""
+    async with (
+        purging(engine, settings.audit_days),
+        purging_effects(engine, settings.audit_days),
+        purging_attachments(engine),
+        purging_usage(engine, settings.usage_days),
+        purging_threads(engine, settings.thread_days, forget),
+    ):
+        yield
 
 
 @asynccontextmanager
