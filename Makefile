@@ -77,6 +77,7 @@ chaos: $(VENV)/.dev  ## kill, pause and roll replicas and their stores under str
 bench: $(VENV)/.dev  ## measure what a token and what a request costs, and write bench/results/
 	$(BIN)/python -m bench.transports --write $(ARGS)
 	$(BIN)/python -m bench.requests --write
+	$(BIN)/python -m bench.lag --write
 	$(BIN)/python -m bench.identity --write
 
 bench-check: $(VENV)/.dev  ## fail when an answer in one piece costs a quarter more beside stock LangServe than was measured
