@@ -4,11 +4,12 @@ Providers' packages are not imported for it: LangChain's `ModelError` family is 
 and the error code that HTTP clients of providers put into their exceptions, then the names of their classes.
 """
 
+import re
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from langchain_core import exceptions as langchain
 
@@ -40,24 +41,46 @@ CODES: Mapping[str, type[ModelFailed]] = {
     "model_context_window_exceeded": InputTooLong,
     "string_above_max_length": InputTooLong,
     "insufficient_quota": ModelQuotaUsedUp,
+    "billing_error": ModelQuotaUsedUp,
+    "authentication_error": ModelMisconfigured,
+    "permission_error": ModelMisconfigured,
+    "not_found_error": ModelMisconfigured,
+    "invalid_api_key": ModelMisconfigured,
+    "model_not_found": ModelMisconfigured,
+    "request_too_large": InputTooLong,
+    "timeout_error": ModelNotAvailable,
     "overloaded_error": ModelNotAvailable,  # Anthropic's, in the middle of a stream too
     "rate_limit_error": ModelBusy,
     "api_error": ModelServerFailed,
     "rate_limit_exceeded": ModelBusy,
+    "too_many_requests": ModelBusy,
     "429": ModelBusy,
 }
 TIMEOUTS = frozenset({"TimeoutException", "APITimeoutError", "TimeoutError"})
 CONNECTIONS = frozenset({"TransportError", "APIConnectionError", "ConnectionError", "ClientConnectionError"})
 NOT_AVAILABLE = frozenset({502, 503, 504, 529})  # the last is Anthropic's for an overload
 SERVERS = frozenset({"APIError", "ProviderSaid"})
+TROUBLE = ("detail", "message", "msg", "errors", "error_message", "error_msg")  # of bodies without choices
+# LangChain's exceptions for the failures that OpenAI's Responses API tells in a stream
+IN_STREAM = re.compile(r"ResponseError\(code='(?P<failed>\w+)'|(?P<error>\w+): ")
 STATUSES: Mapping[int, type[ModelFailed]] = {
     401: ModelMisconfigured,
     402: ModelQuotaUsedUp,
     403: ModelMisconfigured,
     404: ModelMisconfigured,
+    405: ModelMisconfigured,
+    407: ModelMisconfigured,  # of a proxy on the way
     408: ModelServerFailed,  # it gave up waiting for us: worth another try, unlike our own waiting
     409: ModelServerFailed,
+    410: ModelMisconfigured,
+    413: InputTooLong,
+    424: ModelServerFailed,  # TGI's for a generation that failed
+    425: ModelServerFailed,
     429: ModelBusy,
+    444: ModelServerFailed,  # nginx's for an answer that it has not
+    449: ModelServerFailed,
+    498: ModelBusy,  # Groq's for no room
+    499: ModelServerFailed,  # Google's and nginx's for a call that was cancelled
 }
 LANGCHAIN: Mapping[type[Exception], type[ModelFailed]] = {
     langchain.ContextOverflowError: InputTooLong,
@@ -105,6 +128,17 @@ class ProviderSaid(Exception):
         self.body = body if isinstance(body, Mapping) else {"message": str(body)}
 
 
+def error_in(body: Mapping[str, Any]) -> object | None:
+    """Return the error that a body has or is, in OpenAI's form or in those of others; None for an answer."""
+    if body.get("error"):
+        return cast("object", body["error"])
+    if body.get("choices") is not None:
+        return None
+    is_error = "error" in (body.get("object"), body.get("type")) or any(map(body.get, TROUBLE))
+    # OpenAI's client fills in all fields of a chunk, and their names say something too
+    return {name: value for name, value in body.items() if value is not None} if is_error else None
+
+
 def told_in(error: Exception) -> Exception:
     """Return the cause of an error that says more than it: a client makes an error of its own of any."""
     link: BaseException | None = error
@@ -138,20 +172,35 @@ def retry_after_of(error: Exception) -> float | None:
 
 def _kind(error: Exception) -> type[ModelFailed] | None:
     codes, names = _codes(error), _names(error)
-    if codes & FILTERED or "ContentFilterFinishReasonError" in names or filtered_in_words(error):
-        return ContentFiltered
-    if "LengthFinishReasonError" in names:
-        return ModelCutOff
     status = status_of(error)
-    told = next((kind for code, kind in CODES.items() if code in codes), None) or kind_in_words(error, status)
-    if told or "ConnectTimeout" in names:
-        return told or ModelUnreachable
+    if status is None or status < HTTPStatus.MULTIPLE_CHOICES:  # told in a stream, or with a success
+        status = _status_in(codes) or status
+    if told := _kind_told(error, codes, names, status):
+        return told
     known = next((ours for theirs, ours in LANGCHAIN.items() if isinstance(error, theirs)), None)
     if known is ModelServerFailed and status is not None:
         return _kind_of_status(status, error)
     if known or status is None:
         return known or _kind_without_response(error, names)
     return _kind_of_status(status, error)
+
+
+def _kind_told(
+    error: Exception, codes: set[str], names: set[str], status: int | None
+) -> type[ModelFailed] | None:
+    """Return the kind that the codes, the names or the words of an error tell by themselves."""
+    if codes & FILTERED or "ContentFilterFinishReasonError" in names or filtered_in_words(error):
+        return ContentFiltered
+    if "LengthFinishReasonError" in names:
+        return ModelCutOff
+    if told := next((kind for code, kind in CODES.items() if code in codes), None):
+        return told
+    if told := kind_in_words(error, status):
+        return told
+    if "ConnectTimeout" in names:
+        return ModelUnreachable
+    succeeded = status is None or status < HTTPStatus.MULTIPLE_CHOICES
+    return ModelRefused if succeeded and "invalid_request_error" in codes else None
 
 
 def _kind_of_status(status: int, error: Exception) -> type[ModelFailed]:
@@ -195,6 +244,8 @@ def _codes(error: Exception) -> set[str]:
     """Return the codes of an error body, as OpenAI and Azure nest them."""
     body: Any = getattr(error, "body", None)
     codes = {str(getattr(error, "code", None))}
+    if type(error) is ValueError and (told := IN_STREAM.match(str(error))):
+        codes |= {told["failed"] or told["error"]}
     for _ in range(DEPTH):
         if isinstance(body, list) and body:  # Gemini's are in one
             body = body[0]
@@ -202,6 +253,11 @@ def _codes(error: Exception) -> set[str]:
             codes |= {str(body.get("code")), str(body.get("type"))}
             body = body.get("error") or body.get("innererror")
     return codes
+
+
+def _status_in(codes: set[str]) -> int | None:
+    """Return the HTTP status that is among the codes of an error."""
+    return next((int(code) for code in codes if re.fullmatch("[45][0-9]{2}", code)), None)
 
 
 def _seconds_until(date: str) -> float:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessageChunk
-from provider_scripts import PECULIARITIES, Peculiarity, page
+from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import add_ai_message_chunks
+from provider_scripts import PECULIARITIES, page
+from provider_wires import Peculiarity
 
 from gatehouse.models.errors import ModelFailed
 from gatehouse.models.guarded.calls import Candidate, Patience
@@ -43,7 +45,7 @@ class Answering(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length", 0)))
         sent = self.server.next
-        body = sent.sent.encode()
+        body = sent.sent.encode("utf-8", "surrogateescape")
         self.send_response(sent.status)
         self.send_header("content-type", sent.kind)
         self.send_header("content-length", str(len(body)))
@@ -83,20 +85,18 @@ def model_of(kind: str, url: str, clients: dict[str, Any]) -> BaseChatModel:
     return model
 
 
-async def told(model: BaseChatModel) -> str:
-    """Return what is told of the model's answer."""
+async def told(model: BaseChatModel, whole: bool) -> str:
+    """Return what is told of the model's answer, asked for in one piece or as a stream."""
     guarded = GuardedChatModel.of([Candidate("model", model, Circuit(0, 1.0), Patience(retries=0))])
-    whole: AIMessageChunk | None = None
     try:
-        async for chunk in guarded.astream("?"):
-            whole = chunk if whole is None else whole + chunk
+        if whole:
+            return summary(await guarded.ainvoke("?"))
+        return summary(add_ai_message_chunks(*[chunk async for chunk in guarded.astream("?")]))
     except ModelFailed as failure:
         return problem_of(failure).kind
-    assert whole is not None
-    return summary(whole)
 
 
-def summary(message: AIMessageChunk) -> str:
+def summary(message: AIMessage) -> str:
     """Return a message's text, how it ended, what it used, its tool calls, and whether it has thoughts."""
     calls = ", ".join(f"{call['name']}({json.dumps(call['args'])})" for call in message.tool_calls)
     beside = message.additional_kwargs.get("reasoning_content")
@@ -111,7 +111,7 @@ def summary(message: AIMessageChunk) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def usage_of(message: AIMessageChunk) -> str:
+def usage_of(message: AIMessage) -> str:
     used: Any = message.usage_metadata
     if message.response_metadata.get(ESTIMATED):
         return "estimated"
@@ -129,7 +129,7 @@ async def test_each_is_told_as_the_page_says(server: Sending, peculiarity: Pecul
         clients = {"http_async_client": http.asynchronous, "http_client": http.synchronous}
         model = model_of(peculiarity.model, f"http://127.0.0.1:{server.server_port}", clients)
         async with asyncio.timeout(20):
-            assert await told(model) == peculiarity.told
+            assert await told(model, peculiarity.whole) == peculiarity.told
 
 
 def test_the_page_says_what_is_tested() -> None:

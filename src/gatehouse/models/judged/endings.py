@@ -34,6 +34,13 @@ PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
 )  # fmt: skip
 
 
+# what metadata calls the end of an answer, by provider: see `word_of`
+REASONS = ("finish_reason", "stop_reason", "stopReason", "done_reason")
+NAMES = frozenset((*REASONS, "incomplete_details", "status"))
+# of an answer that goes on: some servers send a word with every chunk
+NONE = frozenset({"null", "none", "unspecified"})
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How an answer ended; `word` is the provider's own for it, empty when it said none."""
@@ -59,20 +66,46 @@ def word_of(metadata: Mapping[str, Any]) -> str:
     Chat completions, Gemini and Mistral have `finish_reason`, Anthropic `stop_reason`, Bedrock `stopReason`,
     Ollama `done_reason`; OpenAI's Responses API has a status, and the details of one that is incomplete.
     """
-    for name in ("finish_reason", "stop_reason", "stopReason", "done_reason"):
-        if value := metadata.get(name):
-            return str(getattr(value, "name", value))
+    for name in REASONS:
+        if word := plain_word(metadata.get(name)):
+            return word
     details = metadata.get("incomplete_details")
     if isinstance(details, Mapping) and details.get("reason"):
         return str(details["reason"])
     status = metadata.get("status")
-    return status if isinstance(status, str) and status != "in_progress" else ""
+    if isinstance(status, str) and status != "in_progress":
+        return status
+    return "done" if metadata.get("done") is True else ""  # an Ollama of before it gave reasons
+
+
+def plain_word(value: Any) -> str:
+    """Return a provider's word for an end; empty where it says that there is none yet."""
+    if isinstance(value, Mapping):
+        value = value.get("type") or value.get("reason")
+    word = str(getattr(value, "name", value) or "")
+    return "" if plain(word) in NONE else word
+
+
+def plain(word: str) -> str:
+    """Return a word in small letters, without what Gemini's have before it."""
+    small = re.sub(r"[^a-z]+", "_", word.lower()).strip("_")
+    return small.removeprefix("finish_reason_").removeprefix("finishreason_")
 
 
 def kind_of(word: str) -> Kind:
     """Return which kind of an end a provider's word stands for."""
-    plain = re.sub(r"[^a-z]+", "_", word.lower()).strip("_")
-    plain = plain.removeprefix("finish_reason_").removeprefix("finishreason_")
-    if plain in NORMAL:
+    small = plain(word)
+    if small in NORMAL:
         return "stop"
-    return next((kind for kind, pattern in PATTERNS if pattern.search(plain)), "unknown")
+    return next((kind for kind, pattern in PATTERNS if pattern.search(small)), "unknown")
+
+
+def added(before: Mapping[str, Any], told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of an answer with what a further chunk tells.
+
+    An end that is none of a whole answer stands: some proxies end every stream with a `stop` of their own.
+    """
+    ending, now = ending_of(before), ending_of(told)
+    if ending and now and now.kind == "stop" and ending.kind not in ("stop", "unknown"):
+        told = {name: value for name, value in told.items() if name not in NAMES}
+    return {**before, **told}

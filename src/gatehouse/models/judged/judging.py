@@ -21,9 +21,9 @@ from gatehouse.models.errors import (
     ModelFailed,
     ModelSaidNothing,
 )
-from gatehouse.models.judged.endings import Ending, ending_of
+from gatehouse.models.judged.endings import Ending, added, ending_of
 from gatehouse.models.judged.tool_calls import Fault, ToolCalls, chunks_of
-from gatehouse.models.judged.usage_reports import ESTIMATED, estimated, used
+from gatehouse.models.judged.usage_reports import ESTIMATED, completed, estimated, used
 from gatehouse.plain_json import Halves, whole_text
 
 EVERY_CHUNKS = frozenset({"model_provider", "output_version"})  # by them LangChain reads a chunk's blocks
@@ -169,9 +169,10 @@ class Judge:
         if not (late or message.chunk_position or message.response_metadata.keys() - EVERY_CHUNKS):
             return False
         told = {**(chunk.generation_info or {}), **message.response_metadata}
-        self._metadata.update(
-            {name: value for name, value in told.items() if name not in EVERY_CHUNKS and value is not None}
-        )
+        known = {
+            name: value for name, value in told.items() if name not in EVERY_CHUNKS and value is not None
+        }
+        self._metadata = added(self._metadata, known)
         self._calls.add(message.tool_call_chunks)
         if message.usage_metadata:
             self._reports.append(message.usage_metadata)
@@ -191,16 +192,9 @@ class Judge:
 
     def _last(self, ending: Ending, rest: str, calls: Sequence[ToolCall]) -> ChatGenerationChunk:
         usage, metadata = used(self._reports), dict(self._metadata)
-        if usage is None or not usage["output_tokens"]:
-            counted, usage = usage, self._estimate(calls)
+        if usage is None or not (usage["input_tokens"] and usage["output_tokens"]):
+            usage = completed(usage, self._estimate(calls))
             metadata[ESTIMATED] = True
-            if counted is not None:  # all but what was written
-                read, written = counted["input_tokens"], usage["output_tokens"]
-                usage = {
-                    **counted,
-                    "output_tokens": written,
-                    "total_tokens": read + written,
-                }
         if self._refused:
             metadata["finish_reason"] = ending.finish_reason
         message = AIMessageChunk(

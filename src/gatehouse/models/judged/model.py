@@ -112,10 +112,9 @@ def _judged_agenerate(ask: Callable[..., Any], tells_end: bool) -> Any:
         for _ in range(1 + CORRECTIONS):
             judge = judging(messages, tells_end)
             try:
-                result = await ask(self, messages, *args, **kwargs)
+                whole, answer = judged_result(await ask(self, messages, *args, **kwargs), judge)
             except Exception as error:
                 raise as_read(error, tells_end) from error
-            whole, answer = judged_result(result, judge)
             earlier.append(answer.usage)
             if not answer.faults:
                 return using(whole, earlier)
@@ -131,10 +130,9 @@ def _judged_generate(ask: Callable[..., ChatResult], tells_end: bool) -> Any:
         for _ in range(1 + CORRECTIONS):
             judge = judging(messages, tells_end)
             try:
-                result = ask(self, messages, *args, **kwargs)
+                whole, answer = judged_result(ask(self, messages, *args, **kwargs), judge)
             except Exception as error:
                 raise as_read(error, tells_end) from error
-            whole, answer = judged_result(result, judge)
             earlier.append(answer.usage)
             if not answer.faults:
                 return using(whole, earlier)

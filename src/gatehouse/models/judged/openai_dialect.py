@@ -14,10 +14,13 @@ from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from gatehouse.models.errors import ModelSaidNothing
-from gatehouse.models.failures import ProviderSaid
+from gatehouse.models.failures import ProviderSaid, error_in
+from gatehouse.models.judged.openai_usage import usage_in
 from gatehouse.models.overriding import overriding
 
-REASONING = ("reasoning_content", "reasoning")  # DeepSeek's and vLLM's name for it, and OpenRouter's
+# DeepSeek's and vLLM's name for it, OpenRouter's, and those of proxies
+REASONING = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
+THOUGHTS = ("thinking", "text", "summary", "content")  # where a block of thoughts has its words
 Model = TypeVar("Model", bound=BaseChatModel)
 Json = dict[str, Any]
 
@@ -36,7 +39,8 @@ def reading_dialect(model: Model) -> Model:
 
     def _create_chat_result(self: Any, response: Any, generation_info: Json | None = None) -> ChatResult:
         body, faulty = read_response(response)
-        return with_faulty(parent._create_chat_result(self, body, generation_info), faulty)
+        result = with_faulty(parent._create_chat_result(self, body, generation_info), faulty)
+        return with_thoughts(result, body)
 
     reading: dict[str, Any] = {
         "_convert_chunk_to_generation_chunk": _convert_chunk_to_generation_chunk,
@@ -47,36 +51,84 @@ def reading_dialect(model: Model) -> Model:
 
 def read_chunk(chunk: Json) -> Json:
     """Return a chunk of a stream as OpenAI would send it. Raises ProviderSaid for an error."""
-    if chunk.get("error"):
-        raise ProviderSaid(chunk["error"])
-    choices = [read_choice(choice) for choice in chunk.get("choices") or []]
-    return {**chunk, "choices": choices}
+    if (error := error_in(chunk)) is not None:
+        raise ProviderSaid(error)
+    found = chunk.get("choices")
+    choices = [read_choice(choice) for choice in found or [] if isinstance(choice, dict) and is_first(choice)]
+    return {**chunk, "choices": choices, "usage": usage_in(chunk)}
+
+
+def is_first(choice: Json) -> bool:
+    """Tell the answer from others to the same question, which nobody asked for."""
+    return choice.get("index") in (0, None)
 
 
 def read_choice(choice: Json) -> Json:
     if choice.get("error"):
         raise ProviderSaid(choice["error"])
-    delta = dict(choice.get("delta") or choice.get("message") or {})
-    if isinstance(delta.get("content"), list):
-        delta["content"] = text_in(delta["content"])
-    if calls := delta.get("tool_calls"):
-        delta["tool_calls"] = [read_call(call) for call in calls]
-    return {**choice, "delta": delta}
+    delta = choice.get("delta") or choice.get("message") or {}
+    return {**choice, "delta": delta if is_text_alone(delta) else read_said(delta)}
+
+
+def is_text_alone(delta: Json) -> bool:
+    """Tell a piece of text as OpenAI sends it: nearly every one is, and it is looked at no further."""
+    if type(delta.get("content")) is not str or delta.get("role") not in (None, "assistant"):
+        return False
+    return len(delta) == 1 or not any(
+        value for name, value in delta.items() if name not in ("content", "role")
+    )
+
+
+def read_said(message: Json) -> Json:
+    """Return a message, or a piece of one, with an assistant's role, its text as one, and its calls."""
+    said = {**message, "content": text_in(message.get("content"))}
+    if said.get("role"):
+        said["role"] = "assistant"
+    if isinstance(thoughts := message.get("content"), list) and not thought_in(said):
+        said["reasoning_content"] = thought_of([one for one in thoughts if not is_text(one)])
+    calls = message.get("tool_calls")
+    listed = [calls] if isinstance(calls, dict) and calls else calls or []
+    said["tool_calls"] = [read_call(call) for call in listed if isinstance(call, dict)]
+    return said
 
 
 def read_call(call: Json) -> Json:
     """Return a tool call, or a piece of one, with all fields that LangChain reads."""
     function = dict(call.get("function") or {})
-    arguments = function.get("arguments")
+    arguments, call_id = function.get("arguments"), call.get("id")
     if arguments is not None and not isinstance(arguments, str):
         function["arguments"] = json.dumps(arguments)
-    return {"index": None, "id": None, "type": "function", **call, "function": {"name": None, **function}}
+    whole = {"index": None, "type": "function", **call, "id": None if call_id is None else str(call_id)}
+    return {**whole, "function": {"name": None, **function}}
 
 
-def text_in(blocks: list[Any]) -> str:
-    """Return the text of a content that came as blocks."""
-    texts = [block if isinstance(block, str) else block.get("text") for block in blocks]
-    return "".join(text for text in texts if isinstance(text, str))
+def text_in(content: Any) -> str | None:
+    """Return the text of a content, which may come as blocks; None without any content."""
+    if content is None or isinstance(content, str):
+        return content
+    blocks = content if isinstance(content, list) else [content]
+    texts = [block.get("text") if isinstance(block, dict) else block for block in blocks if is_text(block)]
+    return "".join(str(text) for text in texts if isinstance(text, str | int | float))
+
+
+def is_text(block: Any) -> bool:
+    return not isinstance(block, dict) or block.get("type", "text") == "text"
+
+
+def thought_in(message: Mapping[str, Any]) -> str:
+    """Return what a message tells of the model's thoughts, by whatever name."""
+    return next(
+        (text for name in REASONING if (told := message.get(name)) and (text := thought_of(told))), ""
+    )
+
+
+def thought_of(told: Any) -> str:
+    """Return the words of thoughts that came as text, as a block or as several."""
+    if isinstance(told, list):
+        return "".join(map(thought_of, told))
+    if isinstance(told, Mapping):
+        return next((text for name in THOUGHTS if (text := thought_of(told.get(name)))), "")
+    return told if isinstance(told, str) else ""
 
 
 def with_extras(found: ChatGenerationChunk | None, chunk: Json) -> ChatGenerationChunk | None:
@@ -88,9 +140,7 @@ def with_extras(found: ChatGenerationChunk | None, chunk: Json) -> ChatGeneratio
 
 
 def extras_of(message: Mapping[str, Any]) -> dict[str, str]:
-    refusal, thoughts = message.get("refusal"), [message.get(name) for name in REASONING]
-    thought = next((text for text in thoughts if isinstance(text, str) and text), None)
-    extras = {"refusal": refusal, "reasoning_content": thought}
+    extras = {"refusal": message.get("refusal"), "reasoning_content": thought_in(message)}
     return {name: text for name, text in extras.items() if isinstance(text, str) and text}
 
 
@@ -102,17 +152,16 @@ def read_response(response: Any) -> tuple[Any, list[list[InvalidToolCall]]]:
     body = response if isinstance(response, dict) else dumped(response)
     if body is None:
         raise ModelSaidNothing(f"what it sent is no JSON object ({type(response).__name__})")
-    if body.get("error"):
-        raise ProviderSaid(body["error"])
-    if body.get("object") == "error":
-        raise ProviderSaid(body)
+    if (error := error_in(body)) is not None:
+        raise ProviderSaid(error)
     choices = body.get("choices")
     if not choices or not all(isinstance(one, Mapping) and one.get("message") for one in choices):
         raise ModelSaidNothing("there is no answer in what it sent")
     if any(one["message"].get("parsed") is not None for one in choices):  # by OpenAI's own client
         return response, []
     read = [read_message(choice) for choice in choices]
-    return {**body, "choices": [choice for choice, _ in read]}, [faulty for _, faulty in read]
+    whole = {**body, "choices": [choice for choice, _ in read], "usage": usage_in(body)}
+    return whole, [faulty for _, faulty in read]
 
 
 def dumped(response: Any) -> Json | None:
@@ -124,10 +173,8 @@ def dumped(response: Any) -> Json | None:
 def read_message(choice: Json) -> tuple[Json, list[InvalidToolCall]]:
     if choice.get("error"):
         raise ProviderSaid(choice["error"])
-    message = dict(choice["message"])
-    if isinstance(message.get("content"), list):
-        message["content"] = text_in(message["content"])
-    calls = [read_call(call) for call in message.get("tool_calls") or []]
+    message = read_said(choice["message"])
+    calls = message["tool_calls"]
     good = [call for call in calls if has_arguments(call)]
     faulty = [
         invalid_tool_call(
@@ -140,7 +187,7 @@ def read_message(choice: Json) -> tuple[Json, list[InvalidToolCall]]:
         {**call, "function": {**call["function"], "arguments": call["function"].get("arguments") or "{}"}}
         for call in good
     ]
-    return {**choice, "message": {"role": "assistant", **message}}, faulty
+    return {**choice, "message": {**message, "role": "assistant"}}, faulty
 
 
 def has_arguments(call: Json) -> bool:
@@ -153,8 +200,17 @@ def has_arguments(call: Json) -> bool:
 
 
 def with_faulty(result: ChatResult, faulty: list[list[InvalidToolCall]]) -> ChatResult:
-    """Return what LangChain made of an answer with the calls that it was not shown, and the reasoning."""
+    """Return what LangChain made of an answer with the calls that it was not shown."""
     for generation, calls in zip(result.generations, faulty, strict=False):
         if isinstance(generation.message, AIMessage):
             generation.message.invalid_tool_calls += calls
+    return result
+
+
+def with_thoughts(result: ChatResult, body: Any) -> ChatResult:
+    """Return what LangChain made of an answer with the reasoning that it left out."""
+    choices = body["choices"] if isinstance(body, dict) else []  # else OpenAI's client has read it itself
+    for generation, choice in zip(result.generations, choices, strict=False):
+        if thought := thought_in(choice["message"]):
+            generation.message.additional_kwargs.setdefault("reasoning_content", thought)
     return result

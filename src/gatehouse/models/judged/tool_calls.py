@@ -29,7 +29,14 @@ class Asked:
 
     @property
     def arguments(self) -> str:
-        return "".join(self.pieces)
+        """What the pieces add up to; some servers send the whole again after them."""
+        text = "".join(self.pieces)
+        half, odd = divmod(len(text), 2)
+        return text[:half] if not odd and text[:half] == text[half:] and text.startswith("{") else text
+
+    @property
+    def is_whole(self) -> bool:
+        return not isinstance(object_of(self), Fault) and bool(self.arguments.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ class ToolCalls:
     def add(self, pieces: Iterable[ToolCallChunk]) -> None:
         for piece in pieces:
             index, name, call_id = piece.get("index"), piece.get("name") or "", piece.get("id") or ""
-            call = self._continued(index, name, call_id)
+            more = bool((piece.get("args") or "").strip())
+            call = self._continued(index, name, call_id, more)
             if call is None:
                 call = Asked(index)
                 self.asked.append(call)
@@ -58,14 +66,16 @@ class ToolCalls:
                 call.name += name
             call.pieces.append(piece.get("args") or "")
 
-    def _continued(self, index: int | str | None, name: str, call_id: str) -> Asked | None:
-        """Return the call that a piece goes on with; None when it begins another."""
+    def _continued(self, index: int | str | None, name: str, call_id: str, more: bool) -> Asked | None:
+        """Return the call that a piece, with `more` arguments or none, goes on with; None for a new one."""
+        if index is None and not (name or call_id):  # only its first piece had one
+            return self.asked[-1] if self.asked else None
         same = [call for call in self.asked if call.index == index]
         if index is None and call_id:
             same = [call for call in same if call.id == call_id]
         if not same or (call_id and same[-1].id and call_id != same[-1].id):
             return None
-        if index is None and name and not call_id:
+        if not call_id and name and (index is None or (more and same[-1].is_whole)):
             return None
         return same[-1]
 
@@ -85,7 +95,7 @@ class ToolCalls:
             if isinstance(arguments, Fault):
                 faults.append(arguments)
             else:
-                calls.append(tool_call(name=asked.name, args=arguments, id=asked.id))
+                calls.append(tool_call(name=asked.name.strip(), args=arguments, id=asked.id))
         return calls, faults
 
 

@@ -6,22 +6,43 @@ Some providers report what each piece took, others with every piece what it has 
 from collections.abc import Iterable, Sequence
 from functools import reduce
 from itertools import pairwise
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata, add_usage
 
 ESTIMATED = "usage_estimated"  # in a message's metadata: nobody counted its tokens
 
+MOST = 100_000_000  # tokens that a report may speak of: no model reads or writes so many in one answer
 ASCII_PER_TOKEN = 4  # characters
 OTHERS_PER_TOKEN = 1.5  # of scripts that tokenizers know less of
 
 
 def used(reports: Sequence[UsageMetadata]) -> UsageMetadata | None:
     """Return what the reports of one answer come to; None when none of them counts anything."""
-    told = [report for report in reports if any(counts(report))]
+    told = [whole for report in reports if any(counts(whole := believed(report)))]
     if not told:
         return None
     return with_output(told[-1] if so_far(told) else reduce(add_usage, told))
+
+
+def believed(report: UsageMetadata) -> UsageMetadata:
+    """Return a report without counts that are none: below zero, or beyond what any model takes."""
+    read, written, whole = (count if 0 <= count <= MOST else 0 for count in counts(report))
+    counted: Any = {
+        **report,
+        "input_tokens": read,
+        "output_tokens": written,
+        "total_tokens": max(whole, read + written),
+    }
+    for name in ("input_token_details", "output_token_details"):
+        if name in counted:
+            counted[name] = {of: count for of, count in counted[name].items() if is_count(count)}
+    return cast("UsageMetadata", counted)
+
+
+def is_count(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= MOST
 
 
 def with_output(report: UsageMetadata) -> UsageMetadata:
@@ -42,6 +63,15 @@ def so_far(reports: Sequence[UsageMetadata]) -> bool:
     outputs = [report["output_tokens"] for report in reports]
     again = all(report["input_tokens"] for report in reports)
     return grows and (again or all(was < now for was, now in pairwise(outputs)))
+
+
+def completed(report: UsageMetadata | None, estimate: UsageMetadata) -> UsageMetadata:
+    """Return a report with the estimate of what it does not count: what was read, or what was written."""
+    if report is None:
+        return estimate
+    read = report["input_tokens"] or estimate["input_tokens"]
+    written = report["output_tokens"] or estimate["output_tokens"]
+    return {**report, "input_tokens": read, "output_tokens": written, "total_tokens": read + written}
 
 
 def counts(report: UsageMetadata) -> tuple[int, int, int]:
