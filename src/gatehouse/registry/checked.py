@@ -16,6 +16,7 @@ from langgraph.pregel import Pregel
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatehouse.registry.annotations import is_message
+from gatehouse.registry.context import context_of, maker_of
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
 from gatehouse.registry.faults import called_the_same, fault_of
 from gatehouse.registry.schemas import classes_in
@@ -139,7 +140,8 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
         raise BadRunnable("answering names nodes, and it is no graph")
     if entry.client_tools and not isinstance(runnable, BaseChatModel):
         raise BadRunnable("client_tools is for a chat model itself, and its factory makes something else")
-    specs = {spec.id: spec for spec in runnable.config_specs}
+    context = context_of(runnable)
+    specs = {spec.id: spec for spec in [*(context.specs() if context else ()), *runnable.config_specs]}
     if unknown := sorted(set(entry.configurable) - specs.keys()):
         raise BadRunnable(f"configurable names what it does not have: {', '.join(unknown)}")
     said = {field.name: getattr(entry, field.name) for field in dataclasses.fields(Entry)}
@@ -227,7 +229,12 @@ def declared_types(runnable: Runnable[Any, Any]) -> set[type]:
 
 
 def answering_of(entry: Entry, graph: Graph) -> Answering:
-    """Return the nodes of a graph that answer. Raises BadRunnable for the name of one that there is not."""
+    """Return the nodes of a graph that answer. Raises BadRunnable for the name of one that there is not.
+
+    The tasks of LangGraph's functional API are known only when they run.
+    """
+    if getattr(graph, "builder", None) is None:
+        return answering(graph, entry.answering)
     names = {name for name, _ in graph.get_subgraphs(recurse=True)}
     known = {part for name in names for part in name.split("|")} | set(graph.nodes)
     for _, within in graph.get_subgraphs(recurse=True):
@@ -238,17 +245,22 @@ def answering_of(entry: Entry, graph: Graph) -> Answering:
 
 
 def serving(entry: ServedEntry, runnable: Runnable[Any, Any]) -> Serving:
-    """Return the runnable as the engine takes it."""
+    """Return the runnable as the engine takes it.
+
+    Its types are read anew: a factory that declares some has made others when the entry was checked.
+    """
     ending = ending_graph(runnable, {})
+    shape = shape_of(runnable, entry.name, entry.input_type, entry.output_type)
     return Serving(
         runnable,
-        entry.shape.typed,
-        entry.shape.with_history,
-        entry.shape.with_files,
+        shape.typed,
+        shape.with_history,
+        shape.with_files,
         answering_of(entry, ending[1]) if ending else None,
         memory=entry.memory,
-        order=entry.shape.order,
+        order=shape.order,
         sessions=tuple(spec.id for spec in runnable.config_specs if spec.is_shared),
         shows_state=entry.shows_state,
         caching=Caching(entry.cache_seconds, entry.cache_version) if entry.cache_seconds else None,
+        context=maker_of(runnable),
     )

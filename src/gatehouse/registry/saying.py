@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, TypeVar, get_origin
 
 from langchain_core.messages import HumanMessage
 from langchain_core.prompt_values import PromptValue
@@ -43,7 +43,7 @@ def saying_of(taken: type[BaseModel], own: type[BaseModel]) -> Saying | None:
     listed = [name for name, (kind, _) in fields.items() if holds_messages(kind)]
     texts = text_field(fields, listed)
     if texts is not None:
-        return Saying("text", texts, history_field([name for name in listed if name != texts], own))
+        return Saying("text", texts, history_field([name for name in listed if name != texts], own, texts))
     if "messages" in listed or len(listed) == 1:
         return Saying("messages", "messages" if "messages" in listed else listed[0])
     return None
@@ -56,7 +56,8 @@ def said_as_a_whole(annotation: Any) -> Saying | None:
     if annotation is str:
         return Saying("text")
     # of what takes anything, or any object, nothing is known: by custom its text is in `input`
-    unknown = annotation is Any or annotation is dict or get_origin(annotation) in (dict, Mapping)
+    unknown = annotation in (Any, dict) or isinstance(annotation, TypeVar)
+    unknown = unknown or get_origin(annotation) in (dict, Mapping)
     return Saying("text", "input", "history") if unknown else None
 
 
@@ -77,11 +78,13 @@ def text_field(fields: Mapping[str, tuple[Any, bool]], listed: list[str]) -> str
     return next((name for name in SAID_FIELDS if name in texts), next(iter(texts), None))
 
 
-def history_field(listed: list[str], own: type[BaseModel]) -> str | None:
-    """Return the field for the messages before a text: where the schema has none, the runnable's own."""
-    known = listed or [
-        name for name, (kind, _) in (fields_of(root_of(own)) or {}).items() if holds_messages(kind)
-    ]
+def history_field(listed: list[str], own: type[BaseModel], said: str) -> str | None:
+    """Return the field for the messages before a text: where the schema has none, the runnable's own.
+
+    It is not the field that takes the text, in which messages may stand too (RunnableWithMessageHistory).
+    """
+    fields = fields_of(root_of(own)) or {}
+    known = listed or [name for name, (kind, _) in fields.items() if holds_messages(kind) and name != said]
     if known:
         return next((name for name in HISTORY_FIELDS if name in known), known[0])
     return None if fields_of(root_of(own)) is not None else "history"

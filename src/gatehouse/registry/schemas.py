@@ -25,6 +25,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import is_typeddict
 
+# for types that pydantic does not take; LangChain's for a field that is picked and in no schema
+UNTOLD = (PydanticUserError, KeyError)
 ANYTHING = ConfigDict(arbitrary_types_allowed=True)
 Root = TypeVar("Root")
 
@@ -39,7 +41,7 @@ def input_schema(runnable: Runnable[Any, Any]) -> type[BaseModel]:
         return schema(f"{runnable.get_name()}Input", ported(state, required=False))
     try:
         own: Any = runnable.get_input_schema()
-    except PydanticUserError:
+    except UNTOLD:
         return schema(f"{runnable.get_name()}Input", Any)
     # langchain-core's way to say of a mapping that what its steps take is not known
     if "root" in own.model_fields and not issubclass(own, RootModel):
@@ -51,7 +53,7 @@ def output_schema(runnable: Runnable[Any, Any]) -> type[BaseModel]:
     """Return what the runnable returns, as LangServe has it."""
     try:
         return cast("type[BaseModel]", runnable.get_output_schema())
-    except PydanticUserError:
+    except UNTOLD:
         return schema(f"{runnable.get_name()}Output", Any)
 
 

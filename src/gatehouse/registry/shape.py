@@ -1,5 +1,6 @@
 """What is read off a runnable: what it takes and returns, and how something is said to it."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -65,13 +66,15 @@ class Shape:
         if saying is None:
             return value
         if saying.kind == "text":
-            keeps = saying.history is not None and isinstance(value, dict)
+            keeps = saying.history is not None and is_object(value)
             return (
-                {**value, saying.history: [*messages, *(value.get(saying.history) or [])]} if keeps else value
+                with_field(value, saying.history, [*messages, *(field_of(value, saying.history) or [])])
+                if keeps
+                else value
             )
         if saying.field is None:
             return [*messages, *as_messages(value)]
-        return {**value, saying.field: [*messages, *as_messages(value[saying.field])]}
+        return with_field(value, saying.field, [*messages, *as_messages(field_of(value, saying.field))])
 
     def with_files(self, value: Any, files: Sequence[Mapping[str, Any]]) -> Any:
         """Return a typed input with files after what is said, as content blocks."""
@@ -79,11 +82,11 @@ class Shape:
         if saying is None or not self.takes_files:
             return value
         if saying.kind == "text":
-            return {**value, saying.field: with_files(value[saying.field], blocks)}
-        said = as_messages(value if saying.field is None else value[saying.field])
+            return with_field(value, saying.field, with_files(field_of(value, saying.field), blocks))
+        said = as_messages(value if saying.field is None else field_of(value, saying.field))
         last = said[-1].model_copy(update={"content": with_files(said[-1].content, blocks)})
         whole = [*said[:-1], last]
-        return whole if saying.field is None else {**value, saying.field: whole}
+        return whole if saying.field is None else with_field(value, saying.field, whole)
 
     def said(self, text: str) -> Any:
         """Return the JSON input that says `text`. Raises CannotBeSaid."""
@@ -178,7 +181,26 @@ def unpacked(model: Any, sparse: bool = False) -> Any:
     if isinstance(value, BaseModel) and not isinstance(value, Serializable | CustomUserType):
         names = [name for name in type(value).model_fields if not (sparse and left_out(value, name))]
         return {name: unpacked(getattr(value, name)) for name in names}
+    if isinstance(value, list):  # of what `map` calls its runnable with
+        return [unpacked(item) if isinstance(item, RootModel) else item for item in value]
     return value
+
+
+def is_object(value: Any) -> bool:
+    """Tell whether a typed input has fields: a dict, or the state of a graph that is a dataclass."""
+    return isinstance(value, dict) or dataclasses.is_dataclass(value)
+
+
+def field_of(value: Any, name: str | None) -> Any:
+    """Return a field of a typed input, None where it has none of the name."""
+    return value.get(name) if isinstance(value, dict) else getattr(value, name or "", None)
+
+
+def with_field(value: Any, name: str | None, item: Any) -> Any:
+    """Return a typed input with another value in one of its fields."""
+    return (
+        {**value, name: item} if isinstance(value, dict) else dataclasses.replace(value, **{str(name): item})
+    )
 
 
 def left_out(model: BaseModel, name: str) -> bool:

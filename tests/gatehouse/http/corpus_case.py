@@ -25,7 +25,7 @@ class Case:
 
     `query` is the same input as a text, None where no text makes it. `adds_up` says that LangServe's stream
     adds up to the answer: a graph's updates do not, nor in a notebook. `text` is what a person reads of it,
-    `result` what is returned where LangChain's own `ainvoke` raises.
+    `result` what is returned where LangChain's own `ainvoke` raises. `context` is the graph's, in a notebook.
     """
 
     build: Callable[[Parts], Runnable[Any, Any]]
@@ -35,3 +35,4 @@ class Case:
     adds_up: bool = True
     result: Any = None
     entry: Json = field(default_factory=dict)
+    context: Any = None

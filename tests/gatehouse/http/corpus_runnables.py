@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import Any, TypedDict, cast
 
 from corpus_case import ANSWER, PROMPT, SAID, TEXT, Case, Json
+from corpus_further import FURTHER
 from corpus_graphs import GRAPHS, add
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
@@ -253,6 +254,7 @@ CORPUS: dict[str, Case] = {
     "an_object": Case(fixed(Booking(day=date(2026, 1, 2))), {"input": "x"}, "x"),
     "list_of_messages": Case(fixed([HumanMessage("a"), AIMessage("done")]), {"input": "x"}, "x", "done"),
     **GRAPHS,
+    **FURTHER,
 }  # fmt: skip
 
 

@@ -53,7 +53,8 @@ def in_a_notebook(name: str, case: Case) -> Any:
     typed = shape.typed(shape.widened(case.value))
     if "output_type" in case.entry:  # an agent as a message: what it takes is a text
         typed = {"messages": [("human", case.value["input"])]}
-    return asyncio.run(runnable.ainvoke(typed, {"configurable": {"thread_id": "1"}}))
+    told = {} if case.context is None else {"context": case.context}
+    return asyncio.run(runnable.ainvoke(typed, {"configurable": {"thread_id": "1"}}, **told))
 
 
 def stable(value: Any) -> Any:

@@ -3,9 +3,10 @@
 from typing import Self
 
 import structlog
+from langchain_core.exceptions import OutputParserException
 from langgraph.errors import GraphRecursionError
 
-from gatehouse.models.errors import ModelFailed
+from gatehouse.models.errors import AnswerUnusable, ModelFailed
 from gatehouse.plain_json import NotJson
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.problems.models import problem_of
@@ -47,5 +48,8 @@ def failure_of(error: Exception, run: RunRecord, step_limit: int) -> ApiError:
         )
     if isinstance(error, NotJson):
         return OutputNotJson.of(error)
+    if isinstance(error, OutputParserException):  # which quotes the answer
+        log.warning("the answer cannot be parsed", run_id=run.id, runnable=run.runnable)
+        return problem_of(AnswerUnusable("its text cannot be parsed"))
     log.error("run failed", run_id=run.id, runnable=run.runnable, exc_info=error)
     return RunFailed()

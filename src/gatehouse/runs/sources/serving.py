@@ -6,12 +6,15 @@ from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
+from langgraph.runtime import Runtime
 
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.sources.answering import Answering
 from gatehouse.runs.sources.binding import bound_to
 from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph, may_return_graph
+
+RUNTIME = "__pregel_runtime"  # LangGraph's: where a graph finds what a server has for it
 
 
 def as_it_is(value: Any) -> Any:
@@ -47,6 +50,7 @@ class Serving:
     keeps, `shows_state` says that viewers are told of a graph's state. `sessions` are the fields by which
     LangChain's own wrapper finds a history, `order` the names of what an object has that is returned.
     `caching` is there where an answer may be given again.
+    `context` makes the context of a graph out of what is in `configurable`.
     """
 
     runnable: Runnable[Any, Any]
@@ -59,6 +63,7 @@ class Serving:
     sessions: Sequence[str] = ()
     order: Sequence[str] = ()
     caching: Caching | None = None
+    context: Callable[[Mapping[str, Any]], Any] | None = None
     has_graph: bool = field(
         init=False
     )  # to look through all of its parts takes 0.1 ms, and it stays the same
@@ -80,6 +85,8 @@ class Serving:
             if name not in server:
                 mine = client.get(name) or server.get("thread_id") or server.get("run_id")
                 whole[name] = state_key(*map(str, (*owner, mine)))
+        if self.context is not None:
+            whole[RUNTIME] = Runtime(context=self.context(whole))
         return whole
 
     def bound(self, client: Mapping[str, Any]) -> "Serving":

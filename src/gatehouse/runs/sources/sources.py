@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
 
+from gatehouse.models.errors import AnswerUnusable
 from gatehouse.problems.approvals import CannotAsk
 from gatehouse.runs.sources.answering import answering
 from gatehouse.runs.sources.answers import messages_in, tool_steps_in
@@ -37,7 +38,7 @@ from gatehouse.runs.sources.steps import (
 )
 from gatehouse.runs.sources.telling import Emit, tell
 from gatehouse.runs.sources.text_chain import TextChain, nameless
-from gatehouse.runs.sources.unwrapping import bound_config, has_graph, unwrapped
+from gatehouse.runs.sources.unwrapping import bound_config, ends_in_parser, has_graph, unwrapped
 
 Mode = Literal["told", "stream", "invoke", "events", "log"]
 
@@ -91,11 +92,16 @@ async def chunks(serving: Serving, value: Any, config: RunnableConfig, emit: Emi
                 tell(told, emit, serving.shows_state)
             yield chunk
         return
-    gathering = Gathering(emit, serving.order)
+    gathering, nothing = Gathering(emit, serving.order), True
     async with aclosing(astream(runnable, value, config)) as stream:
         async for chunk in stream:
+            nothing = False
             gathering.add(chunk)
             yield chunk
+    if nothing and ends_in_parser(
+        runnable
+    ):  # which says nothing of what it cannot read, and `ainvoke` raises
+        raise AnswerUnusable("its text cannot be parsed")
     emit(gathering.answer())
 
 
@@ -211,18 +217,28 @@ class Observed(Logged):
         self.streaming = asyncio.current_task()
         if self.stopped:
             return
+        try:
+            async for chunk in self._chunks(input, config or {}):
+                yield chunk
+                await self.pace()
+        except asyncio.CancelledError as error:
+            if self.stopped or (self.streaming and self.streaming.cancelling()):
+                raise
+            raise RuntimeError(
+                "the runnable cancelled itself"
+            ) from error  # LangChain would end the stream well
+
+    async def _chunks(self, value: Any, config: RunnableConfig) -> AsyncIterator[Any]:
         runnable = self.serving.runnable
         if not is_stepwise(runnable):
             run = output if self.serving.has_graph or self.serving.may_return_graph else chunks
-            async for chunk in run(self.serving, input, config or {}, self.emit):
+            async for chunk in run(self.serving, value, config, self.emit):
                 yield chunk
-                await self.pace()
             return
 
         def on_step(step: Step) -> None:
             tell(step, self.emit, self.serving.shows_state)
 
         # its `astream` has a parameter more
-        async for chunk in runnable.astream(input, config, on_step=on_step):  # type: ignore[attr-defined]
+        async for chunk in runnable.astream(value, config, on_step=on_step):  # type: ignore[attr-defined]
             yield chunk
-            await self.pace()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import merge_configs
@@ -45,10 +46,20 @@ def has_graph(runnable: Runnable[Any, Any]) -> bool:
 
 def may_return_graph(runnable: Runnable[Any, Any]) -> bool:
     """Tell whether its last step is a function that refers to a graph: LangChain runs what it returns."""
+    last = last_of(runnable)
+    return isinstance(last, RunnableLambda) and any(map(has_graph, last.deps))
+
+
+def ends_in_parser(runnable: Runnable[Any, Any]) -> bool:
+    """Tell whether its last step is a parser that tells what it has read so far, such as one of JSON."""
+    return isinstance(last_of(runnable), BaseCumulativeTransformOutputParser)
+
+
+def last_of(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
     last = unwrapped(runnable)
     while isinstance(last, RunnableSequence):
         last = unwrapped(last.last)
-    return isinstance(last, RunnableLambda) and any(map(has_graph, last.deps))
+    return last
 
 
 def bound_config(runnable: Runnable[Any, Any], config: RunnableConfig) -> RunnableConfig:

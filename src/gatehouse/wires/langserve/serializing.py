@@ -3,10 +3,11 @@
 from typing import Any
 
 import orjson
+from langchain_core.messages import ToolMessage
 from langserve.serialization import WellKnownLCSerializer
 from pydantic import BaseModel
 
-from gatehouse.plain_json import from_json, json_bytes, named, on_one_line, refused
+from gatehouse.plain_json import NotJson, from_json, json_bytes, named, on_one_line, refused
 
 
 class Serializer(WellKnownLCSerializer):
@@ -19,7 +20,24 @@ class Serializer(WellKnownLCSerializer):
         try:
             return on_one_line(orjson.dumps(obj, default=dumped))
         except TypeError:
-            return json_bytes(obj, named if is_of_inside(obj) else refused)
+            return json_bytes(sendable(obj), named if is_of_inside(obj) else refused)
+
+
+def sendable(value: Any) -> Any:
+    """Return a value without those artifacts of tools that have no form in JSON."""
+    if isinstance(value, ToolMessage):
+        return value if is_json(value.artifact) else value.model_copy(update={"artifact": None})
+    if isinstance(value, dict):
+        return {name: sendable(item) for name, item in value.items()}
+    return list(map(sendable, value)) if type(value) in (list, tuple) else value
+
+
+def is_json(value: Any) -> bool:
+    try:
+        json_bytes(value)
+    except NotJson:
+        return False
+    return True
 
 
 def is_of_inside(value: Any) -> bool:
