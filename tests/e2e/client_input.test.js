@@ -69,6 +69,23 @@ for (const [size, options] of Object.entries(SIZES)) {
       await page.getByText("3 / 3").waitFor();
     });
 
+    it("keeps a form that is half filled in over a reload, until it is sent", async () => {
+      await choose("Order");
+      await form().getByLabel("Symbol").fill("IBM");
+      await form().getByRole("button", { name: "Add entry" }).click();
+      await form().getByLabel("Entry 1", { exact: true }).fill("half");
+      await page.reload();
+      assert.equal(await form().getByLabel("Symbol").inputValue(), "IBM");
+      assert.equal(await form().getByLabel("Entry 1", { exact: true }).inputValue(), "half");
+      await form().getByLabel("Name").fill("Eve");
+      await form().getByRole("button", { name: "Ask" }).click();
+      assert.equal(await whole(page), "buy 1 IBM for Eve, tagged half.");
+      await choose("Order");
+      assert.equal(await form().getByLabel("Symbol").inputValue(), "");
+      await page.goBack();
+      assert.equal(await whole(page), "buy 1 IBM for Eve, tagged half.");
+    });
+
     it("asks something else in the same conversation", async () => {
       await page.getByRole("button", { name: "Fill in the form" }).click();
       await form().getByLabel("Symbol").fill("MSFT");

@@ -3,19 +3,23 @@ import type { Runnable } from "@/api/events";
 import type { JsonSchema } from "@/chat/field";
 import { Composer, type ComposerProps } from "@/components/Composer";
 import { LoadedForm } from "@/components/LoadedForm";
+import { isBegun } from "@/hooks/useFilling";
 
 interface Props extends ComposerProps {
   runnable: Runnable | undefined;
   /** Whether a form stands open where it is how the runnable is asked; else a button opens it. */
   opened: boolean;
+  /** What a form that is not sent yet is kept under: a thread's id, or another name. */
+  place: string;
   ask: (input: unknown) => void;
 }
 
 /** Where a person asks: a message, or a form where an input is more than a text. */
-export function AskBox({ runnable, opened, ask, ...composer }: Props) {
+export function AskBox({ runnable, opened, place, ask, ...composer }: Props) {
   const schema = runnable?.form as JsonSchema | null | undefined;
   const saying = runnable?.input_field != null;
-  const [open, setOpen] = useState(opened && !!runnable?.form_first);
+  const kept = `${place}:${runnable?.name}`;
+  const [open, setOpen] = useState(() => (opened && !!runnable?.form_first) || isBegun(kept));
   const openForm = useCallback(() => setOpen(true), []);
 
   if (!schema) return <Composer {...composer} />;
@@ -26,7 +30,7 @@ export function AskBox({ runnable, opened, ask, ...composer }: Props) {
     };
     return (
       <div className="form-box">
-        <LoadedForm schema={schema} label="Ask" ready={composer.ready && !composer.busy} send={send}>
+        <LoadedForm schema={schema} place={kept} label="Ask" ready={composer.ready && !composer.busy} send={send}>
           {(saying || !opened) && (
             <button type="button" className="quiet" onClick={() => setOpen(false)}>
               {saying ? "Write a message instead" : "Close the form"}

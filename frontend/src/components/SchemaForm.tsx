@@ -1,12 +1,15 @@
 import { useEffect, useId, useMemo, useRef, useState, type FormEvent, type ReactNode } from "react";
 import { fieldOf, type JsonSchema } from "@/chat/field";
-import { filled, read, type Faults, type Filling } from "@/chat/filling";
+import { read, type Faults, type Filling } from "@/chat/filling";
 import { FieldView } from "@/components/FieldView";
+import { useFilling } from "@/hooks/useFilling";
 
 export interface SchemaFormProps {
   schema: JsonSchema;
   /** What the form begins with, in place of the schema's defaults. */
   value?: unknown;
+  /** Where it stands, if what is filled in is to outlive a reload. */
+  place?: string;
   label: string;
   ready: boolean;
   /** Called with what was filled in, once nothing is wrong with it. */
@@ -18,11 +21,11 @@ export interface SchemaFormProps {
 const NONE: Faults = new Map();
 
 /** A form for a JSON Schema. What is wrong is said at its field, and the first such field gets the focus. */
-export default function SchemaForm({ schema, value, label, ready, send, children }: SchemaFormProps) {
+export default function SchemaForm({ schema, value, place, label, ready, send, children }: SchemaFormProps) {
   const id = useId();
   const form = useRef<HTMLFormElement>(null);
   const field = useMemo(() => fieldOf(schema), [schema]);
-  const [filling, setFilling] = useState(() => filled(field, value));
+  const [filling, setFilling, forget] = useFilling(schema, field, value, place);
   const [faults, setFaults] = useState(NONE);
   const [tries, setTries] = useState(0);
 
@@ -40,7 +43,9 @@ export default function SchemaForm({ schema, value, label, ready, send, children
     const found = read(field, filling);
     setFaults(found.faults);
     setTries(tries + 1);
-    if (!found.faults.size && ready) send(found.value);
+    if (found.faults.size || !ready) return;
+    forget();
+    send(found.value);
   };
 
   return (

@@ -2,17 +2,24 @@ import { useCallback, useState } from "react";
 
 const PREFIX = "draft:";
 
+/** Returns what was not sent at a place; empty where nothing was begun. */
+export const keptDraft = (place: string): string => sessionStorage.getItem(PREFIX + place) ?? "";
+
+/** Keeps what is not sent yet at a place, within the tab; nothing of an empty text. */
+export function keepDraft(place: string, text: string): void {
+  if (text) sessionStorage.setItem(PREFIX + place, text);
+  else sessionStorage.removeItem(PREFIX + place);
+}
+
 /** A text that is not sent yet: it outlives a reload and a detour to the sign-in page, within its tab. */
 export function useDraft(place: string): [string, (text: string) => void] {
-  const key = PREFIX + place;
-  const [draft, setDraft] = useState(() => sessionStorage.getItem(key) ?? "");
+  const [draft, setDraft] = useState(() => keptDraft(place));
   const change = useCallback(
     (text: string) => {
       setDraft(text);
-      if (text) sessionStorage.setItem(key, text);
-      else sessionStorage.removeItem(key);
+      keepDraft(place, text);
     },
-    [key],
+    [place],
   );
   return [draft, change];
 }

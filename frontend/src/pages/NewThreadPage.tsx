@@ -74,6 +74,7 @@ export function NewThreadPage() {
           key={runnable?.name}
           runnable={runnable}
           opened
+          place="new"
           ask={(input) => void send({ text: "", files: [], input })}
           text={draft}
           change={setDraft}

@@ -100,6 +100,7 @@ export function ThreadPage({ threadId }: { threadId: string }) {
           key={runnable?.name}
           runnable={runnable}
           opened={false}
+          place={threadId}
           ask={askInput}
           text={draft}
           change={setDraft}
