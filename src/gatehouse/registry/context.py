@@ -14,12 +14,9 @@ from pydantic import BaseModel
 from typing_extensions import is_typeddict
 
 from gatehouse.identity.principal import OWN_NAMES
+from gatehouse.problems.errors import RunFailed
 from gatehouse.registry.annotations import fields_of
 from gatehouse.runs.sources.unwrapping import parts_of
-
-
-class LacksContext(RuntimeError):
-    """Nobody gives a field that a graph's context needs; the message says which, and what mends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +26,13 @@ class GraphContext:
     schema: Any
 
     def made(self, known: Mapping[str, Any]) -> Any:
-        """Return the context out of what is known, its defaults for the rest. Raises LacksContext."""
+        """Return the context out of what is known, its defaults for the rest. Raises RunFailed."""
         declared = fields_of(self.schema) or {}
         given = {name: known[name] for name in declared if name in known}
         if missing := [name for name, (_, needed) in declared.items() if needed and name not in given]:
-            raise LacksContext(
-                f"the graph's context needs {', '.join(missing)}: name it in the entry's configurable or in "
-                "GATEHOUSE_CLAIMS, or give it a default"
+            raise RunFailed(
+                f"The graph's context needs {', '.join(missing)}, which was not given: by `configurable` "
+                "where the entry names it there, by a claim of GATEHOUSE_CLAIMS, or by a default."
             )
         return given if is_typeddict(self.schema) else self.schema(**given)
 

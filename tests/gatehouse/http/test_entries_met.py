@@ -125,9 +125,10 @@ class TestContext:
     def test_takes_nothing_else_of_a_client(self, alice: httpx.Client, given: Json) -> None:
         assert asked(alice, "whose", "[tool whose {}]", configurable=given)["status"] == 422
 
-    def test_that_nobody_gives_is_told_in_the_log(self, alice: httpx.Client, logged: Any) -> None:
-        assert asked(alice, "spoken", "hi")["type"].endswith(":run-failed")
-        assert "the graph's context needs language: name it in" in logged.getvalue()
+    def test_that_nobody_gives_is_a_problem_that_names_it(self, alice: httpx.Client) -> None:
+        problem = asked(alice, "spoken", "hi")
+        assert problem["type"].endswith(":run-failed")
+        assert problem["detail"].startswith("The graph's context needs language, which was not given")
 
     def test_that_a_client_gives_is_taken(self, alice: httpx.Client) -> None:
         assert asked(alice, "spoken", SAID, configurable={"language": "de"})["response"] == "Bonds are loans."
