@@ -21,7 +21,7 @@ from langchain_core.output_parsers import PydanticOutputParser, StrOutputParser,
 from langchain_core.runnables import RunnableLambda, RunnablePassthrough, chain
 from langchain_core.tools import tool
 from langgraph.func import entrypoint, task
-from langgraph.graph import END, START, MessagesState, StateGraph, add_messages
+from langgraph.graph import START, MessagesState, StateGraph, add_messages
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command, Send
 from pydantic import BaseModel
@@ -51,7 +51,7 @@ def agent_with_middlewares(parts: Parts) -> Any:
     def prompt(request: Any) -> str:
         return f"There are {len(request.state['messages'])} messages."
 
-    limits = [ModelCallLimitMiddleware(run_limit=9), ToolRetryMiddleware(max_retries=1)]
+    limits: list[Any] = [ModelCallLimitMiddleware(run_limit=9), ToolRetryMiddleware(max_retries=1)]
     return create_agent(parts.model, [], middleware=[cast("Any", prompt), TodoListMiddleware(), *limits])
 
 
@@ -146,7 +146,8 @@ class Count(TypedDict):
 
 def loop(_parts: Parts) -> Any:
     def step(state: Count) -> Command[Literal["step", "__end__"]]:
-        return Command(update={"number": state["number"] + 1}, goto="step" if state["number"] < 2 else END)
+        update = {"number": state["number"] + 1}
+        return Command(update=update, goto="step") if state["number"] < 2 else Command(goto="__end__")
 
     return StateGraph(Count).add_node("step", step).add_edge(START, "step").compile()
 
