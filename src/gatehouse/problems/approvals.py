@@ -18,7 +18,7 @@ class ApprovalChanged(ApiError):
 
     status = 409
     kind = "approval-changed"
-    default_detail = "The digest is not that of this approval: look at it again, then decide."
+    default_detail = "This is not what you have seen (its digest is another): look at it again, then decide."
 
 
 class ApprovalExpired(ApiError):

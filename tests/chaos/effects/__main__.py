@@ -34,15 +34,18 @@ def main() -> int:
 
 def how(plan: Experiment) -> str:
     return (
-        f"{plan.replicas} Gatehouse processes over one Redis and one PostgreSQL, and a payment server that counts. "
-        f"Runs of agents that pay, {plan.at_once} at once at one replica: each stands still at its "
-        "point, before or after the claim, the payment, or the record of it; then the replica is killed with "
-        f"`kill -9` and started again, or in every {plan.pauses}th round stopped for two and a half leases and "
-        "woken up, after which its runs go on from where they stood. Half of the agents keep checkpoints, half "
-        "are asked from the start again. Tools that say nothing of themselves, that are idempotent, that can be "
-        "checked, and that pay in the server's own database. Then each thread is asked another question. "
-        f"Lease {plan.lease} s. Not tried, since it is not promised: a pause inside of a tool with `check`, "
-        "between its first step and the payment (docs/effects.md)."
+        f"{plan.replicas} Gatehouse processes over one Redis and one PostgreSQL, the clock of one "
+        f"{plan.ahead / 60:.0f} minutes ahead, and a payment server that counts. Runs of agents that pay, "
+        f"{plan.at_once} at once: each stands still at its point, before or after the claim, the payment, or the "
+        "record of it; then its replica is killed with `kill -9` and started again, or stopped for two and a half "
+        "leases and woken up, after which its runs go on from where they stood. Payments that a person approves "
+        "are decided on at two replicas at once: approved by one, by two, by one while another rejects it or "
+        "cancels the run, or while it expires; both replicas are lost then, also between the decision and what "
+        "follows from it. Or Redis is lost whole while they wait. Whoever has decided does so again at the third "
+        "replica. Half of the other agents keep checkpoints, half are asked from the start again. Tools that say "
+        "nothing of themselves, that are idempotent, that can be checked, and that pay in the server's own "
+        f"database. Then each thread is asked another question. Lease {plan.lease} s. Not tried, since it is not "
+        "promised: a pause inside of a tool with `check`, between its first step and the payment (docs/effects.md)."
     )
 
 

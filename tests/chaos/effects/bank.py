@@ -15,13 +15,14 @@ from bench.processes import free_port
 
 
 class Bank:
-    """What was paid, by case; who stands still."""
+    """What was paid, by case; who has stood still: who first comes to its point, at one of the replicas `to_lose`."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.payments: Counter[str] = Counter()
         self.keys: dict[str, str] = {}
         self.held: set[str] = set()
+        self.to_lose: frozenset[str] = frozenset()
         self.requests: Counter[str] = Counter()
 
     @property
@@ -42,8 +43,12 @@ class Bank:
         return JSONResponse({"case": case}, 404 if case is None else 200)
 
     async def hold(self, request: Request) -> Response:
-        self.held.add((await request.json())["case"])
-        return JSONResponse({})
+        asked = await request.json()
+        case = asked["case"]
+        stands = asked["replica"] in self.to_lose and case not in self.held
+        if stands:
+            self.held.add(case)
+        return JSONResponse({"stands": stands})
 
 
 @asynccontextmanager

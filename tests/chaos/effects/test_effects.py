@@ -1,4 +1,4 @@
-"""A small version of the experiment: every point at which a kill or a pause may hit, once."""
+"""A small version of the experiment: every point at which a kill may hit, after everything that people say."""
 
 from pathlib import Path
 
@@ -7,7 +7,10 @@ import pytest
 from tests.chaos.effects.experiment import Experiment, conduct
 from tests.postgres_databases import empty_database
 
-PLAN = Experiment(runs=47, at_once=24, pauses=2)
+# each word at each point; nearly each point twice by a kill and by a pause; each word while Redis is lost
+PLAN = Experiment(
+    runs=110, at_once=35, rounds=(("kill", True), ("kill", False), ("pause", False), ("Redis lost", True))
+)
 
 
 @pytest.mark.usefixtures("_forked_servers")
