@@ -15,7 +15,7 @@ COVERED = $(shell $(BIN)/python -c 'import sys; print("-p tests.branch_coverage 
 UV      = $(shell command -v uv || command -v $(BIN)/uv)
 INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/python -m pip install --quiet --disable-pip-version-check) --no-deps
 
-.PHONY: run test image image-test check e2e chaos bench bench-check soak frontend frontend-if-node frontend-check frontend-format types notices lock format clean
+.PHONY: run test image image-test check e2e chaos bench bench-check soak frontend frontend-if-node frontend-check frontend-format types notices lock format clean open-webui
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
 	@$(BIN)/gatehouse db upgrade --quiet
@@ -68,6 +68,9 @@ notices: $(VENV)/.dev frontend/node_modules/.installed  ## write the notices of 
 peers: $(VENV)/.dev  ## LangServe's own tests against Gatehouse; ARGS is the folder of its repository (docs/migrating.md)
 	$(BIN)/python -m tests.peers $(ARGS)
 
+open-webui: $(VENV)/.dev tests/e2e/node_modules  ## install Open WebUI from PyPI, and use it with a browser before Gatehouse (1.7 GB, three minutes)
+	PYTHONPATH=tests $(BIN)/python -m tests.open_webui $(ARGS)
+
 chaos: $(VENV)/.dev  ## kill, pause and roll replicas and their stores under streams and payments, and write bench/results/
 	$(BIN)/python -m tests.chaos --write $(ARGS)
 	$(BIN)/python -m tests.chaos.outages --write
@@ -94,7 +97,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) tests/e2e/node_modules examples/javascript/node_modules tests/oidc/node_modules frontend/node_modules frontend/coverage $(CLIENT) \
+	rm -rf $(VENV) .open-webui tests/e2e/node_modules examples/javascript/node_modules tests/oidc/node_modules frontend/node_modules frontend/coverage $(CLIENT) \
 	  .mypy_cache .ruff_cache .pytest_cache .coverage
 
 $(VENV)/bin/python:
