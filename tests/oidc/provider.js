@@ -40,6 +40,7 @@ const clients = (gatehouse) => [
 
 const configuration = {
   claims: { openid: ["sub"], profile: ["name", "https://gatehouse.test/tenant", "gatehouse"] },
+  scopes: ["openid", "offline_access", "runnable:chat", "runnable:agent"],
   conformIdTokenClaims: false,
   cookies: { keys: ["a key that signs the provider's own cookies"] },
   pkce: { required: () => true },
@@ -56,13 +57,14 @@ const configuration = {
     devInteractions: { enabled: true },
     backchannelLogout: { enabled: true },
     clientCredentials: { enabled: true },
+    registration: { enabled: true }, // as clients of MCP register themselves
     rpInitiatedLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => "https://gatehouse.test",
       useGrantedResource: () => true,
       getResourceServerInfo: () => ({
-        scope: "runnable:chat",
+        scope: "runnable:chat runnable:agent",
         audience: "gatehouse",
         accessTokenFormat: "jwt",
         accessTokenTTL: 3600,
