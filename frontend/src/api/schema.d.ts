@@ -1015,6 +1015,8 @@ export interface components {
         AnswerMessage: {
             /** Content */
             content: string | null;
+            /** Reasoning Content */
+            reasoning_content?: string | null;
             /** Refusal */
             refusal?: string | null;
             /**

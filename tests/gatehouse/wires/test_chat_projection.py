@@ -15,6 +15,7 @@ from gatehouse.runs.events import (
     Error,
     Event,
     Gap,
+    Reasoning,
     Record,
     Restart,
     Start,
@@ -65,6 +66,17 @@ def test_a_restart_that_says_the_same_goes_on(before: tuple[str, ...], after: tu
     assert text_of(frames) == "one two three"
     assert frames[-1] == "[DONE]"
     assert frames[0].count('"role"') == sum(frame.count('"role"') for frame in frames) == 1
+
+
+@pytest.mark.requirement("openai.chat.reasoning")
+def test_what_the_model_thinks_is_told_beside_the_text() -> None:
+    thought = [Reasoning(content="Hm"), Reasoning(content=", one")]
+    again = Restart(content="again", attempt=2)
+    log = records(START, *thought, Token("one"))
+    frames = sent([*log, *records(again, *thought, Token("one two"), COMPLETE, END, attempt=2)])
+    deltas = [json.loads(frame)["choices"][0]["delta"] for frame in frames[:-1]]
+    assert "".join(delta.get("reasoning_content", "") for delta in deltas) == "Hm, one"
+    assert text_of(frames) == "one two"
 
 
 @pytest.mark.requirement("openai.chat.restart")

@@ -15,6 +15,7 @@ from gatehouse.runs.events import (
     End,
     Event,
     Gap,
+    Reasoning,
     Record,
     Restart,
     Start,
@@ -75,6 +76,32 @@ def test_words_that_are_taken_back_leave_the_calls_that_were_made() -> None:
     output = sent(log)[-1]["response"]["output"]
     assert [item["type"] for item in output] == ["mcp_call", "message"]
     assert output[1]["content"][0]["text"] == "Hello"
+
+
+@pytest.mark.requirement("openai.responses.reasoning")
+def test_what_the_model_thinks_is_an_item_before_the_message() -> None:
+    whole = sent(
+        records(START, Reasoning(content="Hm"), Reasoning(content=", one"), Token("One"), COMPLETE, END)
+    )
+    kinds = [event["type"].removeprefix("response.") for event in whole[2:9]]
+    assert kinds == [
+        "output_item.added", "reasoning_summary_part.added", "reasoning_summary_text.delta",
+        "reasoning_summary_text.delta", "reasoning_summary_text.done", "reasoning_summary_part.done",
+        "output_item.done",
+    ]  # fmt: skip
+    thought, message = whole[-1]["response"]["output"]
+    assert (thought["type"], thought["status"]) == ("reasoning", "completed")
+    assert thought["summary"] == [{"type": "summary_text", "text": "Hm, one"}]
+    assert message["content"][0]["text"] == "One"
+
+
+@pytest.mark.requirement("openai.responses.restart")
+def test_reasoning_that_is_cut_by_a_takeover_ends_as_incomplete() -> None:
+    again = records(RESTART, Reasoning(content="So"), Token("One"), COMPLETE, END, attempt=2)
+    whole = sent([*records(START, Reasoning(content="Hm")), *again])
+    [lost] = [event["item"] for event in whole if event.get("item", {}).get("status") == "incomplete"]
+    assert (lost["type"], lost["summary"][0]["text"]) == ("reasoning", "Hm")
+    assert [item["type"] for item in whole[-1]["response"]["output"]] == ["reasoning", "message"]
 
 
 @pytest.mark.requirement("openai.responses.starting-after")

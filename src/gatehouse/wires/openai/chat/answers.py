@@ -23,6 +23,7 @@ class AnswerMessage(BaseModel):
     role: Literal["assistant"] = "assistant"
     content: str | None
     refusal: str | None = None
+    reasoning_content: str | None = None
     tool_calls: list[dict[str, Any]] | None = None
 
 
@@ -61,7 +62,11 @@ def chat_answer(run: RunRecord, model: str, complete: dict[str, Any]) -> ChatAns
         model=model,
         choices=[
             Choice(
-                message=AnswerMessage(content=text or (None if calls else ""), tool_calls=calls or None),
+                message=AnswerMessage(
+                    content=text or (None if calls else ""),
+                    tool_calls=calls or None,
+                    reasoning_content=reasoning_of(complete),
+                ),
                 finish_reason=finish_reason_of(complete, calls),
             )
         ],
@@ -84,6 +89,13 @@ def tool_calls_of(bound: Mapping[str, Any], complete: Mapping[str, Any]) -> list
         }
         for call in (calls_of(complete) if "tools" in bound else ())
     ]
+
+
+def reasoning_of(complete: Mapping[str, Any]) -> str | None:
+    """Return what the model thought, where the answer has it: a field that user interfaces show."""
+    blocks = (complete.get("message") or {}).get("content", ())
+    thoughts = [block.get("reasoning") or "" for block in blocks if block.get("type") == "reasoning"]
+    return "\n\n".join(filter(None, thoughts)) or None
 
 
 def finish_reason_of(complete: Mapping[str, Any], calls: Sequence[Any]) -> str:

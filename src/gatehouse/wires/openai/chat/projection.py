@@ -43,6 +43,7 @@ class ChatChunks:
         self._of: Mapping[str, Callable[[dict[str, Any]], bytes]] = {
             "start": self._start,
             "token": self._token,
+            "reasoning": self._reasoning,
             "restart": self._restart,
             "gap": self._gap,
             "approval": self._approval,
@@ -69,6 +70,12 @@ class ChatChunks:
 
     def _token(self, event: dict[str, Any]) -> bytes:
         return b"" if "schema" in self._bound else self._text(event["content"])
+
+    def _reasoning(self, event: dict[str, Any]) -> bytes:
+        """Tell what the model thinks, in the field that DeepSeek began and user interfaces show."""
+        if self._anew is not None and self._sent:  # what stands has begun already
+            return b""
+        return self._chunk({"reasoning_content": event["content"]})
 
     def _restart(self, event: dict[str, Any]) -> bytes:
         self._anew = ""

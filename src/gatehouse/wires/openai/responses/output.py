@@ -9,7 +9,13 @@ from gatehouse.plain_json import json_text
 Event = tuple[str, dict[str, Any]]  # its type, and what it says beside its number
 SERVER = "gatehouse"  # the label of the tools that run on this side
 APPROVAL = "mcpr"
-PREFIXES = {"message": "msg", "mcp_call": "mcp", "function_call": "fc", "mcp_approval_request": APPROVAL}
+PREFIXES = {
+    "message": "msg",
+    "reasoning": "rs",
+    "mcp_call": "mcp",
+    "function_call": "fc",
+    "mcp_approval_request": APPROVAL,
+}
 
 
 @dataclass(slots=True)
@@ -33,13 +39,14 @@ class Item:
 
 
 class Output:
-    """The items of one response, the open ones among them: a message that is said, and calls at work."""
+    """The items of one response, the open ones among them: a message or reasoning, and calls at work."""
 
     def __init__(self, name: str) -> None:
         """`name` is what the ids of the items are made of."""
         self._name = name
         self._items: list[Item] = []
         self._message: Item | None = None
+        self._reasoning: Item | None = None
         self._calls: dict[str, Item] = {}
 
     def told(self) -> list[dict[str, Any]]:
@@ -48,6 +55,7 @@ class Output:
 
     def say(self, text: str) -> Iterator[Event]:
         """Add text to the message that is open, or to a new one."""
+        yield from self._end_reasoning()
         if self._message is None:
             self._message = self._new("message", role="assistant", content=[])
             yield self._message.added()
@@ -56,8 +64,32 @@ class Output:
         delta = {"content_index": 0, "delta": text, "logprobs": []}
         yield "response.output_text.delta", {**self._message.place, **delta}
 
+    def think(self, text: str) -> Iterator[Event]:
+        """Add text to the reasoning that is open, or to a new one."""
+        if self._reasoning is None:
+            yield from self.end_message()
+            self._reasoning = self._new("reasoning", summary=[])
+            yield self._reasoning.added()
+            place = {**self._reasoning.place, "summary_index": 0}
+            yield "response.reasoning_summary_part.added", {**place, "part": summary("")}
+        self._reasoning.texts.append(text)
+        place = {**self._reasoning.place, "summary_index": 0}
+        yield "response.reasoning_summary_text.delta", {**place, "delta": text}
+
+    def _end_reasoning(self) -> Iterator[Event]:
+        item, self._reasoning = self._reasoning, None
+        if item is None:
+            return
+        text = "".join(item.texts)
+        place = {**item.place, "summary_index": 0}
+        yield "response.reasoning_summary_text.done", {**place, "text": text}
+        yield "response.reasoning_summary_part.done", {**place, "part": summary(text)}
+        item.body |= {"status": "completed", "summary": [summary(text)]}
+        yield item.done()
+
     def end_message(self) -> Iterator[Event]:
-        """Finish the message that is open, if one is."""
+        """Finish the message or the reasoning that is open, if one is."""
+        yield from self._end_reasoning()
         item, self._message = self._message, None
         if item is None:
             return
@@ -111,11 +143,12 @@ class Output:
 
     def take_back(self, *, calls: bool) -> Iterator[Event]:
         """Make what was said void, with `calls` the calls too; what is open ends as incomplete."""
-        message = [self._message] if self._message else []
-        for item in [*message, *(self._calls.values() if calls else ())]:
+        words = [item for item in (self._message, self._reasoning) if item]
+        for item in [*words, *(self._calls.values() if calls else ())]:
             item.body |= {**self._shown(item), "status": "incomplete"}
+            item.void = True
             yield item.done()
-        self._message = None
+        self._message = self._reasoning = None
         if calls:
             self._calls.clear()
         for item in self._items:
@@ -130,8 +163,14 @@ class Output:
     def _shown(self, item: Item) -> dict[str, Any]:
         if item is self._message:
             return {**item.body, "content": [part("".join(item.texts))]}
+        if item is self._reasoning:
+            return {**item.body, "summary": [summary("".join(item.texts))]}
         return dict(item.body)
 
 
 def part(text: str) -> dict[str, Any]:
     return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+
+
+def summary(text: str) -> dict[str, Any]:
+    return {"type": "summary_text", "text": text}

@@ -55,6 +55,7 @@ class ResponseEvents:
         self._of: Mapping[str, Callable[[dict[str, Any]], Iterator[Event]]] = {
             "start": self._start,
             "token": self._token,
+            "reasoning": lambda event: self.output.think(event["content"]),
             "tool_start": self._tool_start,
             "tool_end": self._tool_end,
             "gap": self._gap,
