@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from gatehouse.background import in_background
 from gatehouse.runs.conversation.history import History
 from gatehouse.runs.engine import RunEngine
-from gatehouse.runs.events import Cursor
+from gatehouse.runs.events import BEGINNING, Cursor
 from gatehouse.runs.lifecycle.conducting import Conductor
 from gatehouse.runs.lifecycle.containing import containing
 from gatehouse.runs.lifecycle.execution import Execution
@@ -148,6 +148,8 @@ class Tending:
             execution.held_until = began + self.settings.lease
             if run_id in renewed.cancelled:
                 execution.halt("cancelled")
+            if run_id in renewed.wanted:
+                await self._save(execution, BEGINNING)
 
     async def _note_viewers(self, now: float) -> None:
         mirrors = dict(self.engine.reader.mirrors)
@@ -196,7 +198,7 @@ class Tending:
         for run_id, execution in list(local.items()):
             cut = self._cut(run_id, execution)
             if cut > self._trimmed.get(run_id, 0):
-                await self._drop(execution, cut)
+                await self._save(execution, Cursor(execution.run.attempt, cut))
                 self._trimmed[run_id] = cut
 
     def _cut(self, run_id: str, execution: Execution) -> int:
@@ -215,7 +217,8 @@ class Tending:
             old, excess if excess - self._trimmed.get(run_id, 0) > self.settings.log_length // 4 else 0
         )
 
-    async def _drop(self, execution: Execution, cut: int) -> None:
-        below, top, text = Cursor(execution.run.attempt, cut), execution.top, "".join(execution.text)
+    async def _save(self, execution: Execution, below: Cursor) -> None:
+        """Save the text, and drop the records below a cursor, which told it."""
+        top, text = execution.top, "".join(execution.text)
         await self.engine.conductor.writer.flushed()
         await self.engine.attempts.trim(execution.run.id, below, text, top)

@@ -18,6 +18,8 @@ from gatehouse.runs.log.log import FLUSH_SECONDS, RunLog, reraise_cancellation
 from gatehouse.runs.log.reader import LogReader
 from gatehouse.runs.records import RunRecord, load
 
+SAVED_POLL = 0.1
+
 
 class Viewing:
     """Reads the runs of all processes, for the viewers of this one."""
@@ -156,14 +158,29 @@ class Viewing:
             return whole
         if not records:
             return []
-        run = await load(self.redis, run_id)
+        oldest = records[0].cursor
+        run = await self._with_text_before(run_id, oldest)
         if run is None:
             return []
-        oldest = records[0].cursor
         self.conductor.observer.gap()
         gap = Gap(requested=str(cursor), oldest=str(oldest), text=run.text)
-        # a Redis that failed over may have lost records whose text was not saved: the viewer still goes on
         return [record(max(run.text_cursor, Cursor(oldest.attempt, oldest.sequence - 1)), gap)]
+
+    async def _with_text_before(self, run_id: str, oldest: Cursor) -> RunRecord | None:
+        """Return the run with the text that the records before `oldest` told.
+
+        Where Redis has lost them in a failover, it is not saved yet: the process that executes the run does
+        it with its next beat. One that is gone does not; then another attempt begins the text anew.
+        """
+        before = Cursor(oldest.attempt, oldest.sequence - 1)
+        until = time.monotonic() + 2 * self.conductor.settings.lease
+        while (run := await load(self.redis, run_id)) is not None:
+            goes_on = run.state == "running" and run.attempt == oldest.attempt
+            if run.text_cursor >= before or not goes_on or time.monotonic() > until:
+                break
+            await self.conductor.attempts.want_text(run_id)
+            await asyncio.sleep(SAVED_POLL)
+        return run
 
     async def so_far(self, run_id: str) -> list[Record]:
         """Return the run's records that are in the log now; what it no longer has is a `gap`."""

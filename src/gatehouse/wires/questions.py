@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from gatehouse.identity.principal import WRITE_THREADS, Principal
 from gatehouse.limits.admission import Admission
-from gatehouse.plain_json import json_bytes
+from gatehouse.plain_json import json_bytes, whole_text
 from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound, PayloadTooLarge
 from gatehouse.problems.faults import StrictModel
 from gatehouse.problems.models import ModelUnavailableProblem
@@ -195,7 +195,9 @@ async def named_thread(services: Services, principal: Principal, name: str, runn
         raise InsufficientScope(WRITE_THREADS)
     with suppress(NotFound):
         return (await services.threads.get(principal, name)).id
-    thread_id = str(uuid5(NAMED_THREADS, "\0".join((principal.tenant_id, principal.user_id, name))))
+    thread_id = str(
+        uuid5(NAMED_THREADS, "\0".join((principal.tenant_id, principal.user_id, whole_text(name))))
+    )
     await services.threads.create(principal, runnable, "", thread_id)
     return thread_id
 

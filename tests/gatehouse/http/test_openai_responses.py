@@ -166,6 +166,11 @@ class TestPrevious:
         after = client.responses.create(model="recalling", input="d", previous_response_id=second.id)
         assert after.output_text == f"human:a, ai:human:a, human:b, ai:{second.output_text}, human:d"
 
+    def test_a_conversation_s_name_may_hold_half_a_character(self, plain: httpx.Client) -> None:
+        body = rb'{"model": "recalling", "input": "a", "conversation": "\ud800"}'
+        answer = plain.post("/v1/responses", content=body, headers={"content-type": "application/json"})
+        assert answer.status_code == 200
+
     def test_a_conversation_can_be_named(self, client: openai.OpenAI) -> None:
         client.responses.create(model="recalling", input="a", conversation="mine")
         second = client.responses.create(model="recalling", input="b", conversation="mine")

@@ -33,6 +33,7 @@ from gatehouse.runs.lifecycle.scripts import (
     TRIM,
     UNDO,
     WAIT,
+    WANT_TEXT,
     WELL,
 )
 from gatehouse.runs.log.log import log_key, packed
@@ -60,10 +61,11 @@ def undone_key(run_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """The runs that another process has now, and those that are to be stopped."""
+    """The runs that another process has now, those that are to be stopped, and those whose text is wanted."""
 
     lost: frozenset[str] = frozenset()
     cancelled: frozenset[str] = frozenset()
+    wanted: frozenset[str] = frozenset()
 
 
 class Attempts:
@@ -181,7 +183,12 @@ class Attempts:
         return Renewed(
             lost=frozenset(run_id for run_id, answer in answers.items() if answer == 0),
             cancelled=frozenset(run_id for run_id, answer in answers.items() if answer == 2),  # noqa: PLR2004
+            wanted=frozenset(run_id for run_id, answer in answers.items() if answer == 3),  # noqa: PLR2004
         )
+
+    async def want_text(self, run_id: str) -> None:
+        """Have the process that executes the run save its text with its next beat."""
+        await self.redis.eval(WANT_TEXT, 1, run_key(run_id))
 
     async def release(self, run_id: str) -> None:
         """Let another process take the run at once, and have the next sweep look for one."""
@@ -193,7 +200,7 @@ class Attempts:
 
         Does nothing to a run that has ended or whose attempt is a newer one.
         """
-        arguments = (below.attempt, text, str(text_cursor), str(below))
+        arguments = (text_cursor.attempt, text, str(text_cursor), str(below))
         await self.redis.eval(TRIM, 2, run_key(run_id), log_key(run_id), *arguments)
 
     async def finish(

@@ -116,19 +116,20 @@ return redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 # The leases of many runs, in one step: a process has one heartbeat, however many runs it has. A lease that
 # ran out but that nobody took is taken up again: its attempt is still the newest. KEYS: active, then run and
 # lease of each. ARGV: owner, lease in ms, when to look after them, then id and attempt of each. Returns for
-# each 0 when it is lost, 2 when it is to stop (the message that said so may not have come), else 1.
+# each 0 when it is lost, 2 when it is to stop (the message that said so may not have come), 3 when its text
+# is wanted, else 1.
 RENEW = """
 local answers = {}
 for at = 1, (#KEYS - 1) / 2 do
   local run, lease, id, attempt = KEYS[2 * at], KEYS[2 * at + 1], ARGV[2 * at + 2], ARGV[2 * at + 3]
-  local known = redis.call('HMGET', run, 'attempt', 'state', 'cancel')
+  local known = redis.call('HMGET', run, 'attempt', 'state', 'cancel', 'wanted')
   local owner = redis.call('GET', lease)
   if known[1] ~= attempt or known[2] ~= 'running' or (owner and owner ~= ARGV[1]) then
     answers[at] = 0
   else
     redis.call('SET', lease, ARGV[1], 'PX', ARGV[2])
     redis.call('ZADD', KEYS[1], ARGV[3], id)
-    answers[at] = known[3] ~= '' and 2 or 1
+    answers[at] = known[3] ~= '' and 2 or known[4] and 3 or 1
   end
 end
 return answers
@@ -149,11 +150,18 @@ if redis.call('HGET', KEYS[1], 'attempt') == ARGV[1] then return 0 end
 return redis.call('HINCRBY', KEYS[1], 'handovers', 1)
 """
 
+# A viewer has found a hole in the log: the text is to be saved, which its records no longer tell.
+WANT_TEXT = """
+if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
+return redis.call('HSET', KEYS[1], 'wanted', '1')
+"""
+
 # The text is saved before the records that tell it go.
 TRIM = """
 if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end
 redis.call('HSET', KEYS[1], 'text', ARGV[2], 'text_cursor', ARGV[3])
+redis.call('HDEL', KEYS[1], 'wanted')
 redis.call('XTRIM', KEYS[2], 'MINID', ARGV[4])
 return 1
 """
