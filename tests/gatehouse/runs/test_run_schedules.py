@@ -157,7 +157,7 @@ class Play:
             if execution is None or not self._works(at, "run log writer"):
                 continue
             if (cut := execution.top.sequence - kept) > 0:
-                await Tending(one.engine)._drop(execution, cut)
+                await Tending(one.engine)._save(execution, Cursor(execution.run.attempt, cut))
 
     async def wait(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
