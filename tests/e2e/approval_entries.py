@@ -1,4 +1,4 @@
-"""What waits for a person in the web client: a tool that acts, a question of a graph, and what another decides."""
+"""What waits for a person in the web client: a tool, a question of a graph, what another decides, what is unknown."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from pydantic import BaseModel, Field
 
-from gatehouse import Deciders, Entry, Parts
+from gatehouse import Deciders, Entry, Parts, acts
 
 
 class Transfer(BaseModel):
@@ -22,6 +22,13 @@ class Transfer(BaseModel):
 def transfer_money(to: str, amount: float, urgent: bool = False) -> str:
     """Send money from the caller's account."""
     return f"Sent {amount:g} to {to}{' at once' if urgent else ''}."
+
+
+@acts
+@tool
+async def send_parcel(to: str) -> str:
+    """Send a parcel, of which nothing is heard any more."""
+    raise TimeoutError(to)
 
 
 def agent(parts: Parts) -> Any:
@@ -58,5 +65,6 @@ REGISTRY = [
         deciders=Deciders(four_eyes=True),
         output_type=AIMessageChunk,
     ),
+    Entry("/parcel", agent, "Sends parcels.", tools=(send_parcel,), output_type=AIMessageChunk),
     Entry("/ask", asking, "Asks back."),
 ]

@@ -117,6 +117,19 @@ def test_web_client_s_approvals(tmp_path: Path, redis: str) -> None:
         node("client_approvals.test.js", server, needs="chromium", seconds=280)
 
 
+@pytest.mark.timeout(300)
+def test_web_client_s_effects(server: LiveServer, tmp_path: Path, redis: str) -> None:
+    settings = {
+        "GATEHOUSE_REGISTRY": "tests.e2e.approval_entries:REGISTRY",
+        "GATEHOUSE_APPROVAL_HOURS": "0.006",
+    }
+    with served(tmp_path / "others", redis, **settings) as others:
+        node(
+            "client_effects.test.js", server, needs="chromium", seconds=280,
+            GATEHOUSE_EFFECTS_URL=others.url, GATEHOUSE_EFFECTS_KEY=others.keys["alice"],
+        )  # fmt: skip
+
+
 def test_web_client_at_its_limits(tmp_path: Path, redis: str) -> None:
     plan = {"requests_per_minute": 30, "burst": 30, "tokens_per_day": 5000, "tokens_reserved": 1500}
     with served(tmp_path, redis, GATEHOUSE_PLANS=json.dumps({"default": plan})) as server:
