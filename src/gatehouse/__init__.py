@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from gatehouse.registry.checked import BadRegistry as BadRegistry
     from gatehouse.registry.entry import Entry as Entry
     from gatehouse.registry.entry import Parts as Parts
-    from gatehouse.runs.sources.streaming_agent import ContainToolFailures as ContainToolFailures
-    from gatehouse.runs.sources.streaming_agent import TextInput as TextInput
-    from gatehouse.runs.sources.text_parser import TextParser as TextParser
+    from gatehouse.runs.sources.graphs.streaming_agent import ContainToolFailures as ContainToolFailures
+    from gatehouse.runs.sources.graphs.streaming_agent import TextInput as TextInput
+    from gatehouse.runs.sources.text.parser import TextParser as TextParser
     from gatehouse.settings import Settings as Settings
     from gatehouse.storage.opening import open_database as open_database
     from gatehouse.storage.tenancy import see_tenant as see_tenant
@@ -44,7 +44,7 @@ _MODULES = {
     "Accumulator": "gatehouse.callbacks.handlers",
     "BadRegistry": "gatehouse.registry.checked",
     "Caller": "gatehouse.identity.caller",
-    "ContainToolFailures": "gatehouse.runs.sources.streaming_agent",
+    "ContainToolFailures": "gatehouse.runs.sources.graphs.streaming_agent",
     "Deciders": "gatehouse.approvals.deciders",
     "Entry": "gatehouse.registry.entry",
     "Parts": "gatehouse.registry.entry",
@@ -53,8 +53,8 @@ _MODULES = {
     "Resources": "gatehouse.tools.building",
     "Settings": "gatehouse.settings",
     "StreamingWriter": "gatehouse.callbacks.handlers",
-    "TextInput": "gatehouse.runs.sources.streaming_agent",
-    "TextParser": "gatehouse.runs.sources.text_parser",
+    "TextInput": "gatehouse.runs.sources.graphs.streaming_agent",
+    "TextParser": "gatehouse.runs.sources.text.parser",
     "TokenQueue": "gatehouse.callbacks.token_queue",
     "acts": "gatehouse.tools.acting",
     "as_json": "gatehouse.tools.result",

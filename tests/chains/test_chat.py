@@ -10,7 +10,7 @@ from langchain_core.runnables import Runnable, RunnableLambda
 from chains import chat
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.sources.text_parser import TextParser
+from gatehouse.runs.sources.text.parser import TextParser
 
 
 @pytest.fixture

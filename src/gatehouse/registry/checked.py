@@ -22,12 +22,12 @@ from gatehouse.registry.faults import called_the_same, fault_of
 from gatehouse.registry.schemas import classes_in
 from gatehouse.registry.shape import shape_of
 from gatehouse.registry.unopened import UnopenedModel
-from gatehouse.runs.sources.answering import Answering, answering
 from gatehouse.runs.sources.generators import asynchronous
-from gatehouse.runs.sources.graphs import Graph
+from gatehouse.runs.sources.graphs.answering import Answering, answering
+from gatehouse.runs.sources.graphs.running import Graph
+from gatehouse.runs.sources.graphs.streaming_agent import ChatInput, StreamingAgent, TextInput
 from gatehouse.runs.sources.serving import Caching, Serving
 from gatehouse.runs.sources.sources import ending_graph
-from gatehouse.runs.sources.streaming_agent import ChatInput, StreamingAgent, TextInput
 from gatehouse.runs.sources.tools_within import graph_of
 from gatehouse.runs.sources.unwrapping import parts_of, unwrapped
 from gatehouse.tools.acting import Conduct, declared_by, nobody_acts

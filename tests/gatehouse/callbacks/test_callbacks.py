@@ -22,7 +22,7 @@ from gatehouse.callbacks.handlers import Accumulator, Progress, ProgressTracker,
 from gatehouse.callbacks.text import TextHandler, text_of
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 
 MODEL = ScriptedChatModel()
 EXAMPLE = Path(__file__).parents[3] / "examples/python/callbacks.py"

@@ -17,8 +17,8 @@ from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.checked import BadRegistry, build, checked, refuse_taken
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
 from gatehouse.registry.saying import CannotBeSaid
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent, TextInput
 from gatehouse.runs.sources.serving import Serving
-from gatehouse.runs.sources.streaming_agent import StreamingAgent, TextInput
 from gatehouse.tools.building import Resources
 
 MODEL = ScriptedChatModel()

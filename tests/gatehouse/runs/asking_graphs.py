@@ -12,7 +12,7 @@ from langchain_core.tools import BaseTool, tool
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 
-from gatehouse.runs.sources.streaming_agent import ContainToolFailures
+from gatehouse.runs.sources.graphs.streaming_agent import ContainToolFailures
 
 
 class Said(TypedDict):

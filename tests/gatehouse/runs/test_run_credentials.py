@@ -23,7 +23,7 @@ from gatehouse.runs.acting import BeforeActing, RunMayNotAct
 from gatehouse.runs.credentials import credentials_watched, end_runs_of_ended_credentials
 from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.records import RunRecord
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.tools.acting import Act, acts, guarded
 

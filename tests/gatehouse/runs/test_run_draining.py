@@ -18,7 +18,7 @@ from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.records import load
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
 
 

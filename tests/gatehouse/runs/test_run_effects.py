@@ -29,7 +29,7 @@ from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.checkpoints.serializing import serializer
 from gatehouse.runs.records import RunRecord, load
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.storage.database import open_engine
 from gatehouse.tools.acting import Act, acts, guarded
 from gatehouse.tools.approving import asking

@@ -19,7 +19,7 @@ from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.kept import is_worth_keeping
 from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 
 Saver = BaseCheckpointSaver[Any]
 CONFIG: RunnableConfig = {"configurable": {"thread_id": "run-1", "run_id": "run-1"}}

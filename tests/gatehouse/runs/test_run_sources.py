@@ -17,11 +17,11 @@ from gatehouse.runs.events import Event, Token, Usage
 from gatehouse.runs.metering import UsageMeter
 from gatehouse.runs.sources.answers import Answer
 from gatehouse.runs.sources.gathering import combined
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.pacing import at_will
 from gatehouse.runs.sources.serving import serving_of
 from gatehouse.runs.sources.sources import Mode, Observed, source
 from gatehouse.runs.sources.steps import NOTHING, Interrupted
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
 
 MODES: list[Mode] = ["stream", "invoke", "events", "log"]
 OPTIONS: dict[str, dict[str, Any]] = {"events": {"version": "v2"}}

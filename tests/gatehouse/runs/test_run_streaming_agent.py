@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.sources.graphs import as_chunk
+from gatehouse.runs.sources.graphs.running import as_chunk
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent, start_of
 from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, is_stepwise, steps_in
-from gatehouse.runs.sources.streaming_agent import StreamingAgent, start_of
 
 SECRET = "sk-live-51H8QmnoSecret"
 

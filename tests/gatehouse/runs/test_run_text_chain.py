@@ -20,8 +20,8 @@ from gatehouse.models.guarded.model import GuardedChatModel
 from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.runs.events import Usage
 from gatehouse.runs.metering import UsageMeter
-from gatehouse.runs.sources.text_chain import TextChain
-from gatehouse.runs.sources.text_parser import TextParser
+from gatehouse.runs.sources.text.chain import TextChain
+from gatehouse.runs.sources.text.parser import TextParser
 
 PROMPT = ChatPromptTemplate.from_messages([("system", "Be brief."), ("human", "{input}")])
 MODEL = ScriptedChatModel()

@@ -21,7 +21,7 @@ from gatehouse.approvals.service import Approvals
 from gatehouse.problems.approvals import ApprovalDecided, ApprovalRequired
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.records import load
-from gatehouse.runs.sources.streaming_agent import StreamingAgent
+from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.sources.tools_within import tools_within
 from gatehouse.storage.database import open_engine

@@ -9,8 +9,8 @@ from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 
 from gatehouse.runs.conversation.places import state_key
-from gatehouse.runs.sources.answering import Answering
 from gatehouse.runs.sources.binding import bound_to
+from gatehouse.runs.sources.graphs.answering import Answering
 from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph, may_return_graph
 

@@ -13,10 +13,10 @@ from langgraph.pregel import Pregel
 
 from gatehouse.models.errors import AnswerUnusable
 from gatehouse.problems.approvals import CannotAsk
-from gatehouse.runs.sources.answering import answering
 from gatehouse.runs.sources.answers import messages_in, tool_steps_in
 from gatehouse.runs.sources.gathering import Gathering
-from gatehouse.runs.sources.graphs import (
+from gatehouse.runs.sources.graphs.answering import answering
+from gatehouse.runs.sources.graphs.running import (
     Graph,
     asked_of,
     checkpoint_of,
@@ -37,7 +37,7 @@ from gatehouse.runs.sources.steps import (
     is_stepwise,
 )
 from gatehouse.runs.sources.telling import Emit, tell
-from gatehouse.runs.sources.text_chain import TextChain, nameless
+from gatehouse.runs.sources.text.chain import TextChain, nameless
 from gatehouse.runs.sources.unwrapping import bound_config, ends_in_parser, has_graph, unwrapped
 
 Mode = Literal["told", "stream", "invoke", "events", "log"]

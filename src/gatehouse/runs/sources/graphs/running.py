@@ -1,6 +1,6 @@
 """A graph as it runs: what it says, which tools it calls, what it tells, and what it returns.
 
-Tokens are told of the calls that may answer (`gatehouse.runs.sources.answering`), one message at a time. A
+Tokens are told of the calls that may answer (`answering`), one message at a time. A
 message that turns out to be no part of the answer is taken back. What the last state says is the answer; the
 run compares it with what was told, so that a viewer is never left with anything else.
 """
@@ -16,8 +16,8 @@ from langgraph.types import Command, Interrupt
 from gatehouse.problems.approvals import CannotAsk, CheckpointGone
 from gatehouse.runs.continuing import pending_calls, pending_in
 from gatehouse.runs.conversation.places import GOING_ON, STATE, GoingOn, StatePlace, state_key
-from gatehouse.runs.sources.answering import Answering
 from gatehouse.runs.sources.answers import BETWEEN, closing, messages_in, of_messages, text_of
+from gatehouse.runs.sources.graphs.answering import Answering
 from gatehouse.runs.sources.steps import (
     NOTHING,
     Asked,

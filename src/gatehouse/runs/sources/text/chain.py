@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable, RunnableBinding, RunnableConfig, 
 from gatehouse.models.guarded.model import GuardedChatModel
 from gatehouse.models.guarded.unkept import answer_unkept, can_be_unkept, unkept
 from gatehouse.runs.metering import UsageMeter
-from gatehouse.runs.sources.text_parser import TextParser, text_of
+from gatehouse.runs.sources.text.parser import TextParser, text_of
 
 
 @dataclass(frozen=True, slots=True)

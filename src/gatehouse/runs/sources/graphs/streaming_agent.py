@@ -13,9 +13,9 @@ from langgraph.types import Command
 from pydantic import BaseModel, Field
 
 from gatehouse.problems.approvals import CannotAsk
-from gatehouse.runs.sources.answering import Answering, answering
 from gatehouse.runs.sources.answers import MESSAGES, answer_of, tool_steps_in
-from gatehouse.runs.sources.graphs import (
+from gatehouse.runs.sources.graphs.answering import Answering, answering
+from gatehouse.runs.sources.graphs.running import (
     Graph,
     as_chunk,
     asked_of,
