@@ -24,7 +24,7 @@ from gatehouse.registry.shape import shape_of
 from gatehouse.registry.unopened import UnopenedModel
 from gatehouse.runs.sources.generators import asynchronous
 from gatehouse.runs.sources.graphs.answering import Answering, answering
-from gatehouse.runs.sources.graphs.running import Graph
+from gatehouse.runs.sources.graphs.checkpoints import Graph
 from gatehouse.runs.sources.graphs.streaming_agent import ChatInput, StreamingAgent, TextInput
 from gatehouse.runs.sources.serving import Caching, Serving
 from gatehouse.runs.sources.sources import ending_graph

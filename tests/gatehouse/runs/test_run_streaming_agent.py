@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.sources.graphs.running import as_chunk
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent, start_of
+from gatehouse.runs.sources.graphs.telling import as_chunk
 from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, is_stepwise, steps_in
 
 SECRET = "sk-live-51H8QmnoSecret"

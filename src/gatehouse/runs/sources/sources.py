@@ -16,14 +16,9 @@ from gatehouse.problems.approvals import CannotAsk
 from gatehouse.runs.sources.answers import messages_in, tool_steps_in
 from gatehouse.runs.sources.gathering import Gathering
 from gatehouse.runs.sources.graphs.answering import answering
-from gatehouse.runs.sources.graphs.running import (
-    Graph,
-    asked_of,
-    checkpoint_of,
-    checkpointed,
-    graph_steps,
-    interrupts_in,
-)
+from gatehouse.runs.sources.graphs.checkpoints import Graph, checkpoint_of, checkpointed
+from gatehouse.runs.sources.graphs.interrupts import asked_of, interrupts_in
+from gatehouse.runs.sources.graphs.running import graph_steps
 from gatehouse.runs.sources.pacing import Pace, Pacing, at_will
 from gatehouse.runs.sources.run_log import Logged, patches
 from gatehouse.runs.sources.serving import Serving, serving_of

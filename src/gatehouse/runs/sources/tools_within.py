@@ -7,7 +7,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langgraph.prebuilt import ToolNode
 
-from gatehouse.runs.sources.graphs.running import Graph
+from gatehouse.runs.sources.graphs.checkpoints import Graph
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.steps import is_stepwise
 

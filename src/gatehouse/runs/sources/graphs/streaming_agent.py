@@ -15,14 +15,10 @@ from pydantic import BaseModel, Field
 from gatehouse.problems.approvals import CannotAsk
 from gatehouse.runs.sources.answers import MESSAGES, answer_of, tool_steps_in
 from gatehouse.runs.sources.graphs.answering import Answering, answering
-from gatehouse.runs.sources.graphs.running import (
-    Graph,
-    as_chunk,
-    asked_of,
-    graph_output,
-    graph_steps,
-    interrupts_in,
-)
+from gatehouse.runs.sources.graphs.checkpoints import Graph
+from gatehouse.runs.sources.graphs.interrupts import asked_of, interrupts_in
+from gatehouse.runs.sources.graphs.running import graph_output, graph_steps
+from gatehouse.runs.sources.graphs.telling import as_chunk
 from gatehouse.runs.sources.steps import AsksPeople, Step
 from gatehouse.tools.acting import MayNotAct
 
