@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from alembic.migration import MigrationContext
 from migrated_databases import SCHEMAS
 from postgres_databases import create_role, empty_database, execute, url_for
 from sqlalchemy import Connection, MetaData, inspect, select, text
+from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.auth.api_keys.tables import api_keys
@@ -54,12 +56,18 @@ def described(connection: Connection) -> dict[str, Any]:
             },
             "primary key": inspector.get_pk_constraint(table),
             "foreign keys": sorted(inspector.get_foreign_keys(table), key=lambda key: str(key["name"])),
-            "indexes": sorted(inspector.get_indexes(table), key=lambda index: str(index["name"])),
+            "indexes": sorted(map(index_of, inspector.get_indexes(table)), key=itemgetter("name")),
             "checks": sorted(inspector.get_check_constraints(table), key=lambda check: str(check["name"])),
         }
         for table in inspector.get_table_names()
         if not table.startswith("alembic_version")
     }
+
+
+def index_of(index: ReflectedIndex) -> dict[str, Any]:
+    """Return an index in words: two conditions of SQLAlchemy's are never equal."""
+    options = {name: str(value) for name, value in index.get("dialect_options", {}).items()}
+    return {**index, "dialect_options": options}
 
 
 def create_all(connection: Connection) -> None:
