@@ -10,12 +10,11 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
-    Text,
     UniqueConstraint,
     true,
 )
 
-from gatehouse.storage.database import UtcDateTime, metadata
+from gatehouse.storage.database import FreeText, UtcDateTime, metadata
 
 threads = Table(
     "threads",
@@ -24,7 +23,7 @@ threads = Table(
     Column("tenant_id", String(255), nullable=False),
     Column("user_id", String(255), nullable=False),
     Column("runnable", String(255), nullable=False),
-    Column("title", String(200), nullable=False),
+    Column("title", FreeText(200), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index(None, "tenant_id", "user_id", "updated_at", "id"),
@@ -42,11 +41,11 @@ messages = Table(
     Column("run_id", String(36), nullable=False),
     Column("attempt", Integer, nullable=False),  # of the run, whose answer this is
     Column("role", String(8), nullable=False),
-    Column("content", Text, nullable=False),
+    Column("content", FreeText, nullable=False),
     Column("tool_calls", JSON, nullable=False),  # a list of gatehouse.threads.models.ToolCall
     Column("status", String(8)),
     Column("usage", JSON(none_as_null=True)),  # an gatehouse.runs.events.Usage
-    Column("finish_reason", String(64)),
+    Column("finish_reason", FreeText(64)),
     Column("blocks", JSON(none_as_null=True)),  # the content, where it is more than text
     Column(
         "value", JSON(none_as_null=True)

@@ -17,7 +17,6 @@ from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.usage.prices import Prices
 from gatehouse.usage.tables import usage
 
-NAME_LENGTH = 255
 COUNTS = (
     *("input_tokens", "output_tokens", "total_tokens"),
     *("reasoning_tokens", "cached_tokens", "estimated_tokens"),
@@ -117,7 +116,7 @@ def rows_of(account: Account) -> list[dict[str, Any]]:
     return [
         {
             **run,
-            "model": model[:NAME_LENGTH],
+            "model": model,
             "input_tokens": used.input_tokens,
             "output_tokens": used.output_tokens,
             "total_tokens": used.total_tokens,

@@ -68,6 +68,18 @@ async def last_message(store: ThreadStore, owner: Principal, thread_id: str) -> 
     return (await store.messages(owner, thread_id, 100)).items[-1]
 
 
+async def test_what_a_database_has_no_letter_for_is_kept_otherwise(
+    history: ThreadHistory, store: ThreadStore, alice: Principal
+) -> None:
+    thread_id = await opened(history, alice, "What is\0 this?")
+    run = run_of(alice, thread_id, "Out of a\0PDF")
+    await history.begin(run)
+    answer = {"message": {"type": "ai", "content": [{"type": "text", "text": "A\0B"}]}}
+    await history.keep(ended(run, "A\0B", finish_reason="s\0" * 60, answer=answer), [finished("1", "C\0D")])
+    *_, question, kept = (await store.messages(alice, thread_id, 100)).items
+    assert (question.content, kept.content) == ("Out of a\ufffdPDF", "A\ufffdB")
+
+
 def began(call_id: str, tool: str = "calculator", **arguments: Any) -> ToolStart:
     return ToolStart(content=f"Using tool: {tool}", tool=tool, call_id=call_id, input=arguments)
 
