@@ -3,7 +3,7 @@ import type { Runnable } from "@/api/events";
 import type { JsonSchema } from "@/chat/field";
 import { Composer, type ComposerProps } from "@/components/Composer";
 import { LoadedForm } from "@/components/LoadedForm";
-import { isBegun } from "@/hooks/useFilling";
+import { formAt, keptDraft } from "@/hooks/useDraft";
 
 interface Props extends ComposerProps {
   runnable: Runnable | undefined;
@@ -19,7 +19,7 @@ export function AskBox({ runnable, opened, place, ask, ...composer }: Props) {
   const schema = runnable?.form as JsonSchema | null | undefined;
   const saying = runnable?.input_field != null;
   const kept = `${place}:${runnable?.name}`;
-  const [open, setOpen] = useState(() => (opened && !!runnable?.form_first) || isBegun(kept));
+  const [open, setOpen] = useState(() => (opened && !!runnable?.form_first) || !!keptDraft(formAt(kept)));
   const openForm = useCallback(() => setOpen(true), []);
 
   if (!schema) return <Composer {...composer} />;

@@ -11,6 +11,9 @@ export function keepDraft(place: string, text: string): void {
   else sessionStorage.removeItem(PREFIX + place);
 }
 
+/** The place of a form's draft beside that of the text. Here, since a page knows of it before it loads a form. */
+export const formAt = (place: string): string => `form:${place}`;
+
 /** A text that is not sent yet: it outlives a reload and a detour to the sign-in page, within its tab. */
 export function useDraft(place: string): [string, (text: string) => void] {
   const [draft, setDraft] = useState(() => keptDraft(place));

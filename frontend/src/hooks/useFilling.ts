@@ -1,12 +1,7 @@
 import { useCallback, useState } from "react";
 import type { Field, JsonSchema } from "@/chat/field";
 import { filled, type Filling } from "@/chat/filling";
-import { keptDraft, keepDraft } from "@/hooks/useDraft";
-
-const named = (place: string) => `form:${place}`;
-
-/** Tells whether a form was begun at a place and not sent. */
-export const isBegun = (place: string): boolean => keptDraft(named(place)) !== "";
+import { formAt, keptDraft, keepDraft } from "@/hooks/useDraft";
 
 /**
  * What stands in a form, how to change it, and how to forget it. At a `place` it outlives a reload, as long as
@@ -22,18 +17,18 @@ export function useFilling(
   const change = useCallback(
     (changed: Filling) => {
       setFilling(changed);
-      if (place) keepDraft(named(place), JSON.stringify({ form: JSON.stringify(schema), filling: changed }));
+      if (place) keepDraft(formAt(place), JSON.stringify({ form: JSON.stringify(schema), filling: changed }));
     },
     [place, schema],
   );
   const forget = useCallback(() => {
-    if (place) keepDraft(named(place), "");
+    if (place) keepDraft(formAt(place), "");
   }, [place]);
   return [filling, change, forget];
 }
 
 function kept(place: string, schema: JsonSchema): Filling | undefined {
-  const text = keptDraft(named(place));
+  const text = keptDraft(formAt(place));
   if (!text) return undefined;
   const { form, filling } = JSON.parse(text) as { form: string; filling: Filling };
   return form === JSON.stringify(schema) ? filling : undefined;
