@@ -31,7 +31,7 @@ async def decide(
     The same decision by the same person again finds the first. Raises NotFound, NotAllowedToDecide,
     ApprovalDecided, ApprovalExpired, ApprovalChanged and InvalidInput: then nothing is changed.
     """
-    run_of_it = select(approvals.c.run_id).where(approvals.c.id == approval_id.replace("\0", ""))
+    run_of_it = select(approvals.c.run_id).where(approvals.c.id == approval_id)
     await lock(connection, principal.tenant_id, run_of_it.scalar_subquery())
     row = await found(connection, principal, approval_id)
     if not Deciders.of(row.deciders).include(principal, row.user_id):

@@ -39,7 +39,7 @@ async def lock(connection: AsyncConnection, tenant_id: str, run_id: str | Scalar
 
 async def found(connection: AsyncConnection, principal: Principal, approval_id: str) -> Row[Any]:
     """Return an approval that the principal may see. Raises NotFound."""
-    this = and_(approvals.c.id == approval_id.replace("\0", ""), visible(principal))
+    this = and_(approvals.c.id == approval_id, visible(principal))
     row = (await connection.execute(select(approvals).where(this))).one_or_none()
     if row is None:
         raise NotFound(NO_SUCH_APPROVAL)

@@ -125,7 +125,7 @@ class Approvals:
             (approvals.c.status, status), (approvals.c.thread_id, thread_id), (approvals.c.run_id, run_id),
         ):  # fmt: skip
             if value is not None:
-                query = query.where(column == value.replace("\0", ""))
+                query = query.where(column == value)
         if before is not None:
             query = query.where(approvals.c.id < before)
         async with self._transaction(principal.tenant_id) as connection:

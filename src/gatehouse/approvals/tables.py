@@ -9,11 +9,12 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    Text,
     UniqueConstraint,
     text,
 )
 
-from gatehouse.storage.database import FreeText, UtcDateTime, metadata
+from gatehouse.storage.database import CutText, UtcDateTime, metadata
 
 PENDING = text("status = 'pending'")
 
@@ -31,11 +32,11 @@ approvals = Table(
     Column("form", String(8), nullable=False),  # of the question, which says how LangGraph takes its answer
     Column("interrupt_id", String(64), nullable=False),  # LangGraph's
     Column("position", Integer, nullable=False),  # among the calls that one interrupt asks about
-    Column("tool", FreeText(255)),
-    Column("tool_call_id", FreeText(255)),
+    Column("tool", CutText(255)),
+    Column("tool_call_id", CutText(255)),
     Column("args", JSON(none_as_null=True)),
     Column("value", JSON(none_as_null=True)),
-    Column("description", FreeText),
+    Column("description", Text),
     Column("allowed", JSON, nullable=False),
     Column("schema", JSON(none_as_null=True)),
     Column("deciders", JSON, nullable=False),  # a gatehouse.approvals.deciders.Deciders

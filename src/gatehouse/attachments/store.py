@@ -155,7 +155,7 @@ def living(principal: Principal) -> ColumnElement[bool]:
 
 
 def this(principal: Principal, attachment_id: str) -> ColumnElement[bool]:
-    return and_(living(principal), attachments.c.id == attachment_id.replace("\0", ""))
+    return and_(living(principal), attachments.c.id == attachment_id)
 
 
 def found(row: Row[*tuple[Any, ...]] | None) -> Row[*tuple[Any, ...]]:

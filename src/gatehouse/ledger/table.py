@@ -1,8 +1,8 @@
 """The table of effects: a row for each call of a tool that acts, of which there is one in a run."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text
 
-from gatehouse.storage.database import FreeText, UtcDateTime, metadata
+from gatehouse.storage.database import UtcDateTime, metadata
 
 effects = Table(
     "effects",
@@ -21,7 +21,7 @@ effects = Table(
     Column("decided", Integer, nullable=False),  # how often a person had it called again
     Column("result_type", String(32)),
     Column("result", LargeBinary),  # what the tool returned, as checkpoints are written
-    Column("error", FreeText),  # what the model is told of one that failed, or why it is unknown
+    Column("error", Text),  # what the model is told of one that failed, or why it is unknown
     Column("same_as", String(255)),  # the id of an earlier call of the same
     Column("claimed_at", UtcDateTime, nullable=False),
     Column("settled_at", UtcDateTime),

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, MetaData, String, Text, text
+from sqlalchemy import DateTime, Dialect, MetaData, String, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -49,24 +49,18 @@ NO_ROW_SECURITY = (
 )
 
 
-class FreeText(TypeDecorator[str]):
-    """Text of anybody's choosing: a user's, a model's, a provider's; what is over `length` is cut off.
-
-    PostgreSQL's text has no U+0000, which PDFs and models have: it becomes U+FFFD, on SQLite too.
-    """
+class CutText(TypeDecorator[str]):
+    """Text of a provider's or a model's choosing: what is over `length` characters is cut off."""
 
     impl = String
     cache_ok = True
 
-    def __init__(self, length: int | None = None) -> None:
-        super().__init__()
-        self.impl = Text() if length is None else String(length)  # type: ignore[assignment]  # as its own does
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
         self.length = length
 
     def process_bind_param(self, value: str | None, _dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        return value[: self.length].replace("\0", "\N{REPLACEMENT CHARACTER}")
+        return None if value is None else value[: self.length]
 
 
 class UtcDateTime(TypeDecorator[datetime]):

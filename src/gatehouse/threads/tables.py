@@ -10,11 +10,12 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    Text,
     UniqueConstraint,
     true,
 )
 
-from gatehouse.storage.database import FreeText, UtcDateTime, metadata
+from gatehouse.storage.database import CutText, UtcDateTime, metadata
 
 threads = Table(
     "threads",
@@ -23,7 +24,7 @@ threads = Table(
     Column("tenant_id", String(255), nullable=False),
     Column("user_id", String(255), nullable=False),
     Column("runnable", String(255), nullable=False),
-    Column("title", FreeText(200), nullable=False),
+    Column("title", CutText(200), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Index(None, "tenant_id", "user_id", "updated_at", "id"),
@@ -41,11 +42,11 @@ messages = Table(
     Column("run_id", String(36), nullable=False),
     Column("attempt", Integer, nullable=False),  # of the run, whose answer this is
     Column("role", String(8), nullable=False),
-    Column("content", FreeText, nullable=False),
+    Column("content", Text, nullable=False),
     Column("tool_calls", JSON, nullable=False),  # a list of gatehouse.threads.models.ToolCall
     Column("status", String(8)),
     Column("usage", JSON(none_as_null=True)),  # an gatehouse.runs.events.Usage
-    Column("finish_reason", FreeText(64)),
+    Column("finish_reason", CutText(64)),
     Column("blocks", JSON(none_as_null=True)),  # the content, where it is more than text
     Column(
         "value", JSON(none_as_null=True)

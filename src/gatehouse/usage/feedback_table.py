@@ -1,8 +1,8 @@
 """The table of feedback: one row for each run that its user has an opinion of."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, String, Table
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, PrimaryKeyConstraint, String, Table, Text
 
-from gatehouse.storage.database import FreeText, UtcDateTime, metadata
+from gatehouse.storage.database import UtcDateTime, metadata
 from gatehouse.threads.tables import threads
 
 feedback = Table(
@@ -15,7 +15,7 @@ feedback = Table(
     Column("thread_id", String(36), ForeignKey(threads.c.id, ondelete="CASCADE")),
     Column("runnable", String(255), nullable=False),
     Column("score", String(4), nullable=False),
-    Column("comment", FreeText, nullable=False),
+    Column("comment", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("tenant_id", "user_id", "run_id"),

@@ -2,13 +2,13 @@
 
 from sqlalchemy import BigInteger, Column, Date, Index, String, Table
 
-from gatehouse.storage.database import FreeText, UtcDateTime, metadata
+from gatehouse.storage.database import CutText, UtcDateTime, metadata
 
 usage = Table(
     "usage",
     metadata,
     Column("run_id", String(36), primary_key=True),
-    Column("model", FreeText(255), primary_key=True),  # empty for a run that called none
+    Column("model", CutText(255), primary_key=True),  # empty for a run that called none
     Column("tenant_id", String(255), nullable=False),
     Column("user_id", String(255), nullable=False),
     Column("runnable", String(255), nullable=False),
@@ -16,7 +16,7 @@ usage = Table(
     Column("input_tokens", BigInteger, nullable=False),
     Column("output_tokens", BigInteger, nullable=False),
     Column("total_tokens", BigInteger, nullable=False),
-    Column("finish_reason", FreeText(64), nullable=False, server_default=""),  # of the run's answer
+    Column("finish_reason", CutText(64), nullable=False, server_default=""),  # of the run's answer
     Column("reasoning_tokens", BigInteger, nullable=False, server_default="0"),  # of the output's
     Column("cached_tokens", BigInteger, nullable=False, server_default="0"),  # of the input's
     Column("estimated_tokens", BigInteger, nullable=False, server_default="0"),  # of both, counted by nobody
