@@ -19,6 +19,7 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 
+from gatehouse.background import uninterrupted
 from gatehouse.runs.checkpoints.isolation import SWEEP
 from gatehouse.runs.conversation.places import is_state_key
 from gatehouse.storage.tenancy import tenant_of_context
@@ -95,7 +96,13 @@ def is_worth_keeping(checkpoint: Checkpoint, metadata: CheckpointMetadata) -> bo
 
 
 class SqliteCheckpoints(FromFirstToolCall, AsyncSqliteSaver):
-    """In a file of SQLite."""
+    """In a file of SQLite, locked from a write to its commit: a run that is stopped leaves it no half."""
+
+    async def aput(self, *arguments: Any) -> RunnableConfig:
+        return await uninterrupted(super().aput(*arguments))
+
+    async def aput_writes(self, *arguments: Any) -> None:
+        await uninterrupted(super().aput_writes(*arguments))
 
     async def left_over(self, before: str, most: int) -> list[tuple[str, str]]:
         """Return the runs with a smaller id whose checkpoints are still there; a file knows no tenants."""

@@ -59,7 +59,11 @@ async def open_checkpoints(
             saver.serde = serializer(allowed)
             await write_ahead(saver.conn)  # else `setup` asks for it, once, and fails beside another worker
             await saver.setup()
-            yield saver
+            try:
+                yield saver
+            finally:
+                async with saver.lock:  # closed between a write and its commit, the file would stay locked
+                    pass
         return
     pool: AsyncConnectionPool[Any] = AsyncConnectionPool(
         conninfo_of(url),
