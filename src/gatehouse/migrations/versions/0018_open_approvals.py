@@ -9,7 +9,7 @@ Revision ID: 0018
 import sqlalchemy as sa
 from alembic import op
 
-from gatehouse.storage.tenancy import OPERATOR
+from gatehouse.migrations.policies import forbid_operator, permit_operator
 
 revision = "0018"
 down_revision = "0017"
@@ -20,6 +20,7 @@ PENDING = "status = 'pending'"
 OVER = (
     f"(thread_id IS NULL AND created_at < now() - interval '1 day' AND (NOT {PENDING} OR expires_at < now()))"
 )
+POLICIES = (("for_operator", "SELECT", f"({PENDING} OR {OVER})"), ("purge", "DELETE", OVER))
 
 
 def upgrade() -> None:
@@ -27,27 +28,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_approvals_kind", "approvals", ["kind"], postgresql_where=pending, sqlite_where=pending
     )
-    if (role := operator()) is None:
-        return
-    who = "current_user = '" + role.replace("'", "''") + "'"  # TO the role would be to all its members
-    op.execute(f"CREATE POLICY for_operator ON approvals FOR SELECT USING ({who} AND ({PENDING} OR {OVER}))")
-    op.execute(f"CREATE POLICY purge ON approvals FOR DELETE USING ({who} AND {OVER})")
-    op.execute(f"GRANT SELECT, DELETE ON approvals TO {identifier(role)}")
+    permit_operator("approvals", POLICIES)
 
 
 def downgrade() -> None:
-    if (role := operator()) is not None:
-        op.execute(f"REVOKE SELECT, DELETE ON approvals FROM {identifier(role)}")
-        for policy in ("for_operator", "purge"):
-            op.execute(f"DROP POLICY {policy} ON approvals")
+    forbid_operator("approvals", POLICIES)
     op.drop_index("ix_approvals_kind", "approvals")
-
-
-def operator() -> str | None:
-    """Return the name of the operator's role (migration 0017), None where there are no policies."""
-    connection = op.get_bind()
-    return str(connection.scalar(OPERATOR)) if connection.dialect.name == "postgresql" else None
-
-
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

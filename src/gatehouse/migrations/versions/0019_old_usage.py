@@ -7,7 +7,7 @@ Revision ID: 0019
 
 from alembic import op
 
-from gatehouse.storage.tenancy import OPERATOR
+from gatehouse.migrations.policies import forbid_operator, permit_operator
 
 revision = "0019"
 down_revision = "0018"
@@ -15,31 +15,14 @@ branch_labels = None
 depends_on = None
 
 OLD = "day < current_date - 30"
+POLICIES = (("purge_sees", "SELECT", OLD), ("purge", "DELETE", OLD))
 
 
 def upgrade() -> None:
     op.create_index("ix_usage_day", "usage", ["day"])
-    if (role := operator()) is None:
-        return
-    who = "current_user = '" + role.replace("'", "''") + "'"
-    op.execute(f"CREATE POLICY purge_sees ON usage FOR SELECT USING ({who} AND {OLD})")
-    op.execute(f"CREATE POLICY purge ON usage FOR DELETE USING ({who} AND {OLD})")
-    op.execute(f"GRANT SELECT, DELETE ON usage TO {identifier(role)}")
+    permit_operator("usage", POLICIES)
 
 
 def downgrade() -> None:
-    if (role := operator()) is not None:
-        op.execute(f"REVOKE SELECT, DELETE ON usage FROM {identifier(role)}")
-        for policy in ("purge_sees", "purge"):
-            op.execute(f"DROP POLICY {policy} ON usage")
+    forbid_operator("usage", POLICIES)
     op.drop_index("ix_usage_day", "usage")
-
-
-def operator() -> str | None:
-    """Return the name of the operator's role (migration 0017), None where there are no policies."""
-    connection = op.get_bind()
-    return str(connection.scalar(OPERATOR)) if connection.dialect.name == "postgresql" else None
-
-
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
