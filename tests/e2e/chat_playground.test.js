@@ -23,9 +23,11 @@ describe("in the chat playground", () => {
     await page.goto(`${BASE}/${name}/playground/`, { waitUntil: "networkidle" });
   }
 
+  // It shows an answer's last word before the stream's end, and drops what is entered until then.
   async function say(text) {
     const box = page.getByPlaceholder("Send a message...");
     await box.waitFor();
+    await page.locator(".animate-spin").waitFor({ state: "detached" });
     await box.fill(text);
     await box.press("Enter");
   }
