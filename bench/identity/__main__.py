@@ -19,7 +19,8 @@ from bench.machine import machine
 from bench.processes import AMPLE, redis_ready, redis_server
 from chains.registry import REGISTRY
 from gatehouse.cli.database import brought_up_to_date
-from gatehouse.lifespan import open_services, tune_garbage_collection
+from gatehouse.lifespan import tune_garbage_collection
+from gatehouse.lifespan.services import open_services
 from gatehouse.main import PATHS, create_app
 from gatehouse.registry.loading import load_registry
 from gatehouse.services import Services

@@ -113,7 +113,8 @@ class WatchedSweep(Sweep):
 
 def watch() -> None:
     """Have what this process claims, settles and decides be watched."""
-    vars(import_module("gatehouse.lifespan")).update(EffectStore=WatchedStore, Approvals=WatchedApprovals)
+    vars(import_module("gatehouse.lifespan.services"))["EffectStore"] = WatchedStore
+    vars(import_module("gatehouse.lifespan.parts"))["Approvals"] = WatchedApprovals
     vars(import_module("gatehouse.approvals.sweeping"))["Sweep"] = WatchedSweep
     # else a run goes on without its record, which stands still
     vars(import_module("gatehouse.ledger.ledger"))["KEEP_SECONDS"] = 600.0

@@ -9,7 +9,7 @@ from live_app import LiveApp, bearer, serving
 from websockets.sync.client import connect
 
 from chains.registry import REGISTRY
-from gatehouse.lifespan import check_lists
+from gatehouse.lifespan.parts import check_lists
 from gatehouse.registry.loading import load_registry
 from gatehouse.registry.offered import is_offered
 from gatehouse.settings import Settings

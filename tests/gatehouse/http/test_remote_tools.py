@@ -14,7 +14,7 @@ from live_app import JWT_SECRET, LiveApp, bearer, serving
 from pydantic import ValidationError
 
 from gatehouse.identity.caller import caller_of
-from gatehouse.lifespan import used_servers
+from gatehouse.lifespan.parts import used_servers
 from gatehouse.registry.entry import Entry, Parts
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
