@@ -1,30 +1,49 @@
 """The parts of the server as the settings and the registry have them."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
 from psycopg_pool import PoolTimeout
+from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatehouse.approvals.service import Approvals, Recorded
+from gatehouse.approvals.service import Approvals
+from gatehouse.approvals.upkeep import tending_approvals
 from gatehouse.attachments.purge import purging_attachments
 from gatehouse.attachments.store import Bounds
+from gatehouse.audit.approvals import audit_approvals
 from gatehouse.audit.purge import purging
+from gatehouse.audit.trail import AuditTrail
+from gatehouse.auth.authenticator import Authenticator, open_authenticator
+from gatehouse.auth.tokens.issuer_keys import open_issuer
 from gatehouse.ledger.purge import purging_effects
-from gatehouse.registry.checked import Built, Registry
+from gatehouse.models.opening import ChatModel, open_chat_model
+from gatehouse.registry.checked import Built, Registry, serving
+from gatehouse.registry.model_entry import model_entry
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
+from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.sources.tools_within import tools_within
 from gatehouse.settings import Settings
 from gatehouse.settings.mcp import McpServer
 from gatehouse.storage.opening import CannotStart, Unreachable, waited_for
+from gatehouse.telemetry.calls import Tools
 from gatehouse.telemetry.metrics import Metrics
+from gatehouse.telemetry.model_watch import ModelMetrics
+from gatehouse.telemetry.pseudonyms import Pseudonyms
+from gatehouse.telemetry.runs import RunTelemetry
+from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.threads.retention import Forget, purging_threads
 from gatehouse.usage.prices import BadPrices, Prices
 from gatehouse.usage.purge import purging_usage
+from gatehouse.webhooks.outbox import Outbox
+from gatehouse.webhooks.receiver import receiver_of
+from gatehouse.webhooks.sending import sending_webhooks
+from gatehouse.webhooks.telling import telling_approvals
 
 NOT_PREPARED = (
     "it answers, and no connection for an agent's checkpoints can be made. Behind PgBouncer before 1.21 that "
@@ -33,9 +52,61 @@ NOT_PREPARED = (
 
 
 @asynccontextmanager
-async def old_rows_erased(engine: AsyncEngine, settings: Settings, forget: Forget) -> AsyncIterator[None]:
-    """Erase what need not be kept any longer, in the background while the context is open."""
+async def open_identity(
+    settings: Settings, engine: AsyncEngine, redis: Redis
+) -> AsyncIterator[Authenticator]:
+    """Yield what decides who calls, whose keys, lists and sessions are looked after meanwhile."""
+    async with open_issuer(settings) as issuer:
+        authenticator = await open_authenticator(settings, engine, redis, issuer)
+        async with authenticator.tended():
+            yield authenticator
+
+
+@asynccontextmanager
+async def open_audit(engine: AsyncEngine, metrics: Metrics) -> AsyncIterator[AuditTrail]:
+    """Yield the audit log, which is written in the background meanwhile."""
+    audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
+    async with audit.going_on():
+        yield audit
+
+
+def open_model(settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[ChatModel]:
+    """Yield the chat model of the settings, whose calls and failures are counted."""
+    return open_chat_model(settings.chat_model, ModelMetrics(metrics, settings.chat_model.name))
+
+
+@asynccontextmanager
+async def open_outbox(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Outbox | None]:
+    """Yield where webhooks wait, which are sent meanwhile; None where there is nobody to send them to."""
+    receiver = receiver_of(settings)
+    async with sending_webhooks(engine, receiver):
+        yield Outbox(engine) if receiver else None
+
+
+def run_telemetry(
+    settings: Settings, telemetry: Telemetry, pseudonyms: Pseudonyms, built: Built
+) -> RunTelemetry:
+    """Return what metrics and traces learn of runs."""
+    return RunTelemetry(
+        telemetry.metrics, telemetry.tracing, pseudonyms,
+        model=settings.chat_model.name, tools=Tools(built.tools, built.acting),
+        langsmith=settings.langsmith_tracing,
+    )  # fmt: skip
+
+
+def with_the_model(built: Built, model: BaseChatModel) -> dict[str, Serving]:
+    """Return what is run, by its path: what the registry has, and the chat model alone."""
+    alone = model_entry()
+    return {**built.runnables, alone.path: serving(alone, model)}
+
+
+@asynccontextmanager
+async def rows_tended(
+    engine: AsyncEngine, settings: Settings, metrics: Metrics, forget: Forget
+) -> AsyncIterator[None]:
+    """Count what is open and erase what need not be kept, in the background while the context is open."""
     async with (
+        tending_approvals(engine, settings.audit_days, metrics.open_approvals),
         purging(engine, settings.audit_days),
         purging_effects(engine, settings.audit_days),
         purging_attachments(engine),
@@ -82,10 +153,14 @@ def approvals_of(
     engine: AsyncEngine,
     registry: Registry,
     built: Built,
-    recorded: Recorded,
+    audit: AuditTrail,
+    outbox: Outbox | None,
     metrics: Metrics,
 ) -> Approvals:
-    """Return what runs ask people, which knows the tools of each runnable."""
+    """Return what runs ask people: it knows each runnable's tools, and tells the audit log and webhooks."""
+    recorded = audit_approvals(audit)
+    if outbox:
+        recorded = telling_approvals(outbox, recorded)
 
     def counted(runnable: str, outcome: str) -> None:
         metrics.approvals.labels(f"/{runnable}", outcome).inc()

@@ -5,14 +5,9 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from gatehouse.approvals.sweeping import continuing
-from gatehouse.approvals.upkeep import tending_approvals
 from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.attachments.store import AttachmentStore
-from gatehouse.audit.approvals import audit_approvals
 from gatehouse.audit.tool_calls import audit_tool_calls
-from gatehouse.audit.trail import AuditTrail
-from gatehouse.auth.authenticator import open_authenticator
-from gatehouse.auth.tokens.issuer_keys import open_issuer
 from gatehouse.ledger.ledger import Ledger
 from gatehouse.ledger.store import EffectStore
 from gatehouse.lifespan.parts import (
@@ -20,24 +15,25 @@ from gatehouse.lifespan.parts import (
     attachment_bounds,
     check_lists,
     checkpoints_of,
-    old_rows_erased,
+    open_audit,
+    open_identity,
+    open_model,
+    open_outbox,
     prices_of,
+    rows_tended,
+    run_telemetry,
     used_servers,
+    with_the_model,
 )
 from gatehouse.limits.limits import limits_of
-from gatehouse.models.opening import open_chat_model
-from gatehouse.registry.checked import Registry, build, serving
-from gatehouse.registry.model_entry import model_entry
+from gatehouse.registry.checked import Registry, build
 from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.credentials import credentials_watched
 from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import open_database, open_redis
-from gatehouse.telemetry.calls import Tools
-from gatehouse.telemetry.model_watch import ModelMetrics
 from gatehouse.telemetry.pseudonyms import Pseudonyms
-from gatehouse.telemetry.runs import RunTelemetry
 from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.threads.history import ThreadHistory
 from gatehouse.threads.store import ThreadStore
@@ -46,10 +42,7 @@ from gatehouse.tools.remote.tools import remote_tools
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
 from gatehouse.usage.store import UsageStore, nothing_more
-from gatehouse.webhooks.outbox import Outbox
-from gatehouse.webhooks.receiver import receiver_of
-from gatehouse.webhooks.sending import sending_webhooks
-from gatehouse.webhooks.telling import telling_approvals, telling_ends
+from gatehouse.webhooks.telling import telling_ends
 
 
 @asynccontextmanager
@@ -63,50 +56,35 @@ async def open_services(
         await enter(telemetry.tracing.going_on())
         engine = await enter(open_database(settings))
         redis = await enter(open_redis(settings))
-        issuer = await enter(open_issuer(settings))
-        authenticator = await open_authenticator(settings, engine, redis, issuer)
-        await enter(authenticator.tended())
+        authenticator = await enter(open_identity(settings, engine, redis))
         check_lists(settings, registry)
-        watch = ModelMetrics(metrics, settings.chat_model.name)
-        model = await enter(open_chat_model(settings.chat_model, watch))
+        audit = await enter(open_audit(engine, metrics))
+        model = await enter(open_model(settings, metrics))
         checkpoints = await enter(checkpoints_of(settings, registry))
         credential_valid = authenticator.standing.credential_valid
-        audit = AuditTrail(engine, metrics.audit_rows_lost.inc)
-        await enter(audit.going_on())
         before_acting = BeforeActing(redis, credential_valid, audit_tool_calls(audit))
         ledger = Ledger(EffectStore(engine), checkpoints.serde, metrics.effect)
-        acting = ActingOnce(before_acting, ledger)
         remote = await remote_tools(used_servers(settings, registry), settings.public_url or "gatehouse")
-        built = build(registry, model.model, Resources(engine), checkpoints, acting, remote)
-        alone = model_entry()
-        runnables = {**built.runnables, alone.path: serving(alone, model.model)}
+        built = build(
+            registry, model.model, Resources(engine), checkpoints, ActingOnce(before_acting, ledger), remote
+        )
         threads = ThreadStore(engine)
         attachments = AttachmentStore(engine, attachment_bounds(settings))
-        history = ThreadHistory(threads, settings.history_tokens, attachments)
         pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
-        observer = RunTelemetry(
-            metrics, telemetry.tracing, pseudonyms,
-            model=settings.chat_model.name, tools=Tools(built.tools, built.acting),
-            langsmith=settings.langsmith_tracing,
-        )  # fmt: skip
-        receiver = receiver_of(settings)
-        outbox = Outbox(engine) if receiver else None
-        recorded = audit_approvals(audit)
-        if outbox:
-            recorded = telling_approvals(outbox, recorded)
-        approvals = approvals_of(settings, engine, registry, built, recorded, metrics)
+        outbox = await enter(open_outbox(settings, engine))
+        approvals = approvals_of(settings, engine, registry, built, audit, outbox, metrics)
         runs = await enter(
             open_runs(
-                redis, runnables, history, checkpoints, settings.runs, observer,
+                redis, with_the_model(built, model.model),
+                ThreadHistory(threads, settings.history_tokens, attachments), checkpoints, settings.runs,
+                run_telemetry(settings, telemetry, pseudonyms, built),
                 ApprovalWaits(approvals, metrics.effect),
             )
         )  # fmt: skip
         await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
-        await enter(tending_approvals(engine, settings.audit_days, metrics.open_approvals))
         await enter(telemetry.watching(runs))
-        await enter(old_rows_erased(engine, settings, runs.forget_states))
+        await enter(rows_tended(engine, settings, metrics, runs.forget_states))
         usage = UsageStore(engine, prices_of(settings), telling_ends(outbox) if outbox else nothing_more)
-        await enter(sending_webhooks(engine, receiver))
         await enter(bookkeeping(redis, usage, runs.owner))
         await enter(credentials_watched(runs, credential_valid))
         limits = limits_of(

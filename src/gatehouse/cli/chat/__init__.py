@@ -8,34 +8,39 @@ import typer
 
 from gatehouse.cli.chat import questions
 
+Question = Annotated[
+    str | None, typer.Argument(help="What to ask. Without it: what is piped in, or a prompt line.")
+]
+Url = Annotated[
+    str | None,
+    typer.Option(envvar="GATEHOUSE_URL", metavar="URL", help="By default that of this folder's settings."),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Holds an API key or a token, in place of GATEHOUSE_API_KEY."),
+]
+Runnable = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who answers: chat, agent, …; else the default entry.")
+]
+Thread = Annotated[
+    str | None, typer.Option(metavar="ID", help="The conversation that goes on. By default a new one.")
+]
+Prefix = Annotated[str, typer.Option(metavar="TEXT", help="Stands before each answer.")]
+NoColor = Annotated[bool, typer.Option("--no-color", help="As with NO_COLOR set.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the run's events, one a line.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the answer alone, when it is complete.")]
+
 
 def chat(
-    question: Annotated[
-        str | None, typer.Argument(help="What to ask. Without it: what is piped in, or a prompt line.")
-    ] = None,
-    url: Annotated[
-        str | None,
-        typer.Option(
-            envvar="GATEHOUSE_URL", metavar="URL", help="By default that of this folder's settings."
-        ),
-    ] = None,
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Holds an API key or a token, in place of GATEHOUSE_API_KEY."),
-    ] = None,
-    runnable: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Who answers: chat, agent, …; else the default entry."),
-    ] = None,
-    thread: Annotated[
-        str | None, typer.Option(metavar="ID", help="The conversation that goes on. By default a new one.")
-    ] = None,
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Stands before each answer.")] = "",
-    no_color: Annotated[bool, typer.Option("--no-color", help="As with NO_COLOR set.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the run's events, one a line.")] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Print the answer alone, when it is complete.")
-    ] = False,
+    question: Question = None,
+    url: Url = None,
+    api_key_file: KeyFile = None,
+    runnable: Runnable = None,
+    thread: Thread = None,
+    prefix: Prefix = "",
+    no_color: NoColor = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Ask a Gatehouse server and read the answer as it comes.
 

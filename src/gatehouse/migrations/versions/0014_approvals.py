@@ -24,6 +24,17 @@ def moment(name: str, nullable: bool = False) -> sa.Column[datetime]:
 
 
 def upgrade() -> None:
+    create_approvals()
+    create_waiting_runs()
+    isolate_tenants(["approvals", "waiting_runs"])
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute(
+            "CREATE POLICY for_operator ON waiting_runs FOR SELECT "
+            "USING (current_setting('gatehouse.operator', true) = 'on')"
+        )
+
+
+def create_approvals() -> None:
     op.create_table(
         "approvals",
         sa.Column("id", sa.String(36), nullable=False),
@@ -66,6 +77,9 @@ def upgrade() -> None:
     op.create_index("ix_approvals_tenant_id_user_id_status_id", "approvals", own)
     op.create_index("ix_approvals_tenant_id_status_id", "approvals", ["tenant_id", "status", "id"])
     op.create_index("ix_approvals_thread_id", "approvals", ["thread_id"])
+
+
+def create_waiting_runs() -> None:
     op.create_table(
         "waiting_runs",
         sa.Column("run_id", sa.String(36), nullable=False),
@@ -90,12 +104,6 @@ def upgrade() -> None:
     op.create_index("ix_waiting_runs_state_expires_at", "waiting_runs", ["state", "expires_at"])
     op.create_index("ix_waiting_runs_thread_id", "waiting_runs", ["thread_id"])
     op.create_index("ix_waiting_runs_tenant_id_user_id", "waiting_runs", ["tenant_id", "user_id"])
-    isolate_tenants(["approvals", "waiting_runs"])
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            "CREATE POLICY for_operator ON waiting_runs FOR SELECT "
-            "USING (current_setting('gatehouse.operator', true) = 'on')"
-        )
 
 
 def downgrade() -> None:
