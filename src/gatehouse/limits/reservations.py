@@ -5,7 +5,7 @@ it, or frees itself.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -65,7 +65,7 @@ class Reservations:
 
     def __init__(self, redis: Redis, lease: float, plans: Plans | None = None) -> None:
         self.plans = plans
-        self._given_up: list[tuple[Counted, tuple[Reservation, ...]]] = []
+        self._given_up: deque[tuple[Counted, tuple[Reservation, ...]]] = deque()
         self._held: dict[str, tuple[Counted, Reservation]] = {}
         self._renewing = asyncio.Lock()
         self._renew = Script(redis, RENEW, COMMAND_SECONDS)
@@ -119,8 +119,8 @@ class Reservations:
         """
         async with self._renewing:
             while self._given_up:
-                await self._release(*self._given_up[-1])
-                self._given_up.pop()
+                await self._release(*self._given_up[0])
+                self._given_up.popleft()  # the one that was released: others may have come meanwhile
             by_caller: defaultdict[Counted, list[Reservation]] = defaultdict(list)
             for keys, reservation in self._held.values():
                 by_caller[keys].append(reservation)

@@ -95,6 +95,18 @@ class TestSlots:
         assert await here.left("runs") == 16
         assert await here.left("tokens") == 1_000_000 - 5
 
+    async def test_that_are_given_up_during_a_renewal_come_free_as_well(self, process: Make) -> None:
+        here = process(concurrent_runs=3)
+        first, *later = [seat for _ in range(3) if (seat := await here.admission().take())]
+        here.reservations.give_up(counted(ALICE), [first])
+        renewing = asyncio.create_task(here.reservations.renew())
+        await asyncio.sleep(0)  # it waits for Redis to release the first
+        for reservation in later:
+            here.reservations.give_up(counted(ALICE), [reservation])
+        await renewing
+        await here.reservations.renew()
+        assert await here.left("runs") == 3
+
 
 class TestTokens:
     async def test_are_reserved_before_and_settled_after(self, redis: Redis, process: Make) -> None:
