@@ -116,12 +116,13 @@ async def start(
     forks: str = "",
     new_thread: str | None = None,
     keyed: Mapping[str, Any] | None = None,
+    grace: float | None = None,
 ) -> Started:
     """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError.
 
     `forks` is the message of its thread in whose place it is asked; empty: after the last. `new_thread` is
     the id of a thread that begins with it; None: one that is chosen here. `keyed` is the request that the key
-    stands for, where that is another than what is asked.
+    stands for, where that is another than what is asked. `grace` is as in `Question`.
     """
     name = chat.runnable
     if name is None and chat.thread_id is not None:
@@ -142,6 +143,7 @@ async def start(
         forks=forks,
         attachments=chat.attachments,
         multitask=chat.multitask,
+        grace=grace,
     )
     return await begin(
         services,

@@ -177,6 +177,7 @@ class TestCall:
             while not server.services.runs.local:
                 await asyncio.sleep(0.02)
             (run_id,) = server.services.runs.local
+            assert server.services.runs.local[run_id].run.grace == 0  # also of one left before it is begun
             calling.cancel()
             with suppress(asyncio.CancelledError, MCPError):
                 await calling

@@ -71,7 +71,8 @@ async def call(caller: Caller, entry: ServedEntry, params: CallToolRequestParams
         question = asked(entry, params.arguments or {})
         if params.request_state is not None:
             return await again(caller, entry, question, params.request_state, params.input_responses or {})
-        started = await start(caller.services, caller.principal, question, None, caller.admission)
+        # without grace: a client that is gone cannot come back, also one that leaves before the run began
+        started = await start(caller.services, caller.principal, question, None, caller.admission, grace=0)
         return await followed_to_its_end(caller, started.run, BEGINNING)
     except STORE_IS_AWAY:
         return failed(Unavailable())
