@@ -23,7 +23,8 @@ from gatehouse.auth.authenticator import Authenticator, open_authenticator
 from gatehouse.auth.tokens.issuer_keys import open_issuer
 from gatehouse.ledger.purge import purging_effects
 from gatehouse.models.opening import ChatModel, open_chat_model
-from gatehouse.registry.checked import Built, Registry, serving
+from gatehouse.registry.building import Built, serving
+from gatehouse.registry.checked import Registry
 from gatehouse.registry.model_entry import model_entry
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
 from gatehouse.runs.sources.serving import Serving

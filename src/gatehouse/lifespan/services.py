@@ -26,7 +26,8 @@ from gatehouse.lifespan.parts import (
     with_the_model,
 )
 from gatehouse.limits.limits import limits_of
-from gatehouse.registry.checked import Registry, build
+from gatehouse.registry.building import build
+from gatehouse.registry.checked import Registry
 from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.credentials import credentials_watched
 from gatehouse.runs.tending import open_runs

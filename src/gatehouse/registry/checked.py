@@ -2,35 +2,28 @@
 
 import dataclasses
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gatehouse.registry.annotations import is_message
-from gatehouse.registry.context import context_of, maker_of
+from gatehouse.registry.context import context_of
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
 from gatehouse.registry.faults import called_the_same, fault_of
+from gatehouse.registry.runnables import BadRunnable, answering_of, approved_without, runnable_of
 from gatehouse.registry.schemas import classes_in
 from gatehouse.registry.shape import shape_of
 from gatehouse.registry.unopened import UnopenedModel
-from gatehouse.runs.sources.generators import asynchronous
-from gatehouse.runs.sources.graphs.answering import Answering, answering
-from gatehouse.runs.sources.graphs.checkpoints import Graph
-from gatehouse.runs.sources.graphs.streaming_agent import ChatInput, StreamingAgent, TextInput
-from gatehouse.runs.sources.serving import Caching, Serving
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.tools_within import graph_of
-from gatehouse.runs.sources.unwrapping import parts_of, unwrapped
-from gatehouse.tools.acting import Conduct, declared_by, nobody_acts
+from gatehouse.runs.sources.unwrapping import parts_of
+from gatehouse.tools.acting import declared_by
 from gatehouse.tools.approving import allowed_by
 from gatehouse.tools.building import BadTool, Resources, build_tools
 
@@ -56,15 +49,6 @@ def refuse_taken(registry: Registry, taken: Collection[str]) -> None:
     for entry in registry.entries:
         if entry.name.partition("/")[0] in taken:
             raise BadRegistry(f"{registry.name}: {entry.path}: Gatehouse itself answers under this path")
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """The runnables by the path of their entry, and the names of all their tools and of those that act."""
-
-    runnables: Mapping[str, Serving]
-    tools: tuple[str, ...]
-    acting: tuple[str, ...] = ()
 
 
 def checked(name: str, entries: Sequence[Entry]) -> Registry:
@@ -165,102 +149,9 @@ def why_not_cached(entry: Entry, runnable: Runnable[Any, Any], tools: Sequence[B
     return None
 
 
-def build(
-    registry: Registry,
-    model: BaseChatModel,
-    resources: Resources,
-    checkpointer: BaseCheckpointSaver[Any] | None = None,
-    conduct: Conduct = nobody_acts,
-    remote: Mapping[str, Sequence[BaseTool]] = MappingProxyType({}),
-) -> Built:
-    """Return the runnable of every entry, each built from its own tools and those of its MCP servers, which
-    are in `remote` by their names.
-
-    Raises BadRegistry with the name of the entry whose factory, or whose tool's factory, fails.
-    """
-    runnables: dict[str, Serving] = {}
-    names: dict[str, None] = {}
-    acting: dict[str, None] = {}
-    for entry in registry.entries:
-        try:
-            borrowed = [tool for name in entry.mcp_servers for tool in remote.get(name, ())]
-            approve = approved_without(entry, [name for name in entry.mcp_servers if not remote.get(name)])
-            tools = build_tools([*entry.tools, *borrowed], resources, conduct, approve)
-            runnables[entry.path] = serving(entry, runnable_of(entry, Parts(model, tools, checkpointer)))
-        except (BadTool, BadRunnable) as error:
-            raise BadRegistry(f"{registry.name}: {entry.path}: {error}") from error
-        names |= dict.fromkeys(tool.name for tool in tools)
-        acting |= dict.fromkeys(tool.name for tool in tools if declared_by(tool))
-    return Built(runnables, tuple(names), tuple(acting))
-
-
-def approved_without(entry: Entry, servers: Sequence[str]) -> dict[str, str]:
-    """Return what an entry says of approvals, but for the tools of MCP servers that are not there."""
-    away = tuple(f"{name}_" for name in servers)
-    return {tool: said for tool, said in entry.approve.items() if not tool.startswith(away)}
-
-
-class BadRunnable(Exception):
-    """A factory that makes nothing that can be served; the message says why."""
-
-
-def runnable_of(entry: Entry, parts: Parts) -> Runnable[Any, Any]:
-    """Return what the entry's factory makes, as it is served. Raises BadRunnable."""
-    try:
-        runnable = entry.factory(parts)
-    except Exception as error:
-        raise BadRunnable(f"its factory failed: {type(error).__name__}: {error}") from error
-    if not isinstance(runnable, Runnable):
-        raise BadRunnable(f"its factory returned {type(runnable).__name__}, not a Runnable")
-    runnable = asynchronous(runnable)
-    graph = unwrapped(runnable)
-    if isinstance(graph, Pregel) and is_message(entry.output_type):
-        taking = ChatInput if entry.takes_history else TextInput
-        return StreamingAgent(graph, answering_of(entry, graph), taking)
-    return runnable
-
-
 def declared_types(runnable: Runnable[Any, Any]) -> set[type]:
     """Return the classes that the states of its graphs are declared with: checkpoints have such objects."""
     graphs: list[Any] = [part for part in parts_of(runnable) if isinstance(part, Pregel)]
     graphs += [within for graph in graphs for _, within in graph.get_subgraphs(recurse=True)]
     states = [getattr(getattr(graph, "builder", None), "state_schema", None) for graph in graphs]
     return {kind for state in states for kind in classes_in(state)}
-
-
-def answering_of(entry: Entry, graph: Graph) -> Answering:
-    """Return the nodes of a graph that answer. Raises BadRunnable for the name of one that there is not.
-
-    The tasks of LangGraph's functional API are known only when they run.
-    """
-    if getattr(graph, "builder", None) is None:
-        return answering(graph, entry.answering)
-    names = {name for name, _ in graph.get_subgraphs(recurse=True)}
-    known = {part for name in names for part in name.split("|")} | set(graph.nodes)
-    for _, within in graph.get_subgraphs(recurse=True):
-        known |= set(getattr(within, "nodes", ()))
-    if unknown := sorted(set(entry.answering) - known):
-        raise BadRunnable(f"answering names what is no node of it: {', '.join(unknown)}")
-    return answering(graph, entry.answering)
-
-
-def serving(entry: ServedEntry, runnable: Runnable[Any, Any]) -> Serving:
-    """Return the runnable as the engine takes it.
-
-    Its types are read anew: a factory that declares some has made others when the entry was checked.
-    """
-    ending = ending_graph(runnable, {})
-    shape = shape_of(runnable, entry.name, entry.input_type, entry.output_type)
-    return Serving(
-        runnable,
-        shape.typed,
-        shape.with_history,
-        shape.with_files,
-        answering_of(entry, ending[1]) if ending else None,
-        memory=entry.memory,
-        order=shape.order,
-        sessions=tuple(spec.id for spec in runnable.config_specs if spec.is_shared),
-        shows_state=entry.shows_state,
-        caching=Caching(entry.cache_seconds, entry.cache_version) if entry.cache_seconds else None,
-        context=maker_of(runnable),
-    )

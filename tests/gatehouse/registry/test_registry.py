@@ -14,7 +14,8 @@ from pydantic import BaseModel, ValidationError
 from chains.registry import REGISTRY
 from gatehouse.main import own_segments
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.registry.checked import BadRegistry, build, checked, refuse_taken
+from gatehouse.registry.building import build
+from gatehouse.registry.checked import BadRegistry, checked, refuse_taken
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
 from gatehouse.registry.saying import CannotBeSaid
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent, TextInput

@@ -31,7 +31,8 @@ from gatehouse.models.opening import ModelUnavailable, open_chat_model
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.process.endings import StartFailed
 from gatehouse.process.listening import listen
-from gatehouse.registry.checked import BadRegistry, build
+from gatehouse.registry.building import build
+from gatehouse.registry.checked import BadRegistry
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
 from gatehouse.settings.model import ModelSettings
