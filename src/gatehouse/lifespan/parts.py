@@ -127,7 +127,7 @@ async def checkpoints_of(settings: Settings, registry: Registry) -> AsyncIterato
     """
     if settings.development:
         await set_up_checkpoints(settings.database)
-    allowed = {kind for entry in registry.entries for kind in entry.checkpoint_types}
+    allowed = {kind for entry in registry.served for kind in entry.checkpoint_types}
     async with AsyncExitStack() as stack:
 
         async def opened() -> BaseCheckpointSaver[Any]:
@@ -169,7 +169,7 @@ def approvals_of(
     return Approvals(
         engine,
         timedelta(hours=settings.approval_hours),
-        deciders={entry.path: entry.deciders for entry in registry.entries},
+        deciders={entry.path: entry.deciders for entry in registry.served},
         tools={path: tools_within(serving.runnable) for path, serving in built.runnables.items()},
         recorded=recorded,
         counted=counted,

@@ -46,7 +46,7 @@ def build(
     runnables: dict[str, Serving] = {}
     names: dict[str, None] = {}
     acting: dict[str, None] = {}
-    for entry in registry.entries:
+    for entry in registry.served:
         try:
             borrowed = [tool for name in entry.mcp_servers for tool in remote.get(name, ())]
             approve = approved_without(entry, [name for name in entry.mcp_servers if not remote.get(name)])

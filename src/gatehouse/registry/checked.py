@@ -3,7 +3,7 @@
 import dataclasses
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -19,6 +19,7 @@ from gatehouse.registry.faults import called_the_same, fault_of
 from gatehouse.registry.runnables import BadRunnable, answering_of, approved_without, runnable_of
 from gatehouse.registry.schemas import classes_in
 from gatehouse.registry.shape import shape_of
+from gatehouse.registry.tools_alone import tools_alone
 from gatehouse.registry.unopened import UnopenedModel
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.tools_within import graph_of
@@ -38,6 +39,11 @@ class Registry:
 
     name: str
     entries: tuple[ServedEntry, ...]
+
+    @property
+    def served(self) -> tuple[ServedEntry, ...]:
+        """The entries, and those of the tools that MCP's clients call without an agent."""
+        return tuple(one for entry in self.entries for one in (entry, *entry.alone))
 
     @property
     def by_name(self) -> dict[str, ServedEntry]:
@@ -62,10 +68,11 @@ def checked(name: str, entries: Sequence[Entry]) -> Registry:
         if fault := fault_of(entry, seen):
             raise BadRegistry(f"{name}: {fault}")
         seen.add(entry.path)
-    if twice := called_the_same(entries):
-        raise BadRegistry(f"{name}: {twice}: MCP's clients would call another entry the same")
     with warnings.catch_warnings(action="ignore"):  # they come again when the server starts
-        return Registry(name, tuple(read(name, entry) for entry in entries))
+        registry = Registry(name, tuple(read(name, entry) for entry in entries))
+    if twice := called_the_same(registry.entries):
+        raise BadRegistry(f"{name}: {twice}: MCP's clients would call another entry the same")
+    return registry
 
 
 def read(name: str, entry: Entry) -> ServedEntry:
@@ -81,7 +88,7 @@ def read(name: str, entry: Entry) -> ServedEntry:
         if entry.cache_seconds and (why := why_not_cached(entry, runnable, tools)):
             raise BadRunnable(f"cache_seconds {entry.cache_seconds!r}: {why}")
         refuse_breakpoints(runnable)
-        return served_entry(entry, runnable)
+        return replace(served_entry(entry, runnable), alone=tools_alone(entry, tools))
     except (BadTool, BadRunnable) as error:
         raise BadRegistry(f"{name}: {entry.path}: {error}") from error
 

@@ -12,9 +12,11 @@ from pydantic import ByteSize, TypeAdapter
 
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.registry.shape import Shape
+from gatehouse.tools.acting import Acts
 from gatehouse.tools.building import ToolEntry
 
 OWNER = Deciders()
+OF_TOOLS = "mcp/"  # before the names of tools that are served alone; Gatehouse itself answers under it
 Traced = Literal["tags", "metadata"]
 TRACED: tuple[Traced, ...] = ("tags", "metadata")
 ENDPOINTS = frozenset(
@@ -51,12 +53,13 @@ class Entry:
     answer. `answering` names the nodes of a graph that answer, where that cannot be read off it.
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
     what an assistant said before, `client_tracing` that its tags and metadata reach traces, or which of them.
-    `mcp` makes it a tool of the MCP server under `/mcp`; `mcp_servers` names those of GATEHOUSE_MCP_SERVERS
-    whose tools it gets beside its own. `client_tools` is for a chat model that is served
-    alone: a client may bind its own tools and a schema to it, and say its system messages too. `memory` is
-    what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are types of
-    objects in a state that its declaration does not name; LangChain's own are known. `max_body` is the
-    largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
+    `mcp` makes it a tool of the MCP server under `/mcp`, and `mcp_tools` those of its `tools` that are named.
+    `mcp_servers` names those of GATEHOUSE_MCP_SERVERS whose tools it gets beside its own. `client_tools` is
+    for a chat model that is served alone: a client may bind its own tools and a schema to it, and say its
+    system messages too. `memory` is what a thread keeps: its messages, the graph's own state, or nothing.
+    `checkpoint_types` are types of objects in a state that its declaration does not name; LangChain's own are
+    known. `max_body` is the largest request for it, in bytes or as "10MB", where that is more than
+    GATEHOUSE_MAX_BODY_BYTES.
 
     `cache_seconds` says that it answers the same caller's same question alike, and for how long such an
     answer is given again, without asking its model; `cache_version` is changed with what it would answer.
@@ -86,6 +89,7 @@ class Entry:
     client_tools: bool = False
     client_tracing: bool | Collection[Traced] = False
     mcp: bool = False
+    mcp_tools: Sequence[str] = ()
     mcp_servers: Sequence[str] = ()
     memory: Literal["messages", "state", "none"] = "messages"
     approve: Mapping[str, str] = field(default_factory=dict)
@@ -111,7 +115,7 @@ class Entry:
     @property
     def mcp_name(self) -> str:
         """What MCP's clients call it, who take letters, digits, - and _."""
-        return self.name.replace("/", "__")
+        return self.name.removeprefix(OF_TOOLS).replace("/", "__")
 
     @property
     def max_bytes(self) -> int:
@@ -139,12 +143,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolAlone:
+    """A tool that is served without an agent: the JSON Schema of its arguments, and whether it acts."""
+
+    name: str
+    arguments: Mapping[str, Any]
+    acts: Acts | None
+
+
+@dataclass(frozen=True, slots=True)
 class ServedEntry(Entry):
     """An entry with what is read off its runnable.
 
-    `fields` are those that a client may configure, `withheld` the names of the others.
+    `fields` are those that a client may configure, `withheld` the names of the others. `alone` are the
+    entries of those of its tools that MCP's clients may call; each of these has a `tool`.
     """
 
     shape: Shape = field(kw_only=True)
     fields: Sequence[ConfigurableFieldSpec] = field(default=(), kw_only=True)
     withheld: frozenset[str] = field(default=frozenset(), kw_only=True)
+    alone: Sequence["ServedEntry"] = field(default=(), kw_only=True)
+    tool: ToolAlone | None = field(default=None, kw_only=True)
+
+    @property
+    def told_over_mcp(self) -> tuple["ServedEntry", ...]:
+        """What MCP's clients may call of it: itself, and its tools."""
+        return (*((self,) if self.mcp else ()), *self.alone)

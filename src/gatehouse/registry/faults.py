@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
-from gatehouse.registry.entry import ENDPOINTS, NEVER_SERVED, TRACED, Entry
+from gatehouse.registry.entry import ENDPOINTS, NEVER_SERVED, TRACED, Entry, ServedEntry
 
 PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
 OPERATIONS = {"invoke", "batch", "stream", "stream_log", "stream_events", "playground", "feedback"}
@@ -39,6 +39,7 @@ def fault_of_options(entry: Entry) -> str | None:
         ("disabled_endpoints", entry.disabled_endpoints, ENDPOINTS | NEVER_SERVED),
         ("client_tracing", traced, {*TRACED}),
         ("mcp_servers", entry.mcp_servers, {*entry.mcp_servers}),
+        ("mcp_tools", entry.mcp_tools, {*entry.mcp_tools}),
     ):
         if isinstance(given, str):
             return f"{name} is a list of names, not one"
@@ -55,7 +56,8 @@ def is_size(entry: Entry) -> bool:
         return False
 
 
-def called_the_same(entries: Sequence[Entry]) -> str | None:
+def called_the_same(entries: Sequence[ServedEntry]) -> str | None:
     """Return the path of an entry whose name as a tool of MCP another one has too; None without."""
-    names = [entry.mcp_name for entry in entries if entry.mcp]
-    return next((entry.path for entry in entries if entry.mcp and names.count(entry.mcp_name) > 1), None)
+    told = [one for entry in entries for one in entry.told_over_mcp]
+    names = [one.mcp_name for one in told]
+    return next((one.path for one in told if names.count(one.mcp_name) > 1), None)

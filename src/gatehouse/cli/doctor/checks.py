@@ -210,12 +210,13 @@ async def answering(settings: ModelSettings) -> str:
 async def served(settings: Settings) -> str:
     try:
         async with open_database(settings, ready=False) as engine:
-            built = build(load_registry(settings.registry), ScriptedChatModel(), Resources(engine))
+            registry = load_registry(settings.registry)
+            built = build(registry, ScriptedChatModel(), Resources(engine))
     except BadRegistry as error:
         raise Unusable(str(error)) from None
     except Failed:
         raise Doubtful("not tested, since the database cannot be used") from None
-    return f"{len(built.runnables)} runnables, {len(built.tools)} tools"
+    return f"{len(registry.entries)} runnables, {len(built.tools)} tools"
 
 
 async def port(settings: Settings) -> str:

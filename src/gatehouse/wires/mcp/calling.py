@@ -24,6 +24,7 @@ from gatehouse.problems.errors import ApiError, InvalidInput, NotFound, Unavaila
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.runs.events import BEGINNING, Cursor, Record
+from gatehouse.runs.lifecycle.starting import Started
 from gatehouse.runs.records import RunRecord
 from gatehouse.services import Services
 from gatehouse.wires.mcp.asking import (
@@ -37,9 +38,10 @@ from gatehouse.wires.mcp.asking import (
 from gatehouse.wires.mcp.results import failed, result_of, waiting
 from gatehouse.wires.mcp.tools import asked
 from gatehouse.wires.projection import followed
-from gatehouse.wires.questions import ChatRequest, start
+from gatehouse.wires.questions import ChatRequest, Question, begin, start
 
 EVERY = 1.0  # seconds between two words of progress, but for the steps of tools
+TOLD = ("complete", "error", "end", "tool_end")  # the last of these are what came of it
 STEPS = ("tool_start", "tool_end", "restart")
 NO_SUCH_STATE = "The requestState is that of no call like this one."
 
@@ -71,13 +73,24 @@ async def call(caller: Caller, entry: ServedEntry, params: CallToolRequestParams
         question = asked(entry, params.arguments or {})
         if params.request_state is not None:
             return await again(caller, entry, question, params.request_state, params.input_responses or {})
-        # without grace: a client that is gone cannot come back, also one that leaves before the run began
-        started = await start(caller.services, caller.principal, question, None, caller.admission, grace=0)
+        started = await begun(caller, entry, question)
         return await followed_to_its_end(caller, started.run, BEGINNING)
     except STORE_IS_AWAY:
         return failed(Unavailable())
     except ApiError as error:
         return failed(error)
+
+
+async def begun(caller: Caller, entry: ServedEntry, question: ChatRequest) -> Started:
+    """Start the run of a call; that of a tool alone is of no thread. Raises ApiError.
+
+    Without grace: a client that is gone cannot come back, also one that leaves before the run began.
+    """
+    services, principal, admission = caller.services, caller.principal, caller.admission
+    if entry.tool is None:
+        return await start(services, principal, question, None, admission, grace=0)
+    asked_of_it = Question(entry=entry, value=question.input_of(entry), in_thread=False, grace=0)
+    return await begin(services, principal, asked_of_it, None, admission)
 
 
 async def again(
@@ -120,9 +133,7 @@ async def followed_to_its_end(caller: Caller, run: RunRecord, after: Cursor) -> 
     except asyncio.CancelledError:
         await uninterrupted(caller.services.runs.cancel(run.id))
         raise
-    told: dict[str, Mapping[str, Any]] = {
-        kind: from_json(last[kind].data) for kind in ("complete", "error", "end") if kind in last
-    }
+    told: dict[str, Mapping[str, Any]] = {kind: from_json(last[kind].data) for kind in TOLD if kind in last}
     if told.get("end", {}).get("status") == "waiting":
         return ask(caller, run, Waits(run.id, last["end"].cursor), await pending(caller, run))
     return result_of(run, told)

@@ -34,7 +34,7 @@ async def protected_resource(request: Request) -> ProtectedResource:
     services = services_of(request)
     if not services.settings.issuer_on_the_web:
         raise NotFound("There is no issuer of tokens: send an API key as x-api-key.")
-    scopes = sorted({entry.required_scope for entry in services.entries.values() if entry.mcp})
+    scopes = sorted({entry.required_scope for entry in services.entries.values() if entry.told_over_mcp})
     return ProtectedResource(
         resource=base_of(request) + PATH,
         authorization_servers=[services.settings.issuer],

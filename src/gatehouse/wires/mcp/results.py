@@ -7,6 +7,7 @@ from mcp_types import AudioContent, CallToolResult, ImageContent, TextContent
 
 from gatehouse.approvals.models import Approval
 from gatehouse.problems.errors import ApiError
+from gatehouse.registry.entry import OF_TOOLS
 from gatehouse.runs.records import RunRecord
 from gatehouse.wires.mcp.asking import message_of
 
@@ -23,9 +24,11 @@ def result_of(run: RunRecord, last: Mapping[str, Mapping[str, Any]]) -> CallTool
         return told_as_error(STOPPED, about)
     complete = last["complete"]
     files, text, value = files_of(complete), complete["content"], complete.get("value")
+    of_a_tool = run.runnable.startswith(f"/{OF_TOOLS}")
     return CallToolResult(
         content=[*([TextContent(text=text)] if text or not files else []), *files],
         structured_content=value if isinstance(value, dict) else None,
+        is_error=of_a_tool and bool(last["tool_end"]["is_error"]),
         _meta={**about, "usage": complete["usage"], "finish_reason": complete.get("finish_reason", "stop")},
     )
 
@@ -37,7 +40,8 @@ def waiting(run: RunRecord, approvals: Sequence[Approval]) -> CallToolResult:
 
 
 def about_of(run: RunRecord) -> dict[str, Any]:
-    return {"run_id": run.id, "thread_id": run.thread_id}
+    thread = {"thread_id": run.thread_id} if run.thread_id else {}
+    return {"run_id": run.id, **thread}
 
 
 def files_of(complete: Mapping[str, Any]) -> list[ImageContent | AudioContent]:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mcp_types import Tool
+from mcp_types import Tool, ToolAnnotations
 from pydantic import ValidationError
 
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidInput
 from gatehouse.problems.faults import invalid_input
-from gatehouse.registry.entry import ServedEntry
+from gatehouse.registry.entry import ServedEntry, ToolAlone
 from gatehouse.registry.offered import offered
 from gatehouse.services import Services
 from gatehouse.wires.questions import ChatRequest
@@ -29,20 +29,34 @@ QUERY = {
 
 
 def tools_of(services: Services, principal: Principal) -> dict[str, ServedEntry]:
-    """Return the entries that are tools and that the caller's tenant is offered, by their names."""
+    """Return the entries, and the tools of entries, that the caller's tenant is offered, by their names."""
     entries = offered(services.settings, principal, services.entries).values()
-    return {entry.mcp_name: entry for entry in entries if entry.mcp}
+    return {one.mcp_name: one for entry in entries for one in entry.told_over_mcp}
 
 
 def described(entry: ServedEntry) -> Tool:
     """Return what a client is told of an entry."""
+    tool = entry.tool
     return Tool(
-        name=entry.mcp_name, title=entry.name, description=entry.description, input_schema=schema_of(entry)
+        name=entry.mcp_name,
+        title=tool.name if tool else entry.name,
+        description=entry.description,
+        input_schema=schema_of(entry),
+        annotations=annotations_of(tool) if tool else None,
+    )
+
+
+def annotations_of(tool: ToolAlone) -> ToolAnnotations:
+    """Return what a client may rely on: what reads alone, and what does nothing more when it is repeated."""
+    return ToolAnnotations(
+        read_only_hint=tool.acts is None, idempotent_hint=tool.acts.idempotent if tool.acts else None
     )
 
 
 def schema_of(entry: ServedEntry) -> dict[str, Any]:
     """Return the JSON Schema of a call's arguments: a query, or the input where no text makes one."""
+    if entry.tool is not None:
+        return dict(entry.tool.arguments)
     if entry.shape.saying is not None:
         return QUERY
     schema = entry.shape.input_schema.model_json_schema()
@@ -60,6 +74,8 @@ def is_wrapped(schema: Mapping[str, Any]) -> bool:
 
 def asked(entry: ServedEntry, arguments: Mapping[str, Any]) -> ChatRequest:
     """Return what a call asks. Raises InvalidInput."""
+    if entry.tool is not None:  # which says itself what is wrong with them
+        return ChatRequest(input={"arguments": dict(arguments)})
     said = entry.shape.saying is not None
     wrapped = not said and is_wrapped(entry.shape.input_schema.model_json_schema())
     taken = {"query", "thread_id"} if said else {"input"} if wrapped else arguments.keys()
