@@ -22,6 +22,9 @@ from gatehouse.problems.approvals import (
 from gatehouse.runs.records import principal_fields
 from gatehouse.storage.database_time import time_of
 
+CANCELLED = "The run was cancelled, so there is nothing to decide."
+FOUND_OUT = "It is known by now what came of the call, so there is nothing to say."
+
 
 async def decide(
     connection: AsyncConnection, principal: Principal, approval_id: str, decision: Decision
@@ -89,7 +92,7 @@ def refusal_of(row: Row[Any]) -> ApprovalExpired | ApprovalDecided:
     if row.status == "expired":
         return ApprovalExpired()
     if row.decided_by is None:
-        return ApprovalDecided("The run was cancelled, so there is nothing to decide.")
+        return ApprovalDecided(FOUND_OUT if row.form == "ended" else CANCELLED)
     name, choice = row.decided_by["name"], row.decision["decision"]
     return ApprovalDecided(
         f"{name} has decided already: {choice}.", decision=choice, decided_by=row.decided_by

@@ -1,8 +1,9 @@
 """Opens approvals: in one transaction with the record of the run that waits for them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.utils.uuid import uuid7
 from sqlalchemy import Row, and_, insert, select, update
@@ -17,6 +18,24 @@ from gatehouse.storage.database_time import time_of
 from gatehouse.storage.inserting import insert_if_new
 
 LONGEST_NAME = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The run that asks, by the name of its runnable, and whose it is."""
+
+    tenant_id: str
+    user_id: str
+    user_name: str
+    thread_id: str | None
+    run_id: str
+    runnable: str
+
+    @classmethod
+    def of(cls, run: RunRecord) -> Self:
+        principal, runnable = run.principal, run.runnable.removeprefix("/")
+        name = principal.name[:LONGEST_NAME]
+        return cls(principal.tenant_id, principal.user_id, name, run.thread_id, run.id, runnable)
 
 
 async def open_all(
@@ -39,14 +58,15 @@ async def open_all(
         "decider": None, "changed_at": now, "expires_at": now + lifetime,
     }  # fmt: skip
     if not await lock(connection, tenant_id, run.id):
-        await connection.execute(insert(waiting_runs), {**waits, **owner_of(run), "run_id": run.id})
+        whose = {"tenant_id": tenant_id, "user_id": run.principal.user_id, "thread_id": run.thread_id}
+        await connection.execute(insert(waiting_runs), {**waits, **whose, "run_id": run.id})
     known = await rows_of(connection, tenant_id, run.id)
     await cancel_others(connection, run, drafts)
     places = {(row.interrupt_id, row.position) for row in known}
     new = [draft for draft in drafts if (draft.interrupt_id, draft.position) not in places]
     earlier = {row.digest: row.id for row in reversed(known) if row.kind == "tool"}
     for draft in new:
-        row = new_row(run, draft, deciders, earlier.get(draft.digest), now, now + lifetime)
+        row = new_row(Asker.of(run), draft, deciders, earlier.get(draft.digest), now, now + lifetime)
         await connection.execute(insert_if_new(engine, approvals), row)
         if draft.kind == "tool":
             earlier.setdefault(draft.digest, row["id"])
@@ -60,15 +80,12 @@ async def open_all(
 
 
 def new_row(
-    run: RunRecord, draft: Draft, deciders: Deciders, same_as: str | None, now: datetime, until: datetime
+    asker: Asker, draft: Draft, deciders: Deciders, same_as: str | None, now: datetime, until: datetime
 ) -> dict[str, Any]:
     """Return the row of a new approval."""
     return {
         "id": str(uuid7()),
-        **owner_of(run),
-        "user_name": run.principal.name[:LONGEST_NAME],
-        "run_id": run.id,
-        "runnable": run.runnable.removeprefix("/"),
+        **asdict(asker),
         **draft.row(),
         "deciders": deciders.json(),
         "same_as": same_as,
@@ -94,8 +111,3 @@ async def cancel_others(connection: AsyncConnection, run: RunRecord, drafts: Seq
     )
     values: Mapping[str, Any] = {"status": "cancelled", "decided_at": datetime.now(UTC)}
     await connection.execute(update(approvals).where(others).values(values))
-
-
-def owner_of(run: RunRecord) -> dict[str, Any]:
-    principal = run.principal
-    return {"tenant_id": principal.tenant_id, "user_id": principal.user_id, "thread_id": run.thread_id}

@@ -13,7 +13,7 @@ from gatehouse.approvals.answers import answers_of
 from gatehouse.approvals.asking import drafts_of
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.deciding import decide, make_due
-from gatehouse.approvals.left_over import ask_what_is_left
+from gatehouse.approvals.left_over import ask_what_is_left, close_found_out
 from gatehouse.approvals.models import Approval, Decision
 from gatehouse.approvals.opening import open_all, rows_of
 from gatehouse.approvals.rows import close_open, found, lock, may_decide, of_run, shown, visible
@@ -162,6 +162,12 @@ class Approvals:
         async with self._transaction(tenant_id) as connection:
             return (await connection.execute(query)).first() is not None
 
+    async def waits(self, tenant_id: str, run_id: str) -> bool:
+        """Tell whether a run is kept that waits, or that has gone on and may not have ended yet."""
+        query = select(waiting_runs.c.run_id).where(of_run(waiting_runs, tenant_id, run_id))
+        async with self._transaction(tenant_id) as connection:
+            return (await connection.execute(query)).first() is not None
+
     async def end(self, tenant_id: str, run_id: str, how: str) -> bool:
         """End what is open of a run that waits, `cancelled` or `expired`; False when it does not wait."""
         async with self._transaction(tenant_id) as connection:
@@ -186,21 +192,29 @@ class Approvals:
         for row in closed:
             self.counted(row.runnable, "cancelled")
 
-    async def ask_what_is_left(
-        self, run: RunRecord, args: Mapping[str, Mapping[str, Any]]
-    ) -> Sequence[tuple[Unsettled, Approval]]:
+    async def ask_what_is_left(self, tenant_id: str, run_id: str) -> Sequence[tuple[Unsettled, Approval]]:
         """Ask what came of each call that a run leaves unknown as it ends; twice is once.
 
-        `args` are those of the run's calls, by the models' ids. Return what was not asked before.
+        Return what was not asked before.
         """
-        deciders = self.deciders.get(run.runnable, Deciders())
-        async with self._transaction(run.principal.tenant_id) as connection:
-            opened = await ask_what_is_left(self.engine, connection, run, args, deciders, self.kept)
+        async with self._transaction(tenant_id) as connection:
+            opened = await ask_what_is_left(
+                self.engine, connection, tenant_id, run_id, self.deciders, self.kept
+            )
             for _, row in opened:
                 await self.recorded(connection, "opened", row, None)
         for _, row in opened:
             self.counted(row.runnable, "opened")
         return [(left, shown(row)) for left, row in opened]
+
+    async def close_found_out(self, tenant_id: str) -> None:
+        """End what is asked about calls of ended runs whose process has said since what came of them."""
+        async with self._transaction(tenant_id) as connection:
+            closed = await close_found_out(connection, tenant_id)
+            for row in closed:
+                await self.recorded(connection, "cancelled", row, None)
+        for row in closed:
+            self.counted(row.runnable, "cancelled")
 
     def _transaction(self, tenant_id: str) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self.engine, tenant_id)

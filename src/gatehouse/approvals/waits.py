@@ -58,10 +58,9 @@ class ApprovalWaits:
         async with away():
             return await self._approvals.end(run.principal.tenant_id, run.id, "cancelled")
 
-    async def ask_what_is_left(self, run: RunRecord, calls: Sequence[ToolStart]) -> Sequence[EffectUnknown]:
-        args = {call.call_id: call.input for call in calls}
+    async def ask_what_is_left(self, tenant_id: str, run_id: str) -> Sequence[EffectUnknown]:
         async with away():
-            asked = await self._approvals.ask_what_is_left(run, args)
+            asked = await self._approvals.ask_what_is_left(tenant_id, run_id)
         for left, _ in asked:
             if left.found:
                 self._heard(left.effect.tool, "unknown")

@@ -16,8 +16,9 @@ LONGEST_ID = 200  # characters
 class Call:
     """A call in an attempt at a run. `call_id` is the model's, empty without one; `place` is its node's.
 
-    `anew` says that this attempt began from the start: ids of the same calls are others than before. `again`
-    says that what another attempt may have begun can be done again.
+    `user_name`, `runnable` (its name) and `thread_id` are the run's. `in_transaction` says that its effect is
+    committed together with its row. `anew` says that this attempt began from the start: ids of the same calls
+    are others than before. `again` says that what another attempt may have begun can be done again.
     """
 
     tenant_id: str
@@ -30,6 +31,10 @@ class Call:
     place: str = ""
     anew: bool = False
     again: bool = False
+    in_transaction: bool = False
+    user_name: str = ""
+    runnable: str = ""
+    thread_id: str | None = None
 
     @property
     def digest(self) -> str:

@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gatehouse.ledger.effect import Call, Effect, Status, bounded
 from gatehouse.ledger.matching import Matched, earlier_of
 from gatehouse.ledger.table import effects
+from gatehouse.plain_json import named, plain
 from gatehouse.storage.digest import digest_of
 from gatehouse.storage.tenancy import see_tenant, tenant_transaction
 from gatehouse.tools.acting import MayNotAct
 
+LONGEST_NAME = 255
 NOT_BEGUN = "the process that had called it says that it never began"
 CUT_OFF = "the process that called it was gone before it had returned"
 
@@ -57,7 +59,9 @@ class EffectStore:
         )  # fmt: skip
         values = {
             "run_id": effect.run_id, "call_id": call_id, "digest": effect.digest,
-            "tenant_id": call.tenant_id, "user_id": call.user_id, "tool": call.tool, "key": effect.key,
+            "tenant_id": call.tenant_id, "user_id": call.user_id, "user_name": call.user_name[:LONGEST_NAME],
+            "runnable": call.runnable, "thread_id": call.thread_id, "tool": call.tool,
+            "args": plain(dict(call.args), named), "in_transaction": call.in_transaction, "key": effect.key,
             "status": status, "attempt": call.attempt, "decided": 0, "error": effect.error or None,
             "same_as": effect.same_as or None, "claimed_at": datetime.now(UTC),
         }  # fmt: skip
@@ -71,7 +75,7 @@ class EffectStore:
         """
         if found.attempt == call.attempt and found.status != "unknown":
             return found
-        changes: dict[str, Any] = {"attempt": call.attempt}
+        changes: dict[str, Any] = {"attempt": call.attempt, "in_transaction": call.in_transaction}
         fresh = False
         if found.status in ("claimed", "unknown"):
             fresh = call.again

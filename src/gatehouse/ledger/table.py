@@ -1,8 +1,10 @@
 """The table of effects: a row for each call of a tool that acts, of which there is one in a run."""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, false, text
 
 from gatehouse.storage.database import UtcDateTime, metadata
+
+CLAIMED = text("status = 'claimed'")
 
 effects = Table(
     "effects",
@@ -14,7 +16,13 @@ effects = Table(
     Column("digest", String(64), primary_key=True),
     Column("tenant_id", String(255), nullable=False),
     Column("user_id", String(255), nullable=False),
+    Column("user_name", String(255), nullable=False, server_default=""),
+    Column("runnable", String(255), nullable=False, server_default=""),  # its name, without the slash
+    Column("thread_id", String(36)),  # which may be deleted meanwhile
     Column("tool", String(255), nullable=False),
+    Column("args", JSON(none_as_null=True)),
+    # whether the effect and this row are committed together
+    Column("in_transaction", Boolean, nullable=False, server_default=false()),
     Column("key", String(64), nullable=False),  # what the tool hands to the other side
     Column("status", String(16), nullable=False),  # claimed, done, failed, unknown
     Column("attempt", Integer, nullable=False),  # the newest that has called it
@@ -27,4 +35,5 @@ effects = Table(
     Column("settled_at", UtcDateTime),
     Index(None, "tenant_id", "user_id"),
     Index(None, "claimed_at"),
+    Index(None, "run_id", postgresql_where=CLAIMED, sqlite_where=CLAIMED),
 )

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from gatehouse.approvals.abandoned import asking_about_abandoned
 from gatehouse.approvals.sweeping import continuing
 from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.attachments.store import AttachmentStore
@@ -83,6 +84,7 @@ async def open_services(
             )
         )  # fmt: skip
         await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
+        await enter(asking_about_abandoned(approvals, runs.conductor.waits, runs.attempts))
         await enter(telemetry.watching(runs))
         await enter(rows_tended(engine, settings, metrics, runs.forget_states))
         usage = UsageStore(engine, prices_of(settings), telling_ends(outbox) if outbox else nothing_more)

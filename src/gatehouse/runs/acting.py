@@ -151,4 +151,8 @@ def call_in(run: RunRecord, act: Act) -> Call:
         place=str((act.config.get("configurable") or {}).get("checkpoint_ns") or ""),
         anew=run.attempt > 1 and pending_calls.get() is None,
         again=act.declared.idempotent or act.declared.transaction,
+        in_transaction=act.declared.transaction,
+        user_name=run.principal.name,
+        runnable=run.runnable.removeprefix("/"),
+        thread_id=run.thread_id,
     )

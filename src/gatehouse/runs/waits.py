@@ -66,10 +66,10 @@ class Waits(Protocol):
         """End what is open of a run that waits, and have it end; False when it does not wait."""
         ...
 
-    async def ask_what_is_left(self, run: RunRecord, calls: Sequence[ToolStart]) -> Sequence[EffectUnknown]:
-        """Ask what came of calls that the run, which is about to end, leaves unknown; twice is once.
+    async def ask_what_is_left(self, tenant_id: str, run_id: str) -> Sequence[EffectUnknown]:
+        """Ask what came of calls that a run, which is about to end, leaves unknown; twice is once.
 
-        `calls` are those that its models have made. Return what was not asked before.
+        Return what was not asked before.
         """
         ...
 
@@ -98,7 +98,7 @@ class NobodyDecides:
     async def cancel(self, run: RunRecord) -> bool:  # noqa: ARG002  # as above
         return False
 
-    async def ask_what_is_left(self, run: RunRecord, calls: Sequence[ToolStart]) -> Sequence[EffectUnknown]:  # noqa: ARG002  # as above
+    async def ask_what_is_left(self, tenant_id: str, run_id: str) -> Sequence[EffectUnknown]:  # noqa: ARG002  # as above
         return ()
 
     async def forget(self, run: RunRecord) -> None:

@@ -17,14 +17,14 @@ from gatehouse.storage.tenancy import tenant_transaction
 ARGS = {"to": "Bob", "amount": 100}
 
 
-async def claimed(of_run: ApprovalsOf, engine: AsyncEngine, call_id: str = "c1") -> Effect:
+async def claimed(of_run: ApprovalsOf, engine: AsyncEngine, call_id: str = "c1", **said: Any) -> Effect:
     """Claim a call of the run's, as an attempt does that is lost then."""
-    call = Call("acme", "alice", of_run.run.id, 1, "transfer", ARGS, call_id)
+    call = Call("acme", "alice", of_run.run.id, 1, "transfer", ARGS, call_id, user_name="Alice", **said)
     return await EffectStore(engine).claim(call)
 
 
 async def asked(of_run: ApprovalsOf) -> list[Approval]:
-    return [approval for _, approval in await of_run.approvals.ask_what_is_left(of_run.run, {"c1": ARGS})]
+    return [approval for _, approval in await of_run.approvals.ask_what_is_left("acme", of_run.run.id)]
 
 
 async def on_record(engine: AsyncEngine, effect: Effect) -> Any:
@@ -35,11 +35,12 @@ async def on_record(engine: AsyncEngine, effect: Effect) -> Any:
 
 async def test_a_claim_is_unknown_and_asked_about_once(of_run: ApprovalsOf, engine: AsyncEngine) -> None:
     effect = await claimed(of_run, engine)
-    [(left, opened)] = await of_run.approvals.ask_what_is_left(of_run.run, {"c1": ARGS})
+    [(left, opened)] = await of_run.approvals.ask_what_is_left("acme", of_run.run.id)
     assert (left.effect.call_id, left.found) == ("c1", True)
     assert (opened.tool, opened.args, opened.tool_call_id) == ("transfer", ARGS, "c1")
     assert await on_record(engine, effect) == "unknown"
-    assert await of_run.approvals.ask_what_is_left(of_run.run, {}) == []
+    assert (opened.owner.user_id, opened.owner.name) == ("alice", "Alice")
+    assert await asked(of_run) == []
 
 
 async def test_what_was_done_is_not_asked_about(of_run: ApprovalsOf, engine: AsyncEngine) -> None:

@@ -16,7 +16,7 @@ from postgres_databases import (
     superuser_url,
     url_for,
 )
-from sqlalchemy import Table, delete, func, insert, make_url, select, text, update
+from sqlalchemy import Table, delete, false, func, insert, make_url, not_, select, text, update
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -290,8 +290,20 @@ class TestOperator:
         for table in (audit_log, attachments, effects):
             async with engine.begin() as connection:
                 await see_as_operator(connection)
-                assert (await connection.execute(select(table.c.tenant_id))).all() == []
+                claimed = table.c.status == "claimed" if table is effects else false()
+                seen = select(table.c.tenant_id).where(not_(claimed))
+                assert (await connection.execute(seen)).all() == []
                 assert (await connection.execute(delete(table))).rowcount == 0
+        await engine.dispose()
+
+    async def test_sees_whose_calls_are_under_way_and_not_what_was_called(self, filled: str) -> None:
+        engine = open_engine(filled)
+        async with engine.begin() as connection:
+            await see_as_operator(connection)
+            whose = await connection.scalars(select(effects.c.tenant_id))
+            assert set(whose) == {"acme", "beta"}
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                await connection.execute(select(effects.c.args))
         await engine.dispose()
 
     async def test_no_policy_asks_for_a_setting_that_anybody_makes(self, superuser: AsyncEngine) -> None:

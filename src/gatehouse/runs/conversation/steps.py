@@ -22,12 +22,6 @@ async def all_steps(log: RunLog, run: RunRecord, own: Sequence[Event]) -> list[E
     return [*still_true(earlier, own), *own]
 
 
-async def calls_made(log: RunLog, run: RunRecord, own: Sequence[Event]) -> list[ToolStart]:
-    """Return the calls that models have made in the run, in its earlier attempts and in this one."""
-    earlier = [step_of(record) for record in await _before(log, run)] if run.attempt > 1 else []
-    return [step for step in [*earlier, *own] if isinstance(step, ToolStart)]
-
-
 def still_true(earlier: Iterable[Step], own: Iterable[Event]) -> list[Step]:
     """Return the earlier steps of calls that were finished, then or now, and not begun anew."""
     steps = list(earlier)

@@ -12,13 +12,12 @@ from redis.exceptions import RedisError
 from gatehouse.limits.reservations import Reservations, Settlement
 from gatehouse.problems.errors import ApiError
 from gatehouse.runs.checkpoints.leftovers import Leftovers
-from gatehouse.runs.conversation.steps import calls_made
 from gatehouse.runs.events import EffectUnknown, Record, Status
 from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
-from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter, RunLog
+from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.serving import Serving, serving_of
@@ -69,10 +68,9 @@ class Ending:
             return
         while not execution.given_up:
             try:
-                calls = await calls_made(RunLog(self.attempts.redis), run, execution.steps)
-                asked = await self.waits.ask_what_is_left(run, calls)
-            except (WaitsAway, RedisError, OSError) as error:
-                log.warning("a run waits to say what it leaves", run_id=run.id, error=type(error).__name__)
+                asked = await self.waits.ask_what_is_left(run.principal.tenant_id, run.id)
+            except WaitsAway as error:
+                log.warning("a run waits to say what it leaves", run_id=run.id, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 told = {step.call_id for step in execution.steps if isinstance(step, EffectUnknown)}
