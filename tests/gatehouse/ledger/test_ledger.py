@@ -13,7 +13,7 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, s
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.identity.caller import Caller, caller_of
-from gatehouse.ledger.effect import Call
+from gatehouse.ledger.effect import Call, Status
 from gatehouse.ledger.ledger import Ledger, Unknown
 from gatehouse.ledger.purge import purge
 from gatehouse.ledger.store import EffectStore
@@ -242,6 +242,21 @@ class TestAProcessThatWasKilled:
             await bank.make(SECOND)
         await bank.store.settle(claimed, "done", result=serializer().dumps_typed("late"))
         assert await bank.make(replace(SECOND, attempt=3)) == "late"
+
+    @pytest.mark.parametrize("late", ["done", "failed", "unknown"])
+    async def test_and_was_only_paused_settles_nothing_that_is_anothers_now(
+        self, bank: Bank, late: Status
+    ) -> None:
+        claimed = await bank.store.claim(FIRST)
+        again = await bank.store.claim(able(SECOND, Acts(idempotent=True)))
+        assert again.fresh
+        await bank.store.settle(claimed, late, "late")
+        assert await bank.statuses() == ["claimed"]
+        await bank.store.settle(again, "done")
+        await bank.store.settle(claimed, late, "late")
+        row = await bank.store.read(again)
+        assert row is not None
+        assert (row.status, row.error) == ("done", "")
 
 
 class TestAPerson:

@@ -268,6 +268,24 @@ class TestFinish:
         assert [key async for key in redis.scan_iter(f"*{RUN.id}*")] == []
 
 
+class TestRestore:
+    """Of a run that waits, and that Redis has lost."""
+
+    WAITS = replace(RUN, state="waiting", thread_id="t1")
+
+    async def test_gives_it_its_thread_again(self, redis: Redis, mine: Attempts) -> None:
+        await mine.restore(self.WAITS, 60)
+        assert await load(redis, RUN.id) == self.WAITS
+        assert await Control(redis).claim_thread(replace(self.WAITS, id=f"{RUN.id[:-1]}9"), 10) == RUN.id
+
+    async def test_takes_the_thread_from_nobody(self, redis: Redis, mine: Attempts) -> None:
+        control, after = Control(redis), replace(self.WAITS, id=f"{RUN.id[:-1]}9", state="running")
+        assert await control.claim_thread(after, 10) is None
+        await mine.create(after)
+        await mine.restore(self.WAITS, 60)
+        assert await control.run_of(ALICE, "t1") == after.id
+
+
 class TestTrim:
     async def filled(self, redis: Redis, mine: Attempts) -> None:
         await mine.create(RUN)

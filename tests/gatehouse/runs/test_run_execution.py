@@ -14,7 +14,7 @@ from gatehouse.problems.errors import RunFailed
 from gatehouse.runs.events import Reasoning, Token, ToolEnd, ToolStart
 from gatehouse.runs.lifecycle.execution import Execution, Stop
 from gatehouse.runs.records import load
-from gatehouse.runs.sources.tap import Tap
+from gatehouse.runs.sources.tap import ROOM, Tap
 
 
 @pytest.fixture
@@ -132,3 +132,13 @@ class TestTap:
             async for chunk in tap.chunks():
                 taken.append(chunk)  # it ends with an exception
         assert taken == ["a", "b", "c"]
+
+    async def test_has_room_for_one_chunk_however_large(self) -> None:
+        tap = Tap("stream")
+        for room in (True, False):
+            tap.put("a" * (ROOM + 1))
+            waiting = asyncio.ensure_future(tap.room())
+            await asyncio.sleep(0)
+            assert waiting.done() is room
+        tap.close()
+        await waiting

@@ -19,6 +19,7 @@ from run_viewers import last, seen
 from gatehouse.limits.admission import Admission
 from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.refusal import LimitReached
+from gatehouse.problems.errors import Unavailable
 from gatehouse.runs.lifecycle.attempts import ACTIVE
 from gatehouse.runs.lifecycle.control import idempotency_key
 from gatehouse.runs.lifecycle.undoing import NotStored
@@ -226,10 +227,24 @@ class TestFrozenRedis:
     ) -> None:
         monkeypatch.setattr("gatehouse.runs.lifecycle.attempts.ANSWER_SECONDS", 0.3)
         caller = Caller(await cold.open())
+        caller.reservations.lease_ms = 600_000  # what lapses by itself is not given back
         await caller.left()
         freeze(frozen_redis)
         with pytest.raises(NotStored):
             await caller.start()
+        thaw(frozen_redis)
+        await until(lambda: is_whole(caller))
+
+    async def test_gives_back_what_a_run_may_have_taken_before_its_question_is_kept(
+        self, cold: Replicas, frozen_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.limits.limiter.ANSWER_SECONDS", 0.3)
+        caller = Caller(await cold.open())
+        caller.reservations.lease_ms = 600_000  # what lapses by itself is not given back
+        await caller.left()
+        freeze(frozen_redis)
+        with pytest.raises(Unavailable):
+            await caller.start(new_thread=True)
         thaw(frozen_redis)
         await until(lambda: is_whole(caller))
 

@@ -6,7 +6,7 @@ import ssl
 import time
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,17 @@ class TestStart:
                 async with open_database(Settings(_env_file=None, database_url=url)):
                     pass
             assert "hunter2" not in str(refused.value)
+
+    async def test_refuses_a_role_in_production_that_row_security_does_not_bind(
+        self, postgres_url: str, migrated_postgres: str
+    ) -> None:
+        superuser = make_url(postgres_url).set(database=make_url(migrated_postgres).database)
+        for url, refused in ((migrated_postgres, False), (superuser.render_as_string(False), True)):
+            given = Settings(_env_file=None, database_url=url, start_wait=0)
+            production = given.model_copy(update={"environment": "production"})
+            with pytest.raises(CannotStart, match="row") if refused else nullcontext():
+                async with open_database(production):
+                    pass
 
     async def test_waits_for_a_migration_that_is_at_work(self, tmp_path: Path) -> None:
         url = f"sqlite+aiosqlite:///{tmp_path}/new.db"

@@ -52,6 +52,22 @@ class Frames:
             self.closed = True
 
 
+class Clock:
+    """The event loop's, which a test moves on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        self.ahead, real = 0.0, loop.time
+        monkeypatch.setattr(loop, "time", lambda: real() + self.ahead)
+
+    async def on(self, seconds: float, until: Callable[[], bool]) -> None:
+        """Let so many seconds pass, and return when something is so."""
+        self.ahead += seconds
+        async with asyncio.timeout(SECONDS):
+            while not until():
+                await asyncio.sleep(0.001)
+
+
 def never() -> bool:
     return False
 
@@ -103,6 +119,30 @@ class TestEventStream:
         await connection.serve(EventStream(Frames().of(b"a", when=two_came), 1))
         comments = [part["body"] for part in connection.sent[2:-1]]
         assert all(comment.endswith(b"\n\n") for comment in comments)
+
+    async def test_a_frame_gives_a_client_that_takes_no_comment_no_more_time(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connection, clock, more = Connection(), Clock(monkeypatch), asyncio.Event()
+
+        async def stalls(message: Message) -> None:
+            connection.sent.append(message)
+            if message.get("body"):
+                await asyncio.Event().wait()
+
+        async def late() -> AsyncGenerator[bytes]:
+            await more.wait()
+            yield b"a"
+
+        response = EventStream(late(), send_timeout=100)
+        serving = asyncio.create_task(response({"type": "http"}, connection.receive, stalls))
+        await clock.on(0, lambda: bool(connection.sent))
+        await clock.on(event_stream.HEARTBEAT_SECONDS, lambda: b": ping" in connection.body)
+        more.set()
+        await clock.on(60, lambda: connection.body.endswith(b"a"))
+        await clock.on(60, serving.done)
+        with pytest.raises(ReaderStalled):
+            await serving
 
     async def test_who_cancels_the_request_cancels_it(self) -> None:
         connection, frames = Connection(), Frames()
