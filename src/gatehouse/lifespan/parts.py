@@ -21,14 +21,14 @@ from gatehouse.audit.purge import purging
 from gatehouse.audit.trail import AuditTrail
 from gatehouse.auth.authenticator import Authenticator, open_authenticator
 from gatehouse.auth.tokens.issuer_keys import open_issuer
+from gatehouse.background import about, again_and_again, in_background
 from gatehouse.ledger.purge import purging_effects
 from gatehouse.models.opening import ChatModel, open_chat_model
-from gatehouse.registry.building import Built, serving
+from gatehouse.registry.building import Builder, Built, serving
 from gatehouse.registry.checked import Registry
 from gatehouse.registry.model_entry import model_entry
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
 from gatehouse.runs.sources.serving import Serving
-from gatehouse.runs.sources.tools_within import tools_within
 from gatehouse.settings import Settings
 from gatehouse.settings.mcp import McpServer
 from gatehouse.storage.opening import CannotStart, Unreachable, waited_for
@@ -39,6 +39,7 @@ from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.runs import RunTelemetry
 from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.threads.retention import Forget, purging_threads
+from gatehouse.tools.remote.tools import RemoteTools
 from gatehouse.usage.prices import BadPrices, Prices
 from gatehouse.usage.purge import purging_usage
 from gatehouse.webhooks.outbox import Outbox
@@ -46,6 +47,7 @@ from gatehouse.webhooks.receiver import receiver_of
 from gatehouse.webhooks.sending import sending_webhooks
 from gatehouse.webhooks.telling import telling_approvals
 
+LATE_SECONDS = 30.0  # between two looks for an MCP server that was away
 NOT_PREPARED = (
     "it answers, and no connection for an agent's checkpoints can be made. Behind PgBouncer before 1.21 that "
     "pools by transaction, add ?prepare_threshold=none to GATEHOUSE_DATABASE_URL (docs/operations.md)"
@@ -98,7 +100,8 @@ def run_telemetry(
 def with_the_model(built: Built, model: BaseChatModel) -> dict[str, Serving]:
     """Return what is run, by its path: what the registry has, and the chat model alone."""
     alone = model_entry()
-    return {**built.runnables, alone.path: serving(alone, model)}
+    built.runnables[alone.path] = serving(alone, model)
+    return built.runnables
 
 
 @asynccontextmanager
@@ -170,7 +173,7 @@ def approvals_of(
         engine,
         timedelta(hours=settings.approval_hours),
         deciders={entry.path: entry.deciders for entry in registry.served},
-        tools={path: tools_within(serving.runnable) for path, serving in built.runnables.items()},
+        tools=built.within,
         recorded=recorded,
         counted=counted,
         kept=timedelta(days=settings.audit_days),
@@ -191,8 +194,39 @@ def check_lists(settings: Settings, registry: Registry) -> None:
 
 
 def used_servers(settings: Settings, registry: Registry) -> dict[str, McpServer]:
-    """Return the MCP servers that entries name. Raises CannotStart for one that is not set."""
-    named = {name for entry in registry.entries for name in entry.mcp_servers}
+    """Return the MCP servers of entries, those that they name and their own.
+
+    Raises CannotStart for a name that is not set, or that two different ones have.
+    """
+    named = {name for entry in registry.entries for name in set(entry.mcp_servers) - entry.own_servers.keys()}
     if unknown := sorted(named - settings.mcp_servers.keys()):
         raise CannotStart(f"GATEHOUSE_MCP_SERVERS lacks {', '.join(unknown)}, whose tools entries want")
-    return {name: settings.mcp_servers[name] for name in sorted(named)}
+    used = {name: settings.mcp_servers[name] for name in sorted(named)}
+    for entry in registry.entries:
+        for name, server in entry.own_servers.items():
+            if used.setdefault(name, server) != server:
+                raise CannotStart(f"{entry.path}: another MCP server than its own is called {name} too")
+    return used
+
+
+async def open_remote_tools(settings: Settings, registry: Registry) -> RemoteTools:
+    """Return the tools of other MCP servers, of those that are there. Raises CannotStart."""
+    remote = RemoteTools(used_servers(settings, registry), settings.public_url or "gatehouse")
+    await remote.look()
+    return remote
+
+
+@asynccontextmanager
+async def late_tools_awaited(remote: RemoteTools, builder: Builder) -> AsyncIterator[None]:
+    """Give agents the tools of servers that were away when this one started, once they are there."""
+
+    async def look() -> None:
+        if came := await remote.look():
+            builder.build_again(came)
+
+    if not remote.missing:
+        yield
+        return
+    fault = "MCP servers cannot be looked for"
+    async with in_background(late_tools=again_and_again(look, about(LATE_SECONDS), fault, ())):
+        yield

@@ -16,18 +16,19 @@ from gatehouse.lifespan.parts import (
     attachment_bounds,
     check_lists,
     checkpoints_of,
+    late_tools_awaited,
     open_audit,
     open_identity,
     open_model,
     open_outbox,
+    open_remote_tools,
     prices_of,
     rows_tended,
     run_telemetry,
-    used_servers,
     with_the_model,
 )
 from gatehouse.limits.limits import limits_of
-from gatehouse.registry.building import build
+from gatehouse.registry.building import Builder
 from gatehouse.registry.checked import Registry
 from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.credentials import credentials_watched
@@ -40,7 +41,6 @@ from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.threads.history import ThreadHistory
 from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
-from gatehouse.tools.remote.tools import remote_tools
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
 from gatehouse.usage.store import UsageStore, nothing_more
@@ -66,10 +66,10 @@ async def open_services(
         credential_valid = authenticator.standing.credential_valid
         before_acting = BeforeActing(redis, credential_valid, audit_tool_calls(audit))
         ledger = Ledger(EffectStore(engine), checkpoints.serde, metrics.effect)
-        remote = await remote_tools(used_servers(settings, registry), settings.public_url or "gatehouse")
-        built = build(
-            registry, model.model, Resources(engine), checkpoints, ActingOnce(before_acting, ledger), remote
-        )
+        remote = await open_remote_tools(settings, registry)
+        acting = ActingOnce(before_acting, ledger)
+        builder = Builder(registry, model.model, Resources(engine), checkpoints, acting, remote.tools)
+        built = builder.build()
         threads = ThreadStore(engine)
         attachments = AttachmentStore(engine, attachment_bounds(settings))
         pseudonyms = await asyncio.to_thread(Pseudonyms.from_settings, settings)
@@ -83,6 +83,7 @@ async def open_services(
                 ApprovalWaits(approvals, metrics.effect),
             )
         )  # fmt: skip
+        await enter(late_tools_awaited(remote, builder))
         await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
         await enter(asking_about_abandoned(approvals, runs.conductor.waits, runs.attempts))
         await enter(telemetry.watching(runs))

@@ -1,10 +1,10 @@
 """The runnables of the entries, each built once a process over its model and its tools."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
@@ -17,46 +17,71 @@ from gatehouse.registry.runnables import BadRunnable, answering_of, approved_wit
 from gatehouse.registry.shape import shape_of
 from gatehouse.runs.sources.serving import Caching, Serving
 from gatehouse.runs.sources.sources import ending_graph
+from gatehouse.runs.sources.tools_within import tools_within
 from gatehouse.tools.acting import Conduct, declared_by, nobody_acts
 from gatehouse.tools.building import BadTool, Resources, build_tools
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """The runnables by the path of their entry, and the names of all their tools and of those that act."""
-
-    runnables: Mapping[str, Serving]
-    tools: tuple[str, ...]
-    acting: tuple[str, ...] = ()
-
-
-def build(
-    registry: Registry,
-    model: BaseChatModel,
-    resources: Resources,
-    checkpointer: BaseCheckpointSaver[Any] | None = None,
-    conduct: Conduct = nobody_acts,
-    remote: Mapping[str, Sequence[BaseTool]] = MappingProxyType({}),
-) -> Built:
-    """Return the runnable of every entry, each built from its own tools and those of its MCP servers, which
-    are in `remote` by their names.
-
-    Raises BadRegistry with the name of the entry whose factory, or whose tool's factory, fails.
+    """The runnables by the path of their entry, the tools of their graphs, and the names of all tools and of
+    those that act. What holds one of these sees what is built later too.
     """
-    runnables: dict[str, Serving] = {}
-    names: dict[str, None] = {}
-    acting: dict[str, None] = {}
-    for entry in registry.served:
+
+    runnables: dict[str, Serving] = field(default_factory=dict)
+    within: dict[str, Mapping[str, BaseTool]] = field(default_factory=dict)
+    tools: dict[str, None] = field(default_factory=dict)
+    acting: dict[str, None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """Builds what the entries of a registry serve over one model, from their own tools and those of their MCP
+    servers, which are in `remote` by their names.
+    """
+
+    registry: Registry
+    model: BaseChatModel
+    resources: Resources
+    checkpointer: BaseCheckpointSaver[Any] | None = None
+    conduct: Conduct = nobody_acts
+    remote: Mapping[str, Sequence[BaseTool]] = field(default_factory=dict)
+    built: Built = field(default_factory=Built)
+
+    def build(self) -> Built:
+        """Return the runnable of every entry.
+
+        Raises BadRegistry with the name of the entry whose factory, or whose tool's factory, fails.
+        """
+        for entry in self.registry.served:
+            self._add(entry)
+        return self.built
+
+    def build_again(self, servers: Collection[str]) -> None:
+        """Build anew what has tools of these MCP servers, which have come; what cannot be stays as it is."""
+        for entry in self.registry.served:
+            if set(entry.mcp_servers).isdisjoint(servers):
+                continue
+            try:
+                self._add(entry)
+            except BadRegistry:
+                log.exception("tools that came late cannot be used")
+
+    def _add(self, entry: ServedEntry) -> None:
+        built, remote = self.built, self.remote
         try:
             borrowed = [tool for name in entry.mcp_servers for tool in remote.get(name, ())]
             approve = approved_without(entry, [name for name in entry.mcp_servers if not remote.get(name)])
-            tools = build_tools([*entry.tools, *borrowed], resources, conduct, approve)
-            runnables[entry.path] = serving(entry, runnable_of(entry, Parts(model, tools, checkpointer)))
+            tools = build_tools([*entry.tools, *borrowed], self.resources, self.conduct, approve)
+            runnable = runnable_of(entry, Parts(self.model, tools, self.checkpointer))
+            built.runnables[entry.path] = serving(entry, runnable)
         except (BadTool, BadRunnable) as error:
-            raise BadRegistry(f"{registry.name}: {entry.path}: {error}") from error
-        names |= dict.fromkeys(tool.name for tool in tools)
-        acting |= dict.fromkeys(tool.name for tool in tools if declared_by(tool))
-    return Built(runnables, tuple(names), tuple(acting))
+            raise BadRegistry(f"{self.registry.name}: {entry.path}: {error}") from error
+        built.within[entry.path] = tools_within(runnable)
+        built.tools.update(dict.fromkeys(tool.name for tool in tools))
+        built.acting.update(dict.fromkeys(tool.name for tool in tools if declared_by(tool)))
 
 
 def serving(entry: ServedEntry, runnable: Runnable[Any, Any]) -> Serving:

@@ -12,6 +12,7 @@ from pydantic import ByteSize, TypeAdapter
 
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.registry.shape import Shape
+from gatehouse.settings.mcp import McpServer, ServerName
 from gatehouse.tools.acting import Acts
 from gatehouse.tools.building import ToolEntry
 
@@ -28,6 +29,7 @@ ENDPOINTS = frozenset(
 # what LangServe has beside these: docs/migrating.md says why they are not served
 NEVER_SERVED = frozenset(("config_hashes", "token_feedback", "public_trace_link"))
 SIZES = TypeAdapter(ByteSize)  # to make one takes a quarter of a millisecond
+SERVERS = TypeAdapter(dict[ServerName, McpServer])
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,12 @@ class Entry:
     `configurable` names the fields that a client may configure; `client_history` says that a client may send
     what an assistant said before, `client_tracing` that its tags and metadata reach traces, or which of them.
     `mcp` makes it a tool of the MCP server under `/mcp`, and `mcp_tools` those of its `tools` that are named.
-    `mcp_servers` names those of GATEHOUSE_MCP_SERVERS whose tools it gets beside its own. `client_tools` is
-    for a chat model that is served alone: a client may bind its own tools and a schema to it, and say its
-    system messages too. `memory` is what a thread keeps: its messages, the graph's own state, or nothing.
-    `checkpoint_types` are types of objects in a state that its declaration does not name; LangChain's own are
-    known. `max_body` is the largest request for it, in bytes or as "10MB", where that is more than
-    GATEHOUSE_MAX_BODY_BYTES.
+    `mcp_servers` names those of GATEHOUSE_MCP_SERVERS whose tools it gets beside its own, or has servers by
+    their names, each with what that setting says of one. `client_tools` is for a chat model that is served
+    alone: a client may bind its own tools and a schema to it, and say its system messages too. `memory` is
+    what a thread keeps: its messages, the graph's own state, or nothing. `checkpoint_types` are types of
+    objects in a state that its declaration does not name; LangChain's own are known. `max_body` is the
+    largest request for it, in bytes or as "10MB", where that is more than GATEHOUSE_MAX_BODY_BYTES.
 
     `cache_seconds` says that it answers the same caller's same question alike, and for how long such an
     answer is given again, without asking its model; `cache_version` is changed with what it would answer.
@@ -90,7 +92,7 @@ class Entry:
     client_tracing: bool | Collection[Traced] = False
     mcp: bool = False
     mcp_tools: Sequence[str] = ()
-    mcp_servers: Sequence[str] = ()
+    mcp_servers: Sequence[str] | Mapping[str, Mapping[str, Any]] = field(default=(), repr=False)
     memory: Literal["messages", "state", "none"] = "messages"
     approve: Mapping[str, str] = field(default_factory=dict)
     deciders: Deciders = OWNER
@@ -116,6 +118,12 @@ class Entry:
     def mcp_name(self) -> str:
         """What MCP's clients call it, who take letters, digits, - and _."""
         return self.name.removeprefix(OF_TOOLS).replace("/", "__")
+
+    @property
+    def own_servers(self) -> dict[str, McpServer]:
+        """The MCP servers that it has itself, by their names. Raises ValidationError."""
+        own = self.mcp_servers
+        return SERVERS.validate_python(own) if isinstance(own, Mapping) else {}
 
     @property
     def max_bytes(self) -> int:

@@ -21,7 +21,7 @@ def fault_of(entry: object, seen: set[str]) -> str | None:
         return f"{entry.path}: LangServe has operations of this name, so it can end no path"
     if entry.path in seen:
         return f"{entry.path}: this path is in the registry twice"
-    fault = fault_of_options(entry)
+    fault = fault_of_options(entry) or fault_of_servers(entry)
     return f"{entry.path}: {fault}" if fault else None
 
 
@@ -45,6 +45,16 @@ def fault_of_options(entry: Entry) -> str | None:
             return f"{name} is a list of names, not one"
         if unknown := sorted({*(given or ())} - known):
             return f"{name} names what there is not: {', '.join(unknown)}"
+    return None
+
+
+def fault_of_servers(entry: Entry) -> str | None:
+    """Return what is wrong with an entry's own MCP servers, without their secrets, None when nothing is."""
+    try:
+        entry.own_servers  # noqa: B018  # it is read for what it raises
+    except ValidationError as error:
+        fault = error.errors(include_input=False, include_url=False)[0]
+        return f"mcp_servers: {'.'.join(map(str, fault['loc']))}: {fault['msg']}"
     return None
 
 

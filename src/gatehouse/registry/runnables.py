@@ -1,6 +1,6 @@
 """What an entry's factory makes, as it is served."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from langchain_core.runnables import Runnable
@@ -51,7 +51,7 @@ def answering_of(entry: Entry, graph: Graph) -> Answering:
     return answering(graph, entry.answering)
 
 
-def approved_without(entry: Entry, servers: Sequence[str]) -> dict[str, str]:
+def approved_without(entry: Entry, servers: Iterable[str]) -> dict[str, str]:
     """Return what an entry says of approvals, but for the tools of MCP servers that are not there."""
     away = tuple(f"{name}_" for name in servers)
     return {tool: said for tool, said in entry.approve.items() if not tool.startswith(away)}

@@ -93,8 +93,10 @@ Remote = Callable[..., RemoteRunnable[Any, Any]]
 
 
 @contextmanager
-def serving(folder: Path, registry: Sequence[Entry] | None = None, **changes: Any) -> Iterator[LiveApp]:
-    """Yield a server with these settings, whose database is in the folder."""
+def serving(
+    folder: Path, registry: Sequence[Entry] | None = None, at: int = 0, **changes: Any
+) -> Iterator[LiveApp]:
+    """Yield a server with these settings, whose database is in the folder, at a port or at any."""
     migrated_copy(folder / "gatehouse.db")
     settings = Settings(
         _env_file=None,
@@ -110,14 +112,14 @@ def serving(folder: Path, registry: Sequence[Entry] | None = None, **changes: An
             **changes,
         },
     )
-    with running(create_app(settings, registry), settings) as live:
+    with running(create_app(settings, registry), settings, at) as live:
         yield live
 
 
 @contextmanager
-def running(app: ASGIApp, settings: Settings) -> Iterator[LiveApp]:
+def running(app: ASGIApp, settings: Settings, at: int = 0) -> Iterator[LiveApp]:
     """Yield `app` behind uvicorn."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", at)) as listener:
         # small, so that a reader that takes nothing is noticed after kilobytes, not megabytes
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         port = listener.getsockname()[1]

@@ -51,7 +51,7 @@ OF_DATA = (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
     entries = [replace(entry, mcp=entry.name in SERVED) for entry in probes(Endless())] + [*OF_DATA]
-    settings = {
+    settings: dict[str, Any] = {
         "issuer": ISSUER,
         "tenant_runnables": {"acme": ["*"], "shut": ["chat"]},
         "jwt_algorithms": "HS256",

@@ -1,6 +1,7 @@
 """Tools of other MCP servers, here of another Gatehouse: for the caller, on record, missing if away."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,9 @@ from live_app import JWT_SECRET, LiveApp, bearer, serving
 from pydantic import ValidationError
 
 from gatehouse.identity.caller import caller_of
+from gatehouse.lifespan import parts
 from gatehouse.lifespan.parts import used_servers
+from gatehouse.registry.checked import BadRegistry
 from gatehouse.registry.entry import Entry, Parts
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
@@ -98,7 +101,35 @@ def test_a_tool_that_is_not_allowed_is_none(ours: LiveApp) -> None:
 def test_a_server_that_is_away_at_the_start_costs_its_tools(tmp_path: Path, logged: Any) -> None:
     with serving(tmp_path, OURS, mcp_servers=peer(NOWHERE)) as live:
         assert told(live, "[say still here]") == ([], "still here")
-    assert "an MCP server is away: its tools are missing" in logged.getvalue()
+    assert logged.getvalue().count("an MCP server is away: its tools are missing") == 1
+
+
+@pytest.mark.requirement("mcp.used.tools")
+def test_its_tools_come_when_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "LATE_SECONDS", 0.2)
+    theirs, mine = tmp_path / "theirs", tmp_path / "ours"
+    theirs.mkdir()
+    mine.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with ExitStack() as until_the_end:
+        at = peer(f"http://127.0.0.1:{port}/mcp")
+        live = until_the_end.enter_context(serving(mine, OURS, mcp_servers=at))
+        assert told(live, "[say still here]") == ([], "still here")
+        until_the_end.enter_context(serving(theirs, OTHERS, port))
+        live.eventually(lambda: "peer_who" in live.services.approvals.tools["/helper"])
+        ((call,), text) = told(live, '[tool peer_who {"query": "x"}][say done]')
+    assert (call["output"], text) == ("bob of beta", "done")
+
+
+@pytest.mark.requirement("mcp.used.tools")
+def test_an_entry_may_have_a_server_of_its_own(other: LiveApp, tmp_path: Path) -> None:
+    own = [
+        Entry("/helper", helper, "Helps.", output_type=AIMessageChunk, mcp_servers=peer(f"{other.url}/mcp"))
+    ]
+    with serving(tmp_path, own) as live:
+        ((call,), _) = told(live, '[tool peer_who {"query": "x"}][say done]')
+    assert call["output"] == "bob of beta"
 
 
 def test_a_server_that_goes_away_is_told_to_the_model(tmp_path: Path) -> None:
@@ -118,6 +149,18 @@ class TestSettings:
     def test_a_server_that_is_not_set_refuses_the_start(self) -> None:
         with pytest.raises(CannotStart, match="GATEHOUSE_MCP_SERVERS lacks peer"):
             used_servers(Settings(_env_file=None), load_registry(OURS))
+
+    def test_two_servers_of_one_name_refuse_the_start(self) -> None:
+        own = Entry("/other", helper, "Helps.", mcp_servers=peer("https://a.example/mcp"))
+        settings = Settings(_env_file=None, mcp_servers=peer("https://b.example/mcp"))
+        with pytest.raises(CannotStart, match="/other: another MCP server than its own is called peer too"):
+            used_servers(settings, load_registry([*OURS, own]))
+
+    def test_a_server_of_an_entry_s_own_that_cannot_be_is_refused_without_its_secret(self) -> None:
+        own = Entry("/other", helper, "Helps.", mcp_servers=peer("https://a.example", secret="too short"))
+        with pytest.raises(BadRegistry, match=r"mcp_servers: peer\.secret: Value should have") as refused:
+            load_registry([own])
+        assert "too short" not in str(refused.value)
 
     @pytest.mark.parametrize(
         "value",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from chains.registry import REGISTRY
 from gatehouse.main import own_segments
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.registry.building import build
+from gatehouse.registry.building import Builder
 from gatehouse.registry.checked import BadRegistry, checked, refuse_taken
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
 from gatehouse.registry.saying import CannotBeSaid
@@ -28,7 +28,7 @@ NOWHERE = Resources(None)  # type: ignore[arg-type]  # no database is asked
 
 def served(*entries: Entry) -> Mapping[str, Serving]:
     """Return what is built of these entries."""
-    return build(checked("mine:LIST", entries), MODEL, NOWHERE).runnables
+    return Builder(checked("mine:LIST", entries), MODEL, NOWHERE).build().runnables
 
 
 def echo(_parts: Parts) -> Runnable[Any, Any]:
@@ -116,9 +116,9 @@ class TestBuild:
             return echo(parts)
 
         entries = [entry("/a", factory=factory, tools=[spell]), entry("/b", factory=factory, tools=[count])]
-        built = build(checked("mine:LIST", entries), MODEL, NOWHERE)
+        built = Builder(checked("mine:LIST", entries), MODEL, NOWHERE).build()
         assert seen == [["spell"], ["count"]] * 2  # once to read the types, and once to serve
-        assert built.tools == ("spell", "count")
+        assert tuple(built.tools) == ("spell", "count")
 
     def test_a_tool_that_fails_is_named_with_its_entry(self) -> None:
         def weather(_resources: Resources) -> BaseTool:

@@ -31,7 +31,7 @@ from gatehouse.models.opening import ModelUnavailable, open_chat_model
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.process.endings import StartFailed
 from gatehouse.process.listening import listen
-from gatehouse.registry.building import build
+from gatehouse.registry.building import Builder
 from gatehouse.registry.checked import BadRegistry
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
@@ -211,7 +211,7 @@ async def served(settings: Settings) -> str:
     try:
         async with open_database(settings, ready=False) as engine:
             registry = load_registry(settings.registry)
-            built = build(registry, ScriptedChatModel(), Resources(engine))
+            built = Builder(registry, ScriptedChatModel(), Resources(engine)).build()
     except BadRegistry as error:
         raise Unusable(str(error)) from None
     except Failed:

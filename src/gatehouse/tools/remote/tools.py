@@ -21,25 +21,46 @@ START_SECONDS = 10.0  # in which a server must say which tools it has
 MOST_PAGES = 20
 
 
-async def remote_tools(servers: Mapping[str, McpServer], issuer: str) -> dict[str, list[BaseTool]]:
-    """Return the tools of each server by its name; none of one that is away, which is logged."""
-    found = await asyncio.gather(*(listed(name, server, issuer) for name, server in servers.items()))
-    return dict(zip(servers, found, strict=True))
+class RemoteTools:
+    """The tools of MCP servers by the servers' names; of one that was not there yet, none."""
 
+    def __init__(self, servers: Mapping[str, McpServer], issuer: str) -> None:
+        """`issuer` is who signs, as the servers know us."""
+        self.tools: dict[str, list[BaseTool]] = {}
+        self._missing = {name: Remote(name, server, issuer) for name, server in servers.items()}
+        self._known: set[str] = set()  # to be away, so that it is logged once
 
-async def listed(name: str, server: McpServer, issuer: str) -> list[BaseTool]:
-    """Return the tools of one server that are allowed."""
-    remote = Remote(name, server, issuer)
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            tools = await told(remote)
-    except Exception as error:  # whatever it is that another's server does
-        why = reason_of(first_of(error))
-        log.warning("an MCP server is away: its tools are missing", server=name, error=why)
-        return []
-    if unknown := sorted(set(server.tools) - {tool.name for tool in tools} - {"*"}):
-        log.warning("an MCP server has not all the tools that are allowed", server=name, missing=unknown)
-    return [as_tool(remote, tool) for tool in tools if server.allows(tool.name)]
+    @property
+    def missing(self) -> bool:
+        """Tell whether a server has not said yet which tools it has."""
+        return bool(self._missing)
+
+    async def look(self) -> list[str]:
+        """Ask the servers that are missing for their tools; return the names of those that have answered."""
+        found = await asyncio.gather(*map(self._listed, self._missing.values()))
+        came = {name: tools for name, tools in zip(self._missing, found, strict=True) if tools is not None}
+        for name in came:
+            del self._missing[name]
+        self.tools.update(came)
+        return list(came)
+
+    async def _listed(self, remote: Remote) -> list[BaseTool] | None:
+        """Return the tools of one server that are allowed, None while it is away."""
+        name, server = remote.name, remote.server
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                tools = await told(remote)
+        except Exception as error:  # whatever it is that another's server does
+            if name not in self._known:
+                self._known.add(name)
+                why = reason_of(first_of(error))
+                log.warning("an MCP server is away: its tools are missing", server=name, error=why)
+            return None
+        if name in self._known:
+            log.info("an MCP server is there: its tools are used", server=name)
+        if unknown := sorted(set(server.tools) - {tool.name for tool in tools} - {"*"}):
+            log.warning("an MCP server has not all the tools that are allowed", server=name, missing=unknown)
+        return [as_tool(remote, tool) for tool in tools if server.allows(tool.name)]
 
 
 async def told(remote: Remote) -> list[Tool]:
