@@ -115,7 +115,7 @@ def running_server(folder: Path, *arguments: str, **environment: str) -> Iterato
     """Yield a server that keeps its data in `folder`, and stop it in the end.
 
     `arguments` are those of `gatehouse serve`; `environment` holds further variables, such as
-    `GATEHOUSE_RUN_DEADLINE="2"`. A second server in the same folder finds the data of the first. Raises
+    `GATEHOUSE_RUN_DEADLINE="2"`, or the PORT. A second server in the same folder finds the data of the first. Raises
     NotStarted.
     """
     variables = server_environment(folder, **environment)
@@ -133,7 +133,7 @@ def running(
     start: Callable[..., ServerProcess] = executed,
 ) -> Iterator[LiveServer]:
     """Yield the server that a command starts, and stop it in the end. Raises NotStarted."""
-    port = free_port()
+    port = int(variables.get("PORT") or free_port())
     process = start(
         command, {**variables, "PORT": str(port)}, folder, output_file(folder, port), log_file(folder, port)
     )

@@ -27,9 +27,13 @@ class OidcProvider:
 
     url: str
 
-    def set_up(self, gatehouse: str, keys: Sequence[str] = ("first",)) -> None:
-        """Serve this Gatehouse, with the keys of these ids; the first one signs."""
-        httpx.post(f"{self.url}/test/setup", json={"gatehouse": gatehouse, "keys": keys}).raise_for_status()
+    def set_up(self, gatehouse: str, keys: Sequence[str] = ("first",), *, narrow: bool = False) -> None:
+        """Serve this Gatehouse, with the keys of these ids; the first one signs.
+
+        `narrow` makes tokens for the resource alone that a client asks for (RFC 8707).
+        """
+        said = {"gatehouse": gatehouse, "keys": keys, "narrow": narrow}
+        httpx.post(f"{self.url}/test/setup", json=said).raise_for_status()
 
     def access_token(self) -> str:
         """Return an access token for `robot`, by client credentials."""

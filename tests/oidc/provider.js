@@ -1,5 +1,6 @@
 // The issuer of the tests: oidc-provider on loopback. Prints its URL when it listens.
-// POST /test/setup {"gatehouse": URL, "keys": [kid, ...]} says whom it serves, and its keys; the first one signs.
+// POST /test/setup {"gatehouse": URL, "keys": [kid, ...], "narrow": bool} says whom it serves, its keys, of which the
+// first one signs, and whether tokens are for the resource alone that was asked for.
 import { generateKeyPairSync } from "node:crypto";
 import { createServer } from "node:http";
 import { Provider } from "oidc-provider";
@@ -8,6 +9,7 @@ const privateKeys = new Map();
 let provider;
 let issuer;
 let jwksRequests = 0;
+let narrow = false; // whether a token is for the resource alone that was asked for (RFC 8707)
 
 function key(kid) {
   if (!privateKeys.has(kid)) {
@@ -63,9 +65,9 @@ const configuration = {
       enabled: true,
       defaultResource: () => "https://gatehouse.test",
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({
+      getResourceServerInfo: (_ctx, resource) => ({
         scope: "runnable:chat runnable:agent",
-        audience: "gatehouse",
+        audience: narrow && resource.endsWith("/mcp") ? resource : "gatehouse",
         accessTokenFormat: "jwt",
         accessTokenTTL: 3600,
       }),
@@ -75,7 +77,8 @@ const configuration = {
   fetch: (url, { dispatcher: _, ...options }) => fetch(url, options), // its own refuses loopback
 };
 
-function setUp({ gatehouse, keys }) {
+function setUp({ gatehouse, keys, ...more }) {
+  narrow = Boolean(more.narrow);
   provider = new Provider(issuer, { ...configuration, clients: clients(gatehouse), jwks: { keys: keys.map(key) } });
 }
 

@@ -19,7 +19,7 @@ from gatehouse.auth.browser.sessions import Sessions, session_id
 from gatehouse.auth.browser.start_link import StartLink
 from gatehouse.auth.browser.tickets import Tickets
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.credentials import OPENAI, TWO_CREDENTIALS, Presented, find_credential
+from gatehouse.auth.credentials import MCP, OPENAI, TWO_CREDENTIALS, Presented, find_credential
 from gatehouse.auth.forwarded import ForwardedUsers
 from gatehouse.auth.oidc.oidc import Oidc, open_oidc
 from gatehouse.auth.standing import CredentialStanding
@@ -41,6 +41,7 @@ class Authenticator:
 
     settings: Settings
     tokens: AccessTokens
+    tokens_of_mcp: AccessTokens
     api_keys: ApiKeys
     sessions: Sessions
     start_link: StartLink
@@ -79,7 +80,7 @@ class Authenticator:
             try:
                 if presented.kind == "ticket":
                     return await self._redeem_ticket(presented, connection.scope["path"])
-                principal = await self._verify(presented)
+                principal = await self._verify(presented, connection.scope["path"])
                 return self._asking(principal, presented, connection)
             except InvalidCredential as error:
                 error.credential = presented.kind
@@ -107,9 +108,10 @@ class Authenticator:
             raise InvalidCredential
         return principal
 
-    async def _verify(self, presented: Presented) -> Principal:
+    async def _verify(self, presented: Presented, path: str = "") -> Principal:
         if presented.kind == "jwt":
-            return await self._unrevoked(await self.tokens.verify(presented.text))
+            tokens = self.tokens_of_mcp if path == MCP else self.tokens
+            return await self._unrevoked(await tokens.verify(presented.text))
         if presented.kind == "api_key":
             return await self.api_keys.verify(presented.text)
         return await self._resume(presented.text)
@@ -143,6 +145,7 @@ async def open_authenticator(
     when keys, secrets or the start link cannot work.
     """
     tokens = await asyncio.to_thread(access_tokens, settings, issuer)
+    of_mcp = await asyncio.to_thread(access_tokens, settings, issuer, resource_of_mcp(settings))
     api_keys = await asyncio.to_thread(ApiKeys.from_settings, settings, engine)
     start_link = StartLink(redis)
     if settings.start_link is not None:
@@ -154,8 +157,13 @@ async def open_authenticator(
     forwarded = ForwardedUsers.from_settings(settings)
     revoked = RevokedTokens(redis, engine, settings.jwt_max_lifetime + settings.jwt_leeway)
     return Authenticator(
-        settings, tokens, api_keys, sessions, start_link, Tickets(redis), revoked, oidc, forwarded
+        settings, tokens, of_mcp, api_keys, sessions, start_link, Tickets(redis), revoked, oidc, forwarded
     )
+
+
+def resource_of_mcp(settings: Settings) -> str | None:
+    """Return what an issuer calls `/mcp`; None while only requests say what this server's address is."""
+    return f"{settings.public_url}{MCP}" if settings.public_url else None
 
 
 def check_start_link(token: str, *, development: bool) -> None:

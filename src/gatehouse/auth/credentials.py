@@ -18,6 +18,7 @@ from gatehouse.settings import Settings
 SUBPROTOCOL = "base64url.bearer.authorization.gatehouse."
 
 OPENAI = "/v1/"  # what the paths of OpenAI's wires begin with
+MCP = "/mcp"  # a resource of its own to an issuer (RFC 8707)
 
 TWO_CREDENTIALS = "Send one credential: a Bearer token, or an x-api-key header, a session cookie or a ticket."
 

@@ -5,11 +5,12 @@ sends the user, and with whose token it comes back.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from live_server import LiveServer, running_server
+from live_server import LiveServer, free_port, running_server
 from mcp.client import Client
 from mcp.client.auth import OAuthClientProvider
 from mcp.client.streamable_http import streamable_http_client
@@ -79,6 +80,33 @@ def gatehouse(provider: OidcProvider, tmp_path_factory: pytest.TempPathFactory) 
     ) as server:
         provider.set_up(server.url)
         yield server
+
+
+@pytest.mark.requirement("mcp.resource")
+async def test_a_token_for_the_resource_alone_opens_nothing_else(
+    provider: OidcProvider, tmp_path: Path
+) -> None:
+    port = free_port()
+    variables = {
+        "PORT": str(port),
+        "GATEHOUSE_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "GATEHOUSE_ISSUER": provider.url,
+        "GATEHOUSE_JWT_SECRET": "",
+        "GATEHOUSE_CLAIM_TENANT_ID": "https://gatehouse.test/tenant",
+    }
+    with running_server(tmp_path, **variables) as server:
+        provider.set_up(server.url, narrow=True)
+        alice, kept, url = Person("alice"), Kept(), f"{server.url}/mcp"
+        auth = OAuthClientProvider(url, ABOUT, kept, alice.sign_in, alice.came_back)
+        async with (
+            httpx2.AsyncClient(auth=auth, timeout=60) as http,
+            Client(streamable_http_client(url, http_client=http)) as mcp,
+        ):
+            assert [tool.name for tool in (await mcp.list_tools()).tools] == ["agent"]
+        assert kept.tokens is not None
+        token = {"authorization": f"Bearer {kept.tokens.access_token}"}
+        async with httpx2.AsyncClient(headers=token) as http:
+            assert (await http.get(f"{server.url}/api/me")).status_code == 401
 
 
 @pytest.mark.requirement("mcp.auth")

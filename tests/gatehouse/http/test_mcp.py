@@ -24,6 +24,7 @@ from gatehouse.registry.entry import Entry
 ISSUER = "https://issuer.example"
 SERVED = ("agent", "summarize", "failing", "endless", "vault")
 METADATA = "/.well-known/oauth-protected-resource/mcp"
+ACCEPTS = {"accept": "application/json, text/event-stream"}
 INITIALIZE = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
 
 
@@ -60,8 +61,22 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
         yield live
 
 
-def signed_in(scopes: tuple[str, ...] = ("*",), tenant: str = "acme") -> dict[str, str]:
-    token = issue_token(JWT_SECRET, ISSUER, "gatehouse", "alice", tenant, "Alice", scopes)
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
+    """Yield a server that knows under which address others reach it."""
+    settings: dict[str, Any] = {
+        "issuer": ISSUER,
+        "jwt_algorithms": "HS256",
+        "public_url": "https://gatehouse.example",
+    }
+    with serving(tmp_path_factory.mktemp("public"), [probes(Endless())[0]], **settings) as live:
+        yield live
+
+
+def signed_in(
+    scopes: tuple[str, ...] = ("*",), tenant: str = "acme", audience: Any = "gatehouse"
+) -> dict[str, str]:
+    token = issue_token(JWT_SECRET, ISSUER, audience, "alice", tenant, "Alice", scopes)
     return {"authorization": f"Bearer {token}"}
 
 
@@ -228,11 +243,10 @@ class TestHttp:
     def test_a_page_of_another_site_is_refused(
         self, server: LiveApp, headers: dict[str, str], status: int
     ) -> None:
-        accepts = {"accept": "application/json, text/event-stream"}
         with server.client(signed_in()) as alice:
-            assert alice.post("/mcp", json=INITIALIZE, headers=accepts | headers).status_code == status
+            assert alice.post("/mcp", json=INITIALIZE, headers=ACCEPTS | headers).status_code == status
             own = {"origin": server.url}
-            assert alice.post("/mcp", json=INITIALIZE, headers=accepts | own).status_code == 200
+            assert alice.post("/mcp", json=INITIALIZE, headers=ACCEPTS | own).status_code == 200
 
     def test_there_is_no_session_to_follow_or_to_end(self, server: LiveApp) -> None:
         with server.client(signed_in()) as alice:
@@ -243,6 +257,27 @@ class TestHttp:
         headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         with server.client(signed_in()) as alice:
             assert alice.post("/mcp", content=body, headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("audience", "statuses"),
+    [
+        ("gatehouse", (200, 200)),
+        ("https://gatehouse.example/mcp", (200, 401)),
+        ("https://gatehouse.example", (401, 401)),
+        ("https://gatehouse.example/mcp/", (401, 401)),
+        ("https://other.example/mcp", (401, 401)),
+        (["https://other.example/mcp", "https://gatehouse.example/mcp"], (200, 401)),
+    ],
+)
+@pytest.mark.requirement("mcp.resource")
+def test_a_token_is_for_the_whole_server_or_for_the_resource(
+    public: LiveApp, audience: Any, statuses: tuple[int, int]
+) -> None:
+    with public.client(signed_in(audience=audience)) as alice:
+        assert alice.get(METADATA).json()["resource"] == "https://gatehouse.example/mcp"
+        answered = alice.post("/mcp", json=INITIALIZE, headers=ACCEPTS), alice.get("/api/me")
+    assert tuple(answer.status_code for answer in answered) == statuses
 
 
 def test_without_an_issuer_there_is_no_metadata(tmp_path: Path) -> None:

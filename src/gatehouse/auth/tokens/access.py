@@ -67,10 +67,12 @@ class AccessTokens:
             self._verified_with = current
 
 
-def access_tokens(settings: Settings, issuer: Issuer | None = None) -> AccessTokens:
-    """Return what verifies the tokens that the settings describe. Blocks on key files without an issuer.
+def access_tokens(
+    settings: Settings, issuer: Issuer | None = None, resource: str | None = None
+) -> AccessTokens:
+    """Return what verifies the tokens that the settings describe, and those for this resource alone.
 
-    Raises BadConfiguration.
+    Blocks on key files without an issuer. Raises BadConfiguration.
     """
     keys = issuer.keys if issuer else GivenKeys(load_keys(settings))
-    return AccessTokens(JwtVerifier.from_settings(settings, keys), keys)
+    return AccessTokens(JwtVerifier.from_settings(settings, keys, resource), keys)

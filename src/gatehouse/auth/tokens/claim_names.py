@@ -1,6 +1,6 @@
 """Which claim of a token becomes what of a principal, as the settings name them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -67,10 +67,10 @@ class ClaimNames:
         """Whether `sub` names the user. Where another claim does, a token may be without it."""
         return self.user_id.is_plain("sub")
 
-    def check_audience(self, claims: Mapping[str, Any], audience: str) -> None:
-        """Raise BadToken unless the audience is the claim's value, or is in the list that it is."""
+    def check_audience(self, claims: Mapping[str, Any], audiences: Collection[str]) -> None:
+        """Raise BadToken unless one of the audiences is the claim's value, or is in the list that it is."""
         value = self.audience.value(claims)
-        if audience not in (value if isinstance(value, list) else [value]):
+        if not any(found in audiences for found in (value if isinstance(value, list) else [value])):
             raise BadToken(f"{self.audience} is not GATEHOUSE_AUDIENCE")
 
 

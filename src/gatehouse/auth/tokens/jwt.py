@@ -15,7 +15,7 @@ REQUIRED = ("iss", "exp", "iat")
 
 
 class JwtVerifier:
-    """Verifies the access tokens of one issuer for one audience."""
+    """Verifies the access tokens of one issuer for one audience, or for a resource of ours beside it."""
 
     def __init__(
         self,
@@ -26,26 +26,31 @@ class JwtVerifier:
         leeway: float,
         max_lifetime: float,
         names: ClaimNames | None = None,
+        resource: str | None = None,
     ) -> None:
-        """`leeway` and `max_lifetime` are in seconds. Raises BadConfiguration for an empty name."""
+        """`leeway` and `max_lifetime` are in seconds. `resource` is the one that is called (RFC 8707), whose
+        own tokens are taken too. Raises BadConfiguration for an empty name.
+        """
         if not (issuer and audience):
             raise BadConfiguration("GATEHOUSE_ISSUER and GATEHOUSE_AUDIENCE must not be empty.")
         self._keys = keys
-        self._audience = audience
+        self._audiences = [audience] if resource is None else [audience, resource]
         self._max_lifetime = max_lifetime
         self._names = names or ClaimNames()
         by_aud = self._names.audience.is_plain("aud")
         plain = [name for name, wanted in (("aud", by_aud), ("sub", self._names.by_sub)) if wanted]
         self._expected = Expected(
             issuer,
-            audience if by_aud else None,
+            self._audiences if by_aud else None,
             TYPES,
             (*REQUIRED, *plain),
             leeway,
         )
 
     @classmethod
-    def from_settings(cls, settings: Settings, keys: Finds | None = None) -> Self:
+    def from_settings(
+        cls, settings: Settings, keys: Finds | None = None, resource: str | None = None
+    ) -> Self:
         """Return the verifier that the settings describe, with these keys or those of its key files.
 
         Blocks on the disk for the latter. Raises BadConfiguration.
@@ -57,6 +62,7 @@ class JwtVerifier:
             leeway=settings.jwt_leeway,
             max_lifetime=settings.jwt_max_lifetime,
             names=claim_names(settings),
+            resource=resource,
         )
 
     def verify(self, token: str) -> Principal:
@@ -70,5 +76,5 @@ class JwtVerifier:
     def _read(self, token: str) -> Principal:
         claims = signed_claims(token, self._keys, self._expected)
         if self._expected.audience is None:
-            self._names.check_audience(claims, self._audience)
+            self._names.check_audience(claims, self._audiences)
         return principal_of(claims, token, self._max_lifetime, self._names)

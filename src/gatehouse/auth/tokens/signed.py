@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -44,11 +44,12 @@ class Finds(Protocol):
 class Expected:
     """What a kind of token has to be. `types` are in lower case; a token without `typ` is taken too.
 
-    `audience` None leaves the audience to the caller. `leeway` is in seconds.
+    `audience` may be several, of which the token names one; None leaves the audience to the caller. `leeway`
+    is in seconds.
     """
 
     issuer: str
-    audience: str | None
+    audience: str | Sequence[str] | None
     types: Collection[str]
     required: tuple[str, ...]
     leeway: float
