@@ -73,6 +73,7 @@ class RunEngine:
         run_id: str | None = None,
         thread_id: str | None = None,
         new_thread: bool = False,
+        in_one_piece: bool = False,
         forks: str = "",
         attachments: Sequence[Mapping[str, Any]] = (),
         grace: float = 30,
@@ -84,7 +85,8 @@ class RunEngine:
     ) -> Started:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
-        `new_thread` begins a thread for it, with this `thread_id` or one of its own; `forks` is the message
+        `new_thread` begins a thread for it, with this `thread_id` or one of its own; `in_one_piece` says that
+        nobody is told of run or thread before the run has ended. `forks` is the message
         of its thread in whose place it is asked (empty: it is asked after the last); `attachments` are the
         files that it is about, each with id, name, media_type and size. `grace` is how many seconds it goes
         on after its last viewer left. `idempotency` is a key and the request's body: the same pair from the
@@ -102,6 +104,9 @@ class RunEngine:
             input=value,
             thread_id=thread_id or str(uuid7()) if new_thread else thread_id,
             opens_thread=new_thread,
+            asks_late=(
+                in_one_piece and new_thread and thread_id is None and idempotency is None and not attachments
+            ),
             forks=forks,
             attachments=tuple(attachments),
             grace=grace,

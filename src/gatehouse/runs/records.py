@@ -40,6 +40,8 @@ class RunRecord:
     is complete: a `message`, a `value`, or both; `checkpoint_id` the state that it left in its
     thread. `forks` is the message of its thread in whose place it is asked, empty when it is asked after the
     last; `attachments` are the files that it is about, each with id, name, media_type and size.
+    `asks_late` says that its thread, which it opens, does not have its question yet: it is stored with its
+    answer, or when the run goes on for longer (gatehouse.runs.lifecycle.asking).
     `continues` is the last attempt that goes on after a wait, with a decision or with why it ends; `over`
     is why it is not to: nobody decided in time (`expired`), or what it began with was `revoked`.
     """
@@ -65,6 +67,7 @@ class RunRecord:
     duration_ms: int = 0
     reservation: Reservation | None = None
     opens_thread: bool = False
+    asks_late: bool = False
     handovers: int = 0
     trace: str = ""
     client: Mapping[str, Any] = field(default_factory=dict)
@@ -117,6 +120,7 @@ class RunRecord:
             "cancel": self.cancel,
             "reservation": json_bytes(self.reservation),
             "opens_thread": int(self.opens_thread),
+            "asks_late": int(self.asks_late),
             "trace": self.trace,
             "client": json_bytes(dict(self.client)),
             "key": self.idempotency,
@@ -179,6 +183,7 @@ class RunRecord:
             problem=from_json(text["problem"]),
             duration_ms=int(text["duration_ms"]),
             opens_thread=text["opens_thread"] == b"1",
+            asks_late=text.get("asks_late", b"0") == b"1",
             handovers=int(text.get("handovers", b"0")),
             continues=int(text.get("continues", b"0")),
             over=text.get("over", b"").decode(),

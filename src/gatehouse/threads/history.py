@@ -17,10 +17,12 @@ from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Event, ToolEnd, ToolStart
 from gatehouse.runs.records import RunRecord, State
 from gatehouse.threads.models import Attached, MessageStatus, ToolCall
+from gatehouse.threads.rows import said as columns_said
 from gatehouse.threads.store import ATTACHMENT, Answer, ThreadStore
 
 log = structlog.get_logger(__name__)
 
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
 CHARACTERS_PER_TOKEN = 4  # by count_tokens_approximately
 STATUS: Mapping[State, MessageStatus] = {"completed": "complete", "cancelled": "partial", "failed": "failed"}
 
@@ -38,9 +40,12 @@ class ThreadHistory:
     async def begin(self, run: RunRecord) -> None:
         """Store the human message of a run, and its thread if it opens one.
 
-        Raises NotFound, and Conflict when the thread is full.
+        Raises NotFound, and Conflict when the thread is full; of one that asks late HistoryAway alone.
         """
         if run.thread_id is None:
+            return
+        if run.asks_late:
+            await self._open_late(run)
             return
         text, blocks, value = said(run.input), blocks_said(run.input), more_than_said(run.input)
         attached = [Attached(**file) for file in run.attachments]
@@ -63,7 +68,7 @@ class ThreadHistory:
             return
         try:
             await self._store.unsay(run.principal, run.thread_id, run.id, with_thread=run.opens_thread)
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except AWAY as error:
             raise HistoryAway from error
 
     async def before(self, run: RunRecord) -> list[BaseMessage]:
@@ -128,9 +133,23 @@ class ThreadHistory:
             run.id, run.attempt, run.text, calls, STATUS[run.state], run.usage, ended,
             content=run.answer, checkpoint_id=run.checkpoint_id or None,
         )  # fmt: skip
+        if run.asks_late:
+            await self._open_late(run, answer)
+            return
         try:
             await self._store.answer(run.principal, run.thread_id, answer)
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
+        except AWAY as error:
+            raise HistoryAway from error
+
+    async def _open_late(self, run: RunRecord, answer: Answer | None = None) -> None:
+        """Begin the thread of a run with its question, and the answer if there is one."""
+        question = columns_said(
+            run.id, said(run.input), blocks=blocks_said(run.input), value=more_than_said(run.input)
+        )
+        runnable = run.runnable.removeprefix("/")
+        try:
+            await self._store.open_late(run.principal, run.thread_id or "", runnable, question, answer)
+        except AWAY as error:
             raise HistoryAway from error
 
 

@@ -26,6 +26,7 @@ from gatehouse.threads.models import Attached, MessagePage, MessageStatus, Threa
 from gatehouse.threads.rows import (
     Blocks,
     append,
+    append_first,
     lock,
     owned_by,
     placed,
@@ -60,6 +61,22 @@ class Answer:
     content: Mapping[str, Any] = field(default_factory=dict)
     checkpoint_id: str | None = None
 
+    def columns(self) -> dict[str, Any]:
+        """Return the columns of its message."""
+        return {
+            "run_id": self.run_id,
+            "attempt": self.attempt,
+            "role": "ai",
+            "content": storable(self.text),
+            "tool_calls": [call.model_dump() for call in self.tool_calls],
+            "status": self.status,
+            "usage": asdict(self.usage),
+            "finish_reason": self.finish_reason,
+            "blocks": storable_json(more_than_text(self.content.get("message"))),
+            "value": storable_json(self.content.get("value")),
+            "checkpoint_id": self.checkpoint_id,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -83,6 +100,8 @@ class ThreadStore:
     def __init__(self, engine: AsyncEngine, max_messages: int = 1000) -> None:
         self._engine = engine
         self._max_messages = max_messages
+        # made once: it is compiled for each that is new
+        self._insert_if_new = insert_if_new(engine, threads).execution_options(preserve_rowcount=True)
 
     async def create(
         self, principal: Principal, runnable: str, title: str, thread_id: str | None = None
@@ -100,7 +119,7 @@ class ThreadStore:
             created_at=now,
             updated_at=now,
         )
-        statement = INSERT_THREAD if thread_id is None else insert_if_new(self._engine, threads)
+        statement = INSERT_THREAD if thread_id is None else self._insert_if_new
         async with self._transaction(principal) as connection:
             await connection.execute(statement, {**thread.model_dump(), **owned_by(principal)})
         return thread
@@ -132,6 +151,30 @@ class ThreadStore:
             await bind(connection, principal, [file.id for file in attached], thread_id)
             first = {**said(run_id, text, attached, blocks, value), "parent_id": BEGINNING}
             await append(connection, principal, thread_id, 1, first)
+
+    async def open_late(
+        self,
+        principal: Principal,
+        thread_id: str,
+        runnable: str,
+        question: Mapping[str, Any],
+        answer: Answer | None = None,
+    ) -> None:
+        """Begin a thread with the message that a run began with, and with its answer when it has ended.
+
+        `question` has the message's columns. Where there is the thread, it has the question already.
+        """
+        now = datetime.now(UTC)
+        thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(question["content"]))}
+        row = {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
+        async with self._transaction(principal) as connection:
+            if (await connection.execute(self._insert_if_new, row)).rowcount:
+                await append_first(
+                    connection, principal, thread_id, question, answer.columns() if answer else None
+                )
+                return
+        if answer:
+            await self.answer(principal, thread_id, answer)
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
         """Return the caller's thread. Raises NotFound."""
@@ -257,19 +300,7 @@ class ThreadStore:
 
     async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
         """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""
-        row = {
-            "run_id": answer.run_id,
-            "attempt": answer.attempt,
-            "role": "ai",
-            "content": storable(answer.text),
-            "tool_calls": [call.model_dump() for call in answer.tool_calls],
-            "status": answer.status,
-            "usage": asdict(answer.usage),
-            "finish_reason": answer.finish_reason,
-            "blocks": storable_json(more_than_text(answer.content.get("message"))),
-            "value": storable_json(answer.content.get("value")),
-            "checkpoint_id": answer.checkpoint_id,
-        }
+        row = answer.columns()
         async with self._transaction(principal) as connection:
             if not await touch(connection, principal, thread_id):
                 return

@@ -76,7 +76,8 @@ class ChatRequest(StrictModel):
 class Question:
     """What is asked of an entry, once it was looked at: `value` is its input, as JSON that it takes.
 
-    `in_thread` False is a question of no thread, of which nothing is kept. `named_thread` is the client's own
+    `in_thread` False is a question of no thread, of which nothing is kept. `in_one_piece` says that the
+    client is told of run and thread when the run has ended. `named_thread` is the client's own
     name of a thread, which is begun where there is none. `new_thread` is the id of a thread that begins with
     it; None: one that is chosen here. `forks` is the message of its thread in whose place it is asked; empty:
     after the last. `bound` is what a client binds to a model that is served alone
@@ -91,6 +92,7 @@ class Question:
     named_thread: str = ""
     new_thread: str | None = None
     in_thread: bool = True
+    in_one_piece: bool = False
     bound: Mapping[str, Any] = field(default_factory=dict)
     kept: Mapping[str, Any] = field(default_factory=dict)
     forks: str = ""
@@ -117,12 +119,14 @@ async def start(
     new_thread: str | None = None,
     keyed: Mapping[str, Any] | None = None,
     grace: float | None = None,
+    *,
+    in_one_piece: bool = False,
 ) -> Started:
     """Start a run in its thread, or in a new one, and charge it to the admission. Raises ApiError.
 
     `forks` is the message of its thread in whose place it is asked; empty: after the last. `new_thread` is
     the id of a thread that begins with it; None: one that is chosen here. `keyed` is the request that the key
-    stands for, where that is another than what is asked. `grace` is as in `Question`.
+    stands for, where that is another than what is asked. `grace` and `in_one_piece` are as in `Question`.
     """
     name = chat.runnable
     if name is None and chat.thread_id is not None:
@@ -140,6 +144,7 @@ async def start(
         configurable=chat.configurable,
         thread_id=chat.thread_id,
         new_thread=new_thread,
+        in_one_piece=in_one_piece,
         forks=forks,
         attachments=chat.attachments,
         multitask=chat.multitask,
@@ -178,6 +183,7 @@ async def begin(
         client=client,
         thread_id=question.new_thread if thread_id is None else thread_id,
         new_thread=question.in_thread and thread_id is None,
+        in_one_piece=question.in_one_piece,
         grace=settings.disconnect_grace if question.grace is None else question.grace,
         multitask=question.multitask,
         forks=question.forks,

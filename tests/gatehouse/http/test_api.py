@@ -465,6 +465,7 @@ class TestStoreThatIsAway:
             raise error
 
         monkeypatch.setattr(ThreadStore, "open", fail)
+        monkeypatch.setattr(ThreadStore, "open_late", fail)
         response = client.post(path, json={"query": "x"})
         assert is_problem(response, 503, "unavailable")
         assert response.headers["retry-after"] == "5"

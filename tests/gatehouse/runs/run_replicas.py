@@ -19,7 +19,6 @@ from gatehouse.approvals.service import Approvals
 from gatehouse.approvals.sweeping import continuing
 from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.identity.principal import Principal
-from gatehouse.problems.errors import ApiError
 from gatehouse.runs.conversation.files import Block
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.engine import RunEngine
@@ -48,7 +47,7 @@ class Conversations:
         self.begun: list[RunRecord] = []
         self.kept: list[tuple[RunRecord, list[Event]]] = []
         self.undone: list[RunRecord] = []
-        self.refusal: ApiError | None = None
+        self.refusal: Exception | None = None
         self.failure: Exception | None = None
         self.slowness = 0.0
 

@@ -317,6 +317,71 @@ class TestKeep:
         assert (await store.page(alice, 10)).items == ()
 
 
+class TestAskedLate:
+    @pytest.fixture
+    def run(self, alice: Principal) -> RunRecord:
+        asked = run_of(alice, str(uuid7()), "What is a bond?")
+        return replace(asked, opens_thread=True, asks_late=True)
+
+    async def test_is_stored_with_its_answer_once(
+        self, history: ThreadHistory, store: ThreadStore, alice: Principal, run: RunRecord
+    ) -> None:
+        answer = ended(run, "A loan.", finish_reason="stop", usage=Usage(1, 2, 3))
+        for _ in range(2):
+            await history.keep(answer, [finished("1", "x")])
+        thread_id = str(run.thread_id)
+        question, kept = (await store.messages(alice, thread_id, 100)).items
+        assert (question.role, question.content, question.run_id) == ("human", "What is a bond?", run.id)
+        assert (kept.role, kept.content, kept.status, kept.finish_reason) == (
+            "ai",
+            "A loan.",
+            "complete",
+            "stop",
+        )
+        assert kept.usage == Usage(1, 2, 3)
+        assert kept.tool_calls[0].output == "x"
+        assert (await store.get(alice, thread_id)).title == "What is a bond?"
+        assert [(place.id, place.parent_id) for place in await store.shown(alice, thread_id)] == [
+            (question.id, ""),
+            (kept.id, question.id),
+        ]
+
+    async def test_is_stored_alone_once_and_answered_then(
+        self, history: ThreadHistory, store: ThreadStore, alice: Principal, run: RunRecord
+    ) -> None:
+        for _ in range(2):
+            await history.begin(run)
+        await history.keep(ended(run, "A loan."), [])
+        await history.keep(replace(ended(run, "A loan."), asks_late=False), [])
+        said = (await store.messages(alice, str(run.thread_id), 100)).items
+        assert [(message.role, message.content) for message in said] == [
+            ("human", "What is a bond?"),
+            ("ai", "A loan."),
+        ]
+
+    async def test_stays_deleted_when_its_answer_comes(
+        self, history: ThreadHistory, store: ThreadStore, alice: Principal, run: RunRecord
+    ) -> None:
+        await history.begin(run)
+        await store.delete(alice, str(run.thread_id))
+        await history.keep(replace(ended(run, "A loan."), asks_late=False), [])
+        with pytest.raises(NotFound):
+            await store.get(alice, str(run.thread_id))
+
+    async def test_adds_nothing_to_anothers_thread(
+        self,
+        history: ThreadHistory,
+        store: ThreadStore,
+        alice: Principal,
+        run: RunRecord,
+        stranger: Principal,
+    ) -> None:
+        await history.begin(run)
+        await history.keep(replace(ended(run, "mine"), principal=stranger), [])
+        said = (await store.messages(alice, str(run.thread_id), 100)).items
+        assert [message.content for message in said] == ["What is a bond?"]
+
+
 class TestWithoutAThread:
     async def test_nothing_is_kept_and_nothing_is_told(
         self, history: ThreadHistory, store: ThreadStore, alice: Principal

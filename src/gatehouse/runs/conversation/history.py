@@ -20,7 +20,8 @@ class History(Protocol):
     async def begin(self, run: RunRecord) -> None:
         """Store the human message of a run, and its thread if it opens one.
 
-        Raises NotFound or Conflict when the thread can't take it.
+        Raises NotFound or Conflict when the thread can't take it. Where the run asks late, to do so twice is
+        to do so once, and HistoryAway is raised.
         """
         ...
 
@@ -43,6 +44,6 @@ class History(Protocol):
     async def keep(self, run: RunRecord, steps: list[Event]) -> None:
         """Store the answer of a run that has ended, with the tool steps among its events.
 
-        To do so twice is to do so once. Raises HistoryAway.
+        The question too, where the run asks late. To do so twice is to do so once. Raises HistoryAway.
         """
         ...

@@ -21,6 +21,7 @@ from gatehouse.runs.clock import Clock
 from gatehouse.runs.events import Cursor, Record
 from gatehouse.runs.lifecycle.control import thread_keys
 from gatehouse.runs.lifecycle.scripts import (
+    ASKED,
     BEGIN,
     CREATE,
     EXCUSE,
@@ -92,6 +93,7 @@ class Attempts:
         self._go_on = Script(redis, GO_ON, COMMAND_SECONDS)
         self._restore = Script(redis, RESTORE, COMMAND_SECONDS)
         self._undo = Script(redis, UNDO, COMMAND_SECONDS)
+        self._asked = Script(redis, ASKED, COMMAND_SECONDS)
 
     async def create(self, run: RunRecord, hold: Hold = NOTHING_HELD, claim: str = "") -> bool:
         """Store a new run, with an empty log and its first attempt held by this process.
@@ -185,6 +187,10 @@ class Attempts:
             cancelled=frozenset(run_id for run_id, answer in answers.items() if answer == 2),  # noqa: PLR2004
             wanted=frozenset(run_id for run_id, answer in answers.items() if answer == 3),  # noqa: PLR2004
         )
+
+    async def asked(self, run_id: str, attempt: int) -> None:
+        """Say that the thread of a run that was asked late has its question now."""
+        await self._asked((run_key(run_id),), (attempt,))
 
     async def want_text(self, run_id: str) -> None:
         """Have the process that executes the run save its text with its next beat."""

@@ -22,12 +22,14 @@ from gatehouse.models.asking import asked_for
 from gatehouse.problems.approvals import ApprovalRequired
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.problems.errors import ApiError, RunFailed
+from gatehouse.problems.stores import ThreadAway
 from gatehouse.runs.answer_cache import AnswerCache
 from gatehouse.runs.checkpoints.leftovers import Leftovers
 from gatehouse.runs.clock import Clock
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Restart, Status
+from gatehouse.runs.lifecycle.asking import Asking
 from gatehouse.runs.lifecycle.attempts import Attempts
 from gatehouse.runs.lifecycle.containing import inside_run
 from gatehouse.runs.lifecycle.control import Control
@@ -230,9 +232,11 @@ class Conductor:
         inside_run.set(True)  # in the context of this task, and of all that are made in it
         tenant_of_context.set(execution.run.principal.tenant_id)
         execution_of_context.set(execution)
+        asking = Asking(execution, self.history, self.attempts)
         try:
             with self.observer.attempt(execution.run) as execution.meter.observer:
-                status, failure = await self._attempt(execution, tap)
+                status, failure = await self._attempt(execution, asking, tap)
+                await asking.settle()
                 if status == "waiting" and execution.waits_for:
                     await self.pausing.paused(execution.run)
                 elif (
@@ -240,8 +244,9 @@ class Conductor:
                     or execution.given_up
                     or not await self.ending.finish(execution, status, failure)
                 ):
-                    await self._give_up(execution)
+                    await self._give_up(execution, asking)
         finally:
+            asking.close()
             self._forget(execution)
             if tap is not None:
                 tap.end(failure or (None if status == "completed" else self._stopped(execution)))
@@ -254,14 +259,18 @@ class Conductor:
             return RunFailed("The run was stopped.")
         return Restarting("This server is being restarted. The run goes on elsewhere: join it by its id.")
 
-    async def _attempt(self, execution: Execution, tap: Tap | None) -> tuple[Status, ApiError | None]:
+    async def _attempt(
+        self, execution: Execution, asking: Asking, tap: Tap | None
+    ) -> tuple[Status, ApiError | None]:
         """Execute an attempt and return how it ended."""
         asked_for(execution.run.principal.tenant_id, execution.run.principal.user_id)
         try:
             await self._hear_answers(execution)
             self._open(execution)
+            await asking.begin()
             await execution.produce(self._history_of(execution.run), tap)
             if execution.asked is not None:
+                await asking.store()
                 return await self._pause(execution)
         except Halted:
             return "cancelled", None
@@ -318,10 +327,12 @@ class Conductor:
 
         return history
 
-    async def _give_up(self, execution: Execution) -> None:
+    async def _give_up(self, execution: Execution, asking: Asking) -> None:
         """Leave the run to another process; one that is handed over can be taken at once."""
         run = execution.run
         if execution.stop == "handover":
+            with suppress(ThreadAway):  # the run's record has the question
+                await asking.store()
             await self.writer.flushed()
             await self.attempts.release(run.id)
         elif execution.stop == "lost":

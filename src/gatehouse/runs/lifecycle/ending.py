@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from gatehouse.limits.reservations import Reservations, Settlement
 from gatehouse.problems.errors import ApiError
+from gatehouse.problems.stores import ThreadAway
 from gatehouse.runs.checkpoints.leftovers import Leftovers
 from gatehouse.runs.events import EffectUnknown, Record, Status
 from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
@@ -49,6 +50,9 @@ class Ending:
         ended, took = outcome(execution, status, failure), timing(execution)
         waiting = b""
         if ended.thread_id is not None:
+            waiting = await self.keeping.keep(execution, ended)
+        if waiting and ended.asks_late and status == "completed":  # as one that could not begin is told
+            ended = outcome(execution, "failed", ThreadAway())
             waiting = await self.keeping.keep(execution, ended)
         last = last_records(execution, ended)
         finished = await self._end(execution, ended, last, waiting)

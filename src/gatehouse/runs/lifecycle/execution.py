@@ -16,6 +16,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from gatehouse.plain_json import Halves, whole_text
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import CredentialExpired, DeadlineExceeded
+from gatehouse.problems.stores import ThreadAway
 from gatehouse.runs.answer_cache import AnswerCache, answer_key
 from gatehouse.runs.clock import Clock
 from gatehouse.runs.conversation.places import GOING_ON, STATE, GoingOn, StatePlace
@@ -47,7 +48,7 @@ from gatehouse.runs.waits import Answers
 
 log = structlog.get_logger(__name__)
 
-Stop = Literal["cancelled", "deadline", "credential", "lost", "handover", "restarting"]
+Stop = Literal["cancelled", "deadline", "credential", "lost", "handover", "restarting", "unkept"]
 Phase = Literal["waiting", "producing", "produced"]  # for its history, by its runnable, and to be ended
 
 BURST = 64  # chunks after which a model that never waits lets others have the event loop
@@ -63,6 +64,7 @@ ENDINGS: Mapping[Stop, type[Exception]] = {
     "deadline": DeadlineExceeded,
     "credential": CredentialExpired,
     "restarting": Restarting,
+    "unkept": ThreadAway,
 }
 
 
@@ -203,6 +205,10 @@ class Execution:
         item = record(Cursor(self.run.attempt, self._sequence + 1), event)  # may refuse what is no Unicode
         self._sequence += 1
         return item
+
+    def asked_in_thread(self) -> None:
+        """Note that the run's thread has its question."""
+        self.run = replace(self.run, asks_late=False)
 
     def halt(self, why: Stop) -> None:
         """Stop now. What was produced is kept. The first reason counts, but for the loss of the lease."""

@@ -35,9 +35,12 @@ class Keeping:
     async def keep(self, execution: Execution, ended: RunRecord) -> bytes:
         """Store the answer; return it as it is to wait in Redis where its store is away for seconds.
 
-        A store that refuses it is in the log: the run ends all the same.
+        A store that refuses it is in the log: the run ends all the same. With an answer whose question is not
+        stored either nobody waits, and none is given up: who asked can be told.
         """
-        until = time.monotonic() + KEEP_SECONDS
+        until = time.monotonic() + (0 if ended.asks_late else KEEP_SECONDS)
+        if ended.asks_late and ended.cancel and ended.attempt > 1:  # its thread may have been deleted
+            return b""
         try:
             steps = await self._steps(execution, ended)
             while not (execution.given_up or await self._kept(ended, steps)):
@@ -47,6 +50,8 @@ class Keeping:
                 await asyncio.sleep(RETRY_SECONDS)
         except Exception:
             log.exception("answer could not be stored", run_id=ended.id)
+            if ended.asks_late:
+                return kept_answer(ended, execution.steps)
         return b""
 
     async def keep_late(self) -> None:

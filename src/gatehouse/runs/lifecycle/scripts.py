@@ -150,6 +150,12 @@ if redis.call('HGET', KEYS[1], 'attempt') == ARGV[1] then return 0 end
 return redis.call('HINCRBY', KEYS[1], 'handovers', 1)
 """
 
+# The thread has the question of a run that was asked late. KEYS: run. ARGV: attempt.
+ASKED = """
+if redis.call('HGET', KEYS[1], 'attempt') ~= ARGV[1] then return 0 end
+return redis.call('HSET', KEYS[1], 'asks_late', '0')
+"""
+
 # A viewer has found a hole in the log: the text is to be saved, which its records no longer tell.
 WANT_TEXT = """
 if redis.call('HGET', KEYS[1], 'state') ~= 'running' then return 0 end

@@ -78,7 +78,8 @@ class Starting:
         taken: Reservation | None = None
         begun = Start(run)
         # charged in the step that stores the run, where nothing else comes before that
-        with_run = admission if admission and admission.is_new and run.thread_id is None else None
+        alone = run.thread_id is None or run.asks_late
+        with_run = admission if admission and admission.is_new and alone else None
         before = None if with_run else admission
         try:
             self._conductor.drain.check()
@@ -105,9 +106,12 @@ class Starting:
             await uninterrupted(self._conductor.undoing.undo(begun))
 
     async def _enter_thread(self, begun: Start, multitask: Multitask) -> None:
-        """Store the question in the run's thread, if it has one: in a new one, or when its turn has come."""
+        """Store the question in the run's thread, if it has one: in a new one, or when its turn has come.
+
+        One that is asked late is stored by the execution.
+        """
         run, history = begun.run, self._conductor.history
-        if run.thread_id is None:
+        if run.thread_id is None or run.asks_late:
             return
         if not run.opens_thread:
             await self._turns.take(run, multitask)

@@ -75,7 +75,8 @@ async def chat(
 ) -> ChatResponse | Response:
     """Answer in one piece. A run that waits for people is answered with 202, and what it waits for."""
     services = services_of(request)
-    started = await start(services, principal, body, idempotency_key, admission_of(request))
+    admission = admission_of(request)
+    started = await start(services, principal, body, idempotency_key, admission, in_one_piece=True)
     try:
         return await while_connected(request, answer(services, started.run))
     except ApprovalRequired as required:
