@@ -20,6 +20,7 @@ from gatehouse.runs.answer_cache import forget_answers
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.engine import RunEngine
 from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.store.table import store_items
 from gatehouse.threads.queries import states_of
 from gatehouse.threads.tables import messages, threads
 from gatehouse.usage.bookkeeping import Bookkeeper
@@ -43,6 +44,7 @@ class Erased(BaseModel):
     approvals: int = Field(description="that the user's runs asked", examples=[2])
     feedback: int = Field(examples=[4])
     effects: int = Field(description="rows of the ledger of what tools did", examples=[2])
+    store_items: int = Field(description="what runnables remembered of the user", examples=[3])
     usage: int = Field(description="rows of the tenant's books that name nobody from now on", examples=[40])
 
 
@@ -69,7 +71,7 @@ class Eraser:
         async with tenant_transaction(self.engine, tenant_id) as connection:
             counts = {
                 table.name: await erase_rows(connection, table, tenant_id, user_id)
-                for table in (feedback, attachments, approvals, messages, threads, effects)
+                for table in (feedback, attachments, approvals, messages, threads, effects, store_items)
             }
             for told in (waiting_runs, webhooks):
                 await erase_rows(connection, told, tenant_id, user_id)

@@ -1631,6 +1631,12 @@ export interface components {
              */
             sessions: number;
             /**
+             * Store Items
+             * @description what runnables remembered of the user
+             * @example 3
+             */
+            store_items: number;
+            /**
              * Threads
              * @example 12
              */

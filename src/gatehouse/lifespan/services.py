@@ -30,12 +30,14 @@ from gatehouse.lifespan.parts import (
 from gatehouse.limits.limits import limits_of
 from gatehouse.registry.building import Builder
 from gatehouse.registry.checked import Registry
+from gatehouse.registry.entry import Parts
 from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.credentials import credentials_watched
 from gatehouse.runs.tending import open_runs
 from gatehouse.services import Services
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import open_database, open_redis
+from gatehouse.store.items import CallersStore
 from gatehouse.telemetry.pseudonyms import Pseudonyms
 from gatehouse.telemetry.telemetry import Telemetry
 from gatehouse.threads.history import ThreadHistory
@@ -68,7 +70,8 @@ async def open_services(
         ledger = Ledger(EffectStore(engine), checkpoints.serde, metrics.effect)
         remote = await open_remote_tools(settings, registry)
         acting = ActingOnce(before_acting, ledger)
-        builder = Builder(registry, model.model, Resources(engine), checkpoints, acting, remote.tools)
+        parts = Parts(model.model, checkpointer=checkpoints, store=CallersStore(engine))
+        builder = Builder(registry, parts, Resources(engine), acting, remote.tools)
         built = builder.build()
         threads = ThreadStore(engine)
         attachments = AttachmentStore(engine, attachment_bounds(settings))

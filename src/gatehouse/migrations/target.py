@@ -10,6 +10,7 @@ import gatehouse.auth.api_keys.tables
 import gatehouse.auth.tokens.revocations
 import gatehouse.ledger.table
 import gatehouse.storage.database
+import gatehouse.store.table
 import gatehouse.threads.tables
 import gatehouse.usage.feedback_table
 import gatehouse.usage.tables

@@ -1,14 +1,12 @@
 """The runnables of the entries, each built once a process over its model and its tools."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
-from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langgraph.checkpoint.base import BaseCheckpointSaver
 
 from gatehouse.registry.checked import BadRegistry, Registry
 from gatehouse.registry.context import maker_of
@@ -38,14 +36,13 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """Builds what the entries of a registry serve over one model, from their own tools and those of their MCP
+    """Builds what the entries of a registry serve from `parts`, with their own tools and those of their MCP
     servers, which are in `remote` by their names.
     """
 
     registry: Registry
-    model: BaseChatModel
+    parts: Parts
     resources: Resources
-    checkpointer: BaseCheckpointSaver[Any] | None = None
     conduct: Conduct = nobody_acts
     remote: Mapping[str, Sequence[BaseTool]] = field(default_factory=dict)
     built: Built = field(default_factory=Built)
@@ -75,7 +72,7 @@ class Builder:
             borrowed = [tool for name in entry.mcp_servers for tool in remote.get(name, ())]
             approve = approved_without(entry, [name for name in entry.mcp_servers if not remote.get(name)])
             tools = build_tools([*entry.tools, *borrowed], self.resources, self.conduct, approve)
-            runnable = runnable_of(entry, Parts(self.model, tools, self.checkpointer))
+            runnable = runnable_of(entry, replace(self.parts, tools=tools))
             built.runnables[entry.path] = serving(entry, runnable)
         except (BadTool, BadRunnable) as error:
             raise BadRegistry(f"{self.registry.name}: {entry.path}: {error}") from error

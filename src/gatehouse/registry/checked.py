@@ -11,6 +11,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.pregel import Pregel
+from langgraph.store.memory import InMemoryStore
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gatehouse.registry.context import context_of
@@ -82,7 +83,7 @@ def read(name: str, entry: Entry) -> ServedEntry:
     resources = Resources(create_async_engine("sqlite+aiosqlite://"))
     try:
         tools = build_tools(entry.tools, resources, approve=approved_without(entry, entry.mcp_servers))
-        runnable = runnable_of(entry, Parts(UnopenedModel(), tools, InMemorySaver()))
+        runnable = runnable_of(entry, Parts(UnopenedModel(), tools, InMemorySaver(), InMemoryStore()))
         if asking := [tool.name for tool in tools if allowed_by(tool)]:
             refuse_unaskable(runnable, asking)
         if entry.cache_seconds and (why := why_not_cached(entry, runnable, tools)):

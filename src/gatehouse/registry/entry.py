@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import ConfigurableFieldSpec, Runnable
 from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
+from langgraph.store.base import BaseStore
 from pydantic import ByteSize, TypeAdapter
 
 from gatehouse.approvals.deciders import Deciders
@@ -34,11 +35,15 @@ SERVERS = TypeAdapter(dict[ServerName, McpServer])
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a factory is handed to build its runnable from: `tools` are those of its entry."""
+    """What a factory is handed to build its runnable from.
+
+    `tools` are those of its entry; `store` is LangGraph's, and has the items of whoever calls.
+    """
 
     model: BaseChatModel
     tools: Sequence[BaseTool] = ()
     checkpointer: BaseCheckpointSaver[Any] | None = None
+    store: BaseStore | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from called_runnable import for_caller
 from langchain_core.utils.uuid import uuid7
 from live_app import LiveApp, bearer, serving
 from probe_runnables import Endless, probes
@@ -20,6 +21,7 @@ from gatehouse.migrations.target import TARGET
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.steps import Asked
 from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.store.items import CallersStore
 from gatehouse.webhooks.outbox import Outbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -50,6 +52,7 @@ def filled(live: LiveApp, user: str, tenant: str) -> dict[str, str]:
     )
     live.run(live.services.approvals.open(asks, [Asked("i", "Which account?")]))
     live.run(told_of(live, tenant, user))
+    live.run(remember(live, tenant, user))
     with live.client({}) as browser:
         browser.post("/auth/session", json={"credential": key}).raise_for_status()
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
@@ -63,6 +66,12 @@ async def told_of(live: LiveApp, tenant: str, user: str) -> None:
         await Outbox(live.services.engine).add(
             connection, tenant, user, "run.ended", f"{tenant} {user}", about
         )
+
+
+async def remember(live: LiveApp, tenant: str, user: str) -> None:
+    """Leave an item in LangGraph's store."""
+    store = CallersStore(live.services.engine)
+    await for_caller(store, lambda store: store.aput(("notes",), "name", {}), tenant, user)
 
 
 def rows_of(live: LiveApp, user: str, tenant: str) -> dict[str, int]:
@@ -119,7 +128,7 @@ def test_erases_everything_of_the_user_and_nothing_of_others(live: LiveApp) -> N
     assert response.status_code == 200, response.text
     assert response.json() == {
         "api_keys": 1, "sessions": 1, "runs": 2, "threads": 1, "messages": 4, "attachments": 1, "approvals": 1,
-        "feedback": 1,        "effects": 1, "usage": 2,
+        "feedback": 1, "effects": 1, "store_items": 1, "usage": 2,
     }  # fmt: skip
     assert not any(rows_of(live, "alice", "acme").values())
     assert (rows_of(live, "bob", "acme"), rows_of(live, "alice", "beta")) == others

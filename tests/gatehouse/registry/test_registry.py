@@ -28,7 +28,7 @@ NOWHERE = Resources(None)  # type: ignore[arg-type]  # no database is asked
 
 def served(*entries: Entry) -> Mapping[str, Serving]:
     """Return what is built of these entries."""
-    return Builder(checked("mine:LIST", entries), MODEL, NOWHERE).build().runnables
+    return Builder(checked("mine:LIST", entries), Parts(MODEL), NOWHERE).build().runnables
 
 
 def echo(_parts: Parts) -> Runnable[Any, Any]:
@@ -116,7 +116,7 @@ class TestBuild:
             return echo(parts)
 
         entries = [entry("/a", factory=factory, tools=[spell]), entry("/b", factory=factory, tools=[count])]
-        built = Builder(checked("mine:LIST", entries), MODEL, NOWHERE).build()
+        built = Builder(checked("mine:LIST", entries), Parts(MODEL), NOWHERE).build()
         assert seen == [["spell"], ["count"]] * 2  # once to read the types, and once to serve
         assert tuple(built.tools) == ("spell", "count")
 

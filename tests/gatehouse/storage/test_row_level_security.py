@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from called_runnable import for_caller
 from migrated_databases import migrate
 from postgres_databases import (
     OWNER,
@@ -38,6 +39,8 @@ from gatehouse.problems.errors import InvalidCredential
 from gatehouse.runs.accounts import Account
 from gatehouse.storage.database import open_engine
 from gatehouse.storage.tenancy import see_as_operator, tenant_transaction, why_no_operator
+from gatehouse.store.items import CallersStore
+from gatehouse.store.table import store_items
 from gatehouse.threads.store import ThreadStore
 from gatehouse.threads.tables import messages, threads
 from gatehouse.usage.feedback import FeedbackStore, Judged
@@ -55,7 +58,18 @@ TENANT_TABLES = [
     for table in metadata.sorted_tables
     if "tenant_id" in table.columns
 ]
-CHANGING = (api_keys, threads, messages, usage, accounts, holdings, feedback, attachments, effects)
+CHANGING = (
+    api_keys,
+    threads,
+    messages,
+    usage,
+    accounts,
+    holdings,
+    feedback,
+    attachments,
+    effects,
+    store_items,
+)
 FILLED = (*CHANGING, audit_log)  # whose rows nobody changes, of whatever tenant
 
 
@@ -80,6 +94,8 @@ async def fill(url: str) -> None:
         ended = Account(f"run-of-{user}", tenant, user, "chat", "completed", 1_790_000_000, {})
         await UsageStore(engine).enter([ended])
         await EffectStore(engine).claim(Call(tenant, user, f"run-of-{user}", 1, "transfer", {}, "call-1"))
+        keep = CallersStore(engine)
+        await for_caller(keep, lambda store: store.aput(("notes",), "name", {}), tenant, user)
         await AuditTrail(engine, print).write(AuditEntry("sign-in", "ok", tenant, user))
     await engine.dispose()
 

@@ -11,6 +11,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import httpx2
+from langgraph.checkpoint.memory import InMemorySaver
 from redis.exceptions import RedisError
 from sqlalchemy.engine import make_url
 
@@ -33,12 +34,14 @@ from gatehouse.process.endings import StartFailed
 from gatehouse.process.listening import listen
 from gatehouse.registry.building import Builder
 from gatehouse.registry.checked import BadRegistry
+from gatehouse.registry.entry import Parts
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
 from gatehouse.settings.model import ModelSettings
 from gatehouse.storage.database import NO_ROW_SECURITY, above_row_security
 from gatehouse.storage.opening import CannotStart, open_redis
 from gatehouse.storage.tenancy import why_no_operator
+from gatehouse.store.items import CallersStore
 from gatehouse.telemetry.redaction import redact
 from gatehouse.tools.building import Resources
 
@@ -211,7 +214,8 @@ async def served(settings: Settings) -> str:
     try:
         async with open_database(settings, ready=False) as engine:
             registry = load_registry(settings.registry)
-            built = Builder(registry, ScriptedChatModel(), Resources(engine)).build()
+            parts = Parts(ScriptedChatModel(), checkpointer=InMemorySaver(), store=CallersStore(engine))
+            built = Builder(registry, parts, Resources(engine)).build()
     except BadRegistry as error:
         raise Unusable(str(error)) from None
     except Failed:
