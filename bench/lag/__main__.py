@@ -57,7 +57,8 @@ def main() -> None:
     how = (
         f"Medians of {arguments.rounds} interleaved rounds, each in a fresh process on a core of its own; "
         f"the load, Redis and PostgreSQL share another. Streams of 10 tokens a second, opened at random "
-        f"moments, watched for {arguments.seconds:.0f} s while all are open; Gatehouse's are a third each of "
+        f"moments, watched for {arguments.seconds:.0f} s when all are open and no longer catch up with their "
+        "models; Gatehouse's are a third each of "
         "typed events, WebSockets and LangServe's /stream. Lag is how late a task on the loop wakes up from "
         "10 ms; "
         "'own' is no more of it than the CPU time that the loop's thread used meanwhile: the rest is of "

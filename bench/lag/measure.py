@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import math
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,9 @@ from bench.transports.load import Client, Stream, prompt
 from bench.transports.targets import Target
 
 SETTLE = 3.0  # seconds after the last stream was opened
-MOST_TOKENS = 900  # of an answer, which is longer than what is measured
+CATCH_UP = 60.0  # seconds more, at most, in which what was late when they were opened may come
+CATCHING_UP = 0.02  # seconds by which streams that do are less behind after each
+MOST_TOKENS = 2000  # of an answer, which is longer than what is measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +45,17 @@ async def lag(
 ) -> dict[str, float]:
     """Return the lateness in ms, the share of tokens that came while watched, and the server's cores.
 
-    The streams are spread over the targets. Raises RuntimeError when one ends meanwhile.
+    The streams are spread over the targets. `behind_s` is how far they are behind their models' clock at the
+    end, on average. Raises RuntimeError when one ends meanwhile.
     """
     server = measured.server
     streams = await opened(targets, server.port, headers, load)
     await asyncio.sleep(SETTLE)
+    await caught_up(streams, load.pace)
     began, cpu, had = time.time(), server.cpu_seconds(), sum(stream.tokens for stream in streams)
     await asyncio.sleep(load.seconds)
     took, cpu = time.time() - began, server.cpu_seconds() - cpu
-    came = sum(stream.tokens for stream in streams) - had
+    came, late_by = sum(stream.tokens for stream in streams) - had, behind(streams, load.pace)
     ended = [stream for stream in streams if stream.done.done()]
     for stream in streams:
         stream.leave()
@@ -63,6 +69,7 @@ async def lag(
         "own_p99_ms": percentile(own, 0.99),
         "own_max_ms": max(own),
         "in_time": came / (load.streams * load.pace * took),
+        "behind_s": late_by,
         "cpu_us_per_token": 1e6 * cpu / came,
         "cores": cpu / took,
     }
@@ -81,6 +88,24 @@ async def opened(
     async with asyncio.timeout(180):
         await asyncio.gather(*(stream.started for stream in streams))
     return streams
+
+
+async def caught_up(streams: Sequence[Stream], pace: float) -> None:
+    """Return when streams are no less behind than two seconds ago: they have caught up, or cannot."""
+    until, before = time.perf_counter() + CATCH_UP, math.inf
+    while (now := behind(streams, pace)) < before - 2 * CATCHING_UP and time.perf_counter() < until:
+        before = now
+        await asyncio.sleep(2)
+
+
+def behind(streams: Sequence[Stream], pace: float) -> float:
+    """Return how many seconds streams are behind the clock of their models, on average.
+
+    A scripted model that was kept from speaking says what is due at once: while many do, a server works on
+    what was opened, and not on what is open.
+    """
+    now = time.perf_counter()
+    return statistics.fmean(now - stream.began - stream.tokens / pace for stream in streams)
 
 
 def late(samples: Path, since: float, until: float) -> tuple[list[float], list[float]]:

@@ -14,6 +14,7 @@ MEASURES = (
     ("own lag p99 ms", "own_p99_ms", "{:.1f}"),
     ("own lag max ms", "own_max_ms", "{:.1f}"),
     ("tokens that came, %", "in_time", "{:.1%}"),
+    ("behind at the end, s", "behind_s", "{:.2f}"),
     ("CPU µs/token", "cpu_us_per_token", "{:.1f}"),
     ("cores", "cores", "{:.2f}"),
 )
