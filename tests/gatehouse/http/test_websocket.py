@@ -20,6 +20,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.problems.draining import Drain
 from gatehouse.settings import Settings
 from gatehouse.web.request_state import KEY, RequestState
+from gatehouse.web.server_send import ServerSend
 from gatehouse.wires.websocket import commands
 from gatehouse.wires.websocket import routes as websocket
 from gatehouse.wires.websocket import viewers as websocket_viewers
@@ -513,7 +514,8 @@ class TestClosing:
 
     async def test_is_going_away_when_the_server_cancels_the_socket(self) -> None:
         sent: list[Message] = []
-        serve = asyncio.create_task(Socket(silent(sent), RunFrames).serve())
+        socket = silent(sent)
+        serve = asyncio.create_task(Socket(socket, RunFrames, ServerSend(socket.send)).serve())
         await asyncio.sleep(0)
         serve.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -8,6 +8,7 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketState
 
 from gatehouse.web.request_state import KEY, RequestState
+from gatehouse.web.server_send import ServerSend
 from gatehouse.wires.websocket.writer import Leave, Writer
 
 Send = Callable[[Message], Awaitable[None]]
@@ -21,7 +22,7 @@ def writer(send: Send) -> Writer:
 
     websocket = WebSocket({"type": "websocket", "state": {KEY: RequestState("1")}}, receive, send)
     websocket.client_state = websocket.application_state = WebSocketState.CONNECTED
-    return Writer(websocket)
+    return Writer(websocket, ServerSend(websocket.send))
 
 
 async def gone(_: Message) -> None:

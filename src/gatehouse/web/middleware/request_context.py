@@ -11,6 +11,7 @@ from gatehouse.problems.errors import ApiError
 from gatehouse.telemetry.logs import logged_with
 from gatehouse.web.request_state import KEY, UNWATCHED, RequestState, RequestWatch
 from gatehouse.web.sending import ReaderStalled, send_problem
+from gatehouse.web.server_send import hand_over
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +42,10 @@ class RequestContext:
                 headers["x-request-id"] = state.id
                 if is_draining(scope):
                     headers["connection"] = "close"  # the next request comes to another process
+                hand_over(message, send)
             elif message["type"] == "websocket.accept":
                 status = 101
+                hand_over(message, send)
             await send(message)
 
         with (

@@ -14,6 +14,7 @@ from gatehouse.runs.credentials import CHECK_EVERY
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import principal_of
 from gatehouse.web.sending import send_problem
+from gatehouse.web.server_send import ServerSend
 from gatehouse.wires.viewer_credential import ViewerCredential
 from gatehouse.wires.websocket.commands import (
     FRAME_BURST,
@@ -70,8 +71,13 @@ async def chat(websocket: WebSocket) -> None:
         return
     offered = websocket.scope.get("subprotocols", ())
     # a browser that offered subprotocols gives up unless one of them is chosen
-    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    await Socket(websocket, vocabulary).serve()
+    frames = ServerSend(websocket.send)
+    await websocket.receive()  # that a client wants to connect
+    subprotocol = SUBPROTOCOL if SUBPROTOCOL in offered else None
+    await websocket.send(
+        frames.begins({"type": "websocket.accept", "subprotocol": subprotocol, "headers": []})
+    )
+    await Socket(websocket, vocabulary, frames).serve()
 
 
 @router.get("/chat", include_in_schema=False)
@@ -83,12 +89,12 @@ async def upgrade_required() -> None:
 class Socket:
     """One accepted socket. Its tasks (a reader, a watch, one for each run it follows) end with it."""
 
-    def __init__(self, websocket: WebSocket, vocabulary: Vocabulary) -> None:
+    def __init__(self, websocket: WebSocket, vocabulary: Vocabulary, frames: ServerSend) -> None:
         services = services_of(websocket)
         self.websocket = websocket
         self.principal = principal_of(websocket)
         self.send_timeout = services.settings.send_timeout
-        self.writer = Writer(websocket)
+        self.writer = Writer(websocket, frames)
         self.tasks = asyncio.TaskGroup()
         self.viewers = Viewers(services, self.principal, vocabulary, self.writer, self.tasks)
         self.bucket = TokenBucket(FRAME_BURST, FRAMES_PER_SECOND)

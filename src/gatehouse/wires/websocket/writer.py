@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import WebSocket
-from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected
+from starlette.websockets import WebSocketDisconnect, WebSocketDisconnected, WebSocketState
 
 from gatehouse.problems.errors import ApiError, Unavailable
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.web.request_state import state_of
+from gatehouse.web.server_send import ServerSend
 from gatehouse.wires.websocket.projection import error_frame
 
 log = structlog.get_logger(__name__)
@@ -35,22 +36,26 @@ class Writer:
     Nothing is queued: a run's viewer waits until its frame was taken, while the run itself goes on.
     """
 
-    def __init__(self, websocket: WebSocket) -> None:
+    def __init__(self, websocket: WebSocket, frames: ServerSend) -> None:
         self.websocket = websocket
         self.request_id = state_of(websocket).id
+        self._frames = frames
         self._sending = asyncio.Lock()
         self._began: float | None = None
 
     async def send(self, frame: str) -> None:
-        """Send one frame. Raises Leave when the client is gone."""
-        async with self._sending:
+        """Send one frame. Raises Leave when the client is gone, or the socket was closed."""
+        await self._sending.acquire()
+        try:
+            if self.websocket.application_state is not WebSocketState.CONNECTED:
+                raise Leave
             self._began = time.monotonic()
-            try:
-                await self.websocket.send_text(frame)
-            except (WebSocketDisconnect, WebSocketDisconnected):
-                raise Leave from None
-            finally:
-                self._began = None
+            await self._frames.send({"type": "websocket.send", "text": frame})
+        except (OSError, WebSocketDisconnect, WebSocketDisconnected):
+            raise Leave from None
+        finally:
+            self._began = None
+            self._sending.release()
 
     def waiting_seconds(self) -> float:
         """Return how long the client has not taken the frame that is being sent; 0 when there is none.
