@@ -1,9 +1,10 @@
 """Writes the audit log: most of it in batches behind the requests' backs, what must not be lost at once."""
 
 import asyncio
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -30,8 +31,7 @@ class AuditTrail:
     def __init__(self, engine: AsyncEngine, lost: Callable[[int], None]) -> None:
         self._engine = engine
         self._lost = lost
-        self._waiting: deque[AuditEntry] = deque()
-        self._ids: set[str] = set()
+        self._waiting: dict[str, AuditEntry] = {}  # by their ids, the oldest first
         self._dropped = 0
         self._flushing = asyncio.Lock()
         # a row that stands for several may be there already, from this process or another
@@ -39,14 +39,13 @@ class AuditTrail:
 
     def note(self, entry: AuditEntry) -> None:
         """Have the entry written soon. Never waits; when too many wait it is lost, which is counted."""
-        if entry.id in self._ids:
+        if entry.id in self._waiting:
             return
         if len(self._waiting) >= MOST_WAITING:
             self._dropped += 1
             self._lost(1)
             return
-        self._ids.add(entry.id)
-        self._waiting.append(entry)
+        self._waiting[entry.id] = entry
 
     async def write(self, entry: AuditEntry) -> None:
         """Write the entry now. Raises what the database raises."""
@@ -69,11 +68,10 @@ class AuditTrail:
         """Write all that waits. Raises what the database raises; what is not written yet still waits."""
         async with self._flushing:  # two at once would take from the queue what only one has written
             while self._waiting:
-                some = [self._waiting[number] for number in range(min(AT_ONCE, len(self._waiting)))]
+                some = list(islice(self._waiting.values(), AT_ONCE))
                 await self._write(some)
                 for entry in some:
-                    self._waiting.popleft()
-                    self._ids.discard(entry.id)
+                    del self._waiting[entry.id]
 
     async def _write_again_and_again(self) -> None:
         while True:

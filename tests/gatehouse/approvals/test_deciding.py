@@ -1,5 +1,6 @@
 """One winner: who decides on an approval, what others are told, and when the run goes on."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -59,6 +60,8 @@ class TestDecide:
     async def test_too_late_is_told_so(self, of_run: ApprovalsOf) -> None:
         of_run.approvals.lifetime = timedelta(0)
         [asked] = await of_run.ask()
+        assert not (await of_run.approvals.get(ALICE, asked.id)).may_decide
+        assert await of_run.approvals.count(ALICE) == 0
         with pytest.raises(ApprovalExpired):
             await of_run.approvals.decide(ALICE, asked.id, decision(asked))
         assert await of_run.approvals.end("acme", of_run.run.id, "expired")
@@ -68,9 +71,10 @@ class TestDecide:
 
     async def test_that_is_faulty_can_be_corrected(self, of_run: ApprovalsOf) -> None:
         [asked] = await of_run.ask()
-        with pytest.raises(InvalidInput) as refusal:
-            await of_run.approvals.decide(ALICE, asked.id, decision(asked, "edit", args={"to": "Eve"}))
-        assert refusal.value.extra["errors"][0]["loc"] == ["args"]
+        for args in ({"to": "Eve"}, {"to": "Eve", "amount": 1, "note": "which nobody would read"}):
+            with pytest.raises(InvalidInput) as refusal:
+                await of_run.approvals.decide(ALICE, asked.id, decision(asked, "edit", args=args))
+            assert refusal.value.extra["errors"][0]["loc"] == ["args"]
         assert await of_run.statuses() == ["pending"]
         edit = {"to": "Eve", "amount": 1}
         await of_run.approvals.decide(ALICE, asked.id, decision(asked, "edit", args=edit))
@@ -123,6 +127,11 @@ class TestWhoMayDecide:
         deciders = Deciders(groups=("treasury",))
         carol = CAROL.__class__("acme", "carol", "Carol", CAROL.scopes, "jwt", "c", claims={"groups": claim})
         assert deciders.include(carol, "alice") is may
+
+    @pytest.mark.parametrize(("scopes", "may"), [((), False), (("runs:write",), True)])
+    async def test_with_a_key_is_who_may_change_runs(self, scopes: tuple[str, ...], may: bool) -> None:
+        key = replace(ALICE, credential="api_key", scopes=frozenset(scopes))
+        assert Deciders().include(key, "alice") is may
 
 
 class TestOpen:

@@ -147,6 +147,14 @@ class TestDatabaseThatIsAway:
         assert events.count("audit log cannot be written") == 2
         assert {"event": "entries of the audit log were lost", "count": 2, "log_level": "error"} in logs
 
+    async def test_costs_no_room_for_what_waits_already(
+        self, audit: AuditTrail, lost: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(audit_module, "MOST_WAITING", 1)
+        for tenant in ("acme", "acme", "beta"):
+            audit.note(entry(id=once_a_minute("limit", "requests", tenant, "alice"), tenant=tenant))
+        assert lost == [1]
+
     async def test_for_good_is_told_in_the_end(
         self, audit: AuditTrail, lost: list[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:

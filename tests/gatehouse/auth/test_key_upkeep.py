@@ -93,6 +93,17 @@ class TestLastUse:
         assert await last_use(engine, created.record.id) is not None
 
 
+class TestNewHash:
+    async def test_replaces_the_one_that_was_verified_and_no_other(
+        self, keys: ApiKeys, engine: AsyncEngine
+    ) -> None:
+        created = await keys.create(**ALICE)
+        for version, stored in ((3, 3), (2, 3)):  # as two replicas would that verified version 1
+            keys.upkeep.rehash(created.record, bytes(32), version)
+            await keys.upkeep.write()
+            assert (await keys.get(created.record.id)).pepper_version == stored
+
+
 class TestGoingOn:
     async def test_writes_again_and_again(
         self, keys: ApiKeys, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch

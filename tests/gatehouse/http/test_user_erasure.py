@@ -18,10 +18,12 @@ from gatehouse.identity.principal import Principal
 from gatehouse.ledger.effect import Call
 from gatehouse.ledger.store import EffectStore
 from gatehouse.migrations.target import TARGET
+from gatehouse.runs.accounts import ACCOUNTS
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.steps import Asked
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.store.items import CallersStore
+from gatehouse.usage import bookkeeping
 from gatehouse.webhooks.outbox import Outbox
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -166,6 +168,17 @@ def test_the_tenant_s_books_keep_their_sums(live: LiveApp) -> None:
         after = admin.get("/api/usage?of=tenant").text
     assert '"runs":2' in after
     assert after == before
+
+
+def test_leaves_nothing_that_would_name_the_user_in_the_books_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookkeeping, "PAUSE", 3600)  # what runs have used waits in Redis
+    with serving(tmp_path, probes(Endless())) as live:
+        filled(live, "alice", "acme")
+        assert erase(live, "alice").json()["usage"] == 2
+        assert live.run(live.services.runs.redis.hlen(ACCOUNTS)) == 0
+        assert rows_of(live, "alice", "acme")["usage"] == 0
 
 
 def test_is_on_record(live: LiveApp) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -61,6 +62,20 @@ class TestWhileHeld:
             await anext(held)
         assert [item.cursor for item in shown] == [Cursor(1, 1)]
         assert records.closed
+
+    async def test_is_asked_about_now_and_then(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked = []
+
+        async def valid(principal: Principal) -> bool:
+            asked.append(principal)
+            return True
+
+        clock = SimpleNamespace(monotonic=lambda: clock.now, now=0.0)
+        monkeypatch.setattr(viewer_credential, "time", clock)
+        credential = ViewerCredential(ALICE, valid)
+        for clock.now in (5.0, 11.0, 12.0, 20.0, 22.0):
+            assert await credential.still_holds()
+        assert asked == [ALICE, ALICE]
 
     async def test_goes_on_where_it_cannot_be_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(viewer_credential, "CHECK_EVERY", 0.0)

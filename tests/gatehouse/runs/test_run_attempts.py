@@ -8,7 +8,7 @@ import pytest
 from redis.asyncio import Redis
 from run_replicas import ALICE, until
 
-from gatehouse.limits.reservations import Settlement
+from gatehouse.limits.reservations import UNLIMITED, Hold, Settlement
 from gatehouse.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
 from gatehouse.runs.lifecycle.attempts import ACTIVE, Attempts, Renewed, lease_key
 from gatehouse.runs.lifecycle.control import Control
@@ -65,6 +65,25 @@ class TestCreate:
         await mine.create(RUN)
         assert await redis.exists(log_key(RUN.id)) == 1
         assert await RunLog(redis).after(RUN.id, BEGINNING) == []
+
+
+class TestUndo:
+    HELD = Hold(HELD.keys, (60_000, "seat", "seat:500", *(UNLIMITED,) * 4))
+
+    async def test_gives_back_what_the_run_has_of_its_callers_limits(
+        self, redis: Redis, mine: Attempts
+    ) -> None:
+        await mine.create(RUN, self.HELD)
+        assert await redis.zrange("gh:user:slots", 0, -1) == [b"seat"]
+        await mine.undo(RUN, self.HELD)
+        assert await redis.exists("gh:user:slots", "gh:tenant:slots", "gh:user:reserved") == 0
+        assert await redis.hget("gh:user:tokens", "reserved") == b"0"
+
+    async def test_frees_an_idempotency_key_that_is_its_own(self, redis: Redis, mine: Attempts) -> None:
+        for claim, left in (("another-run body", b"another-run body"), (f"{RUN.id} body", None)):
+            await redis.set("key", claim)
+            await mine.undo(replace(RUN, idempotency="key"))
+            assert await redis.get("key") == left
 
 
 class TestTake:
@@ -266,6 +285,39 @@ class TestFinish:
         await redis.delete(run_key(RUN.id), log_key(RUN.id), lease_key(RUN.id))
         assert not await mine.finish(ENDED, CLOSING)
         assert [key async for key in redis.scan_iter(f"*{RUN.id}*")] == []
+
+
+class TestWait:
+    """An attempt ends with what it asks people."""
+
+    LAST = (record(Cursor(1, 3), End(status="waiting")),)
+
+    async def test_lets_the_lease_go_and_twice_is_once(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        for _ in range(2):
+            assert await mine.wait(RUN, self.LAST, HELD, 60) == 1
+        assert await load(redis, RUN.id) == replace(RUN, state="waiting")
+        assert await RunLog(redis).after(RUN.id, BEGINNING) == [*self.LAST]
+        assert await mine.owner_of(RUN.id) is None
+        assert await mine.neglected(1e12) == []
+
+    async def test_is_no_more_for_a_run_that_was_cancelled_meanwhile(
+        self, redis: Redis, mine: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        await Control(redis).mark_cancelled(RUN.id, "cancelled")
+        assert await mine.wait(RUN, self.LAST, HELD, 60) == 2
+        assert await load(redis, RUN.id) == replace(RUN, cancel="cancelled")
+        assert await mine.owner_of(RUN.id) == "me"
+
+    async def test_is_refused_when_another_attempt_is_the_newest(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await mine.create(RUN)
+        await lapse(redis)
+        await theirs.take(RUN.id)
+        assert await mine.wait(RUN, self.LAST, HELD, 60) == 0
+        assert await load(redis, RUN.id) == replace(RUN, attempt=2)
 
 
 class TestRestore:

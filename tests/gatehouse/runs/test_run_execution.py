@@ -2,18 +2,20 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from run_replicas import Replica, until
+from run_replicas import ALICE, Replica, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, seen, types
 
 from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import RunFailed
 from gatehouse.runs.events import Reasoning, Token, ToolEnd, ToolStart
-from gatehouse.runs.lifecycle.execution import Execution, Stop
-from gatehouse.runs.records import load
+from gatehouse.runs.lifecycle.execution import Execution, Stop, can_be_kept
+from gatehouse.runs.records import RunRecord, load
+from gatehouse.runs.sources.sources import Mode
 from gatehouse.runs.sources.tap import ROOM, Tap
 
 
@@ -119,6 +121,25 @@ class TestClearPoint:
         execution.emit(returned("c2"))
         told.tell(execution.run.id, "b")
         await until(lambda: execution.stop == "handover")
+
+
+class TestAnswerThatIsKept:
+    """A run of the same input is told it again."""
+
+    RUN = RunRecord("r", ALICE, "/told", {}, None, 0.0, 60.0, 30)
+
+    @pytest.mark.parametrize(
+        ("run", "mode", "kept"),
+        [
+            (RUN, "told", True),
+            (replace(RUN, attempt=2), "told", False),  # of which a first attempt has told a part
+            (replace(RUN, attachments=({"id": "f"},)), "told", False),  # which may be another by now
+            (RUN, "events", False),
+            (RUN, "log", False),
+        ],
+    )
+    def test_is_one_that_says_all_that_the_run_tells(self, run: RunRecord, mode: Mode, kept: bool) -> None:
+        assert can_be_kept(run, mode, None) is kept
 
 
 class TestTap:

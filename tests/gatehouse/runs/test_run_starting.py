@@ -20,7 +20,7 @@ from gatehouse.limits.admission import Admission
 from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.refusal import LimitReached
 from gatehouse.problems.errors import Unavailable
-from gatehouse.runs.lifecycle.attempts import ACTIVE
+from gatehouse.runs.lifecycle.attempts import ACTIVE, Renewed
 from gatehouse.runs.lifecycle.control import idempotency_key
 from gatehouse.runs.lifecycle.undoing import NotStored
 from gatehouse.runs.records import RunRecord, load
@@ -448,4 +448,27 @@ class TestZombie:
         here.wake()
         await until(lambda: here.engine.local[run_id].stop == "lost")
         await asyncio.sleep(LEASE)
+        assert await other.left() == 1
+
+    async def test_that_hears_late_of_its_lease_renews_nothing(
+        self, here: Replica, there: Replica, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        renew, renewed, ended = here.engine.attempts.renew, asyncio.Event(), asyncio.Event()
+
+        async def heard_late(*arguments: Any) -> Renewed:
+            answer = await renew(*arguments)
+            renewed.set()
+            await ended.wait()
+            return answer
+
+        first, other = Caller(here, runs=1), Caller(there, runs=1)
+        run_id = await first.start()
+        monkeypatch.setattr(here.engine.attempts, "renew", heard_late)
+        await renewed.wait()
+        await until(lambda: run_id in there.engine.local)
+        await there.engine.cancel(run_id)
+        await until(lambda: run_id not in there.engine.local)
+        monkeypatch.setattr(here.engine.attempts, "renew", renew)
+        ended.set()
+        await until(lambda: run_id not in here.engine.local)
         assert await other.left() == 1

@@ -10,6 +10,7 @@ from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 from structlog.typing import EventDict
 
 from gatehouse.problems.errors import Conflict
+from gatehouse.runs.conversation.history import HistoryAway
 from gatehouse.runs.events import Cursor
 from gatehouse.runs.lifecycle.attempts import ACTIVE, lease_key
 from gatehouse.runs.log.log import RunLog
@@ -363,6 +364,21 @@ class TestHandover:
         await closing
         records = await seen(there.engine, run.id)
         assert types(records) == ["start", "token", "token", "complete", "end"]
+
+    async def test_waits_for_a_run_whose_answer_is_being_kept(
+        self, here: Replica, told: Told, history: Conversations
+    ) -> None:
+        history.failure = HistoryAway()
+        run_id = (await here.start("/told", thread_id="t1")).run.id
+        await until(lambda: told.inputs)
+        told.end(run_id)
+        execution = here.engine.local[run_id]
+        await until(lambda: execution.phase == "produced")
+        closing = asyncio.create_task(here.engine.conductor.close())
+        await asyncio.sleep(0.05)
+        history.failure = None
+        await closing
+        assert [(run.id, run.state) for run, _ in history.kept] == [(run_id, "completed")]
 
     async def test_does_not_wait_for_a_runnable_that_will_not_stop(
         self, replicas: Replicas, monkeypatch: pytest.MonkeyPatch

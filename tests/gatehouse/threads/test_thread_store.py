@@ -377,6 +377,14 @@ class TestExchanges:
         assert await store.exchanges(alice, thread.id, "r3", 20) == newest
         assert await store.exchanges(alice, thread.id, "r3", 19) == newest[1:]
 
+    async def test_leave_out_what_has_no_answer_in_words(self, store: ThreadStore, alice: Principal) -> None:
+        thread = await store.create(alice, "chat", "")
+        for number, text in enumerate(("", "A loan.")):
+            await store.begin(alice, thread.id, f"r{number}", f"ask {number}")
+            await store.answer(alice, thread.id, answer(f"r{number}", text))
+        await store.begin(alice, thread.id, "r2", "ask 2")
+        assert await store.exchanges(alice, thread.id, "r3", 10_000) == [("ask 1", "A loan.")]
+
     async def test_and_messages_leave_out_a_row_of_another_that_lies_in_the_thread(
         self, store: ThreadStore, unbound: AsyncEngine, alice: Principal, stranger: Principal
     ) -> None:

@@ -113,6 +113,19 @@ class TestSender:
         assert first.headers["webhook-id"] == second.headers["webhook-id"]
         assert await rows(engine) == []
 
+    @pytest.mark.parametrize(("tries", "seconds"), [(0, 5), (1, 10), (6, 320), (40, 3600)])
+    async def test_waits_twice_as_long_each_time_up_to_an_hour(
+        self, engine: AsyncEngine, sender_to: Callable[[Endpoint], Sender], tries: int, seconds: int
+    ) -> None:
+        await add(engine)
+        await change(engine, tries=tries)
+        before = datetime.now(UTC)
+        await sender_to(Endpoint(500)).send_due()
+        after = datetime.now(UTC)
+        [row] = await rows(engine)
+        assert row.due_at >= before + timedelta(seconds=0.8 * seconds)
+        assert row.due_at <= after + timedelta(seconds=1.2 * seconds)
+
     async def test_is_one_of_two_that_look_at_once(
         self, engine: AsyncEngine, sender_to: Callable[[Endpoint], Sender]
     ) -> None:

@@ -227,11 +227,10 @@ class ApiKeys:
         if not self._has_secret_of(key, row) or row is None:
             return None
         record = api_key_of(row)
-        if record.works:
-            self._recent.put(fingerprint, record, asked)
-            version = self._peppers.current
-            if record.pepper_version != version:
-                self.upkeep.rehash(record, self._peppers.hash(key, version), version)
+        self._recent.put(fingerprint, record, asked)
+        version = self._peppers.current
+        if record.pepper_version != version:
+            self.upkeep.rehash(record, self._peppers.hash(key, version), version)
         return record
 
     def _has_secret_of(self, key: KeyText, row: KeyRow | None) -> bool:
