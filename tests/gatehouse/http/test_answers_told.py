@@ -112,6 +112,8 @@ class TestUsage:
             replies = [refusing_options(status, said, streams(text("Fine."), ENDED))] * 3
             assert asking.streamed(*replies).complete["content"] == "Fine."
             assert len(asking.provider.asked) == 2
+            assert asking.streamed(sends('{"detail": "?"}', status=422)).status == "failed"
+            assert len(asking.provider.asked) == 1
             assert asking.streamed(*replies).complete["usage_estimated"]
             assert len(asking.provider.asked) == 1
 
