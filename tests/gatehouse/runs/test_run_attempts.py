@@ -320,6 +320,28 @@ class TestWait:
         assert await load(redis, RUN.id) == replace(RUN, attempt=2)
 
 
+class TestGoOn:
+    async def go_on(self, attempts: Attempts) -> int:
+        return await attempts.go_on(RUN, 1, 60, {"deadline": 1200.0})
+
+    async def test_is_for_a_run_that_waits_and_is_done_once(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await mine.wait(RUN, TestWait.LAST, HELD, 60)
+        assert [await self.go_on(mine), await self.go_on(mine)] == [1, 0]
+        assert await mine.take(RUN.id) == 2
+        assert await self.go_on(mine) == 2
+        run = await load(redis, RUN.id)
+        assert run is not None
+        assert (run.attempt, run.after_wait, run.handovers, run.deadline) == (2, True, 1, 1200.0)
+
+    async def test_is_too_early_while_the_attempt_that_is_to_wait_goes_on(self, mine: Attempts) -> None:
+        await mine.create(RUN)
+        assert await self.go_on(mine) == 0
+
+    async def test_of_a_run_that_redis_has_lost_is_told_so(self, mine: Attempts) -> None:
+        assert await self.go_on(mine) == -1
+
+
 class TestRestore:
     """Of a run that waits, and that Redis has lost."""
 

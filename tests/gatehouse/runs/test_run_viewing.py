@@ -1,6 +1,8 @@
 """A viewer of a run whose next record is not in the log yet, over a store that answers without waiting."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -93,6 +95,22 @@ class TestCursorOfNoRecord:
         told.end(run_id)
         for viewer in viewers:
             assert types(await viewer.end()) == ["end"]
+
+    async def test_is_told_the_end_that_comes_as_it_is_joined(
+        self, here: Replica, there: Replica, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run_id = (await here.start("/told")).run.id
+        following = there.engine.reader.following
+
+        @asynccontextmanager
+        async def late(run_id: str) -> AsyncIterator[Feed]:
+            told.end(run_id)
+            await until(lambda: run_id not in here.engine.local)
+            async with following(run_id) as feed:
+                yield feed
+
+        monkeypatch.setattr(there.engine.reader, "following", late)
+        assert types(await Viewer(there.engine, run_id, Cursor(1, 99)).end()) == ["end"]
 
 
 async def test_half_a_character_leaves_no_hole(here: Replica, told: Told) -> None:

@@ -155,3 +155,13 @@ def test_a_receiver_that_cannot_work_is_refused_at_start(settings: dict[str, Any
     whole = {"webhook_url": "http://127.0.0.1:9/hook", "webhook_secret": SECRET, **settings}
     with pytest.raises(CannotStart, match=why):
         receiver_of(Settings(_env_file=None, **whole))
+
+
+def test_a_receiver_in_production_has_tls() -> None:
+    plain = Settings(_env_file=None, webhook_url="http://example.com/hook", webhook_secret=SECRET)
+    assert receiver_of(plain) == Receiver("http://example.com/hook", KEY)
+    production = plain.model_copy(update={"environment": "production"})
+    with pytest.raises(CannotStart, match="GATEHOUSE_WEBHOOK_URL: production needs https"):
+        receiver_of(production)
+    secure = production.model_copy(update={"webhook_url": "https://example.com/hook"})
+    assert receiver_of(secure) == Receiver("https://example.com/hook", KEY)
