@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from run_replicas import ALICE, Replica, until
+from run_replicas import ALICE, Replica, lapse, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, seen, types
 
@@ -53,6 +53,17 @@ class TestDoubtfulLease:
         ]
         assert assembled(records) == "c"
         assert await seen(here.engine, execution.run.id) == records
+
+    async def test_is_one_that_was_not_renewed_since_it_was_taken(
+        self, here: Replica, there: Replica, told: Told, lease: float
+    ) -> None:
+        """Of a new run as of one that is taken over: counted from before Redis was asked."""
+        run_id = (await here.start("/told")).run.id
+        first = here.engine.local[run_id]
+        assert first.held_until <= time.monotonic() + lease
+        await lapse(run_id, here)
+        await there.engine.conductor.revive(run_id)
+        assert there.engine.local[run_id].held_until <= time.monotonic() + lease
 
     async def test_shows_nothing_of_a_run_that_is_lost_meanwhile(self, here: Replica, told: Told) -> None:
         execution = await execution_of(here, told)
