@@ -70,7 +70,8 @@ class TestWhileHeld:
             asked.append(principal)
             return True
 
-        clock = SimpleNamespace(monotonic=lambda: clock.now, now=0.0)
+        clock = SimpleNamespace(now=0.0)
+        clock.monotonic = lambda: clock.now
         monkeypatch.setattr(viewer_credential, "time", clock)
         credential = ViewerCredential(ALICE, valid)
         for clock.now in (5.0, 11.0, 12.0, 20.0, 22.0):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from limited_callers import ALICE, ANNA, BOB, Process
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from gatehouse.limits.keys import counted
 from gatehouse.limits.refusal import LimitReached
@@ -82,6 +83,21 @@ class TestSlots:
             await heir.reservations.renew()
             await asyncio.sleep(0.15)
         assert await heir.left("runs") == 0
+
+    async def test_that_cannot_be_given_back_are_with_a_later_renewal(
+        self, redis: Redis, process: Make
+    ) -> None:
+        here, keys = process(), counted(ALICE)
+        hold = await here.admission().take()
+        assert hold is not None
+        await redis.rename(keys.user.slots, "aside")
+        await redis.set(keys.user.slots, "what no script can read")
+        here.reservations.give_up(keys, [hold])
+        with pytest.raises(ResponseError):
+            await here.reservations.renew()
+        await redis.rename("aside", keys.user.slots)
+        await here.reservations.renew()
+        assert await here.left("runs") == 16
 
     async def test_are_not_renewed_after_the_end(self, redis: Redis, process: Make) -> None:
         here = process()

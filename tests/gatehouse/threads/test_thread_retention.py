@@ -13,7 +13,7 @@ from gatehouse.attachments.tables import attachments
 from gatehouse.identity.principal import Principal
 from gatehouse.runs.events import Usage
 from gatehouse.storage.tenancy import tenant_transaction
-from gatehouse.threads.retention import purge, purging_threads
+from gatehouse.threads.retention import erase, purge, purging_threads
 from gatehouse.threads.store import Answer, ThreadStore
 from gatehouse.threads.tables import threads
 from gatehouse.usage.feedback import FeedbackStore, Judged
@@ -71,6 +71,25 @@ async def test_leaves_a_thread_that_was_written_in(
     thread_id = await begun(store, engine, alice, 31)
     await store.begin(alice, thread_id, "another", "hello again")
     assert await purge(engine, 30) == 0
+
+
+async def test_leaves_a_thread_that_was_written_in_since_it_was_found(
+    store: ThreadStore, engine: AsyncEngine, alice: Principal
+) -> None:
+    old, new = [await begun(store, engine, alice, 31) for _ in range(2)]
+    for thread_id in (old, new):  # which moves both to now
+        answer = Answer(f"run-{thread_id}"[:36], 1, "hi", (), "complete", Usage(), checkpoint_id="c")
+        await store.answer(alice, thread_id, answer)
+    await aged(engine, alice, old, 31)
+    forgotten: list[str] = []
+
+    async def forget(_tenant_id: str, states: Sequence[str]) -> None:
+        forgotten.extend(states)
+
+    before = datetime.now(UTC) - timedelta(days=30)
+    assert await erase(engine, alice.tenant_id, [old, new], before, forget) == 1
+    assert (await store.get(alice, new)).id == new
+    assert [old in state for state in forgotten] == [True]
 
 
 @pytest.mark.parametrize("days", [None, 30])
