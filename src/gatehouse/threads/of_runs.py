@@ -33,6 +33,18 @@ async def go_on_after(engine: AsyncEngine, principal: Principal, run_id: str) ->
         return row.thread_id, ""
 
 
+async def answer_of(engine: AsyncEngine, principal: Principal, run_id: str) -> tuple[str, str]:
+    """Return the thread of a run, and its answer there. Raises NotFound for none of the caller's."""
+    answer = select(messages.c.thread_id, messages.c.id).where(
+        queries.owned(messages, principal), messages.c.run_id == run_id, messages.c.role == "ai"
+    )
+    async with tenant_transaction(engine, principal.tenant_id) as connection:
+        row = (await connection.execute(answer)).one_or_none()
+    if row is None:
+        raise NotFound("There is no such answer.")
+    return row.thread_id, row.id
+
+
 async def forget(engine: AsyncEngine, principal: Principal, thread_id: str, run_id: str) -> None:
     """Erase what a run has said in its thread, and the thread where that is all.
 

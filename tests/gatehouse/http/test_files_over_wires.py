@@ -16,6 +16,7 @@ from gatehouse.registry.entry import Entry
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 PDF = "data:application/pdf;base64,JVBERi0="
+LINK = "https://files.example/a.pdf"
 SEEN = ["text", "image", "file"]
 
 
@@ -56,12 +57,13 @@ class TestFiles:
         answer = client.chat.completions.create(model="looking", messages=asked, **named)
         assert json.loads(answer.choices[0].message.content or "") == SEEN
 
+    @pytest.mark.parametrize("given", [{"filename": "a.pdf", "file_data": PDF}, {"file_url": LINK}])
     @pytest.mark.parametrize("store", [True, False])
-    def test_reach_a_runnable_over_responses(self, client: openai.OpenAI, store: bool) -> None:
+    def test_reach_a_runnable_over_responses(self, client: openai.OpenAI, store: bool, given: Any) -> None:
         parts: Any = [
             {"type": "input_text", "text": "What is this?"},
             {"type": "input_image", "image_url": PNG, "detail": "auto"},
-            {"type": "input_file", "filename": "a.pdf", "file_data": PDF},
+            {"type": "input_file", **given},
         ]
         asked: Any = [{"role": "user", "content": parts}]
         answer = client.responses.create(model="looking", input=asked, store=store)

@@ -118,6 +118,56 @@ def test_a_response_has_a_function_call_and_takes_its_output(client: openai.Open
     assert then.output_text == "It is here."
 
 
+@pytest.mark.requirement("openai.responses.outputs")
+class TestOutputsAfterAResponse:
+    ASKED = '[tool look {"place": "here"}][say It is here.]'
+
+    def test_are_answered_in_place_of_the_call(self, live: LiveApp, client: openai.OpenAI) -> None:
+        first = client.responses.create(model="model", input=self.ASKED, tools=FLAT_TOOLS)
+        [call] = first.output
+        assert call.type == "function_call"
+        assert first.tools[0].to_dict() == {"type": "function", "strict": False, **FUNCTION}
+        output: Any = {"type": "function_call_output", "call_id": call.call_id, "output": "seen"}
+        then = client.responses.create(
+            model="model",
+            input=[output],
+            previous_response_id=first.id,
+            tools=FLAT_TOOLS,
+            instructions="Be brief.",
+        )
+        assert (then.output_text, then.previous_response_id) == ("It is here.", first.id)
+        assert first.conversation is not None
+        assert then.conversation == first.conversation
+        with live.client() as plain:
+            thread = plain.get(f"/api/threads/{first.conversation.id}/messages").json()
+        assert [(said["role"], said["content"]) for said in thread["items"]] == [
+            ("human", self.ASKED),
+            ("ai", "It is here."),
+        ]
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            [{"type": "function_call_output", "call_id": "another", "output": "seen"}],
+            [
+                {"type": "function_call_output", "call_id": "another", "output": "seen"},
+                {"role": "user", "content": "And?"},
+            ],
+        ],
+    )
+    def test_of_other_calls_are_refused(self, client: openai.OpenAI, given: Any) -> None:
+        first = client.responses.create(model="model", input=self.ASKED, tools=FLAT_TOOLS)
+        with pytest.raises(openai.BadRequestError) as caught:
+            client.responses.create(model="model", input=given, previous_response_id=first.id)
+        assert caught.value.param == "input"
+
+    def test_of_a_response_that_called_nothing_are_refused(self, client: openai.OpenAI) -> None:
+        first = client.responses.create(model="model", input="[say Nothing.]")
+        output: Any = {"type": "function_call_output", "call_id": "call", "output": "seen"}
+        with pytest.raises(openai.BadRequestError, match="has called nothing"):
+            client.responses.create(model="model", input=[output], previous_response_id=first.id)
+
+
 def test_an_entry_of_anything_else_is_refused_at_the_start() -> None:
     with pytest.raises(BadRegistry, match="client_tools is for a chat model itself"):
         checked("r:R", [Entry("/x", lambda parts: parts.model | str, "No model.", client_tools=True)])

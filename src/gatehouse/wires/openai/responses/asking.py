@@ -11,6 +11,7 @@ from gatehouse.threads.of_runs import go_on_after
 from gatehouse.wires.openai.asking import configured_by, input_of, thread_named
 from gatehouse.wires.openai.errors import InvalidValue, UnsupportedParameter
 from gatehouse.wires.openai.responses.input import in_langchains, items_of
+from gatehouse.wires.openai.responses.outputs import are_outputs, with_calls
 from gatehouse.wires.openai.responses.request import ResponseRequest
 from gatehouse.wires.openai.responses.resource import ASKED, asked_by, named_by
 from gatehouse.wires.openai.tools import Bound, bound_schema, bound_tools
@@ -29,13 +30,19 @@ async def question_of(
     """
     named = thread_of(body, thread)
     items = items_of(body.input)
-    messages = in_langchains(items)
-    if body.instructions:
-        messages = [{"type": "system", "content": body.instructions}, *messages]
+    messages: Sequence[Mapping[str, Any]] = in_langchains(items)
     thread_id, forks = await previous(services, principal, body.previous_response_id)
+    in_thread = bool(named or thread_id)
+    if thread_id and entry.client_tools and are_outputs(messages):
+        run_id, _ = named_by(body.previous_response_id or "")
+        instructions = body.instructions or ""
+        messages, thread_id, forks = await with_calls(services, principal, run_id, messages, instructions)
+        in_thread = False
+    elif body.instructions:
+        messages = [{"type": "system", "content": body.instructions}, *messages]
     return Question(
         entry=entry,
-        value=input_of(entry, messages, in_thread=bool(named or thread_id), param="input"),
+        value=input_of(entry, messages, in_thread=in_thread, param="input"),
         configurable=configured_by(entry, body.model_extra or {}),
         thread_id=thread_id,
         named_thread=named,

@@ -91,4 +91,6 @@ def part(item: Any, where: str) -> dict[str, Any]:
         case {"type": "input_file", "file_data": str(data)}:
             name = item.get("filename")
             return {"type": "file", "file": {"file_data": data, "filename": str(name or "file")}}
+        case {"type": "input_file", "file_url": str(url)}:
+            return {"type": "file", "url": url}
     raise InvalidValue(where, f"A part of the type {kind!s:.40} is not taken like this.")

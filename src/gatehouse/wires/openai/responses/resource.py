@@ -1,4 +1,7 @@
-"""A response as OpenAI has it: every key is there, and null where nothing is known."""
+"""A response as OpenAI has it: every key is there.
+
+What is not known is null, or the protocol's default where Open Responses takes no null.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,15 +24,19 @@ ECHOED = (
         "reasoning",
     ),
     *("parallel_tool_calls", "max_output_tokens", "max_tool_calls", "previous_response_id", "service_tier"),
-    *("safety_identifier", "prompt_cache_key", "user"),
+    *("safety_identifier", "prompt_cache_key", "user", "presence_penalty", "frequency_penalty"),
 )
 DEFAULTS: Mapping[str, Any] = {
-    "instructions": None, "metadata": {}, "temperature": None, "top_p": None, "tools": [],
+    "instructions": None, "metadata": {}, "temperature": 1.0, "top_p": 1.0, "tools": [],
     "tool_choice": "auto", "text": {"format": {"type": "text"}}, "truncation": "disabled", "reasoning": None,
     "parallel_tool_calls": True, "max_output_tokens": None, "max_tool_calls": None,
-    "previous_response_id": None, "service_tier": None, "safety_identifier": None, "prompt_cache_key": None,
-    "user": None, "presence_penalty": None, "frequency_penalty": None, "top_logprobs": None,
+    "previous_response_id": None, "service_tier": "default", "safety_identifier": None,
+    "prompt_cache_key": None, "user": None, "presence_penalty": 0.0, "frequency_penalty": 0.0,
+    "top_logprobs": 0,
 }  # fmt: skip
+
+
+FUNCTION: Mapping[str, Any] = {"description": None, "parameters": None, "strict": None}
 
 
 def identifier(run_id: str, part: int) -> str:
@@ -48,6 +55,8 @@ def asked_by(
 ) -> dict[str, Any]:
     """Return what a run keeps of the request, for whoever asks for its response later."""
     echoed = {name: given[name] for name in ECHOED if given.get(name) is not None}
+    if "tools" in echoed:
+        echoed["tools"] = [{**FUNCTION, **tool} for tool in echoed["tools"]]
     return {"echoed": echoed, "input": list(items), "background": background, "model": model}
 
 
