@@ -258,6 +258,19 @@ class TestHttp:
         with server.client(signed_in()) as alice:
             assert alice.post("/mcp", content=body, headers=headers).status_code == 400
 
+    @pytest.mark.parametrize(("length", "status"), [(200, 200), (201, 400)])
+    @pytest.mark.parametrize("named", ["id", "progressToken"])
+    def test_names_that_answers_repeat_are_short(
+        self, server: LiveApp, named: str, length: int, status: int
+    ) -> None:
+        names = {"id": 1, "progressToken": 1} | {named: "n" * length}
+        about = {"progressToken": names["progressToken"]}
+        call = {"name": "summarize", "arguments": {"query": "x"}, "_meta": about}
+        message = {"jsonrpc": "2.0", "id": names["id"], "method": "tools/call", "params": call}
+        headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
+        with server.client(signed_in()) as alice:
+            assert alice.post("/mcp", json=message, headers=headers).status_code == status
+
 
 @pytest.mark.parametrize(
     ("audience", "statuses"),

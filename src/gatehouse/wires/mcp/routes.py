@@ -1,6 +1,7 @@
 """MCP over streamable HTTP, of the revision 2026-07-28 and of the one before: each request stands alone."""
 
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
@@ -42,6 +43,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     **UnsupportedMediaType.schema(),
 }
 BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+MAX_NAME = 200  # characters
 NOT_ALLOWED = "Another site may not call this server: GATEHOUSE_ALLOWED_ORIGINS lists those that may."
 
 router = APIRouter(tags=["MCP"], responses={**Unauthenticated.schema(), **InsufficientScope.schema()})
@@ -61,7 +63,9 @@ async def mcp(request: Request, principal: CurrentPrincipal) -> Response:
     services = services_of(request)
     check_origin(request, services.settings)
     body = await request.body()
-    entry = tools_of(services, principal).get(called(body))
+    message = message_of(body)
+    check_names(message)
+    entry = tools_of(services, principal).get(called(message))
     if entry is not None and not principal.may(entry.required_scope):
         raise InsufficientScope(entry.required_scope)
     return Exchange(body)
@@ -88,13 +92,33 @@ def is_address(host: str | None) -> bool:
     return False
 
 
-def called(body: bytes) -> str:
-    """Return the name of the tool that a message calls; empty when it calls none, or is no message."""
+def message_of(body: bytes) -> dict[str, Any]:
+    """Return a message; empty for what is none, which the protocol's own server refuses."""
     try:
         message = from_json(body)
-        return str(message["params"]["name"]) if message["method"] == "tools/call" else ""
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def check_names(message: Mapping[str, Any]) -> None:
+    """Raise BadRequest for a name of the client's that would make its own answer large.
+
+    Each word of progress repeats the token, for as long as the call goes on.
+    """
+    params = message.get("params")
+    about = params.get("_meta") if isinstance(params, dict) else None
+    token = about.get("progressToken") if isinstance(about, dict) else None
+    if any(isinstance(name, str) and len(name) > MAX_NAME for name in (message.get("id"), token)):
+        raise BadRequest(f"An id and a progressToken may have {MAX_NAME} characters.")
+
+
+def called(message: Mapping[str, Any]) -> str:
+    """Return the name of the tool that a message calls; empty when it calls none."""
+    params = message.get("params")
+    if message.get("method") != "tools/call" or not isinstance(params, dict):
         return ""
+    return str(params.get("name"))
 
 
 class Exchange(Response):
