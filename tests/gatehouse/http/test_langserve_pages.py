@@ -31,9 +31,10 @@ class TestPlayground:
             assert "default-src 'self'" in policy
             assert "frame-ancestors 'none'" in policy
 
-    def test_a_file_that_it_does_not_have_is_a_problem(self, shared: LiveApp) -> None:
+    @pytest.mark.parametrize("path", ["nothing.js", "assets", "index.html/x", "%00", "a" * 300])
+    def test_a_file_that_it_does_not_have_is_a_problem(self, shared: LiveApp, path: str) -> None:
         with shared.client() as client:
-            response = client.get("/chat/playground/nothing.js")
+            response = client.get(f"/chat/playground/{path}")
         assert response.status_code == 404
         assert response.json()["type"] == "urn:gatehouse:problem:not-found"
 

@@ -30,10 +30,8 @@ class HideWhatIsNotOffered:
 
     def _name(self, path: str) -> str | None:
         """Return the name of the runnable that a path is under, the longest that fits."""
-        name = path.removeprefix("/")
-        while name and name not in self.names:
-            name = name.rpartition("/")[0]
-        return name or None
+        under = f"{path}/"
+        return max((name for name in self.names if under.startswith(f"/{name}/")), key=len, default=None)
 
 
 class NoSuchPath(NotFound):

@@ -151,11 +151,7 @@ async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoi
     """Return LangServe's response. Raises ApiError."""
     settings = services_of(request).settings
     if request.method != "POST":
-        # after routing, which would take it off a path that begins with it
-        page = await handle(Request({**request.scope, "root_path": settings.root_path}, request.receive))
-        if page.status_code == NotFound.status:  # no such file of the playground
-            raise NotFound
-        return page
+        return await page(request, handle, settings)
     work = handle(await checked(request, entry, endpoint, settings))
     response = await (while_connected(request, work) if endpoint in ("invoke", "batch") else work)
     posted = posted_of(request)
@@ -165,6 +161,19 @@ async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoi
     if posted.run_id and endpoint != "batch":  # a batch has a run for each item
         response.headers["x-run-id"] = str(posted.run_id)
     return response
+
+
+async def page(request: Request, handle: Handler, settings: Settings) -> Response:
+    """Return a schema, or a file of the playground. Raises NotFound for what is no file."""
+    # after routing, which would take the root path off a path that begins with it
+    rooted = Request({**request.scope, "root_path": settings.root_path}, request.receive)
+    try:
+        found = await handle(rooted)
+    except (OSError, ValueError):  # a folder, or a name that no file can have
+        raise NotFound from None
+    if found.status_code == NotFound.status:
+        raise NotFound
+    return found
 
 
 async def checked(request: Request, entry: ServedEntry, endpoint: str, settings: Settings) -> Request:
