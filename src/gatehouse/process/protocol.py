@@ -8,26 +8,31 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from gatehouse.process.stalled import CutWhenStalled
 
 MAX_HEAD = 65_536  # bytes of request line and headers
-MAX_BESIDE = 65_536  # bytes of a chunked body that are not its content
+MAX_FIELDS = 200  # of a head: each costs far more memory than its few bytes
+MAX_PIPELINED = 50  # requests that wait for the answer to one before them
+MAX_BESIDE = 65_536  # bytes of a chunked body that are not its content,
+BESIDE_A_BYTE = 32  # and so many more for each byte of that: a chunk may be small
 HEAD_SECONDS = 20.0  # within which they must arrive
 TOO_LARGE = 431  # RFC 6585 section 5
 
 
 class BoundedHead(CutWhenStalled, HttpToolsProtocol):
-    """A connection that sends a head larger than `MAX_HEAD` gets a 431; one that is slow with it is closed.
+    """A connection that sends a head over `MAX_HEAD` or `MAX_FIELDS` gets a 431; a slow one is closed.
 
     httptools itself buffers a header of any length, and a connection that never sends one stays open. The
     body is bounded in `gatehouse.web.middleware.BodyLimit`. What a chunked message has beside it (trailer
     fields, the extensions of chunks) no application sees: trailers are dropped (RFC 9110 section 6.5.1),
     since a header among them would count as one of the head, and a connection that sends more than
-    `MAX_BESIDE` of it at a time is cut.
+    `MAX_BESIDE` of it is cut. So is one that sends requests without waiting for answers: thousands of them
+    arrive at once, and each is made ready as it arrives.
     """
 
     deadline: asyncio.TimerHandle | None = None
     in_head = False
     in_body = False
     received = 0  # bytes since the chunk in which the head began
-    beside = 0  # bytes after the head, since the last ones of the body
+    after_head = 0  # bytes, since the chunk in which the head ended
+    content = 0  # bytes of the body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -39,7 +44,7 @@ class BoundedHead(CutWhenStalled, HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self.received += len(data)
-        self.beside += len(data)
+        self.after_head += len(data)
         super().data_received(data)
         if self.transport.get_protocol() is not self:
             # A WebSocket has the connection now, for as long as it likes. This protocol and its parser hold
@@ -48,7 +53,7 @@ class BoundedHead(CutWhenStalled, HttpToolsProtocol):
             return
         if self.in_head and self.received > MAX_HEAD:
             self.refuse_head()
-        elif self.in_body and self.beside > MAX_BESIDE:
+        elif self.in_body and self.after_head > MAX_BESIDE + (1 + BESIDE_A_BYTE) * self.content:
             self.transport.abort()
         elif self.is_idle():  # bytes that begin no request have ended uvicorn's keep-alive timeout
             self.await_head()
@@ -60,20 +65,27 @@ class BoundedHead(CutWhenStalled, HttpToolsProtocol):
         self.await_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.in_head:
-            super().on_header(name, value)
+        if not self.in_head:
+            return
+        if len(self.headers) == MAX_FIELDS:
+            self.refuse_head()
+            raise HttpParserError("the head has too many fields")
+        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self.in_head, self.in_body = False, True
-        self.beside = 0
+        self.after_head = self.content = 0
         self.stop_waiting()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             self.refuse_head()
             raise HttpParserError("the head is too large")
+        if len(self.pipeline) == MAX_PIPELINED:
+            self.transport.abort()
+            raise HttpParserError("too many requests wait")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self.beside = 0
+        self.content += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:

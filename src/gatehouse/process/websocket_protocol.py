@@ -16,13 +16,16 @@ SLICE = 4096  # bytes that are parsed at a time, so that a flood is seen before 
 BURST = 500
 PER_SECOND = 50.0
 SHORT, MEDIUM = 126, 65_536  # bytes from which a frame's length takes two more, or eight
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
     """A connection that sends pings, pongs or fragments without end is cut.
 
     The messages themselves are counted in `gatehouse.wires.websocket`. These frames never get there, and
-    three hundred thousand of them a second keep everybody else from being served.
+    three hundred thousand of them a second keep everybody else from being served. A handshake that cannot be
+    read (a line over 8 KiB, more than 128 fields, a body) is answered with 400: else it would stay open for
+    ever, whoever sent it.
     """
 
     def __init__(self, *arguments: object, **options: object) -> None:
@@ -39,6 +42,9 @@ class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
             super().data_received(data[at : at + SLICE])
             if self.transport.is_closing():
                 return
+        if not self.handshake_initiated:  # it came whole: websockets does not answer what it cannot read
+            self.transport.write(BAD_REQUEST)
+            self.transport.close()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send a message; a text that can be sent at once without `websockets`, whose way is long."""

@@ -12,7 +12,8 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from gatehouse.process import protocol
-from gatehouse.process.protocol import MAX_HEAD, BoundedHead
+from gatehouse.process.protocol import MAX_FIELDS, MAX_HEAD, MAX_PIPELINED, BoundedHead
+from gatehouse.process.websocket_protocol import BoundedWebSocket
 
 ROOM = MAX_HEAD - 1000
 
@@ -41,7 +42,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def connection() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     """Yield a connection to a server that speaks the protocol."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(application, http=BoundedHead, log_config=None, lifespan="off")
+        config = uvicorn.Config(
+            application, http=BoundedHead, ws=BoundedWebSocket, log_config=None, lifespan="off"
+        )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listener]))
         while not server.started:
@@ -55,15 +58,15 @@ async def connection() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.Stre
             await serving
 
 
-async def bytes_taken(writer: asyncio.StreamWriter, most: int) -> int:
-    """Return how much could be sent before the other side hung up."""
+async def bytes_taken(writer: asyncio.StreamWriter, most: int, piece: bytes = b"a" * 16_384) -> int:
+    """Return how much could be sent, the same piece again and again, before the other side hung up."""
     sent = 0
     with contextlib.suppress(OSError):
         while sent < most:
-            writer.write(b"a" * 16_384)
+            writer.write(piece)
             await writer.drain()
             await asyncio.sleep(0)
-            sent += 16_384
+            sent += len(piece)
     return sent
 
 
@@ -89,6 +92,12 @@ class TestSize:
             answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
         assert answer.count(b"HTTP/1.1") == 1
+
+    @pytest.mark.parametrize(("fields", "status"), [(MAX_FIELDS - 1, b"200"), (MAX_FIELDS, b"431")])
+    async def test_so_is_one_of_many_fields(self, fields: int, status: bytes) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/", *["a: b"] * fields))  # and the host
+            assert (await reader.readline()).startswith(b"HTTP/1.1 " + status)
 
     async def test_so_is_a_long_address(self) -> None:
         async with connection() as (reader, writer):
@@ -147,6 +156,13 @@ class TestTrailers:
             await writer.drain()
             assert await bytes_taken(writer, 40_000_000) < 20_000_000  # what the kernel buffers, and no more
 
+    async def test_of_any_number_of_chunks_are_cut(self) -> None:
+        async with connection() as (_, writer):
+            writer.write(b"POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n")
+            await writer.drain()
+            chunk = b"1;" + b"a" * 16_000 + b"\r\na\r\n"
+            assert await bytes_taken(writer, 40_000_000, chunk) < 20_000_000  # as above
+
     async def test_a_body_of_many_small_chunks_is_taken(self) -> None:
         async with connection() as (reader, writer):
             writer.write(b"POST /all HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n")
@@ -155,6 +171,45 @@ class TestTrailers:
                 await writer.drain()
             writer.write(b"0\r\n\r\n")
             assert b"/all" in await asyncio.wait_for(reader.read(4096), 10)
+
+
+class TestPipelining:
+    async def test_requests_that_wait_are_answered_in_their_order(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/slow") + b"".join(request(f"/{n}") for n in range(MAX_PIPELINED)))
+            for path in ("slow", *range(MAX_PIPELINED)):
+                await reader.readuntil(f"/{path}\r\n".encode())
+
+    async def test_a_connection_on_which_more_of_them_wait_is_cut(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/slow") + request("/next") * 5000)
+            with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+                await reader.readuntil(b"/next")
+
+
+UPGRADE = (
+    "connection: upgrade",
+    "upgrade: websocket",
+    "sec-websocket-version: 13",
+    "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
+class TestHandshake:
+    @pytest.mark.parametrize(
+        "sent",
+        [
+            request("/", *UPGRADE, f"x: {'a' * 9000}"),
+            request("/", *UPGRADE, *["x: a"] * 150),
+            request("/" + "a" * 9000, *UPGRADE),
+            request("/", *UPGRADE, "content-length: 3") + b"abc",
+        ],
+        ids=["a long field", "many fields", "a long address", "a body"],
+    )
+    async def test_that_cannot_be_read_is_answered_and_ends(self, sent: bytes) -> None:
+        async with connection() as (reader, writer), asyncio.timeout(5):
+            writer.write(sent)
+            assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
 
 
 @pytest.mark.usefixtures("hurried")
@@ -198,8 +253,7 @@ class TestTime:
             writer.write(b"cd")
             assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         async with connection() as (reader, writer):
-            upgrade = ("connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13")
-            writer.write(request("/", *upgrade, "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ=="))
+            writer.write(request("/", *UPGRADE))
             await reader.readuntil(b"\r\n\r\n")
             with pytest.raises(TimeoutError):  # the server neither says anything nor hangs up
                 async with asyncio.timeout(0.8):
