@@ -6,7 +6,7 @@ import { ApprovalForm, type Answering } from "@/components/ApprovalForm";
 import { ApprovalOutcome } from "@/components/ApprovalOutcome";
 import { ArgumentsTable } from "@/components/ArgumentsTable";
 import { Choices } from "@/components/Choices";
-import { Icon } from "@/components/Icon";
+import { Icon, type IconName } from "@/components/Icon";
 import { InputView } from "@/components/InputView";
 import { useDecision } from "@/hooks/useApprovals";
 
@@ -22,12 +22,12 @@ interface Props {
 /** What a run waits for: what would be done, in words and as a table, and what may be decided. */
 export default function ApprovalCard({ approval, standing, decided = null }: Props) {
   const id = useId();
-  const open = decided === null && (standing?.status ?? "pending") === "pending";
+  const open = decided === null && stillOpen(standing);
 
   return (
     <section className={open ? "approval open" : "approval"} aria-labelledby={id}>
       <h4 id={id}>
-        <Icon name={open ? "hand" : "check"} size={16} /> {titleOf(approval, open)}
+        <Icon name={open ? "hand" : drawingOf(standing)} size={16} /> {titleOf(approval, open)}
       </h4>
       {approval.description && <p>{approval.description}</p>}
       {open && approval.same_as && (
@@ -69,6 +69,13 @@ function Deciding({ approval }: { approval: Approval }) {
 function Asked({ value }: { value: unknown }) {
   return typeof value === "string" ? <p className="asked-value">{value}</p> : <InputView input={value} />;
 }
+
+const stillOpen = (standing: Approval | undefined) => !standing || standing.status === "pending";
+
+/** What is drawn of those that came to nothing. */
+const NOTHING: Record<string, IconName> = { rejected: "close", given_up: "close", cancelled: "stop", expired: "clock" };
+
+const drawingOf = (standing: Approval | undefined): IconName => NOTHING[standing?.status ?? ""] ?? "check";
 
 function titleOf({ kind, tool }: AskedApproval, open: boolean): string {
   const name = tool ? words(tool) : "A tool";

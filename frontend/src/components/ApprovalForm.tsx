@@ -46,7 +46,13 @@ export function ApprovalForm({ approval, answering, ready, send, leave }: Props)
     );
   }
   return (
-    <Said answering={answering} ready={ready} send={(text) => send(decisionOf(approval, answering, text))}>
+    <Said
+      {...WORDS[answering]}
+      {...(hasEnded(approval) && { label: "What came of it? It is kept with your word." })}
+      needed={answering === "respond"}
+      ready={ready}
+      send={(text) => send(decisionOf(approval, answering, text))}
+    >
       {cancel}
     </Said>
   );
@@ -65,18 +71,21 @@ const WORDS = {
   happened: { label: "What came of it? The model is told.", button: "It happened" },
 };
 
+/** Of a call that its run has left behind as it ended no model is told: it cannot be run again either. */
+const hasEnded = ({ kind, allowed }: AskedApproval) => kind === "effect" && !allowed.includes("run_again");
+
 interface SaidProps {
-  answering: Answering;
+  label: string;
+  button: string;
+  needed: boolean;
   ready: boolean;
   send: (text: string) => void;
   children: ReactNode;
 }
 
-function Said({ answering, ready, send, children }: SaidProps) {
+function Said({ label, button, needed, ready, send, children }: SaidProps) {
   const id = useId();
   const [text, setText] = useState("");
-  const { label, button } = WORDS[answering];
-  const needed = answering === "respond";
   const submit = (event: FormEvent) => {
     event.preventDefault();
     if (ready && (text.trim() || !needed)) send(text.trim());

@@ -84,6 +84,17 @@ test("asks what became of a call of which nobody knows", async () => {
   await waitFor(() => expect(sent).toEqual([{ decision: "happened", digest: "d1", result: "Sent." }]));
 });
 
+test("keeps what is said of a call whose run has ended, and promises no model", async () => {
+  const left = approval({ kind: "effect", allowed: ["happened", "give_up"], schema: null });
+  const { sent, person } = shown(left);
+  expect(screen.queryByRole("button", { name: /run it/ })).toBeNull();
+  await person.click(press("It happened"));
+  expect(document.body.textContent).not.toMatch(/model is told/);
+  await person.type(screen.getByLabelText(/kept with your word/), "Sent.");
+  await person.click(press("It happened"));
+  await waitFor(() => expect(sent).toEqual([{ decision: "happened", digest: "d1", result: "Sent." }]));
+});
+
 test("says why a decision was not taken, and can be decided again", async () => {
   const { person } = shown(approval(), () => problem(422, "invalid-input", "These arguments do not fit."));
   await person.click(press("Approve"));
@@ -104,10 +115,37 @@ test.each([
     /^Approved with other arguments by Alice.*Amount50$/,
   ],
   [approved({ status: "rejected", decision: { message: "No." } }), /^Rejected by Alice.*“No.”$/],
+  [
+    approved({ kind: "effect", status: "happened", decision: { result: "Sent." } }),
+    /^It happened, according to Alice.*“Sent.”$/,
+  ],
   [approval({ status: "expired" }), /^Nobody decided in time/],
   [approval({ status: "cancelled" }), /^The run was ended/],
+  [approval({ kind: "effect", allowed: ["happened", "give_up"], status: "cancelled" }), /^It was found out before/],
 ])("tells what was decided, and offers nothing more (%#)", (of, outcome) => {
   shown(of);
   expect(screen.queryByRole("button")).toBeNull();
   expect(document.querySelector(".approval-outcome")?.textContent).toMatch(outcome);
+});
+
+test("draws a check for what was allowed, and for nothing else", () => {
+  const drawn = (of: Approval) => {
+    shown(of);
+    const [path] = [...document.querySelectorAll(".approval h4 path")].slice(-1);
+    return path?.getAttribute("d");
+  };
+  const check = drawn(approved());
+  for (const status of ["expired", "cancelled", "rejected", "given_up"] as const)
+    expect(drawn(approval({ status }))).not.toBe(check);
+  expect(drawn(approved({ status: "edited" }))).toBe(check);
+});
+
+test("tells what the events say while the list is older than they are", () => {
+  const of = approval();
+  render(
+    <QueryClientProvider client={new QueryClient()}>
+      <ApprovalCard approval={of} standing={of} decided="Alice approved transfer_money." />
+    </QueryClientProvider>,
+  );
+  expect(document.querySelector(".approval-outcome")?.textContent).toBe("Alice approved transfer_money.");
 });

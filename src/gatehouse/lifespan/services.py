@@ -98,8 +98,7 @@ async def open_services(
             redis, runs.conductor.reservations, settings.plans, settings.limits_without_redis,
             settings.signin_failures,
         )  # fmt: skip
-        langsmith = await enter(open_langsmith(settings))
         yield Services(
             settings, registry.by_name, engine, redis, authenticator, model, threads, runs, limits, usage,
-            audit, pseudonyms, attachments, approvals, langsmith,
+            audit, pseudonyms, attachments, approvals, await enter(open_langsmith(settings)),
         )  # fmt: skip
