@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 
 PAUSE = 2.0  # seconds between two looks
 AT_ONCE = 100
+RESTORED = "gh:runs:waiting"  # in a Redis that knows what waits: not in one that has lost its data
 GONE_SECONDS = 30.0  # after which it is looked whether a run that went on is still known
 
 # Tells whether a credential was taken back since it was used; raises where it cannot be told
@@ -63,6 +64,7 @@ class Sweep:
 
     async def look(self) -> None:
         """Go on with what is due, and end what nobody decided in time."""
+        await self.restore_what_is_lost()
         for row in await self._found():
             if row.state == "waiting":
                 await self._approvals.end(row.tenant_id, row.run_id, "expired")
@@ -70,6 +72,19 @@ class Sweep:
                 await self.kick(row.tenant_id, row.run_id)
             else:
                 await self._look_after(row)
+
+    async def restore_what_is_lost(self) -> None:
+        """Bring back what waits when Redis has lost its data, so that threads are not free that are not."""
+        redis = self._runs.redis
+        if await redis.exists(RESTORED):
+            return
+        last = ""
+        while some := await self._waiting_after(last):
+            for row in some:
+                seconds = (row.expires_at - datetime.now(UTC)).total_seconds()
+                await self._runs.continuing.restore(of_kept_fields(row.record), row.attempt, max(0, seconds))
+            last = some[-1].run_id
+        await redis.set(RESTORED, 1)
 
     async def go_on(self, tenant_id: str, run_id: str) -> None:
         """Go on with a run that is due; one that does not wait any more is left alone."""
@@ -105,6 +120,14 @@ class Sweep:
         query = select(messages.c.id).where(answer, messages.c.role == "ai").limit(1)
         async with tenant_transaction(self._engine, row.tenant_id) as connection:
             return (await connection.execute(query)).first() is not None
+
+    async def _waiting_after(self, last: str) -> list[Row[Any]]:
+        table = waiting_runs.c
+        query = select(table.run_id, table.attempt, table.record, table.expires_at)
+        query = query.where(table.state == "waiting", table.run_id > last).order_by(table.run_id)
+        async with self._engine.begin() as connection:
+            await see_as_operator(connection)
+            return list(await connection.execute(query.limit(AT_ONCE)))
 
     async def _found(self) -> list[Row[Any]]:
         table = waiting_runs.c

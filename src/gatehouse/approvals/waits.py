@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from gatehouse.approvals.models import Approval
 from gatehouse.approvals.service import Approvals
 from gatehouse.approvals.tables import waiting_runs
+from gatehouse.identity.principal import Principal
 from gatehouse.runs.events import ApprovalAsked, Decided, EffectUnknown, ToolStart
 from gatehouse.runs.records import RunRecord, of_kept_fields
 from gatehouse.runs.sources.steps import Asked, ToolCalled
@@ -87,6 +88,16 @@ class ApprovalWaits:
                 await see_as_operator(connection)
             row = (await connection.execute(select(waiting_runs.c.record).where(this))).one_or_none()
         return None if row is None else of_kept_fields(row.record)
+
+    async def waiting_in(self, principal: Principal, thread_id: str) -> Sequence[str]:
+        whose = and_(
+            waiting_runs.c.tenant_id == principal.tenant_id,
+            waiting_runs.c.user_id == principal.user_id,
+            waiting_runs.c.thread_id == thread_id,
+        )
+        tenant = tenant_transaction(self._approvals.engine, principal.tenant_id)
+        async with away(), tenant as connection:
+            return list(await connection.scalars(select(waiting_runs.c.run_id).where(whose)))
 
 
 @asynccontextmanager

@@ -160,12 +160,17 @@ class RunEngine:
             return None
 
     async def cancel_waiting_in(self, principal: Principal, thread_id: str) -> None:
-        """End the run of a thread that waits for people, if one does: what it asked about is asked anew."""
-        run_id = await self.control.run_of(principal, thread_id)
-        run = await load(self.redis, run_id) if run_id else None
-        if run is not None and run.state == "waiting":
-            await self._cancel_waiting(run.id)
-            await self._until_ended(run.id)
+        """End what waits for people in a thread, also where Redis has lost it: it is to be asked anew.
+
+        Raises Unavailable.
+        """
+        try:
+            waiting = await self.conductor.waits.waiting_in(principal, thread_id)
+        except WaitsAway:
+            raise Unavailable from None
+        for run_id in waiting:
+            await self._cancel_waiting(run_id)
+            await self._until_ended(run_id)
 
     async def _cancel_waiting(self, run_id: str) -> None:
         """End a run that waits for people. Raises Unavailable."""

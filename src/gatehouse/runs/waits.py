@@ -85,6 +85,10 @@ class Waits(Protocol):
         """Return a run that waits; None when there is none. An empty tenant is any that can be seen."""
         ...
 
+    async def waiting_in(self, principal: Principal, thread_id: str) -> Sequence[str]:
+        """Return the ids of the principal's runs in a thread that wait, or did and have not ended since."""
+        ...
+
 
 class NobodyDecides:
     """Waits of a program without a store for them: a run that asks fails."""
@@ -109,3 +113,6 @@ class NobodyDecides:
 
     async def kept(self, tenant_id: str, run_id: str) -> RunRecord | None:  # noqa: ARG002  # as above
         return None
+
+    async def waiting_in(self, principal: Principal, thread_id: str) -> Sequence[str]:  # noqa: ARG002  # as above
+        return ()

@@ -30,6 +30,9 @@ class Runs:
     async def hgetall(self, _key: str) -> dict[bytes, bytes]:
         return {}
 
+    async def exists(self, _key: str) -> int:
+        return 1
+
     async def go_on(self, waiting: WaitingRun) -> bool:
         self.went.append(waiting)
         return self.goes_on

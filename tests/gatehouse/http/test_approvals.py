@@ -157,6 +157,47 @@ class TestRunApi:
         assert mine == ["approval.decide", "approval.open"]
 
 
+class TestWhenRedisHasLostItsData:
+    """What waits is in the database."""
+
+    @pytest.fixture
+    def waits(self, client: httpx.Client, live: LiveApp) -> dict[str, Any]:
+        """A run that waits, and that Redis has lost."""
+        waits = waiting(client)
+        live.run(live.services.redis.flushdb())
+        return waits
+
+    def status(self, client: httpx.Client, waits: dict[str, Any]) -> Any:
+        return client.get(f"/api/approvals/{waits['approvals'][0]['id']}").json()["status"]
+
+    def test_editing_the_question_ends_what_is_open(
+        self, client: httpx.Client, waits: dict[str, Any]
+    ) -> None:
+        thread = f"/api/threads/{waits['thread_id']}"
+        question = client.get(f"{thread}/messages").json()["items"][0]["id"]
+        forked = client.post(f"{thread}/fork", json={"message_id": question, "query": "Pay Eve."})
+        assert forked.status_code == 202
+        assert self.status(client, waits) == "cancelled"
+        assert client.get(f"/api/runs/{waits['run_id']}").json()["state"] == "cancelled"
+        assert PAID == []
+
+    def test_deleting_the_thread_ends_the_run(self, client: httpx.Client, waits: dict[str, Any]) -> None:
+        assert client.delete(f"/api/threads/{waits['thread_id']}").status_code == 204
+        assert client.get(f"/api/runs/{waits['run_id']}").status_code == 404
+        assert decide(client, waits["approvals"][0]).status_code == 404
+        assert PAID == []
+
+    def test_its_thread_is_taken_again_in_a_moment(
+        self, client: httpx.Client, waits: dict[str, Any], live: LiveApp
+    ) -> None:
+        live.eventually(lambda: live.run(live.services.redis.exists(f"gh:{{{waits['run_id']}}}:run")))
+        again = client.post("/api/chat", json={**ASK, "thread_id": waits["thread_id"]})
+        assert (again.status_code, again.json()["run_id"]) == (409, waits["run_id"])
+        assert decide(client, waits["approvals"][0]).status_code == 200
+        assert the_end(client, waits["run_id"])[-1].data["status"] == "completed"
+        assert PAID == [100]
+
+
 class TestWebSocket:
     def test_decides_on_the_socket(self, live: LiveApp, client: httpx.Client) -> None:
         url = live.url.replace("http", "ws") + "/ws/chat/?events=run"

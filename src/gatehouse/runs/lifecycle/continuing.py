@@ -34,12 +34,18 @@ class Continuing:
         answer = await attempts.go_on(run, waiting.attempt, known, fields)
         if answer == LOST:
             log.warning("a run that waited is restored", run_id=run.id)
-            await attempts.restore(replace(run, state="waiting", attempt=waiting.attempt), known)
+            await self.restore(run, waiting.attempt, 0)
             answer = await attempts.go_on(run, waiting.attempt, known, fields)
         if answer == NOT_YET:
             return False
         await self.conductor.revive(run.id)
         return True
+
+    async def restore(self, run: RunRecord, attempt: int, seconds: float) -> None:
+        """Bring a run back that waits for so long, if Redis has lost it. Raises RedisError."""
+        settings = self.conductor.settings
+        known = ceil(seconds + settings.deadline + settings.keep)
+        await self.conductor.attempts.restore(replace(run, state="waiting", attempt=attempt), known)
 
     async def end(self, run: RunRecord) -> None:
         """End a run whose questions are gone with its thread, so that nobody can decide any more."""
