@@ -71,5 +71,5 @@ def draft_of(left: Unsettled) -> Draft:
     return Draft(
         "ended", "effect", effect.key, effect.digest, WAYS_OUT,
         tool=effect.tool, tool_call_id=effect.call_id, args=left.args,
-        description=f"{effect.error}. Its run has ended.",
+        description=f"{effect.why} Its run has ended.",
     )  # fmt: skip

@@ -74,3 +74,8 @@ class Effect:
     same_as: str = ""
     fresh: bool = False
     first: bool = False
+
+    @property
+    def why(self) -> str:
+        """Why it is unknown whether it has happened, as a sentence for people."""
+        return f"{self.error[:1].upper()}{self.error[1:]}."

@@ -127,7 +127,7 @@ def decision_on(act: Act, unknown: Unknown, execution: Execution | None) -> Mapp
         while len(decisions) <= unknown.effect.decided:
             answer = ask(
                 "effect", act.tool, act.args, WAYS_ON,
-                tool_call_id=act.call_id or None, description=unknown.effect.error,
+                tool_call_id=act.call_id or None, description=unknown.effect.why,
             )  # fmt: skip
             if answer["type"] in WAYS_ON:  # else on whether the call is to be made at all
                 decisions.setdefault(answer["id"], answer)

@@ -15,11 +15,13 @@ from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.tools import tool
 from live_app import LiveApp, bearer, serving, token
+from redis import Redis
 from scripted_model import ScriptedModel
 from sse_frames import frames_in
 from websockets.sync.client import connect
 
 from gatehouse import Entry, Parts
+from gatehouse.runs.records import run_key
 
 PAID: list[int] = []
 ASK = {"query": "Pay Bob."}
@@ -161,24 +163,31 @@ class TestWhenRedisHasLostItsData:
     """What waits is in the database."""
 
     @pytest.fixture
-    def waits(self, client: httpx.Client, live: LiveApp) -> dict[str, Any]:
+    def redis(self, live: LiveApp) -> Iterator[Redis]:
+        assert live.settings.redis_url is not None
+        with Redis.from_url(live.settings.redis_url.get_secret_value()) as redis:
+            yield redis
+
+    @pytest.fixture
+    def waits(self, client: httpx.Client, redis: Redis) -> dict[str, Any]:
         """A run that waits, and that Redis has lost."""
         waits = waiting(client)
-        live.run(live.services.redis.flushdb())
+        redis.flushdb()
         return waits
 
     def status(self, client: httpx.Client, waits: dict[str, Any]) -> Any:
         return client.get(f"/api/approvals/{waits['approvals'][0]['id']}").json()["status"]
 
     def test_editing_the_question_ends_what_is_open(
-        self, client: httpx.Client, waits: dict[str, Any]
+        self, client: httpx.Client, waits: dict[str, Any], live: LiveApp
     ) -> None:
         thread = f"/api/threads/{waits['thread_id']}"
         question = client.get(f"{thread}/messages").json()["items"][0]["id"]
         forked = client.post(f"{thread}/fork", json={"message_id": question, "query": "Pay Eve."})
         assert forked.status_code == 202
         assert self.status(client, waits) == "cancelled"
-        assert client.get(f"/api/runs/{waits['run_id']}").json()["state"] == "cancelled"
+        run = f"/api/runs/{waits['run_id']}"
+        live.eventually(lambda: client.get(run).json()["state"] == "cancelled")
         assert PAID == []
 
     def test_deleting_the_thread_ends_the_run(self, client: httpx.Client, waits: dict[str, Any]) -> None:
@@ -188,9 +197,9 @@ class TestWhenRedisHasLostItsData:
         assert PAID == []
 
     def test_its_thread_is_taken_again_in_a_moment(
-        self, client: httpx.Client, waits: dict[str, Any], live: LiveApp
+        self, client: httpx.Client, waits: dict[str, Any], live: LiveApp, redis: Redis
     ) -> None:
-        live.eventually(lambda: live.run(live.services.redis.exists(f"gh:{{{waits['run_id']}}}:run")))
+        live.eventually(lambda: redis.exists(run_key(waits["run_id"])))
         again = client.post("/api/chat", json={**ASK, "thread_id": waits["thread_id"]})
         assert (again.status_code, again.json()["run_id"]) == (409, waits["run_id"])
         assert decide(client, waits["approvals"][0]).status_code == 200
