@@ -35,7 +35,7 @@ class Stream(asyncio.Protocol):
         self.prompt = prompt
         self.headers = headers
         self.began = time.perf_counter()
-        self.tokens = 0
+        self.tokens = self.received = 0
         self.first = 0.0
         self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -55,6 +55,7 @@ class Stream(asyncio.Protocol):
             transport.write(self.target.asking(self.prompt, self.headers))
 
     def data_received(self, data: bytes) -> None:
+        self.received += len(data)
         if not self._accepted:
             data = self._accept(data)
         if self.target.websocket:
