@@ -89,3 +89,12 @@ async def uninterrupted(work: Coroutine[Any, Any, Result]) -> Result:
             task.exception()  # nobody is left to be told
         raise asyncio.CancelledError
     return task.result()
+
+
+async def all_of(work: Iterable[Awaitable[Result]]) -> list[Result]:
+    """Return what work returns whose pieces go on together; raise what one raises when all are done."""
+    done = await asyncio.gather(*work, return_exceptions=True)
+    for result in done:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in done if not isinstance(result, BaseException)]

@@ -6,7 +6,6 @@ import structlog
 from redis.exceptions import RedisError
 
 from gatehouse.identity.principal import Principal
-from gatehouse.limits.keys import counted
 from gatehouse.limits.limiter import Admitted, Limiter, Store
 from gatehouse.limits.reservations import Reservation
 from gatehouse.limits.standing import Standing
@@ -88,7 +87,8 @@ class Admission:
         """Give back what no run has taken, and the slots of a batch, but for those that still serve a run."""
         if not self._seats and not self._slots:
             return
-        keys, reservations = counted(self._principal), self._limiter.reservations
+        reservations = self._limiter.reservations
+        keys = reservations.keys_of(self._principal)
         for reservation in self._begun:
             if self._slots and reservation.seat in reservations:
                 slot = reservations.drop(self._slots.pop())

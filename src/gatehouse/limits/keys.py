@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from gatehouse.identity.principal import Principal
 from gatehouse.storage.digest import digest_of
+from gatehouse.storage.slots import tagged
 
 
 class Keys(NamedTuple):
@@ -32,11 +33,14 @@ class Counted(NamedTuple):
         return (*self.user[1:], *self.tenant[1:])
 
 
-def counted(principal: Principal) -> Counted:
-    """Return the keys of a principal and of their tenant. A user's limits span their credentials."""
-    return Counted(
-        _keys("user", principal.tenant_id, principal.user_id), _keys("tenant", principal.tenant_id)
-    )
+def counted(principal: Principal, on_cluster: bool = False) -> Counted:
+    """Return the keys of a principal and of their tenant. A user's limits span their credentials.
+
+    A cluster has all of a tenant in one slot: each script counts for the user and for the tenant.
+    """
+    tenant_id = principal.tenant_id
+    of = _keys_on_cluster if on_cluster else _keys
+    return Counted(of("user", tenant_id, principal.user_id), of("tenant", tenant_id))
 
 
 def address_key(address: str) -> str:
@@ -45,6 +49,16 @@ def address_key(address: str) -> str:
 
 
 @lru_cache(10_000)
+def _keys_on_cluster(*whose: str) -> Keys:
+    tag = _name("tenant", whose[1])
+    return Keys(*(tagged(tag, key) for key in _keys(*whose)))
+
+
+def _name(*whose: str) -> str:
+    return digest_of(*whose)[:32]
+
+
+@lru_cache(10_000)
 def _keys(*whose: str) -> Keys:
-    prefix = f"gh:limits:{digest_of(*whose)[:32]}"
+    prefix = f"gh:limits:{_name(*whose)}"
     return Keys(f"{prefix}:rate", f"{prefix}:slots", f"{prefix}:reserved", f"{prefix}:tokens")

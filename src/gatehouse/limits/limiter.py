@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from gatehouse.background import outlasted
 from gatehouse.identity.principal import Principal
-from gatehouse.limits.keys import Counted, counted
+from gatehouse.limits.keys import Counted
 from gatehouse.limits.refusal import Limit, LimitReached, Whose
 from gatehouse.limits.reservations import Reservation, Reservations
 from gatehouse.limits.scripts import ADMIT
@@ -75,7 +75,7 @@ class Limiter:
         plan = self.plans.of(principal.plan)
         check_size(plan, requests)
         seats, slots = reservations_for(runs, at_once, plan.plan.tokens_reserved)
-        keys = counted(principal)
+        keys = self.reservations.keys_of(principal)
         if not seats:
             answer = await self._ask(keys, plan, requests)
         else:
@@ -102,7 +102,7 @@ class Limiter:
 
         None when the run was undone before. Raises what `store` raises, and InvalidInput.
         """
-        plan, keys = self.plans.of(principal.plan), counted(principal)
+        plan, keys = self.plans.of(principal.plan), self.reservations.keys_of(principal)
         check_size(plan, requests)
         answer = await store((*keys.rates, *keys.runs), self._numbers(plan, requests, 1, 1))
         if answer is None:
@@ -135,7 +135,7 @@ class Limiter:
         """Return what a principal may still use, and charge nothing; None when it is not known. Raises
         Unavailable."""
         plan = self.plans.of(principal.plan)
-        answer = await self._ask(counted(principal), plan, 0, look=True)
+        answer = await self._ask(self.reservations.keys_of(principal), plan, 0, look=True)
         return standing_of(plan, answer) if answer else None
 
     async def _ask(

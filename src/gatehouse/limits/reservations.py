@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
 
+from gatehouse.background import all_of
 from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import Counted, counted
 from gatehouse.limits.scripts import RELEASE, RENEW
 from gatehouse.settings.plans import Plans
-from gatehouse.storage.script import COMMAND_SECONDS, Script
+from gatehouse.storage.script import COMMAND_SECONDS, Clustered, Script
 
 CALLERS_AT_ONCE = 50  # whose reservations are renewed in one step of Redis
 
@@ -65,6 +66,7 @@ class Reservations:
 
     def __init__(self, redis: Redis, lease: float, plans: Plans | None = None) -> None:
         self.plans = plans
+        self.on_cluster = isinstance(redis, Clustered)
         self._given_up: deque[tuple[Counted, tuple[Reservation, ...]]] = deque()
         self._held: dict[str, tuple[Counted, Reservation]] = {}
         self._renewing = asyncio.Lock()
@@ -75,13 +77,17 @@ class Reservations:
     def __contains__(self, seat: str) -> bool:
         return seat in self._held
 
+    def keys_of(self, principal: Principal) -> Counted:
+        """Return the keys under which this Redis counts for a principal."""
+        return counted(principal, self.on_cluster)
+
     def keep(self, keys: Counted, reservation: Reservation) -> None:
         """Renew this reservation from now on."""
         self._held[reservation.seat] = (keys, reservation)
 
     def adopt(self, principal: Principal, reservation: Reservation) -> None:
         """Renew the reservation of a run that another process began, as `adopted` has it."""
-        self.keep(counted(principal), adopted(reservation))
+        self.keep(self.keys_of(principal), adopted(reservation))
 
     def drop(self, reservation: Reservation) -> Reservation:
         """Renew the reservation no longer; return it as it was last."""
@@ -95,7 +101,7 @@ class Reservations:
         """
         async with self._renewing:  # a renewal that is under way would take up again what was given back
             last = self.drop(reservation)
-        return Settlement(counted(principal).runs, (last.slot, last.member, used))
+        return Settlement(self.keys_of(principal).runs, (last.slot, last.member, used))
 
     def hold(self, principal: Principal, reservation: Reservation | None) -> Hold:
         """Return what takes the place of a run together with the run itself."""
@@ -106,7 +112,7 @@ class Reservations:
             plan = self.plans.of(principal.plan)
             allowed = (plan.user.runs, plan.user.tokens, plan.tenant.runs, plan.tenant.tokens)
         member = reservation.member if reservation.tokens else ""
-        return Hold(counted(principal).runs, (self.lease_ms, reservation.slot, member, *allowed))
+        return Hold(self.keys_of(principal).runs, (self.lease_ms, reservation.slot, member, *allowed))
 
     def give_up(self, keys: Counted, reservations: Iterable[Reservation]) -> None:
         """Give back with the next renewal what may have been taken: Redis has not said whether it was."""
@@ -118,15 +124,24 @@ class Reservations:
         Raises RedisError.
         """
         async with self._renewing:
-            while self._given_up:
-                await self._release(*self._given_up[0])
-                self._given_up.popleft()  # the one that was released: others may have come meanwhile
             by_caller: defaultdict[Counted, list[Reservation]] = defaultdict(list)
             for keys, reservation in self._held.values():
                 by_caller[keys].append(reservation)
-            callers = list(by_caller.items())
-            for first in range(0, len(callers), CALLERS_AT_ONCE):
-                await self._renew_some(callers[first : first + CALLERS_AT_ONCE])
+            # on a cluster each tenant is in a slot of its own
+            by_slot: defaultdict[str, list[tuple[Counted, list[Reservation]]]] = defaultdict(list)
+            for caller in by_caller.items():
+                by_slot[caller[0].tenant.rate if self.on_cluster else ""].append(caller)
+            await all_of((self._give_back(), *map(self._renew_all, by_slot.values())))
+
+    async def _give_back(self) -> None:
+        """Give back what was given up."""
+        while self._given_up:
+            await self._release(*self._given_up[0])
+            self._given_up.popleft()  # the one that was released: others may have come meanwhile
+
+    async def _renew_all(self, callers: Sequence[tuple[Counted, Sequence[Reservation]]]) -> None:
+        for first in range(0, len(callers), CALLERS_AT_ONCE):
+            await self._renew_some(callers[first : first + CALLERS_AT_ONCE])
 
     async def _renew_some(self, callers: Iterable[tuple[Counted, Sequence[Reservation]]]) -> None:
         keys: list[str] = []

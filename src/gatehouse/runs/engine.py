@@ -28,6 +28,7 @@ from gatehouse.runs.records import RunRecord, is_of, load, run_id_of, run_key
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.viewing import Viewing
 from gatehouse.runs.waits import WaitsAway
+from gatehouse.storage.cluster.client import beside
 
 ERASE_SECONDS = 1.0
 ERASE_POLL = 0.02
@@ -220,7 +221,7 @@ class RunEngine:
             if key := await self.redis.hget(run_key(run_id), "key"):
                 keys = (*keys, replies.text(key))
             await self.redis.delete(*keys)
-            await self.redis.hdel(ANSWERS, run_id)
+            await self.redis.hdel(beside(self.redis, ANSWERS, run_id), run_id)
             await self.attempts.forget(run_id)
         await self.forget_states(tenant_id, states)
 

@@ -3,11 +3,17 @@
 from typing import Any
 
 from gatehouse.runs.events import Cursor, Record
+from gatehouse.storage.slots import untagged
 
 
 def text(reply: Any) -> str:
     """Return a string reply."""
     return str(reply.decode())
+
+
+def optional(reply: Any) -> str:
+    """Return a string reply, empty where there is none."""
+    return "" if reply is None else text(reply)
 
 
 def fields(reply: Any) -> dict[bytes, bytes]:
@@ -21,14 +27,14 @@ def records(entries: Any) -> list[Record]:
 
 
 def streams(reply: Any) -> list[tuple[str, list[Any]]]:
-    """Return what XREAD found, as keys and entries.
+    """Return what XREAD found, as names of keys and entries.
 
     RESP2 has a list of pairs. RESP3, which a redis:// URL may ask for, has a dict whose lists of entries
     stand in a list of their own.
     """
     if isinstance(reply, dict):
-        return [(text(key), entries) for key, [entries] in reply.items()]
-    return [(text(key), entries) for key, entries in reply or []]
+        return [(untagged(text(key)), entries) for key, [entries] in reply.items()]
+    return [(untagged(text(key)), entries) for key, entries in reply or []]
 
 
 def _unpacked(entry_id: bytes, content: bytes) -> list[Record]:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gatehouse.background import in_background
+from gatehouse.background import all_of, in_background
 from gatehouse.runs.conversation.history import History
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import BEGINNING, Cursor
@@ -93,14 +94,10 @@ class Tending:
                 if time.monotonic() - asked > self.settings.lease / BEATS_PER_LEASE:
                     self._be_unsure()
                 await self._renew(now)
-                if (
-                    time.monotonic() - asked < self.settings.lease
-                ):  # else others may have ended runs from here
-                    await self.engine.conductor.reservations.renew()
-                await self.engine.conductor.settle_doubts()
-                await self._note_viewers(now)
-                await self._stop_orphans(now)
-                await self._trim()
+                # else others may have ended runs from here
+                in_time = time.monotonic() - asked < self.settings.lease
+                async with asyncio.timeout(self.patience):
+                    await self._tend(now, in_time)
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 self._be_unsure()
@@ -114,7 +111,8 @@ class Tending:
             reraise_cancellation()
             await asyncio.sleep(self.settings.lease / 2)
             try:
-                await self._look_after_all(await self.redis_time())
+                now = await self.redis_time()
+                await all_of((self._look_after_all(now), self.engine.attempts.settle_left(now)))
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 log.warning("runs cannot be looked after", error=type(error).__name__, **words_of(error))
@@ -135,6 +133,31 @@ class Tending:
         seconds, microseconds = await self.engine.redis.time()
         return float(seconds) + float(microseconds) / 1e6
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds that what is not urgent may take: where one server of a cluster is away, others are not."""
+        on_cluster = self.engine.conductor.reservations.on_cluster
+        return self.settings.lease / BEATS_PER_LEASE if on_cluster else None
+
+    async def _tend(self, now: float, in_time: bool) -> None:
+        """Do what is less urgent than the leases, each also where another fails. Raises what one raised."""
+        conductor = self.engine.conductor
+        work = (
+            *((conductor.reservations.renew,) if in_time else ()),
+            conductor.settle_doubts,
+            partial(self._note_viewers, now),
+            partial(self._stop_orphans, now),
+            self._trim,
+        )
+        failed: Exception | None = None
+        for piece in work:
+            try:
+                await piece()
+            except (RedisError, OSError) as error:
+                failed = failed or error
+        if failed is not None:
+            raise failed
+
     async def _renew(self, now: float) -> None:
         engine = self.engine
         began = time.monotonic()
@@ -142,6 +165,9 @@ class Tending:
         attempts = {run_id: item.run.attempt for run_id, item in held.items()}
         renewed = await engine.attempts.renew(attempts, now + 1.2 * self.settings.lease)
         for run_id, execution in held.items():
+            if run_id in renewed.unheard:
+                self._be_unsure()
+                continue
             if run_id in renewed.lost:
                 engine.conductor.lose(execution)
                 continue
@@ -173,9 +199,13 @@ class Tending:
                 execution.halt("cancelled")
 
     async def _look_after_all(self, now: float) -> None:
-        """Look after every run that nobody was heard of: past those that nobody here can take."""
+        """Look after every run that nobody was heard of."""
+        await all_of(self._look_after_list(active, now) for active in self.engine.attempts.lists)
+
+    async def _look_after_list(self, active: str, now: float) -> None:
+        """Look after those of one list: past those that nobody here can take."""
         passed = 0
-        while run_ids := await self.engine.attempts.neglected(now, passed):
+        while run_ids := await self.engine.attempts.neglected(now, passed, active):
             for run_id in run_ids:
                 passed += await self._look_after(run_id)
 
@@ -220,5 +250,5 @@ class Tending:
     async def _save(self, execution: Execution, below: Cursor) -> None:
         """Save the text, and drop the records below a cursor, which told it."""
         top, text = execution.top, "".join(execution.text)
-        await self.engine.conductor.writer.flushed()
+        await self.engine.conductor.writer.of(execution.run.id).flushed()
         await self.engine.attempts.trim(execution.run.id, below, text, top)

@@ -152,7 +152,7 @@ class Viewing:
         records = await self.log.after(run_id, cursor)
         if not records and run_id in self.conductor.local:
             reraise_cancellation()
-            await self.conductor.writer.flushed()  # they are on their way
+            await self.conductor.writer.of(run_id).flushed()  # they are on their way
             records = await self.log.after(run_id, cursor)
         if whole := unbroken(records, cursor):
             return whole

@@ -13,14 +13,30 @@ from weakref import WeakKeyDictionary
 from hiredis import ProtocolError, PushNotification, Reader, pack_command
 from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    NoScriptError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 LOOK_EVERY = 0.25  # seconds between two looks at calls that have no answer
 SILENCE = 5.0  # seconds after which a connection that owes an answer is given up; longer than a call waits
 NOTHING = object()
 NOT_PRIMARY = ("READONLY", "MASTERDOWN")  # in what a server answers that another has replaced
+OF_WORD: dict[str, type[ResponseError]] = {
+    "NOSCRIPT": NoScriptError,
+    "MOVED": MovedError,
+    "ASK": AskError,
+    "TRYAGAIN": TryAgainError,
+    "CLUSTERDOWN": ClusterDownError,
+}
+ASKING = pack_command(("ASKING",))
 
 
 class NoAnswer(RedisTimeout, TimeoutError):
@@ -58,6 +74,20 @@ class Multiplexed:
             async with asyncio.timeout(seconds):
                 line = await self._opened()
                 return await line.call(packed, seconds)
+        except NoAnswer:
+            raise
+        except TimeoutError as error:
+            raise NoAnswer("Redis does not answer") from error
+
+    async def call_asking(self, seconds: float, *command: Any) -> Any:
+        """Return the answer of a server of a cluster to which a slot is moving. Raises as `call` does."""
+        try:
+            async with asyncio.timeout(seconds):
+                line = await self._opened()
+                asked = line.call(ASKING, seconds)
+                answer = line.call(pack_command(command), seconds)  # ASKING holds for the next command
+                await asked
+                return await answer
         except NoAnswer:
             raise
         except TimeoutError as error:
@@ -171,7 +201,8 @@ def error_of(text: str) -> RedisError:
     """Return the error that Redis answered with."""
     if is_of_replica(text):
         return RedisConnectionError("Redis is a replica now")
-    return NoScriptError(text) if text.startswith("NOSCRIPT") else ResponseError(text)
+    word, _, rest = text.partition(" ")
+    return OF_WORD[word](rest) if word in OF_WORD else ResponseError(text)
 
 
 _of_pools: WeakKeyDictionary[ConnectionPool, Multiplexed] = WeakKeyDictionary()

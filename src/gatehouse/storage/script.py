@@ -2,14 +2,27 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from gatehouse.storage.multiplexed import multiplexed
+from gatehouse.storage.slots import PRELUDE
 
 COMMAND_SECONDS = 4.0  # that Redis has for any command
+
+
+class Shared(Protocol):
+    """Makes calls over connections that callers share."""
+
+    async def call(self, seconds: float, *command: Any) -> Any: ...
+
+
+class Clustered:
+    """A client of a cluster; `shared` makes its scripts' calls, each to the server that has the keys."""
+
+    shared: Shared
 
 
 class Script:
@@ -19,9 +32,10 @@ class Script:
     """
 
     def __init__(self, redis: Redis, text: str, seconds: float) -> None:
-        self._shared = multiplexed(redis)
-        self._text = text
-        self._sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+        clustered = isinstance(redis, Clustered)
+        self._shared: Shared = redis.shared if isinstance(redis, Clustered) else multiplexed(redis)
+        self._text = PRELUDE + text if clustered else text
+        self._sha = hashlib.sha1(self._text.encode(), usedforsecurity=False).hexdigest()
         self._seconds = seconds
 
     async def __call__(self, keys: Sequence[str], args: Sequence[Any]) -> Any:

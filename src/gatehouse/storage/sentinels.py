@@ -8,6 +8,8 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 
+from gatehouse.storage.addresses import addresses_in
+
 SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 PORT = 26379
 ASK_SECONDS = 1.0  # that one Sentinel has
@@ -49,19 +51,10 @@ def sentinels_of(url: str) -> tuple[Sentinels | None, str]:
     parts = urlsplit(url)
     if parts.scheme not in SCHEMES:
         return None, url
-    login, _, hosts = parts.netloc.rpartition("@")
+    login, addresses = addresses_in(parts.netloc, PORT)
     name, _, database = parts.path.removeprefix("/").partition("/")
-    addresses = tuple(_address(host) for host in hosts.split(",") if host)
     if not addresses or not name:
         raise ValueError("a URL of Sentinels has the form redis+sentinel://host:26379,host2:26379/name/0")
     host = f"{login}@sentinel" if login else "sentinel"
     plain = SplitResult(SCHEMES[parts.scheme], host, f"/{database or 0}", parts.query, "")
     return Sentinels(addresses, unquote(name)), urlunsplit(plain)
-
-
-def _address(text: str) -> tuple[str, int]:
-    """Return host and port. Raises ValueError."""
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname:
-        raise ValueError("a Sentinel has no host")
-    return parts.hostname, parts.port or PORT

@@ -15,8 +15,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from gatehouse.background import in_background
+from gatehouse.background import all_of, in_background
 from gatehouse.runs.accounts import ACCOUNTS, parsed_account
+from gatehouse.storage.cluster.client import everywhere
 from gatehouse.usage.store import UsageStore
 
 log = structlog.get_logger(__name__)
@@ -47,7 +48,7 @@ class Bookkeeper:
         """Enter accounts until cancelled."""
         while True:
             try:
-                if await self._redis.hlen(ACCOUNTS) and await self._is_my_turn():
+                if await self._are_some() and await self._is_my_turn():
                     while await self.enter_some():
                         pass
             except (RedisError, SQLAlchemyError, OSError) as error:
@@ -58,11 +59,17 @@ class Bookkeeper:
 
     async def enter_some(self) -> int:
         """Enter some accounts and return how many they were. Raises what the database and Redis raise."""
-        reply: Any = await self._redis.hscan(ACCOUNTS, count=AT_ONCE)
+        return sum(await all_of(self._enter(accounts) for accounts in everywhere(self._redis, ACCOUNTS)))
+
+    async def _are_some(self) -> bool:
+        return any(await all_of(self._redis.hlen(accounts) for accounts in everywhere(self._redis, ACCOUNTS)))
+
+    async def _enter(self, accounts: str) -> int:
+        reply: Any = await self._redis.hscan(accounts, count=AT_ONCE)
         kept: dict[bytes, bytes] = reply[1]
         if kept:
             await self._store.enter([parsed_account(account) for account in kept.values()])
-            await self._redis.hdel(ACCOUNTS, *kept)
+            await self._redis.hdel(accounts, *kept)
         return len(kept)
 
     async def _is_my_turn(self) -> bool:

@@ -1,7 +1,7 @@
 """Several engines over one store, as several processes would have them; and how they come to grief."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -25,6 +25,8 @@ from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.events import Event
 from gatehouse.runs.lifecycle.attempts import lease_key
 from gatehouse.runs.lifecycle.starting import Started
+from gatehouse.runs.log.log import LogWriter
+from gatehouse.runs.log.writers import LogWriters
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.tending import Tending, open_runs
 from gatehouse.settings.engine import EngineSettings
@@ -92,9 +94,21 @@ class Replica:
         principal = options.pop("principal", ALICE)
         return await self.engine.start(principal, runnable, value or {}, **options)
 
+    @property
+    def writers(self) -> Iterable[LogWriter]:
+        """What appends its runs' records: on a cluster there are several."""
+        writer = self.engine.conductor.writer
+        return writer._writers.values() if isinstance(writer, LogWriters) else (writer,)
+
+    async def flushed(self) -> None:
+        """Return when every record of its runs so far is in Redis."""
+        for writer in self.writers:
+            await writer.flushed()
+
     async def crash(self) -> None:
         """Be gone without a word, as after SIGKILL: nothing is written, released or handed over."""
-        self.engine.conductor.writer._pending.clear()
+        for writer in self.writers:
+            writer._pending.clear()
         await stopped(self.tasks)
         await stopped(self.engine.conductor.tasks)
 

@@ -131,7 +131,7 @@ class TestEnd:
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, "a")
         await viewer.tokens(1)
-        await here.engine.conductor.writer.flushed()
+        await here.flushed()
         await asyncio.to_thread(lasting_redis.stop)
         told.end(run.id)
         await asyncio.sleep(0.3)

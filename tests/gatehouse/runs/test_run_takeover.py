@@ -26,7 +26,7 @@ async def dead_run(replica: Replica, told: Told, text: str = "abc", **options: o
     run_id = (await replica.start("/told", {"input": "hello"}, **options)).run.id
     told.tell(run_id, *text)
     viewer = await Viewer(replica.engine, run_id).tokens(len(text))
-    await replica.engine.conductor.writer.flushed()
+    await replica.flushed()
     await viewer.leave()
     await replica.crash()
     return run_id
@@ -86,7 +86,7 @@ class TestCrash:
         viewer = Viewer(here.engine, run.id)
         told.tell(run.id, "a")
         await viewer.tokens(1)
-        await here.engine.conductor.writer.flushed()
+        await here.flushed()
         await stop_writing(here)
         told.tell(run.id, *"bcd")
         await viewer.tokens(4)
@@ -103,7 +103,7 @@ class TestCrash:
         await third.stop_sweeping()
         run_id = await dead_run(first, told)
         await until(lambda: len(told.inputs) == 2)
-        await second.engine.conductor.writer.flushed()
+        await second.flushed()
         await second.crash()
         await lease_expired(third, run_id)
         records = await seen(third.engine, run_id)
@@ -232,7 +232,7 @@ class TestPause:
         run = (await here.start("/told")).run
         told.tell(run.id, "a")
         await (await Viewer(here.engine, run.id).tokens(1)).leave()
-        await here.engine.conductor.writer.flushed()
+        await here.flushed()
         await here.pause()
         await stop_writing(here)
         told.tell(run.id, *"bc")

@@ -26,7 +26,7 @@ async def say(replica: Replica, told: Told, run_id: str, first: int, last: int) 
     for number in range(first, last + 1):
         told.tell(run_id, f"w{number} ")
         await until(lambda: len(replica.engine.local[run_id].text) == number)  # noqa: B023  # awaited here
-        await replica.engine.conductor.writer.flushed()
+        await replica.flushed()
 
 
 def words(last: int) -> str:
@@ -170,7 +170,7 @@ class TestAfterACrash:
         for number in range(1, 31):
             told.tell(run.id, f"x{number} ", attempt=2)
             await asyncio.sleep(0.005)
-            await there.engine.conductor.writer.flushed()
+            await there.flushed()
         await trimmed(there, run.id, Cursor(2, 10))
         told.end(run.id, attempt=2)
         for cursor in (BEGINNING, Cursor(1, 3), Cursor(1, 21), Cursor(2, 2)):

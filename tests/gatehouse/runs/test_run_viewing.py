@@ -38,7 +38,8 @@ async def test_lets_others_have_the_event_loop_until_it_is_there() -> None:
     execution = SimpleNamespace(
         feed=Feed(10, Cursor(2, 0)), viewers=0, alone_since=0.0, run=SimpleNamespace(grace=30)
     )
-    conductor: Any = SimpleNamespace(local={"run-1": execution}, writer=SimpleNamespace(flushed=flushed))
+    writers = SimpleNamespace(of=lambda _run_id: SimpleNamespace(flushed=flushed))
+    conductor: Any = SimpleNamespace(local={"run-1": execution}, writer=writers)
     viewing = Viewing(None, conductor, None)  # type: ignore[arg-type]  # neither is asked
     viewing.log = log  # type: ignore[assignment]
     view = viewing.view("run-1", Cursor(1, 7))
@@ -64,7 +65,7 @@ class TestHole:
         for word in "abcd":
             told.tell(run_id, word)
             await until(lambda word=word: word in here.engine.local[run_id].text)  # type: ignore[misc]
-            await here.engine.conductor.writer.flushed()
+            await here.flushed()
         lost = await here.redis.xrange(log_key(run_id), min="1-3", max="1-4")
         await here.redis.xdel(log_key(run_id), *[entry for entry, _ in lost or () if entry is not None])
         viewer = await Viewer(there.engine, run_id).until(lambda viewer: len(viewer.records) >= 3)

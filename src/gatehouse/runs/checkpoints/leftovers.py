@@ -8,8 +8,10 @@ import structlog
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 
+from gatehouse.background import all_of
 from gatehouse.runs.records import load
 from gatehouse.runs.waits import NobodyDecides, Waits
+from gatehouse.storage.cluster.client import beside, everywhere
 from gatehouse.storage.tenancy import tenant_of_context
 
 log = structlog.get_logger(__name__)
@@ -33,7 +35,7 @@ class Leftovers:
 
     async def note(self, run_id: str, tenant_id: str) -> None:
         """Have the run's checkpoints deleted: it is being erased."""
-        await self._redis.hset(LEFTOVERS, run_id, tenant_id)
+        await self._redis.hset(beside(self._redis, LEFTOVERS, run_id), run_id, tenant_id)
 
     async def delete(self, run_id: str, tenant_id: str) -> None:
         """Delete the run's checkpoints now. Raises what their store raises; a later look tries again."""
@@ -42,7 +44,7 @@ class Leftovers:
             await self._checkpoints.adelete_thread(run_id)
         finally:
             tenant_of_context.reset(token)
-        await self._redis.hdel(LEFTOVERS, run_id)
+        await self._redis.hdel(beside(self._redis, LEFTOVERS, run_id), run_id)
 
     async def look(self) -> None:
         """Delete what is left, again and again, until cancelled."""
@@ -59,7 +61,10 @@ class Leftovers:
 
     async def delete_noted(self) -> None:
         """Delete the checkpoints of the runs that have ended."""
-        noted: Any = (await self._redis.hscan(LEFTOVERS, count=AT_ONCE))[1]
+        await all_of(self._delete_noted(noted) for noted in everywhere(self._redis, LEFTOVERS))
+
+    async def _delete_noted(self, leftovers: str) -> None:
+        noted: Any = (await self._redis.hscan(leftovers, count=AT_ONCE))[1]
         for run_id, tenant_id in noted.items():
             await self._delete_unless_running(run_id.decode(), tenant_id.decode())
 

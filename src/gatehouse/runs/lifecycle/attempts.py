@@ -39,6 +39,7 @@ from gatehouse.runs.lifecycle.scripts import (
 )
 from gatehouse.runs.log.log import log_key, packed
 from gatehouse.runs.records import RunRecord, run_key
+from gatehouse.storage.cluster.client import beside, everywhere
 from gatehouse.storage.script import COMMAND_SECONDS, Script
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
@@ -62,11 +63,15 @@ def undone_key(run_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """The runs that another process has now, those that are to be stopped, and those whose text is wanted."""
+    """The runs that another process has now, those that are to be stopped, and those whose text is wanted.
+
+    `unheard` are those whose server of a cluster did not answer: nobody knows whose they are.
+    """
 
     lost: frozenset[str] = frozenset()
     cancelled: frozenset[str] = frozenset()
     wanted: frozenset[str] = frozenset()
+    unheard: frozenset[str] = frozenset()
 
 
 class Attempts:
@@ -95,6 +100,11 @@ class Attempts:
         self._undo = Script(redis, UNDO, COMMAND_SECONDS)
         self._asked = Script(redis, ASKED, COMMAND_SECONDS)
 
+    @property
+    def charges_with_run(self) -> bool:
+        """Whether `create_admitted` can be used: a caller's limits and a run are in one slot."""
+        return True
+
     async def create(self, run: RunRecord, hold: Hold = NOTHING_HELD, claim: str = "") -> bool:
         """Store a new run, with an empty log and its first attempt held by this process.
 
@@ -122,10 +132,10 @@ class Attempts:
         """Return the keys and arguments of a script that stores a new run."""
         known_for = ceil(run.deadline - run.created_at + self.keep)
         # nobody knows a thread that it opens, so nobody can be before it
-        thread = thread_keys(run)[0] if run.opens_thread else ""
+        thread, _, key = self._named(run)
         keys = (
-            run_key(run.id), log_key(run.id), lease_key(run.id), ACTIVE, undone_key(run.id), thread,
-            run.idempotency, *limits,
+            run_key(run.id), log_key(run.id), lease_key(run.id), self.active(run.id), undone_key(run.id),
+            thread if run.opens_thread else "", key, *limits,
         )  # fmt: skip
         look_after = run.created_at + 2 * self.lease
         arguments = [run.id, known_for, self.owner, self.lease_ms, look_after, claim, *held]
@@ -133,15 +143,18 @@ class Attempts:
             arguments += item
         return keys, arguments
 
+    def _named(self, run: RunRecord, /) -> tuple[str, str, str]:
+        """Return the keys of a run's thread and its queue, and its Idempotency-Key, '' where it has none."""
+        return (*(thread_keys(run) if run.thread_id else ("", "")), run.idempotency)
+
     async def undo(self, run: RunRecord, hold: Hold = NOTHING_HELD) -> None:
         """Take a start back, however far it came: the run, its place, its turn and its Idempotency-Key.
 
         Nothing of it that is still under way takes effect any more.
         """
-        thread, queue = thread_keys(run) if run.thread_id else ("", "")
         keys = (
-            undone_key(run.id), run_key(run.id), log_key(run.id), lease_key(run.id), ACTIVE, thread, queue,
-            run.idempotency, *hold.keys,
+            undone_key(run.id), run_key(run.id), log_key(run.id), lease_key(run.id), self.active(run.id),
+            *self._named(run), *hold.keys,
         )  # fmt: skip
         await self._undo(keys, (run.id, UNDONE_SECONDS, *hold.arguments[1:3]))
 
@@ -171,22 +184,21 @@ class Attempts:
 
         `look_again` is when, in Unix seconds, a sweep should look after them if nothing more is heard.
         """
+        return renewed_of(await self._renewed(list(attempts.items()), look_again))
+
+    async def _renewed(self, held: Sequence[tuple[str, int]], look_again: float) -> dict[str, int]:
+        """Return by run what the script says of it. On a cluster all runs are of one shard."""
         answers: dict[str, int] = {}
-        held = list(attempts.items())
         for first in range(0, len(held), RENEWED_AT_ONCE):
             part = held[first : first + RENEWED_AT_ONCE]
-            keys: list[str] = [ACTIVE]
+            keys: list[str] = [self.active(part[0][0])]
             arguments: list[Any] = [self.owner, self.lease_ms, look_again]
             for run_id, attempt in part:
                 keys += (run_key(run_id), lease_key(run_id))
                 arguments += (run_id, attempt)
             told = await self._renew(keys, arguments)
             answers |= zip((run_id for run_id, _ in part), told, strict=True)
-        return Renewed(
-            lost=frozenset(run_id for run_id, answer in answers.items() if answer == 0),
-            cancelled=frozenset(run_id for run_id, answer in answers.items() if answer == 2),  # noqa: PLR2004
-            wanted=frozenset(run_id for run_id, answer in answers.items() if answer == 3),  # noqa: PLR2004
-        )
+        return answers
 
     async def asked(self, run_id: str, attempt: int) -> None:
         """Say that the thread of a run that was asked late has its question now."""
@@ -198,7 +210,7 @@ class Attempts:
 
     async def release(self, run_id: str) -> None:
         """Let another process take the run at once, and have the next sweep look for one."""
-        keys = (lease_key(run_id), ACTIVE, run_key(run_id))
+        keys = (lease_key(run_id), self.active(run_id), run_key(run_id))
         await self.redis.eval(RELEASE, len(keys), *keys, self.owner, run_id)
 
     async def trim(self, run_id: str, below: Cursor, text: str, text_cursor: Cursor) -> None:
@@ -223,16 +235,28 @@ class Attempts:
         `answer` is one that its thread could not take yet: it waits in Redis. `checkpoints_of` is the tenant
         whose checkpoints the run may have left.
         """
+        return bool(await self._finish(*self._finished(run, records, settlement, answer, checkpoints_of)))
+
+    def _finished(
+        self,
+        run: RunRecord,
+        records: Sequence[Record],
+        settlement: Settlement,
+        answer: bytes,
+        checkpoints_of: str,
+    ) -> tuple[tuple[str, ...], list[Any]]:
+        """Return the keys and arguments of FINISH."""
         last = str(records[-1].cursor)
         arguments: list[Any] = [run.attempt, ceil(self.keep), last, packed(records), run.id, account_of(run)]
         arguments += [*settlement.arguments, answer, checkpoints_of]
         for item in {"state": run.state, **run.progress()}.items():
             arguments += item
         keys = (
-            run_key(run.id), lease_key(run.id), log_key(run.id), ACCOUNTS, ACTIVE, ANSWERS, LEFTOVERS,
-            *(thread_keys(run) if run.thread_id else ("", "")), *settlement.keys,
+            run_key(run.id), lease_key(run.id), log_key(run.id),
+            *(beside(self.redis, name, run.id) for name in (ACCOUNTS, ACTIVE, ANSWERS, LEFTOVERS)),
+            *self._named(run), *settlement.keys,
         )  # fmt: skip
-        return bool(await self._finish(keys, arguments))
+        return keys, arguments
 
     async def wait(
         self, run: RunRecord, records: Sequence[Record], settlement: Settlement, seconds: int
@@ -241,21 +265,27 @@ class Attempts:
 
         0: another process has the run, or it has ended; 1: it waits; 2: it is to be ended instead.
         """
+        return int(await self._wait(*self._waiting(run, records, settlement, seconds)))
+
+    def _waiting(
+        self, run: RunRecord, records: Sequence[Record], settlement: Settlement, seconds: int
+    ) -> tuple[tuple[str, ...], list[Any]]:
+        """Return the keys and arguments of WAIT."""
         last = str(records[-1].cursor)
         arguments: list[Any] = [run.attempt, seconds, last, packed(records), run.id, *settlement.arguments]
         for item in {"state": "waiting", **run.progress()}.items():
             arguments += item
-        thread = thread_keys(run)[0] if run.thread_id else ""
+        thread, _, key = self._named(run)
         keys = (
-            run_key(run.id), lease_key(run.id), log_key(run.id), ACTIVE, thread, run.idempotency,
+            run_key(run.id), lease_key(run.id), log_key(run.id), self.active(run.id), thread, key,
             *settlement.keys,
         )  # fmt: skip
-        return int(await self._wait(keys, arguments))
+        return keys, arguments
 
     async def go_on(self, run: RunRecord, attempt: int, seconds: int, fields: Mapping[str, Any]) -> int:
         """Let a run that waits be taken, changed like this: 1; else what `scripts.GO_ON` says."""
-        thread = thread_keys(run)[0] if run.thread_id else ""
-        keys = (run_key(run.id), log_key(run.id), ACTIVE, thread, run.idempotency)
+        thread, _, key = self._named(run)
+        keys = (run_key(run.id), log_key(run.id), self.active(run.id), thread, key)
         arguments: list[Any] = [run.id, attempt, seconds]
         for item in fields.items():
             arguments += item
@@ -263,7 +293,7 @@ class Attempts:
 
     async def restore(self, run: RunRecord, seconds: int) -> None:
         """Bring a run back that waits and that Redis has lost. Its log begins with its next attempt."""
-        thread = thread_keys(run)[0] if run.thread_id else ""
+        thread, _, _ = self._named(run)
         arguments: list[Any] = [run.id, seconds]
         for item in run.fields().items():
             arguments += item
@@ -274,15 +304,36 @@ class Attempts:
         owner = await self.redis.get(lease_key(run_id))
         return replies.text(owner) if owner else None
 
-    async def neglected(self, now: float, after: int = 0) -> list[str]:
-        """Return the ids of runs whose process was not heard of in time: the next ones `after` so many."""
-        found = await self.redis.zrangebyscore(ACTIVE, "-inf", now, start=after, num=NEGLECTED_AT_ONCE)
+    @property
+    def lists(self) -> Sequence[str]:
+        """The keys of the lists of active runs: one, or on a cluster one a shard."""
+        return everywhere(self.redis, ACTIVE)
+
+    def active(self, run_id: str) -> str:
+        """Return the key of the list of active runs that a run is in."""
+        return beside(self.redis, ACTIVE, run_id)
+
+    async def neglected(self, now: float, after: int = 0, active: str = ACTIVE) -> list[str]:
+        """Return the ids of a list's runs whose process was not heard of in time: those after so many."""
+        found = await self.redis.zrangebyscore(active, "-inf", now, start=after, num=NEGLECTED_AT_ONCE)
         return [replies.text(run_id) for run_id in found]
 
     async def forget(self, run_id: str) -> None:
         """Take a run that has ended out of the list of active ones."""
-        await self.redis.zrem(ACTIVE, run_id)
+        await self.redis.zrem(self.active(run_id), run_id)
+
+    async def settle_left(self, now: float) -> None:
+        """Do what processes that are gone have left undone of the ends of runs: here an end is one step."""
 
     @property
     def lease_ms(self) -> int:
         return int(self.lease * 1000)
+
+
+def renewed_of(answers: Mapping[str, int]) -> Renewed:
+    """Return what `scripts.RENEW` says of each run."""
+    return Renewed(
+        lost=frozenset(run_id for run_id, answer in answers.items() if answer == 0),
+        cancelled=frozenset(run_id for run_id, answer in answers.items() if answer == 2),  # noqa: PLR2004
+        wanted=frozenset(run_id for run_id, answer in answers.items() if answer == 3),  # noqa: PLR2004
+    )

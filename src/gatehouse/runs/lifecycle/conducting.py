@@ -30,7 +30,7 @@ from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.places import StatePlace
 from gatehouse.runs.events import Restart, Status
 from gatehouse.runs.lifecycle.asking import Asking
-from gatehouse.runs.lifecycle.attempts import Attempts
+from gatehouse.runs.lifecycle.clustered import attempts_of
 from gatehouse.runs.lifecycle.containing import inside_run
 from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.lifecycle.ending import Ending
@@ -40,7 +40,8 @@ from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import why_over
 from gatehouse.runs.lifecycle.pausing import Pausing
 from gatehouse.runs.lifecycle.undoing import NotStored, Undoing
-from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
+from gatehouse.runs.log.log import RETRY_SECONDS
+from gatehouse.runs.log.writers import log_writers
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord, load
 from gatehouse.runs.sources.serving import Serving, serving_of
@@ -86,9 +87,9 @@ class Conductor:
         self.history = history
         self.settings = settings
         self.observer = observer or Unobserved()
-        self.writer = LogWriter(redis, self._lost)
+        self.writer = log_writers(redis, self._lost)
         self.clock = Clock()
-        self.attempts = Attempts(redis, self.owner, settings.lease, settings.keep, self.clock)
+        self.attempts = attempts_of(redis, self.owner, settings.lease, settings.keep, self.clock)
         self.control = Control(redis)
         self.drain = Drain()
         self.reservations = Reservations(redis, RESERVATION_LEASES * settings.lease)
@@ -217,7 +218,7 @@ class Conductor:
         limits = ExecutionLimits(self.settings.recursion_limit, self.settings.feed_size)
         runnable = self.runnables.get(run.runnable, NOT_SERVED)
         execution = Execution(
-            run, runnable, self.writer, limits, self.clock, held_until, self.cache
+            run, runnable, self.writer.of(run.id), limits, self.clock, held_until, self.cache
         )  # fmt: skip
         self.local[run.id] = execution
         execution.task = asyncio.create_task(self._conduct(execution, tap), name=f"run {run.id}")
@@ -333,7 +334,7 @@ class Conductor:
         if execution.stop == "handover":
             with suppress(ThreadAway):  # the run's record has the question
                 await asking.store()
-            await self.writer.flushed()
+            await self.writer.of(run.id).flushed()
             await self.attempts.release(run.id)
         elif execution.stop == "lost":
             with suppress(RedisError, OSError):  # it counts as lost, then

@@ -10,9 +10,10 @@ from gatehouse.problems.errors import InvalidInput
 from gatehouse.runs import replies
 from gatehouse.runs.records import RunRecord, run_key
 from gatehouse.storage.digest import digest_of
-from gatehouse.storage.script import COMMAND_SECONDS, Script
+from gatehouse.storage.script import COMMAND_SECONDS, Clustered, Script
 
 WAITING_SECONDS = 3.0
+GOING_ON = ("running", "waiting")
 STARTING_SECONDS = 30.0  # in which a run that has its thread is stored; no database waits longer
 
 # Only a run that is still known is marked: HSET alone would bring an expired one back as a fragment.
@@ -25,13 +26,9 @@ return 1
 # Runs of a thread take it in the order in which they asked. Those that wait say so every second: one whose
 # process is gone loses its place. Returns 1 when the run has the thread, else the id of the run before it.
 # The run that has the thread is not stored yet for a moment: until then it counts as one that waits.
+# KEYS: thread, its queue. ARGV: id, seconds that the thread is held at most, two that follow below, ms that
+# one waits without a word, ms that one may take to be stored.
 CLAIM_THREAD = """
-local holder, queue, me = KEYS[1], KEYS[2], ARGV[1]
-local function waits(run) return redis.call('EXISTS', holder .. ':waits:' .. run) == 1 end
-local function goes_on(run)
-  local state = redis.call('HGET', ARGV[3] .. run .. ARGV[4], 'state')
-  return state == 'running' or state == 'waiting' or not state and waits(run)
-end
 if not redis.call('LPOS', queue, me) then redis.call('RPUSH', queue, me) end
 redis.call('SET', holder .. ':waits:' .. me, '1', 'PX', ARGV[5])
 local head = redis.call('LINDEX', queue, 0)
@@ -57,6 +54,32 @@ local function leave(thread, queue, run)
   if redis.call('GET', thread) == run then redis.call('DEL', thread) end
 end
 """
+
+WAITS = """
+local holder, queue, me = KEYS[1], KEYS[2], ARGV[1]
+local function waits(run) return redis.call('EXISTS', holder .. ':waits:' .. run) == 1 end
+"""
+
+# What a run's key begins and ends with are ARGV 3 and 4.
+CLAIM_THREAD_HERE = (
+    WAITS
+    + """
+local function goes_on(run)
+  local state = redis.call('HGET', ARGV[3] .. run .. ARGV[4], 'state')
+  return state == 'running' or state == 'waiting' or not state and waits(run)
+end
+"""
+    + CLAIM_THREAD
+)
+
+# On a cluster the run may be on another server. ARGV 3 is a run that does not go on, 4 whether it is known.
+CLAIM_THREAD_ON_CLUSTER = (
+    WAITS
+    + """
+local function goes_on(run) return run ~= ARGV[3] or ARGV[4] == '' and waits(run) end
+"""
+    + CLAIM_THREAD
+)
 
 LEAVE_THREAD = LEAVE + "leave(KEYS[1], KEYS[2], ARGV[1])"
 
@@ -101,7 +124,9 @@ class Control:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
-        self._claim_thread = Script(redis, CLAIM_THREAD, COMMAND_SECONDS)
+        self._on_cluster = isinstance(redis, Clustered)
+        claim = CLAIM_THREAD_ON_CLUSTER if self._on_cluster else CLAIM_THREAD_HERE
+        self._claim_thread = Script(redis, claim, COMMAND_SECONDS)
         self._leave_thread = Script(redis, LEAVE_THREAD, COMMAND_SECONDS)
         self._claim_key = Script(redis, CLAIM_KEY, COMMAND_SECONDS)
 
@@ -111,10 +136,20 @@ class Control:
 
     async def claim_thread(self, run: RunRecord, seconds: float) -> str | None:
         """Return None when the run has its thread now, else the id of the run that comes before it."""
-        prefix, suffix = run_key("\0").split("\0")
+        if not self._on_cluster:
+            prefix, suffix = run_key("\0").split("\0")
+            return await self._claimed(run, seconds, prefix, suffix)
+        before = await self._claimed(run, seconds, "", "")
+        if before is None:
+            return None
+        state = replies.optional(await self.redis.hget(run_key(before), "state"))
+        if state in GOING_ON:
+            return before
+        return await self._claimed(run, seconds, before, state)
+
+    async def _claimed(self, run: RunRecord, seconds: float, *known: str) -> str | None:
         times = (int(WAITING_SECONDS * 1000), int(STARTING_SECONDS * 1000))
-        arguments = (run.id, ceil(seconds), prefix, suffix, *times)
-        before = await self._claim_thread(thread_keys(run), arguments)
+        before = await self._claim_thread(thread_keys(run), (run.id, ceil(seconds), *known, *times))
         return None if before == 1 else replies.text(before)
 
     async def run_of(self, principal: Principal, thread_id: str) -> str | None:
@@ -123,8 +158,8 @@ class Control:
         if holder is None:
             return None
         run_id = replies.text(holder)
-        state = await self.redis.hget(run_key(run_id), "state")
-        return run_id if state in (None, b"running", b"waiting") else None
+        state = replies.optional(await self.redis.hget(run_key(run_id), "state"))
+        return run_id if state in ("", *GOING_ON) else None
 
     async def leave_thread(self, run: RunRecord) -> None:
         """Give the thread back, or the place in its queue."""

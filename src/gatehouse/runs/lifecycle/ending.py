@@ -19,6 +19,7 @@ from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.lifecycle.keeping import Keeping
 from gatehouse.runs.lifecycle.outcome import last_records, outcome, timing
 from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
+from gatehouse.runs.log.writers import LogWriters
 from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.serving import Serving, serving_of
@@ -33,7 +34,7 @@ class Ending:
     """Ends the runs of one process."""
 
     runnables: Mapping[str, Runnable[Any, Any] | Serving]
-    writer: LogWriter
+    writers: LogWriter | LogWriters
     attempts: Attempts
     reservations: Reservations
     keeping: Keeping
@@ -88,7 +89,8 @@ class Ending:
         used = ended.usage.total_tokens - execution.run.usage.total_tokens  # since it waited
         settlement = await self._settlement(ended, used)
         tenant = ended.principal.tenant_id if self._may_have_checkpoints(ended) else ""
-        unwritten = await self.writer.taken(ended.id, ended.attempt)
+        writer = self.writers.of(ended.id)
+        unwritten = await writer.taken(ended.id, ended.attempt)
         while True:
             try:
                 return await self.attempts.finish(ended, [*unwritten, *last], settlement, waiting, tenant)
@@ -98,7 +100,7 @@ class Ending:
                 )
             if execution.given_up:
                 for item in unwritten:  # whoever makes the next attempt finds them in the log
-                    self.writer.add(ended.id, item)
+                    writer.add(ended.id, item)
                 return False
             await asyncio.sleep(RETRY_SECONDS)
 

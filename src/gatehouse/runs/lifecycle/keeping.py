@@ -10,6 +10,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gatehouse.background import all_of
 from gatehouse.runs.answers import ANSWERS, kept_answer, parsed_answer
 from gatehouse.runs.conversation.history import History, HistoryAway
 from gatehouse.runs.conversation.steps import all_steps
@@ -17,6 +18,7 @@ from gatehouse.runs.events import Event, ToolStart
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.log.log import RETRY_SECONDS, RunLog
 from gatehouse.runs.records import RunRecord
+from gatehouse.storage.cluster.client import everywhere
 
 log = structlog.get_logger(__name__)
 
@@ -67,13 +69,16 @@ class Keeping:
 
     async def keep_waiting(self) -> None:
         """Store the answers that wait. Raises HistoryAway, and what Redis raises."""
-        if not await self._redis.hlen(ANSWERS):
+        await all_of(self._keep_waiting(answers) for answers in everywhere(self._redis, ANSWERS))
+
+    async def _keep_waiting(self, answers: str) -> None:
+        if not await self._redis.hlen(answers):
             return
-        reply: Any = await self._redis.hscan(ANSWERS, count=AT_ONCE)
+        reply: Any = await self._redis.hscan(answers, count=AT_ONCE)
         kept: dict[bytes, bytes] = reply[1]
         for run_id, answer in kept.items():
             await self._keep_late(run_id.decode(), answer)
-            await self._redis.hdel(ANSWERS, run_id.decode())
+            await self._redis.hdel(answers, run_id.decode())
 
     async def _keep_late(self, run_id: str, answer: bytes) -> None:
         """Store an answer. One that its store refuses would be refused for ever: the log has it."""

@@ -14,6 +14,7 @@ from gatehouse.runs.lifecycle.attempts import NO_RESERVATION, Attempts
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.lifecycle.outcome import outcome, records_after
 from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
+from gatehouse.runs.log.writers import LogWriters
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.waits import Opened, ThreadGone, Waits, WaitsAway
 from gatehouse.storage.redis_words import words_of
@@ -27,7 +28,7 @@ Paused = Literal["waits", "cancelled", "lost"]
 class Pausing:
     """Ends the attempts of one process that ask people."""
 
-    writer: LogWriter
+    writers: LogWriter | LogWriters
     attempts: Attempts
     reservations: Reservations
     waits: Waits
@@ -40,7 +41,7 @@ class Pausing:
         between the two leaves an orphan, whose next attempt asks the same.
         """
         await execution.settle()
-        await self.writer.flushed()
+        await self.writers.of(execution.run.id).flushed()
         run = outcome(execution, "waiting", None)
         try:
             opened = await self._opened(execution, run)

@@ -175,8 +175,9 @@ return 1
 # The last records, the outcome, the account, an answer that could not be stored yet, whose checkpoints are
 # to be deleted, its turn in its thread, what it held of its caller's limits and the expiry in one step: no
 # run is ended by halves. KEYS: run, lease, log, accounts, active, answers, leftovers, thread or '', its
-# queue, and what is held. ARGV: attempt, seconds to keep it, cursor and records of the end, id, account,
-# slot, reservation, tokens used, answer or '', tenant of the checkpoints or '', and the fields.
+# queue, Idempotency-Key or '', and what is held. ARGV: attempt, seconds to keep it, cursor and records of the
+# end, id, account, slot, reservation, tokens used, answer or '', tenant of the checkpoints or '', and the
+# fields.
 FINISH = (
     SETTLE
     + LEAVE
@@ -190,12 +191,11 @@ if ARGV[10] ~= '' then redis.call('HSET', KEYS[6], ARGV[5], ARGV[10]) end
 if ARGV[11] ~= '' then redis.call('HSET', KEYS[7], ARGV[5], ARGV[11]) end
 redis.call('HSET', KEYS[1], unpack(ARGV, 12))
 if KEYS[8] ~= '' then leave(KEYS[8], KEYS[9], ARGV[5]) end
-if KEYS[10] then settle({unpack(KEYS, 10)}, ARGV[7], ARGV[8], ARGV[9]) end
+if KEYS[11] then settle({unpack(KEYS, 11)}, ARGV[7], ARGV[8], ARGV[9]) end
 redis.call('DEL', KEYS[2])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('EXPIRE', KEYS[3], ARGV[2])
-local key = redis.call('HGET', KEYS[1], 'key')
-if key and key ~= '' then redis.call('EXPIRE', key, ARGV[2]) end
+for _, at in ipairs({1, 3, 10}) do
+  if KEYS[at] ~= '' then redis.call('EXPIRE', KEYS[at], ARGV[2]) end
+end
 return 1
 """
 )

@@ -79,6 +79,7 @@ class Starting:
         begun = Start(run)
         # charged in the step that stores the run, where nothing else comes before that
         alone = run.thread_id is None or run.asks_late
+        alone = alone and self._conductor.attempts.charges_with_run
         with_run = admission if admission and admission.is_new and alone else None
         before = None if with_run else admission
         try:

@@ -8,7 +8,7 @@ append, so that one which was erased does not come back.
 import asyncio
 import contextlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from redis.asyncio import Redis
@@ -100,6 +100,10 @@ class LogWriter:
         self._written = asyncio.Condition()
         self._begun = 0  # batches
         self._done = 0
+
+    def of(self, run_id: str) -> Self:  # noqa: ARG002  # a cluster has one for each shard
+        """Return the writer of a run's records."""
+        return self
 
     @property
     def congested(self) -> bool:
