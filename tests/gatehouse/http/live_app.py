@@ -94,9 +94,16 @@ Remote = Callable[..., RemoteRunnable[Any, Any]]
 
 @contextmanager
 def serving(
-    folder: Path, registry: Sequence[Entry] | None = None, at: int = 0, **changes: Any
+    folder: Path,
+    registry: Sequence[Entry] | None = None,
+    at: int = 0,
+    around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    **changes: Any,
 ) -> Iterator[LiveApp]:
-    """Yield a server with these settings, whose database is in the folder, at a port or at any."""
+    """Yield a server with these settings, whose database is in the folder, at a port or at any.
+
+    `around` puts something around the application.
+    """
     migrated_copy(folder / "gatehouse.db")
     settings = Settings(
         _env_file=None,
@@ -112,7 +119,7 @@ def serving(
             **changes,
         },
     )
-    with running(create_app(settings, registry), settings, at) as live:
+    with running(around(create_app(settings, registry)), settings, at) as live:
         yield live
 
 

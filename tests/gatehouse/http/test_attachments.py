@@ -73,7 +73,11 @@ class TestUpload:
             assert client.get("/api/attachments").json() == {"items": []}
 
     def test_may_be_larger_than_other_bodies_and_has_limits_of_its_own(self, tmp_path: Path) -> None:
-        limits = {"max_body_bytes": 1000, "attachment_bytes": 5000, "attachment_files": 2}
+        limits: dict[str, Any] = {
+            "max_body_bytes": 1000,
+            "attachment_bytes": 5000,
+            "attachment_files": 2,
+        }
         with serving(tmp_path, probes(Endless()), **limits) as live, live.client() as client:
             assert client.post("/api/chat", json={"query": "x" * 2000}).status_code == 413
             assert upload(client, b"x" * 5000).status_code == 201
