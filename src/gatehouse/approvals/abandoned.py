@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import structlog
 from redis.exceptions import RedisError
-from sqlalchemy import select, tuple_
+from sqlalchemy import and_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,9 +23,8 @@ from gatehouse.storage.tenancy import see_as_operator
 log = structlog.get_logger(__name__)
 
 EVERY = 30.0  # seconds, about
-UNDER_WAY = timedelta(
-    minutes=1
-)  # a call that began later is left alone: its process may be about to settle it
+UNDER_WAY = timedelta(minutes=1)  # a call that began later is left to its process
+LONG_AGO = timedelta(days=1)  # what is older was found, and asked about, when it was not
 AT_ONCE = 100
 
 Run = tuple[str, str]  # its tenant and its id
@@ -54,13 +53,13 @@ class Search:
         self._attempts = attempts
 
     async def look(self) -> None:
-        """Ask what came of each call that is claimed, and whose run has no attempt that would find that.
+        """Ask about each call that is claimed or unknown, and whose run has no attempt that would find that.
 
         What was found out since it was asked need not be said any more.
         """
         await self._close_found_out()
         last: Run = ("", "")
-        while some := await claimed_after(self._approvals.engine, last):
+        while some := await open_after(self._approvals.engine, last):
             for tenant_id, run_id in some:
                 if await self._is_over(tenant_id, run_id):
                     asked = await self._waits.ask_what_is_left(tenant_id, run_id)
@@ -85,12 +84,15 @@ class Search:
         return run.finished if run else not await self._approvals.waits(tenant_id, run_id)
 
 
-async def claimed_after(engine: AsyncEngine, last: Run) -> list[Run]:
-    """Return the next runs after this one, in order, that have claimed a call a while ago."""
+async def open_after(engine: AsyncEngine, last: Run) -> list[Run]:
+    """Return the next runs after this one, in order, of whose calls some are open for a while."""
     whose = (effects.c.tenant_id, effects.c.run_id)
     async with engine.begin() as connection:
         await see_as_operator(connection)
-        before = await time_of(connection) - UNDER_WAY
-        claimed = select(*whose).where(effects.c.status == "claimed", effects.c.claimed_at < before)
-        query = claimed.where(tuple_(*whose) > last).distinct().order_by(*whose).limit(AT_ONCE)
-        return [(row.tenant_id, row.run_id) for row in await connection.execute(query)]
+        now = await time_of(connection)
+        still = and_(
+            effects.c.status.in_(("claimed", "unknown")),
+            effects.c.claimed_at.between(now - LONG_AGO, now - UNDER_WAY),
+        )
+        query = select(*whose).where(still, tuple_(*whose) > last).distinct().order_by(*whose)
+        return [(row.tenant_id, row.run_id) for row in await connection.execute(query.limit(AT_ONCE))]

@@ -14,6 +14,7 @@ from gatehouse.ledger.effect import Call, Effect, Status, bounded
 from gatehouse.ledger.matching import Matched, earlier_of
 from gatehouse.ledger.table import effects
 from gatehouse.plain_json import named, plain
+from gatehouse.storage.database_time import time_of
 from gatehouse.storage.digest import digest_of
 from gatehouse.storage.tenancy import see_tenant, tenant_transaction
 from gatehouse.tools.acting import MayNotAct
@@ -63,7 +64,7 @@ class EffectStore:
             "runnable": call.runnable, "thread_id": call.thread_id, "tool": call.tool,
             "args": plain(dict(call.args), named), "in_transaction": call.in_transaction, "key": effect.key,
             "status": status, "attempt": call.attempt, "decided": 0, "error": effect.error or None,
-            "same_as": effect.same_as or None, "claimed_at": datetime.now(UTC),
+            "same_as": effect.same_as or None, "claimed_at": await time_of(connection),
         }  # fmt: skip
         await connection.execute(insert(effects).values(values))
         return effect

@@ -4,7 +4,7 @@ from sqlalchemy import JSON, Boolean, Column, Index, Integer, LargeBinary, Strin
 
 from gatehouse.storage.database import UtcDateTime, metadata
 
-CLAIMED = text("status = 'claimed'")
+OPEN = text("status IN ('claimed', 'unknown')")
 
 effects = Table(
     "effects",
@@ -35,5 +35,5 @@ effects = Table(
     Column("settled_at", UtcDateTime),
     Index(None, "tenant_id", "user_id"),
     Index(None, "claimed_at"),
-    Index(None, "run_id", postgresql_where=CLAIMED, sqlite_where=CLAIMED),
+    Index(None, "run_id", postgresql_where=OPEN, sqlite_where=OPEN),
 )

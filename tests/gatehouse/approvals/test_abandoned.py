@@ -90,6 +90,14 @@ class TestALostRun:
         assert (asked.kind, asked.runnable, asked.args) == ("effect", "agent", {"amount": 5})
         assert asked.owner.name == "Alice"
 
+    async def test_whose_process_has_stopped_its_tool_is_asked_about_too(self, office: Office) -> None:
+        run = run_of()
+        await office.store.settle(await office.begun(run), "unknown", "it was stopped while it was at work")
+        for _ in range(2):
+            await office.search().look()
+        assert await office.asked([run]) == [("transfer", "pending")]
+        assert office.heard == []  # it was told when it was stopped
+
     async def test_is_found_behind_many_that_go_on(self, office: Office) -> None:
         runs = [run_of() for _ in range(AT_ONCE + 1)]
         for run in runs[:-1]:

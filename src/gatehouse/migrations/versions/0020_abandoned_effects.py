@@ -1,8 +1,8 @@
 """A row of the ledger says what a person is to be asked who looks at it when its run is lost.
 
 That is what was called, for whom, and where; and whether the effect and the row are one transaction. What
-is claimed is found by an index of its own; on PostgreSQL the operator's role sees whose those rows are, of
-all tenants, and nothing of what was called.
+is claimed or unknown is found by an index of its own; on PostgreSQL the operator's role sees whose those rows
+are, of all tenants, and nothing of what was called.
 
 Revision ID: 0020
 """
@@ -19,18 +19,16 @@ down_revision = "0019"
 branch_labels = None
 depends_on = None
 
-CLAIMED = "status = 'claimed'"
+OPEN = "status IN ('claimed', 'unknown')"
 SEEN = "tenant_id, run_id, status, claimed_at"
 
 
 def upgrade() -> None:
     for column in columns():
         op.add_column("effects", column)
-    claimed = sa.text(CLAIMED)
-    op.create_index(
-        "ix_effects_run_id", "effects", ["run_id"], postgresql_where=claimed, sqlite_where=claimed
-    )
-    permit_operator("effects", [("claimed_sees", "SELECT", f"({CLAIMED})")])
+    still = sa.text(OPEN)
+    op.create_index("ix_effects_run_id", "effects", ["run_id"], postgresql_where=still, sqlite_where=still)
+    permit_operator("effects", [("open_sees", "SELECT", f"({OPEN})")])
     if role := operator():
         for change in ("REVOKE SELECT ON effects FROM", f"GRANT SELECT ({SEEN}) ON effects TO"):
             op.execute(f"{change} {identifier(role)}")
@@ -39,7 +37,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     if role := operator():
         op.execute(f"GRANT SELECT ON effects TO {identifier(role)}")
-        op.execute("DROP POLICY claimed_sees ON effects")
+        op.execute("DROP POLICY open_sees ON effects")
     op.drop_index("ix_effects_run_id", "effects")
     for column in columns():
         op.drop_column("effects", column.name)
