@@ -1,4 +1,4 @@
-"""Processes that are forked from one that has imported the application: `gatehouse serve` first of all.
+"""Processes that are forked from one that has imported the application: `gatehouse`, or a program of Python.
 
 A test that starts a server has nothing to gain from 3 s of imports. All else is as `subprocess.Popen` has it: pid,
 signals, exit code, folder, environment, files. What the executable itself does is tested by test_cli_serve.
@@ -6,9 +6,11 @@ signals, exit code, folder, environment, files. What the executable itself does 
 
 import atexit
 import os
+import runpy
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +18,7 @@ from functools import partial
 from multiprocessing import forkserver
 from multiprocessing import process as multiprocessing_process
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from gatehouse.cli import main
@@ -87,8 +90,35 @@ def started(
     """
     program, *arguments = command
     if program == GATEHOUSE and "--workers" not in arguments and sys.platform == "linux":
-        return ForkedProcess(partial(gatehouse, arguments), environment, folder, stdout, stderr)
+        return forked(command, environment, folder, stdout, stderr)
     return executed(command, environment, folder, stdout, stderr)
+
+
+def forked(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, stdout: Path, stderr: Path
+) -> ForkedProcess:
+    """Start a `gatehouse` or a program of this Python, whose output is appended to files."""
+    return ForkedProcess(work_of(command), environment, folder, stdout, stderr)
+
+
+def work_of(command: Sequence[str]) -> Callable[[], None]:
+    """Return what a forked process calls to be a `gatehouse` or a program of this Python."""
+    program, *arguments = command
+    return partial({GATEHOUSE: gatehouse, sys.executable: python}[program], arguments)
+
+
+def completed(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path, seconds: float = 100
+) -> subprocess.CompletedProcess[str]:
+    """Fork a command as `forked` does, and return what it printed when it has ended."""
+    with tempfile.TemporaryDirectory(prefix="gh-printed-") as printed:
+        stdout, stderr = Path(printed, "stdout"), Path(printed, "stderr")
+        process = forked(command, environment, folder, stdout, stderr)
+        try:
+            code = process.wait(seconds)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, code, stdout.read_text(), stderr.read_text())
 
 
 def end_fork_server() -> None:
@@ -117,11 +147,27 @@ def gatehouse(arguments: Sequence[str]) -> None:
     main()
 
 
+def python(arguments: Sequence[str]) -> None:
+    """Be `python -c CODE`, `python -m MODULE` or `python FILE` with what follows."""
+    kind, *rest = arguments
+    sys.argv = rest if kind in ("-c", "-m") else [kind, *rest]
+    sys.path.insert(0, str(Path.cwd() if kind in ("-c", "-m") else Path(kind).parent))
+    if kind == "-c":
+        sys.argv[0], code = "-c", rest[0]
+        sys.modules["__main__"] = ModuleType("__main__")
+        exec(compile(code, "<string>", "exec"), vars(sys.modules["__main__"]))
+    elif kind == "-m":
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(kind, run_name="__main__")
+
+
 def run(
     work: Callable[[], object], environment: dict[str, str], folder: Path, stdout: Path, stderr: Path
 ) -> None:
     """Do the work as a process that was started for it: what a forked process does."""
     begin(environment)
+    sys.path[:0] = environment.get("PYTHONPATH", "").split(os.pathsep)
     os.chdir(folder)
     for stream, path in ((sys.stdout, stdout), (sys.stderr, stderr)):
         with path.open("ab") as file:

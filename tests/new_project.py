@@ -1,11 +1,10 @@
 """A project as `gatehouse new` writes it, and the variables of a process that uses it."""
 
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
+from gatehouse_processes import completed
 from typer.testing import CliRunner
 
 import gatehouse
@@ -27,18 +26,10 @@ def environment_of_a_person(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(PACKAGE), "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
-def own_tests(folder: Path, environment: Mapping[str, str] | None = None) -> str:
+def own_tests(folder: Path) -> str:
     """Run a project's tests with this Python, and return what they print. Fails when one of them does."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        # a project has no other plugins of pytest than its own conftest.py; to load ours takes seconds
-        env={**(environment or environment_of_a_person()), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-    )
+    # a project has no other plugins of pytest than its own conftest.py; to load ours takes seconds
+    done = completed(command, environment_of_a_person(PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"), folder, 110)
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout

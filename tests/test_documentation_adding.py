@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gatehouse_processes import GATEHOUSE, executed
+from gatehouse_processes import GATEHOUSE, started
 from live_server import LiveServer, prepare, running, server_environment
 from new_project import new_project, own_tests
 
@@ -66,7 +66,7 @@ def served(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
     """`gatehouse serve` in the folder; its data is elsewhere."""
     variables = server_environment(tmp_path_factory.mktemp("data"), PYTHONPATH=str(ROOT / "src"))
     del variables["GATEHOUSE_MIGRATIONS"]
-    with running([GATEHOUSE, "serve"], folder, variables, prepare(variables), executed) as server:
+    with running([GATEHOUSE, "serve"], folder, variables, prepare(variables), started) as server:
         yield server
 
 

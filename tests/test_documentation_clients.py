@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from gatehouse_processes import completed
 from live_server import LiveServer
 
 BLOCKS = re.findall(
@@ -30,9 +31,12 @@ def test_a_block_prints_the_answer(language: str, code: str, server: LiveServer,
         "GATEHOUSE_URL": server.url,
         "GATEHOUSE_API_KEY": server.keys["alice"],
     }
-    done = subprocess.run(
-        [*PROGRAMS[language], code], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100,
-        check=False,
-    )  # fmt: skip
+    command = [*PROGRAMS[language], code]
+    if language == "python":
+        done = completed(command, environment, tmp_path)
+    else:
+        done = subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+        )
     assert done.returncode == 0, done.stderr
     assert all(token in done.stdout for token in ("t1", "t2", "t3"))

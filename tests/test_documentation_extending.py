@@ -2,14 +2,13 @@
 
 import os
 import re
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import httpx
 import pytest
-from gatehouse_processes import GATEHOUSE, executed
+from gatehouse_processes import GATEHOUSE, ForkedProcess, completed, forked
 from live_server import LiveServer, running, server_environment
 from new_project import PACKAGE, environment_of_a_person, new_project
 
@@ -35,23 +34,25 @@ def served(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     variables = server_environment(tmp_path_factory.mktemp("data"), PYTHONPATH=path)
     del variables["GATEHOUSE_MIGRATIONS"]
     for command in ([GATEHOUSE, "db", "upgrade"], [sys.executable, "-m", "tools.fill_notes"]):
-        subprocess.run(command, cwd=project, env=variables, check=True, timeout=60, capture_output=True)
+        completed(command, variables, project).check_returncode()
     keys = {
         user: key_of(user, tenant, project, variables)
         for user, tenant in (("alice", "acme"), ("bob", "beta"))
     }
-    # uvicorn takes its port from the command line, not from PORT
-    shell = f"exec {sys.executable} -m uvicorn app.main:create_app --factory --port $PORT"
-    with running(["bash", "-c", shell], project, variables, keys, executed) as server:
+    command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory"]
+    with running(command, project, variables, keys, on_its_port) as server:
         yield server
+
+
+def on_its_port(command: Sequence[str], environment: Mapping[str, str], *where: Path) -> ForkedProcess:
+    """Start uvicorn, which takes its port from the command line, not from PORT."""
+    return forked([*command, "--port", environment["PORT"]], environment, *where)
 
 
 def key_of(user: str, tenant: str, project: Path, variables: dict[str, str]) -> str:
     """Return a new API key with every scope."""
     command = [GATEHOUSE, "keys", "create", "--tenant", tenant, "--user", user, "--scope", "*"]
-    done = subprocess.run(
-        command, cwd=project, env=variables, check=True, timeout=60, capture_output=True, text=True
-    )
+    done = completed(command, variables, project)
     (key,) = re.findall(r"gh_dev_\w+", done.stdout)
     return str(key)
 
@@ -106,9 +107,6 @@ def test_the_route_knows_who_is_calling(served: LiveServer) -> None:
 
 
 def test_the_handlers_hear_the_model(project: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "watch.py"], cwd=project, env=environment_of_a_person(), capture_output=True, text=True,
-        timeout=60, check=True,
-    )  # fmt: skip
+    done = completed([sys.executable, "watch.py"], environment_of_a_person(), project)
     assert done.stdout.splitlines() == ["> A bond is a loan.", "A bond is a loan.", "A bond is a loan."]
     assert done.stderr.strip()

@@ -1,4 +1,7 @@
-"""The examples in Python, each as a process of its own, against a server."""
+"""The examples in Python, each as a process of its own, against a server.
+
+What each prints is read of forked processes; one more of each is executed, where its warnings would show.
+"""
 
 import os
 import subprocess
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cut_streams import cutting_proxy
+from gatehouse_processes import completed
 from live_server import LiveServer
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples" / "python"
@@ -18,21 +22,16 @@ STREAMING = [
 ANSWER = [f"t{number}" for number in range(1, 101)]
 
 
-def printed(server: LiveServer, script: str, *arguments: str, **environment: str) -> str:
+def printed(server: LiveServer, script: str, *arguments: str, **more: str) -> str:
     """Return what an example prints, when it has done its work without a complaint."""
-    done = run(server, script, *arguments, **environment)
+    command = [sys.executable, str(EXAMPLES / script), *arguments]
+    done = completed(command, {**environment(server), **more}, EXAMPLES)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
 
-def run(
-    server: LiveServer, script: str, *arguments: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(EXAMPLES / script), *arguments],
-        env={**os.environ, "GATEHOUSE_URL": server.url, "GATEHOUSE_API_KEY": server.keys["alice"], **environment},
-        capture_output=True, text=True, timeout=100, check=False,
-    )  # fmt: skip
+def environment(server: LiveServer) -> dict[str, str]:
+    return {**os.environ, "GATEHOUSE_URL": server.url, "GATEHOUSE_API_KEY": server.keys["alice"]}
 
 
 def test_remote_runnable_streams_and_batches(server: LiveServer) -> None:
@@ -54,7 +53,11 @@ def test_chat_openai_streams_and_is_a_part_of_a_chain(server: LiveServer) -> Non
 
 
 def test_mcp_client_goes_on_in_a_thread(server: LiveServer) -> None:
-    done = run(server, "mcp_client.py", '[tool calculator {"expression": "6*7"}] [tokens 3]', "[tokens 2]")
+    questions = ('[tool calculator {"expression": "6*7"}] [tokens 3]', "[tokens 2]")
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "mcp_client.py"), *questions],
+        env=environment(server), capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
     assert done.stdout.splitlines() == ["tools: agent", "t1 t2 t3", "t1 t2"]
     assert done.stderr.startswith("(Using tool: calculator)\n")
 
@@ -74,8 +77,7 @@ def test_ends_quietly_when_nobody_reads_on(server: LiveServer, script: str) -> N
     arguments = [] if script == "callbacks.py" else [LONG]
     process = subprocess.Popen(
         [sys.executable, str(EXAMPLES / script), *arguments],
-        env={**os.environ, "GATEHOUSE_URL": server.url, "GATEHOUSE_API_KEY": server.keys["alice"]},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=environment(server), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None

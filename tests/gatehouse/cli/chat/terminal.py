@@ -5,16 +5,17 @@ import fcntl
 import os
 import pty
 import select
-import signal
 import struct
-import subprocess
+import sys
 import termios
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pyte
+from gatehouse_processes import ForkedProcess, work_of
 
 WAIT_SECONDS = 30
 CTRL_C = "\x03"
@@ -41,7 +42,7 @@ class Screen(pyte.HistoryScreen):
 class Terminal:
     """`seen` is what stands on the screen and above it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], line: int, columns: int, rows: int) -> None:
+    def __init__(self, process: ForkedProcess, line: int, columns: int, rows: int) -> None:
         self.process = process
         self.raw = b""
         self._line = line
@@ -99,20 +100,29 @@ def terminal(
     """Yield a terminal in which `command` runs; end it afterwards."""
     line, other = pty.openpty()
     fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def take_the_terminal() -> None:  # else Ctrl-C would reach nobody
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-    process = subprocess.Popen(
-        command, stdin=other, stdout=other, stderr=other, env={**environment, "TERM": "xterm-256color"},
-        cwd=folder, preexec_fn=take_the_terminal,  # noqa: PLW1509  # two system calls, no lock
-    )  # fmt: skip
+    nowhere = Path(os.devnull)
+    work = partial(in_terminal, os.ttyname(other), work_of(command))
+    process = ForkedProcess(work, {**environment, "TERM": "xterm-256color"}, folder, nowhere, nowhere)
+    until = time.monotonic() + WAIT_SECONDS
+    while os.tcgetpgrp(line) != process.pid:  # it has not taken the terminal, which nobody would have else
+        assert time.monotonic() < until
+        time.sleep(0.005)
     os.close(other)
     try:
         yield Terminal(process, line, columns, rows)
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGKILL)
+        process.kill()
         process.wait(WAIT_SECONDS)
         os.close(line)
+
+
+def in_terminal(name: str, work: Callable[[], None]) -> None:
+    """Do the work as the leader of a session whose terminal this is: else Ctrl-C would reach nobody."""
+    os.setsid()
+    file = os.open(name, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(file, stream)
+    os.close(file)
+    sys.stdin = os.fdopen(0, closefd=False)
+    sys.stdout, sys.stderr = (os.fdopen(stream, "w", buffering=1, closefd=False) for stream in (1, 2))
+    work()
