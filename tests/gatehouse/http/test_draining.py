@@ -19,6 +19,14 @@ def live(serve: Serve) -> LiveApp:
     return serve("/chat", "/agent", disconnect_grace_max=300)
 
 
+MCP = {"accept": "application/json, text/event-stream"}
+
+
+def mcp_call(query: str) -> dict[str, Any]:
+    called = {"name": "agent", "arguments": {"query": query}}
+    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": called}
+
+
 def refuse(live: LiveApp) -> None:
     async def refuse() -> None:
         live.services.runs.drain.refuse()
@@ -53,7 +61,31 @@ REFUSED: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
+ASKED = [{"role": "user", "content": "hi"}]
+UI_MESSAGE = {"id": "m", "role": "user", "parts": [{"type": "text", "text": "hi"}]}
+# over the wires that have errors of their own form: what their clients see of a refusal
+REFUSED_BY_OTHERS: tuple[tuple[str, dict[str, Any], int, str], ...] = (
+    ("/v1/chat/completions", {"model": "chat", "messages": ASKED}, 503, '"code":"restarting"'),
+    ("/v1/responses", {"model": "chat", "input": "hi"}, 503, '"code":"restarting"'),
+    ("/api/ui/chat/chat", {"id": "c", "messages": [UI_MESSAGE]}, 503, "This server is being restarted."),
+    ("/mcp", mcp_call("hi"), 200, '"problem":"restarting"'),
+)
+
+
 class TestRefusal:
+    @pytest.mark.requirement("wires.drain")
+    @pytest.mark.parametrize(
+        ("path", "body", "status", "said"), REFUSED_BY_OTHERS, ids=[path for path, *_ in REFUSED_BY_OTHERS]
+    )
+    def test_is_said_in_each_wire_s_own_form(
+        self, live: LiveApp, path: str, body: dict[str, Any], status: int, said: str
+    ) -> None:
+        refuse(live)
+        with live.client() as client:
+            answer = client.post(path, json=body, headers=MCP)
+        assert answer.status_code == status
+        assert said in answer.text.replace(": ", ":").replace('\\"', '"')
+
     @pytest.mark.parametrize(("path", "body"), REFUSED, ids=[path for path, _ in REFUSED])
     def test_of_a_new_run_says_when_to_ask_again(
         self, live: LiveApp, path: str, body: dict[str, Any]
@@ -112,6 +144,45 @@ class TestHandover:
         text = read_over_handover(live, "/chat/stream", {"input": {"input": SLOW}})
         last = frames_in(text)[-1]
         assert (last.event, last.data["status_code"]) == ("error", 503)
+
+    @pytest.mark.requirement("wires.drain")
+    @pytest.mark.parametrize(
+        ("path", "body", "said"),
+        [
+            (
+                "/v1/chat/completions",
+                {"model": "chat", "messages": [{"role": "user", "content": SLOW}], "stream": True},
+                '"code":"restarting"',
+            ),
+            ("/v1/responses", {"model": "chat", "input": SLOW, "stream": True}, '"code":"restarting"'),
+            (
+                "/api/ui/chat/chat",
+                {"id": "c", "messages": [{**UI_MESSAGE, "parts": [{"type": "text", "text": SLOW}]}]},
+                "This server is being restarted.",
+            ),
+        ],
+        ids=["Chat", "Responses", "UI stream"],
+    )
+    def test_ends_other_streams_with_an_error_of_their_own(
+        self, live: LiveApp, path: str, body: dict[str, Any], said: str
+    ) -> None:
+        text = read_over_handover(live, path, body)
+        *_, last = [frame for frame in text.split("\n\n") if frame and frame != "data: [DONE]"]
+        assert said in last
+
+    @pytest.mark.requirement("wires.drain")
+    def test_ends_a_call_of_mcp_with_a_result_that_says_why(self, live: LiveApp) -> None:
+        async def called() -> str:
+            async with live.aclient() as client:
+                calling = asyncio.create_task(client.post("/mcp", json=mcp_call(SLOW), headers=MCP))
+                while not live.services.runs.local:
+                    await asyncio.sleep(0.02)
+                await asyncio.to_thread(hand_over, live)
+                return (await calling).text
+
+        told = asyncio.run(called())
+        assert "This server is being restarted." in told
+        assert '"isError":true' in told
 
     def test_answers_those_who_wait_for_the_whole(self, live: LiveApp) -> None:
         async def asked(path: str, body: dict[str, Any]) -> int:

@@ -248,11 +248,13 @@ class TestHttp:
             own = {"origin": server.url}
             assert alice.post("/mcp", json=INITIALIZE, headers=ACCEPTS | own).status_code == 200
 
+    @pytest.mark.requirement("mcp.stateless")
     def test_there_is_no_session_to_follow_or_to_end(self, server: LiveApp) -> None:
         with server.client(signed_in()) as alice:
             assert [alice.request(method, "/mcp").status_code for method in ("GET", "DELETE")] == [405, 405]
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"null", b'{"method": "tools/call", "params": 1}'])
+    @pytest.mark.requirement("mcp.stateless")
     def test_what_is_no_message_is_a_400(self, server: LiveApp, body: bytes) -> None:
         headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
         with server.client(signed_in()) as alice:

@@ -38,6 +38,7 @@ class SignedIn:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(300)
+@pytest.mark.requirement("mcp.protocol")
 def test_what_the_suite_finds_is_what_is_said_of_it(tmp_path: Path) -> None:
     if not NODE.exists():
         pytest.skip("the conformance suite is not installed: make e2e")

@@ -62,6 +62,7 @@ def contents(client: httpx.Client, thread_id: str) -> list[str]:
 
 
 class TestChat:
+    @pytest.mark.requirement("ui.thread")
     def test_is_a_thread_that_goes_on(self, client: httpx.Client) -> None:
         chat = f"chat-{uuid4()}"
         first = asked(client, chat, said("[say one]"))
@@ -73,6 +74,7 @@ class TestChat:
         thread_id = client.post("/api/chat", json={"query": "[say one]"}).json()["thread_id"]
         assert thread_of(asked(client, thread_id, said("[say two]"))) == thread_id
 
+    @pytest.mark.requirement("ui.thread")
     def test_of_another_under_the_same_name_is_another(self, shared: LiveApp, client: httpx.Client) -> None:
         mine = asked(client, "the-same", said("[say mine]"))
         with shared.client(bearer("bob")) as bob:
@@ -82,6 +84,7 @@ class TestChat:
             assert thread_of(stolen) != thread_of(mine)
         assert "theirs" not in contents(client, thread_of(mine))
 
+    @pytest.mark.requirement("ui.tools")
     def test_shows_the_tools_of_an_agent(self, client: httpx.Client) -> None:
         told = asked(
             client,
@@ -99,6 +102,7 @@ class TestChat:
         assert "4" in result["output"]
         assert text_of(told) == "four"
 
+    @pytest.mark.requirement("wires.files")
     def test_takes_files_where_the_runnable_does(self, client: httpx.Client) -> None:
         picture = {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,AAAA"}
         message = {"id": "m", "role": "user", "parts": [picture, {"type": "text", "text": "What is it?"}]}

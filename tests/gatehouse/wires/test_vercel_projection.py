@@ -76,6 +76,7 @@ def text_of(frames: bytes) -> str:
 
 
 class TestMessage:
+    @pytest.mark.requirement("ui.message")
     def test_has_its_run_s_id_and_says_which_thread_it_is_in(self) -> None:
         start = chunks(sent())[0]
         assert start["messageId"] == "run-1"
@@ -112,6 +113,7 @@ class TestMessage:
         assert told == ["start", "start-step", *between]
         assert (metadata, end, finish) == ("message-metadata", "finish-step", "finish")
 
+    @pytest.mark.requirement("ui.message")
     def test_ends_with_its_reason_usage_and_status(self) -> None:
         *_, metadata, _, finish = chunks(sent(Token("Hi"), complete(finish_reason="refusal"), END))
         assert finish["finishReason"] == "content-filter"
@@ -130,6 +132,7 @@ class TestMessage:
     def test_of_a_run_that_was_stopped_ends_as_aborted(self) -> None:
         assert types(Token("H"), End(status="cancelled"))[-1] == "abort"
 
+    @pytest.mark.requirement("ui.parts")
     def test_holds_files_sources_and_what_is_no_message(self) -> None:
         cited = {
             "type": "text",
@@ -160,6 +163,7 @@ class TestAnAnswerThatBeginsAgain:
         again = (AGAIN, Token("Bonds are"), Token(" loans"), complete("Bonds are loans"), END)
         assert text_of(sent(Token("Bonds"), *again)) == "Bonds are loans"
 
+    @pytest.mark.requirement("ui.tools")
     def test_shows_a_tool_once_that_it_calls_again_under_its_id(self) -> None:
         assert types(call(), AGAIN, call(), returned(), END).count("tool-input-available") == 1
 
@@ -189,6 +193,7 @@ class TestAnAnswerThatBeginsAgain:
         assert text_of(resumed) == "Stocks rise"
         assert {chunk["toolCallId"] for chunk in chunks(resumed) if "toolCallId" in chunk} == {"c1"}
 
+    @pytest.mark.requirement("ui.gap")
     def test_with_a_gap_shows_the_whole_text(self) -> None:
         gap = Gap(requested="1-1", oldest="1-9", text="Bonds are")
         assert text_of(sent(Token("Bonds"), gap, Token(" loans"))) == "Bonds are loans"
