@@ -23,11 +23,13 @@ from gatehouse.auth.authenticator import Authenticator, open_authenticator
 from gatehouse.auth.tokens.issuer_keys import open_issuer
 from gatehouse.background import about, again_and_again, in_background
 from gatehouse.ledger.purge import purging_effects
+from gatehouse.limits.limits import Limits, limits_of
 from gatehouse.models.opening import ChatModel, open_chat_model
 from gatehouse.registry.building import Builder, Built, serving
 from gatehouse.registry.checked import Registry
 from gatehouse.registry.model_entry import model_entry
 from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
+from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.settings import Settings
 from gatehouse.settings.mcp import McpServer
@@ -42,10 +44,11 @@ from gatehouse.threads.retention import Forget, purging_threads
 from gatehouse.tools.remote.tools import RemoteTools
 from gatehouse.usage.prices import BadPrices, Prices
 from gatehouse.usage.purge import purging_usage
+from gatehouse.usage.store import UsageStore, nothing_more
 from gatehouse.webhooks.outbox import Outbox
 from gatehouse.webhooks.receiver import receiver_of
 from gatehouse.webhooks.sending import sending_webhooks
-from gatehouse.webhooks.telling import telling_approvals
+from gatehouse.webhooks.telling import telling_approvals, telling_ends
 
 LATE_SECONDS = 30.0  # between two looks for an MCP server that was away
 NOT_PREPARED = (
@@ -142,6 +145,19 @@ async def checkpoints_of(settings: Settings, registry: Registry) -> AsyncIterato
                 raise CannotStart(f"database: {NOT_PREPARED}") from None
 
         yield await waited_for(opened, settings.start_patience)
+
+
+def limits_within(settings: Settings, redis: Redis, runs: RunEngine) -> Limits:
+    """Return the limits of callers, which also hold for the runs that this process takes over."""
+    return limits_of(
+        redis, runs.conductor.reservations, settings.plans, settings.limits_without_redis,
+        settings.signin_failures,
+    )  # fmt: skip
+
+
+def books_of(settings: Settings, engine: AsyncEngine, outbox: Outbox | None) -> UsageStore:
+    """Return the books of usage, which tell webhooks of ended runs. Raises CannotStart."""
+    return UsageStore(engine, prices_of(settings), telling_ends(outbox) if outbox else nothing_more)
 
 
 def prices_of(settings: Settings) -> Prices:

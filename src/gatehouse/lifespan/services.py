@@ -14,20 +14,20 @@ from gatehouse.ledger.store import EffectStore
 from gatehouse.lifespan.parts import (
     approvals_of,
     attachment_bounds,
+    books_of,
     check_lists,
     checkpoints_of,
     late_tools_awaited,
+    limits_within,
     open_audit,
     open_identity,
     open_model,
     open_outbox,
     open_remote_tools,
-    prices_of,
     rows_tended,
     run_telemetry,
     with_the_model,
 )
-from gatehouse.limits.limits import limits_of
 from gatehouse.registry.building import Builder
 from gatehouse.registry.checked import Registry
 from gatehouse.registry.entry import Parts
@@ -45,8 +45,6 @@ from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
-from gatehouse.usage.store import UsageStore, nothing_more
-from gatehouse.webhooks.telling import telling_ends
 
 
 @asynccontextmanager
@@ -91,13 +89,10 @@ async def open_services(
         await enter(asking_about_abandoned(approvals, runs.conductor.waits, runs.attempts))
         await enter(telemetry.watching(runs))
         await enter(rows_tended(engine, settings, metrics, runs.forget_states))
-        usage = UsageStore(engine, prices_of(settings), telling_ends(outbox) if outbox else nothing_more)
+        usage = books_of(settings, engine, outbox)
         await enter(bookkeeping(redis, usage, runs.owner))
         await enter(credentials_watched(runs, credential_valid))
-        limits = limits_of(
-            redis, runs.conductor.reservations, settings.plans, settings.limits_without_redis,
-            settings.signin_failures,
-        )  # fmt: skip
+        limits = limits_within(settings, redis, runs)
         yield Services(
             settings, registry.by_name, engine, redis, authenticator, model, threads, runs, limits, usage,
             audit, pseudonyms, attachments, approvals, await enter(open_langsmith(settings)),
