@@ -36,7 +36,7 @@ FINDINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "5 work over a WebSocket": (
         f"{SERVING}/test_websocket_flood.py::TestMessages",
-        f"{SERVING}/test_websocket_flood.py::TestWhatIsNoMessage",
+        f"{SERVING}/test_websocket_flood.py::TestFrames",
     ),
     "6 an exception that is no Exception": (
         f"{RUNS}/test_run_containing.py::test_run_fails_and_others_go_on",

@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol: frames leave together, and what is no message has limits."""
+"""uvicorn's WebSocket protocol: frames leave together, and those that come have limits."""
 
 import asyncio
 from typing import cast
@@ -20,17 +20,18 @@ BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: clo
 
 
 class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
-    """A connection that sends pings, pongs or fragments without end is cut.
+    """A connection that sends frames without end is cut: messages, fragments, pings or pongs.
 
-    The messages themselves are counted in `gatehouse.wires.websocket`. These frames never get there, and
-    three hundred thousand of them a second keep everybody else from being served. A handshake that cannot be
+    The messages themselves are counted in `gatehouse.wires.websocket`, until it closes the socket. What comes
+    after that, and pings and fragments, never get there; to read two million of them takes half a minute, in
+    which nobody else is served. A handshake that cannot be
     read (a line over 8 KiB, more than 128 fields, a body) is answered with 400: else it would stay open for
     ever, whoever sent it.
     """
 
     def __init__(self, *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)  # type: ignore[arg-type]  # uvicorn's own
-        self.beside = TokenBucket(BURST, PER_SECOND)
+        self.frames_left = TokenBucket(BURST, PER_SECOND)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -65,6 +66,14 @@ class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
             and not (connection.extensions or connection.expect_continuation_frame)
         )
 
+    def handle_text(self, event: Frame) -> None:
+        if self.counts():
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        if self.counts():
+            super().handle_bytes(event)
+
     def handle_cont(self, event: Frame) -> None:
         if self.counts():
             super().handle_cont(event)
@@ -78,8 +87,8 @@ class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
             super().handle_pong(event)
 
     def counts(self) -> bool:
-        """Count a frame that is no message; False when there were too many, and the connection is cut."""
-        if self.beside.take():
+        """Count a frame; False when there were too many, and the connection is cut."""
+        if self.frames_left.take():
             return True
         self.transport.abort()
         return False

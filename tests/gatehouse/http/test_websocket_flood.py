@@ -1,4 +1,4 @@
-"""What a WebSocket may cost: every message counts, and what is no message is bounded."""
+"""What a WebSocket may cost: every message counts, and frames of any kind are bounded."""
 
 import asyncio
 import json
@@ -60,25 +60,28 @@ class TestMessages:
             await client.receive()
 
 
-class TestWhatIsNoMessage:
+class TestFrames:
     @pytest.mark.parametrize(
-        "opcode", [Opcode.PING, Opcode.PONG, Opcode.CONT], ids=lambda opcode: opcode.name
+        "opcode",
+        [Opcode.TEXT, Opcode.BINARY, Opcode.PING, Opcode.PONG, Opcode.CONT],
+        ids=lambda opcode: opcode.name,
     )
-    async def test_is_cut_when_there_is_no_end_of_it(self, opcode: Opcode) -> None:
+    async def test_without_end_are_cut(self, opcode: Opcode) -> None:
         async with serving() as server, server.client() as client:
             raw = client.connection.transport
+            raw.pause_reading()  # it does not see that the server closes after so many bad messages
             if opcode is Opcode.CONT:
                 raw.write(frame_of(Opcode.TEXT, fin=False))
             sent = 0
-            while not raw.is_closing() and sent < 2_000_000:
+            while not raw.is_closing() and sent < 200_000:
                 raw.write(frame_of(opcode, fin=opcode is not Opcode.CONT) * 1000)
                 sent += 1000
                 await asyncio.sleep(0.001)
-            assert sent < 2_000_000
+            assert sent < 200_000
             with pytest.raises(ConnectionClosed):
                 await client.connection.recv()
 
-    async def test_is_taken_as_often_as_people_send_it(self) -> None:
+    async def test_are_taken_as_often_as_people_send_them(self) -> None:
         async with serving() as server, server.client() as client:
             for _ in range(100):
                 await (await client.connection.ping())
