@@ -32,9 +32,6 @@ SECRET_VALUES = re.compile(
     re.DOTALL,
 )
 
-# One of these is in each of them. To look for it costs a twelfth: most of what is logged are ids and paths
-SIGNS = ("gh_", "lsv2_", "eyJ", "sk-", "AKIA", "ASIA", "://", "=", " ")
-
 # what pydantic quotes of a value that it refuses: of a question, an answer, or a tool's arguments
 QUOTED = re.compile(r"(?<=input_value=).*?(?=, input_type=)", re.DOTALL)
 
@@ -66,9 +63,20 @@ def names_secret(name: str) -> bool:
     return SECRET_NAMES.search(name) is not None
 
 
+def may_have_secret(text: str) -> bool:
+    """Tell whether a text has what is in each of SECRET_VALUES.
+
+    To look for it costs a fortieth: most of what is logged are ids and paths.
+    """
+    return (
+        " " in text or "=" in text or "://" in text or "eyJ" in text or "sk-" in text
+        or "gh_" in text or "lsv2_" in text or "AKIA" in text or "ASIA" in text
+    )  # fmt: skip
+
+
 def cleaned(text: str) -> str:
     """Return text without secrets, and without what an error quotes of somebody's words."""
-    if not any(sign in text for sign in SIGNS):
+    if not may_have_secret(text):
         return text
     whole = QUOTED.sub(REDACTED, text) if "input_value=" in text else text
     return SECRET_VALUES.sub(REDACTED, whole)

@@ -7,6 +7,7 @@ answer is run.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 Kind = Literal["stop", "length", "content_filter", "refusal", "failed", "unknown"]
@@ -86,6 +87,7 @@ def plain_word(value: Any) -> str:
     return "" if plain(word) in NONE else word
 
 
+@lru_cache(1000)
 def plain(word: str) -> str:
     """Return a word in small letters, without what Gemini's have before it."""
     small = re.sub(r"[^a-z]+", "_", word.lower()).strip("_")

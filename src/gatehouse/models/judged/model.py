@@ -7,6 +7,7 @@ asks it with one of four methods: each is judged.
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
+from contextvars import ContextVar
 from functools import reduce
 from typing import Any, TypeVar, cast
 
@@ -34,6 +35,10 @@ TELLING = frozenset(
 )
 # what clients raise when they cannot read an answer
 UNREADABLE = (AttributeError, LookupError, TypeError, ValueError)
+
+# the streams that were judged, and of which model, while a whole answer is asked for
+Streams = list[tuple[BaseChatModel, Answer]]
+streams_of_whole: ContextVar[Streams | None] = ContextVar("streams_of_whole", default=None)
 
 Model = TypeVar("Model", bound=BaseChatModel)
 Messages = list[BaseMessage]
@@ -77,6 +82,8 @@ def _judged_astream(ask: Callable[..., AsyncIterator[ChatGenerationChunk]], tell
             answer = judge.end()
             yield shown_of(answer)
             if not answer.faults:
+                if (streams := streams_of_whole.get()) is not None:
+                    streams.append((self, answer))
                 return
             messages = corrected(messages, answer)
         raise AnswerUnusable(NO_CALL)
@@ -110,11 +117,17 @@ def _judged_agenerate(ask: Callable[..., Any], tells_end: bool) -> Any:
     async def _agenerate(self: BaseChatModel, messages: Messages, *args: Any, **kwargs: Any) -> ChatResult:
         earlier: list[UsageMetadata | None] = []
         for _ in range(1 + CORRECTIONS):
-            judge = judging(messages, tells_end)
+            judge, streams = judging(messages, tells_end), Streams()
+            token = streams_of_whole.set(streams)
             try:
-                whole, answer = judged_result(await ask(self, messages, *args, **kwargs), judge)
+                result = await ask(self, messages, *args, **kwargs)
+                if is_judged(self, result, streams):
+                    return cast("ChatResult", result)
+                whole, answer = judged_result(result, judge)
             except Exception as error:
                 raise as_read(error, tells_end) from error
+            finally:
+                streams_of_whole.reset(token)
             earlier.append(answer.usage)
             if not answer.faults:
                 return using(whole, earlier)
@@ -190,6 +203,14 @@ def shown_of(answer: Answer) -> ChatGenerationChunk:
 def corrected(messages: Sequence[BaseMessage], answer: Answer) -> Messages:
     """Return the messages with an answer whose tool calls are faulty, and what is wrong with them."""
     return [*messages, *told_of(answer.faults, answer.calls, answer.text)]
+
+
+def is_judged(model: BaseChatModel, result: ChatResult, streams: Streams) -> bool:
+    """Tell whether a whole answer is what the model has streamed meanwhile: that was judged as it came."""
+    if len(streams) != 1 or len(result.generations) != 1:
+        return False
+    asked, answer = streams[0]
+    return asked is model and result.generations[0].message.content == answer.text
 
 
 def judged_result(result: ChatResult, judge: Judge) -> tuple[ChatResult, Answer]:
