@@ -3,10 +3,11 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, Literal
 
 from langchain_core.load.serializable import Serializable
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, SystemMessage
 from langchain_core.runnables import Runnable
 from langserve import CustomUserType
 from pydantic import BaseModel, RootModel
@@ -73,7 +74,9 @@ class Shape:
                 else value
             )
         if saying.field is None:
-            return [*messages, *as_messages(value)]
+            said = as_messages(value)
+            system = [*takewhile(lambda message: isinstance(message, SystemMessage), said)]
+            return [*system, *messages, *said[len(system) :]]  # a model takes one in the first place alone
         return with_field(value, saying.field, [*messages, *as_messages(field_of(value, saying.field))])
 
     def with_files(self, value: Any, files: Sequence[Mapping[str, Any]]) -> Any:

@@ -5,12 +5,14 @@ from typing import Any
 
 import openai
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
 from live_app import LiveApp
 from openai_served import client_of, served
 from pydantic import BaseModel
 
 from gatehouse.registry.checked import BadRegistry, checked
 from gatehouse.registry.entry import Entry
+from gatehouse.runs.records import load
 
 PARAMETERS = {"type": "object", "properties": {"place": {"type": "string"}}}
 FUNCTION: dict[str, Any] = {"name": "look", "description": "Looks.", "parameters": PARAMETERS}
@@ -166,6 +168,21 @@ class TestOutputsAfterAResponse:
         output: Any = {"type": "function_call_output", "call_id": "call", "output": "seen"}
         with pytest.raises(openai.BadRequestError, match="has called nothing"):
             client.responses.create(model="model", input=[output], previous_response_id=first.id)
+
+
+@pytest.mark.requirement("openai.client-tools")
+def test_instructions_hold_in_a_conversation_that_goes_on(live: LiveApp, client: openai.OpenAI) -> None:
+    first = client.responses.create(model="model", input="[say one]", instructions="Be brief.")
+    then = client.responses.create(
+        model="model", input="[say two]", instructions="Be long.", previous_response_id=first.id
+    )
+    run = live.run(load(live.services.redis, then.id.removeprefix("resp_")))
+    assert run is not None
+    assert [said["type"] for said in run.input] == ["system", "human"]
+    assert run.input[0]["content"] == "Be long."
+    shape = live.services.entries["model"].shape
+    told = shape.with_history(shape.typed(run.input), [HumanMessage("[say one]"), AIMessage("one")])
+    assert [message.type for message in told] == ["system", "human", "ai", "human"]
 
 
 def test_an_entry_of_anything_else_is_refused_at_the_start() -> None:

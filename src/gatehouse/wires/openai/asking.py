@@ -48,13 +48,15 @@ def thread_named(header: str | None, metadata: Mapping[str, Any]) -> str:
 def input_of(
     entry: ServedEntry, messages: Sequence[Mapping[str, Any]], *, in_thread: bool, param: str
 ) -> Any:
-    """Return the entry's input that says these messages of LangChain's form; in a thread, the last a user's.
+    """Return the entry's input that says these messages of LangChain's form.
 
-    Raises InvalidValue, InvalidInput.
+    In a thread that is the last one of a user's, for a model that is served alone after the system messages,
+    which no thread keeps. Raises InvalidValue, InvalidInput.
     """
     asked = [*messages]
     if in_thread:
-        asked = [message for message in messages if message["type"] == "human"][-1:]
+        system = [message for message in messages if message["type"] == "system" and entry.client_tools]
+        asked = [*system, *[message for message in messages if message["type"] == "human"][-1:]]
     if not asked or all(message["type"] == "system" for message in asked):
         raise InvalidValue(param, "Nothing is asked: there is no message of a user.")
     if len(asked) > 1 and not entry.takes_history:
