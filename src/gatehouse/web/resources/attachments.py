@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from gatehouse.attachments.media_types import RASTER_IMAGES, TEXT
 from gatehouse.attachments.store import Attachment
+from gatehouse.identity.principal import READ_THREADS
 from gatehouse.problems.errors import (
     BadRequest,
     Conflict,
@@ -32,6 +33,15 @@ CONTENT_HEADERS = {
 
 router = APIRouter(prefix="/api/attachments", tags=["attachments"], responses=Unauthenticated.schema())
 writes = [Depends(requires(WRITE))]
+
+
+async def may_read(principal: CurrentPrincipal) -> None:
+    """Raise InsufficientScope for a credential that may neither read its user's threads nor erase files."""
+    if not (principal.may(READ_THREADS) or principal.may(WRITE)):
+        raise InsufficientScope(READ_THREADS)
+
+
+reads = [Depends(may_read)]
 
 
 class Attachments(BaseModel):
@@ -66,13 +76,18 @@ async def upload(
     return await services.attachments.keep(principal, file.filename or "", content)
 
 
-@router.get("")
+@router.get("", dependencies=reads, responses=InsufficientScope.schema())
 async def list_attachments(request: Request, principal: CurrentPrincipal) -> Attachments:
     """The caller's files, but for their bytes."""
     return Attachments(items=await services_of(request).attachments.list(principal))
 
 
-@router.get("/{attachment_id}", response_class=AnyFile, responses=NotFound.schema())
+@router.get(
+    "/{attachment_id}",
+    response_class=AnyFile,
+    dependencies=reads,
+    responses={**InsufficientScope.schema(), **NotFound.schema()},
+)
 async def read(request: Request, principal: CurrentPrincipal, attachment_id: str) -> Response:
     """The bytes of one of the caller's files. A browser shows images, and saves the rest."""
     store = services_of(request).attachments

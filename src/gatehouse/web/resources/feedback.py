@@ -2,20 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from gatehouse.identity.principal import Principal
-from gatehouse.problems.errors import InvalidInput, NotFound, Unauthenticated
+from gatehouse.identity.principal import READ_THREADS, WRITE_RUNS, Principal
+from gatehouse.problems.errors import InsufficientScope, InvalidInput, NotFound, Unauthenticated
 from gatehouse.problems.faults import StrictModel
 from gatehouse.services import Services, services_of
 from gatehouse.usage.feedback import Feedback, FeedbackStore, Judged, Score
-from gatehouse.web.dependencies import CurrentPrincipal
+from gatehouse.web.dependencies import CurrentPrincipal, requires
 
 router = APIRouter(
     prefix="/api/feedback",
     tags=["feedback"],
-    responses={**Unauthenticated.schema(), **InvalidInput.schema()},
+    responses={**Unauthenticated.schema(), **InsufficientScope.schema(), **InvalidInput.schema()},
 )
 
 # in one spelling only, as everywhere; a longer or stranger text never reaches the database
@@ -37,7 +37,7 @@ class FeedbackList(BaseModel):
     items: list[Feedback]
 
 
-@router.get("")
+@router.get("", dependencies=[Depends(requires(READ_THREADS))])
 async def list_feedback(
     request: Request,
     principal: CurrentPrincipal,
@@ -60,15 +60,27 @@ async def give_feedback(
 @router.delete("/{run_id}", status_code=204, responses=NotFound.schema())
 async def withdraw_feedback(request: Request, principal: CurrentPrincipal, run_id: RunId) -> None:
     """Take the feedback on a run back."""
-    await store_of(services_of(request)).withdraw(principal, run_id)
+    services = services_of(request)
+    await check_may_judge(services, principal, run_id)
+    await store_of(services).withdraw(principal, run_id)
 
 
 async def judged(services: Services, principal: Principal, run_id: str) -> Judged:
-    """Return the caller's run: that of a thread, or one that the engine still knows. Raises NotFound."""
+    """Return the caller's run: that of a thread, or one that the engine still knows.
+
+    Raises NotFound, InsufficientScope.
+    """
+    await check_may_judge(services, principal, run_id)
     if found := await store_of(services).judged(principal, run_id):
         return found
     run = await services.runs.get(principal, run_id)
     return Judged(run.id, run.thread_id, run.runnable.removeprefix("/"))
+
+
+async def check_may_judge(services: Services, principal: Principal, run_id: str) -> None:
+    """Raise InsufficientScope for a credential that may change only what it began, or NotFound."""
+    if not principal.may(WRITE_RUNS):
+        await services.runs.get(principal, run_id, WRITE_RUNS)
 
 
 def store_of(services: Services) -> FeedbackStore:
