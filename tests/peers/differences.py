@@ -19,6 +19,18 @@ DIFFERENCES = {
     "`disabled_endpoints` says that",
     f"{SERVER}::test_astream_events_with_serialization": "events name a value that JSON has no form for, by its "
     "type, in place of ending the stream",
+    f"{SERVER}::test_server_async": "looks for event streams' lines that end in CRLF: ours end in LF, as "
+    "docs/adr/0026-wires-are-projections-of-the-run-log.md says",
+    f"{SERVER}::test_server_astream_events": "as above",
+    f"{SERVER}::test_astream_events_with_prompt_model_parser_chain": "as above",
+    **dict.fromkeys(
+        (
+            "utils/test_fake_chat_model.py::test_generic_fake_chat_model_stream",
+            "utils/test_fake_chat_model.py::test_generic_fake_chat_model_astream_log",
+            "utils/test_fake_chat_model.py::test_callback_handlers",
+        ),
+        "fails on LangServe too, of LangChain's own fake model with langchain-core 1.8",
+    ),
     f"{SERVER}::test_server_side_error_sync": "fails on LangServe too, with the HTTP client that Starlette's "
     "test client has by now",
 }
