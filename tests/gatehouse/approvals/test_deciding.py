@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from approval_runs import ALICE, CAROL, DAVE, ELSEWHERE, ApprovalsOf, decision, transfer
@@ -80,6 +81,15 @@ class TestDecide:
         await of_run.approvals.decide(ALICE, asked.id, decision(asked, "edit", args=edit))
         answers, _ = await of_run.approvals.decided("acme", of_run.run.id)
         assert answers["i1"] == {"type": "edit", "digest": asked.digest, "id": asked.id, "args": edit}
+
+    @pytest.mark.parametrize("said", [{}, {"message": None}, {"message": " "}, {"args": {}}])
+    async def test_that_answers_in_a_tools_place_says_something(
+        self, of_run: ApprovalsOf, said: dict[str, Any]
+    ) -> None:
+        [asked] = await of_run.ask()
+        with pytest.raises(InvalidInput) as refusal:
+            await of_run.approvals.decide(ALICE, asked.id, decision(asked, "respond", **said))
+        assert refusal.value.extra["errors"][0]["loc"] == [next(iter(said), "message")]
 
     async def test_after_the_run_was_cancelled_is_refused(self, of_run: ApprovalsOf) -> None:
         [asked] = await of_run.ask()

@@ -130,6 +130,13 @@ class TestStored:
             client.responses.retrieve(response.id)
 
     @pytest.mark.requirement("openai.responses.stored")
+    def test_a_part_that_it_has_not_come_to_is_not_found(self, client: openai.OpenAI) -> None:
+        response = client.responses.create(model="chat", input="[say hello]")
+        for part in ("0", "1", "x"):
+            with pytest.raises(openai.NotFoundError):
+                client.responses.retrieve(f"{response.id}_{part}")
+
+    @pytest.mark.requirement("openai.responses.stored")
     def test_another_s_is_not_found(self, client: openai.OpenAI, bob: openai.OpenAI) -> None:
         response = client.responses.create(model="chat", input="[say hello]")
         for ask in (bob.responses.retrieve, bob.responses.cancel, bob.responses.delete):

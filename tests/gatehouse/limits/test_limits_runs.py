@@ -157,6 +157,15 @@ class TestTokens:
         await redis.hset(counted(ALICE).user.tokens, mapping={"day": 20_000, "used": 999_999})
         assert await here.left("tokens") == 1_000_000
 
+    async def test_of_who_does_not_come_back_are_forgotten(self, redis: Redis, process: Make) -> None:
+        here = process()
+        hold = await here.admission().take()
+        assert hold is not None
+        await here.settle(hold, 123)
+        keys = await redis.keys("gh:limits:*")
+        assert keys
+        assert -1 not in [await redis.pttl(key) for key in keys]  # that of no end
+
     async def test_count_when_the_reservation_has_lapsed(self, redis: Redis, process: Make) -> None:
         here = process(lease=0.2)
         hold = await here.admission().take()

@@ -13,7 +13,7 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from gatehouse.models.errors import AnswerUnusable, ModelCutOff, ModelDeclined, ModelFailed, ModelSaidNothing
-from gatehouse.models.judged.endings import ending_of, kind_of
+from gatehouse.models.judged.endings import added, ending_of, kind_of
 from gatehouse.models.judged.model import judged
 from gatehouse.models.judged.usage_reports import ESTIMATED, estimated, tokens_in, used
 
@@ -188,6 +188,19 @@ def test_the_end_is_told_in_the_metadata_of_any_provider(metadata: dict[str, Any
 
 def test_metadata_that_tells_no_end_has_none() -> None:
     assert ending_of({"finish_reason": None, "model_name": "m", "status": "in_progress"}) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "told", "ending"),
+    [
+        ("length", "stop", "length"),  # of a proxy that ends every stream so
+        ("length", "content_filter", "content_filter"),
+        ("stop", "length", "length"),
+        ("eot", "stop", "stop"),
+    ],
+)
+def test_the_last_ending_counts_unless_it_is_a_mere_stop(before: str, told: str, ending: str) -> None:
+    assert added({"finish_reason": before}, {"finish_reason": told}) == {"finish_reason": ending}
 
 
 def reports(*counts: tuple[int, int]) -> list[UsageMetadata]:

@@ -266,6 +266,7 @@ class TestThreadsAway:
             run.principal,
         )
         await until(lambda: is_empty(there.redis, ANSWERS))
+        assert len(history.kept) == 1  # none of the run that was erased
 
     async def test_have_the_answers_that_waited_before_the_next_question(
         self, shaken: Replicas, history: Conversations, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 import pytest
+from redis.exceptions import ConnectionError as RedisGone
 from run_replicas import ALICE, LEASE, Conversations, Replica, Replicas, until
 from run_runnables import Told, Words
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
@@ -379,6 +380,24 @@ class TestHandover:
         history.failure = None
         await closing
         assert [(run.id, run.state) for run, _ in history.kept] == [(run_id, "completed")]
+
+    async def test_of_a_run_that_could_not_be_ended_loses_no_token(
+        self, here: Replica, there: Replica, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.lifecycle.conducting.CLEAN_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.runs.log.log.FLUSH_SECONDS", 0.5)  # the end comes before
+        ending = asyncio.Event()
+
+        async def refuse(*_arguments: object) -> bool:
+            ending.set()
+            raise RedisGone
+
+        monkeypatch.setattr(here.engine.attempts, "finish", refuse)
+        run = (await here.start("/words", {"n": 2})).run
+        await ending.wait()
+        await here.engine.conductor.close()
+        records = await seen(there.engine, run.id)
+        assert types(records)[:4] == ["start", "token", "token", "restart"]
 
     async def test_does_not_wait_for_a_runnable_that_will_not_stop(
         self, replicas: Replicas, monkeypatch: pytest.MonkeyPatch

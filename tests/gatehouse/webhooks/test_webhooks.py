@@ -17,13 +17,14 @@ from gatehouse.settings import Settings
 from gatehouse.storage.database import open_engine
 from gatehouse.storage.opening import CannotStart
 from gatehouse.storage.tenancy import see_as_operator, tenant_transaction
-from gatehouse.webhooks.outbox import Outbox
+from gatehouse.webhooks.outbox import Outbox, Type
 from gatehouse.webhooks.receiver import Receiver, receiver_of
 from gatehouse.webhooks.sending import GIVE_UP_AFTER, Sender
 from gatehouse.webhooks.table import webhooks
 
 KEY = b"a key of twenty-four bytes"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
+TYPES: tuple[Type, ...] = ("approval.opened", "run.ended")
 RUN = "0198c0de-0000-7000-8000-000000000001"
 
 
@@ -94,6 +95,16 @@ class TestSender:
         expected = base64.b64encode(hmac.new(KEY, signed, hashlib.sha256).digest()).decode()
         assert headers["webhook-signature"] == f"v1,{expected}"
         assert await rows(engine) == []
+
+    async def test_sends_what_is_told_of_one_subject_each_by_itself(
+        self, engine: AsyncEngine, sender_to: Callable[[Endpoint], Sender]
+    ) -> None:
+        endpoint = Endpoint(204)
+        async with tenant_transaction(engine, "acme") as connection:
+            for kind in TYPES:
+                await Outbox(engine).add(connection, "acme", "alice", kind, RUN, {})
+        await sender_to(endpoint).send_due()
+        assert sorted(json.loads(request.content)["type"] for request in endpoint.taken) == [*TYPES]
 
     @pytest.mark.parametrize("status", [302, 404, 500])
     async def test_tries_again_later_with_the_same_id(
