@@ -73,7 +73,8 @@ class TestBodiesThatDoNotEnd:
         with ExitStack() as stack:
             senders = [stack.enter_context(asked(server, head, b" " * PART)) for _ in range(HELD // PART + 3)]
             refused = answered(senders)
-            assert [status_of(sender) for sender in refused] == [429] * len(refused)
+            heads = [sender.recv(4096) for sender in refused]
+            assert all(b" 429 " in head and b"\r\nconnection: close\r\n" in head for head in heads)
             assert 1 <= len(refused) <= 4
             bob = {"x-api-key": server.keys["bob"]}
             assert httpx.get(f"{server.url}/api/me", headers=bob).status_code == 200

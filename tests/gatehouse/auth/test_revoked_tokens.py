@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis.asyncio import Redis
@@ -10,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.auth.tokens import revoked as module
+from gatehouse.auth.tokens.revocations import Revocations
 from gatehouse.auth.tokens.revoked import LIST, RevokedTokens
 from gatehouse.storage.digest import digest_of
 
@@ -69,6 +71,13 @@ class TestRevoke:
     ) -> None:
         await here.revoke("acme", "t1")
         assert await RevokedTokens(redis, engine, DAY).includes("acme", "t1")
+
+    async def test_is_read_though_its_row_came_late(self, engine: AsyncEngine) -> None:
+        """A transaction takes time between the moment that it writes and its end."""
+        kept, now = Revocations(engine), datetime.now(UTC)
+        for token, seconds in (("late", 14), ("old", 16)):
+            await kept.add(token, now - timedelta(seconds=seconds), now - timedelta(days=1))
+        assert list(await kept.since(now)) == ["late"]
 
     @pytest.mark.parametrize("jti", ["", "a\nb", "x" * 256])
     async def test_refuses_what_can_be_no_jti(self, here: RevokedTokens, redis: Redis, jti: str) -> None:

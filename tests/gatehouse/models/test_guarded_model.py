@@ -333,6 +333,11 @@ class TestCircuit:
         assert len(first.asked) == 1
         assert asked.seconds_to_wait() == 0.0
 
+    async def test_the_fallback_is_asked_as_often_as_the_first(self) -> None:
+        first, second = planned([DOWN]), planned([DOWN], ["second"])
+        assert await streaming(guarded(first, second, retries=1)) == ["second"]
+        assert (len(first.asked), len(second.asked)) == (2, 2)
+
     async def test_a_limit_that_is_reached_is_no_outage(self) -> None:
         asked = guarded(planned([BUSY]), failures=1, retries=0)
         with pytest.raises(ModelBusy):

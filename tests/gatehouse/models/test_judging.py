@@ -14,6 +14,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from gatehouse.models.errors import AnswerUnusable, ModelCutOff, ModelDeclined, ModelFailed, ModelSaidNothing
 from gatehouse.models.judged.endings import added, ending_of, kind_of
+from gatehouse.models.judged.judging import Judge
 from gatehouse.models.judged.model import judged
 from gatehouse.models.judged.usage_reports import ESTIMATED, estimated, tokens_in, used
 
@@ -105,6 +106,12 @@ async def test_an_answer_that_cannot_be_used_is_a_failure(
 ) -> None:
     with pytest.raises(failure):
         await ask(judged(Telling(turns=[said], asked=[])))
+
+
+def test_no_word_is_an_answer_of_a_model_that_does_not_tell_its_end() -> None:
+    judge = Judge([HumanMessage("?")], tells_end=False)
+    judge.take(part(""))
+    assert judge.end().text == ""
 
 
 @EVERY_WAY

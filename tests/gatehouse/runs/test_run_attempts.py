@@ -174,6 +174,13 @@ class TestRenew:
         await redis.hset(run_key(RUN.id), "cancel", "cancelled")
         assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed(cancelled=frozenset({RUN.id}))
 
+    async def test_tells_whose_text_is_wanted_until_it_is_saved(self, redis: Redis, mine: Attempts) -> None:
+        await mine.create(RUN)
+        await mine.want_text(RUN.id)
+        assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed(wanted=frozenset({RUN.id}))
+        await mine.trim(RUN.id, BEGINNING, "ab", Cursor(1, 2))
+        assert await mine.renew({RUN.id: 1}, 2000.0) == Renewed()
+
     async def test_of_many_is_told_of_each(
         self, redis: Redis, mine: Attempts, theirs: Attempts, monkeypatch: pytest.MonkeyPatch
     ) -> None:

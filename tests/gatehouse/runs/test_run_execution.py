@@ -12,11 +12,12 @@ from run_viewers import Viewer, assembled, assert_dense, seen, types
 
 from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import RunFailed
-from gatehouse.runs.events import Reasoning, Token, ToolEnd, ToolStart
+from gatehouse.runs.events import EffectUnknown, Reasoning, Token, ToolEnd, ToolStart
 from gatehouse.runs.lifecycle.execution import Execution, Stop, can_be_kept
 from gatehouse.runs.records import RunRecord, load
 from gatehouse.runs.sources.sources import Mode
 from gatehouse.runs.sources.tap import ROOM, Tap
+from gatehouse.runs.waits import NobodyDecides
 
 
 @pytest.fixture
@@ -118,6 +119,25 @@ def begun(call_id: str) -> ToolStart:
 
 def returned(call_id: str) -> ToolEnd:
     return ToolEnd(content="", tool="transfer", call_id=call_id, output="", is_error=False)
+
+
+class Unsure(NobodyDecides):
+    """Nobody knows of two calls that a run has left."""
+
+    async def ask_what_is_left(self, *_: object) -> list[EffectUnknown]:
+        return [EffectUnknown(content="?", tool="transfer", call_id=call_id) for call_id in ("c1", "c2")]
+
+
+async def test_of_a_call_that_is_left_its_viewers_are_told_once(here: Replica, told: Told) -> None:
+    conductor = here.engine.conductor
+    conductor.ending = replace(conductor.ending, waits=Unsure())
+    execution = await execution_of(here, told)
+    execution.acted = True
+    execution.emit(EffectUnknown(content="?", tool="transfer", call_id="c1"))
+    told.end(execution.run.id)
+    records = await seen(here.engine, execution.run.id)
+    unknown = [record for record in records if record.type == "unknown"]
+    assert [from_json(record.data)["call_id"] for record in unknown] == ["c1", "c2"]
 
 
 class TestClearPoint:

@@ -44,6 +44,12 @@ class TestUsageMeter:
         await meter.on_llm_error(asyncio.CancelledError(), run_id=run_id)
         assert meter.settled("y" * 100) == {"mini": Usage(10, 25, 35)}
 
+    async def test_estimates_what_several_calls_have_said_together_once(self) -> None:
+        meter = UsageMeter()
+        for model in ("mini", "large"):
+            await begun(meter, "x" * 40, model)
+        assert meter.settled("y" * 100) == {"mini": Usage(10, 25, 35), "large": Usage(10, 0, 10)}
+
     async def test_does_not_count_twice_what_a_finished_call_said(self) -> None:
         meter = UsageMeter()
         await ended(meter, await begun(meter, "hi"))

@@ -289,6 +289,12 @@ class TestIdempotencyKey:
         await here.engine.erase([run.id])
         assert (await here.start("/words", {"n": 1}, idempotency=KEY)).run.id != run.id
 
+    async def test_is_a_request_for_each_who_comes_with_it(self, caller: Caller) -> None:
+        caller.limiter.plans = Plans({"default": Plan(burst=2, requests_per_minute=1)})
+        assert await caller.start(idempotency=KEY) == await caller.start(idempotency=KEY)
+        with pytest.raises(LimitReached):
+            await caller.start(idempotency=KEY)
+
     async def test_whose_first_start_failed_is_the_next_ones(
         self, here: Replica, there: Replica, history: Conversations, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -53,7 +53,6 @@ class AccessTokens:
             del self._remembered[name]
 
     def _remember(self, name: bytes, principal: Principal) -> None:
-        self._forget_when_keys_changed()  # the key set may be a new one since the token came in
         self._remembered[name] = principal
         self._remembered.move_to_end(name)
         while len(self._remembered) > self._limit:
