@@ -1,6 +1,7 @@
 """Runs of any tenant that are due, or whose time is over, are found and gone on with."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,6 +73,20 @@ class TestLook:
         await sweep.look()
         assert len(runs.went) == 2
         assert await of_run.state() == ("due", "decided")
+
+    async def test_leaves_what_the_run_asks_next(self, of_run: ApprovalsOf) -> None:
+        """It may come to that before the process that let it go on has noted that it did."""
+        [asked] = await of_run.ask()
+        await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+
+        class Swift(Runs):
+            async def go_on(self, waiting: WaitingRun) -> bool:
+                of_run.run = replace(of_run.run, attempt=2)
+                await of_run.ask(transfer("i2"))
+                return await super().go_on(waiting)
+
+        await sweep_of(of_run.approvals, Swift()).look()
+        assert await of_run.state() == ("waiting", "")
 
     async def test_ends_what_nobody_decided_in_time(self, of_run: ApprovalsOf) -> None:
         of_run.approvals.lifetime = timedelta(0)

@@ -200,6 +200,23 @@ class TestRenew:
         assert await mine.renew({}, 2000.0) == Renewed()
 
 
+class TestExcuse:
+    async def test_is_for_an_attempt_that_another_took_over(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        async def handovers() -> int:
+            run = await load(redis, RUN.id)
+            return run.handovers if run else 0
+
+        await mine.create(RUN)
+        await mine.excuse(RUN.id, 1)  # it goes on here after all
+        assert await handovers() == 0
+        await lapse(redis)
+        await theirs.take(RUN.id)
+        await mine.excuse(RUN.id, 1)
+        assert await handovers() == 1
+
+
 class TestRelease:
     async def test_lets_another_process_take_the_run_and_look_for_it(
         self, redis: Redis, mine: Attempts, theirs: Attempts

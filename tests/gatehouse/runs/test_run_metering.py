@@ -10,6 +10,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tools import tool
 
 from gatehouse.runs.events import Usage
+from gatehouse.runs.lifecycle.outcome import added, plus_usage
 from gatehouse.runs.metering import UsageMeter, total
 from gatehouse.runs.unobserved import Unobserved
 
@@ -113,3 +114,10 @@ class TestToolCalls:
 
 def test_total_of_no_model_is_nothing() -> None:
     assert total({}) == Usage()
+
+
+def test_what_a_run_has_used_since_it_waited_comes_on_top() -> None:
+    before = {"mini": Usage(3, 4, 7), "large": Usage(1, 1, 2)}
+    assert added(before, {"mini": Usage(1, 2, 3), "new": Usage(5, 6, 11)}, plus_usage) == {
+        "mini": Usage(4, 6, 10), "large": Usage(1, 1, 2), "new": Usage(5, 6, 11),
+    }  # fmt: skip
