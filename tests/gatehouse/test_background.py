@@ -1,10 +1,11 @@
 """Work in the background of a context."""
 
 import asyncio
+import gc
 
 import pytest
 
-from gatehouse.background import in_background
+from gatehouse.background import in_background, uninterrupted
 
 
 class Work:
@@ -55,3 +56,26 @@ async def test_ends_when_the_context_fails() -> None:
             await asyncio.sleep(0)
             raise ValueError("failed")
     assert work.ended
+
+
+async def test_what_is_raised_in_work_of_a_caller_who_left_is_told_to_nobody() -> None:
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    goes_on = asyncio.Event()
+
+    async def fails() -> None:
+        await goes_on.wait()
+        raise ZeroDivisionError
+
+    caller = asyncio.create_task(uninterrupted(fails()))
+    await asyncio.sleep(0)
+    caller.cancel()
+    await asyncio.sleep(0)
+    assert not caller.done()
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    del caller
+    gc.collect()
+    await asyncio.sleep(0)
+    assert told == []

@@ -65,6 +65,14 @@ class TestProgress:
         assert progress.tokens == 0
         assert progress.seconds_to_first_token is None
 
+    def test_a_first_chunk_of_several_tokens_is_before_the_rate(self) -> None:
+        progress, clock = started()
+        progress.add("three tokens at", tokens=3)
+        clock.now += 2
+        progress.add("once", tokens=1)
+        assert progress.tokens == 4
+        assert progress.tokens_per_second == 0.5
+
     def test_the_models_own_count_replaces_the_chunks(self) -> None:
         progress, clock = started()
         progress.add("several words in one chunk")

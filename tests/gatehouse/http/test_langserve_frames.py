@@ -58,6 +58,16 @@ async def test_before_an_error_are_not_lost() -> None:
     assert len(sent) == 2
 
 
+async def test_before_an_error_are_not_lost_where_more_was_ready() -> None:
+    async def frames() -> AsyncGenerator[dict[str, str], None]:
+        yield {"event": "data", "data": "1"}
+        raise DeadlineExceeded
+
+    sent = [some async for some in encoded(frames(), posted_with(tap_of("never encoded")))]
+    assert sent[0] == b"event: data\ndata: 1\n\n"
+    assert sent[1].startswith(b"event: error")
+
+
 async def test_whose_rest_cannot_be_serialised_end_with_an_error_that_tells_nothing() -> None:
     tap = tap_of("1")
     sent = [some async for some in encoded(frames_of(tap, TypeError("secret")), posted_with(tap))]

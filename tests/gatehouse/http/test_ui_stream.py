@@ -75,6 +75,13 @@ class TestChat:
         assert thread_of(asked(client, thread_id, said("[say two]"))) == thread_id
 
     @pytest.mark.requirement("ui.thread")
+    def test_with_another_runnable_under_the_same_name_is_another(self, client: httpx.Client) -> None:
+        chat = f"chat-{uuid4()}"
+        first = asked(client, chat, said("[say one]"))
+        other = asked(client, chat, said("What is 1+2?"), entry="agent")
+        assert thread_of(first) != thread_of(other)
+
+    @pytest.mark.requirement("ui.thread")
     def test_of_another_under_the_same_name_is_another(self, shared: LiveApp, client: httpx.Client) -> None:
         mine = asked(client, "the-same", said("[say mine]"))
         with shared.client(bearer("bob")) as bob:

@@ -86,6 +86,7 @@ class TestRedact:
         assert redact({"output_tokens": 5}) == {"output_tokens": 5}
 
     def test_looks_into_lists_and_dicts(self) -> None:
+        assert redact({API_KEY}) == redact(frozenset({API_KEY})) == [REDACTED]
         value = {"a": [{"password": "p"}, (API_KEY, 5)], "b": None}
         assert redact(value) == {"a": [{"password": REDACTED}, [REDACTED, 5]], "b": None}
 

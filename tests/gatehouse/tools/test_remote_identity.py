@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -119,6 +120,12 @@ class TestExchange:
         assert await identity.headers(BOB) == {"authorization": "Bearer for bob"}
         assert [*first, await identity.headers(ALICE)] == [{"authorization": "Bearer for alice"}] * 3
         assert len(issuer.asked) == 2
+
+    async def test_is_made_for_each_tenant_s_user_of_a_name(self, issuer: Issuer, identity: Identity) -> None:
+        for tenant in ("acme", "beta"):
+            issuer.answer = given(f"for {tenant}")
+            told = await identity.headers(replace(ALICE, tenant_id=tenant))
+            assert told == {"authorization": f"Bearer for {tenant}"}
 
     @pytest.mark.parametrize("seconds", [0, 29])
     async def test_is_made_again_when_its_token_is_about_to_end(

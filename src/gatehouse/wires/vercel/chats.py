@@ -46,10 +46,9 @@ async def running(
     if run_id is None:
         return None
     try:
-        run = await services.runs.get(principal, run_id, scope)
+        return await services.runs.get(principal, run_id, scope)
     except NotFound:  # it is about to be stored
         return None
-    return None if run.finished else run
 
 
 def forked(chat: UIChat, shown: Sequence[Place]) -> str:
