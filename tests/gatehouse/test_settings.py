@@ -214,11 +214,12 @@ class TestOrigins:
     @pytest.mark.parametrize(
         "written",
         ["a.example", "https://a.example/app", "https://a.example?x", "ftp://a.example", "https://u@a.example",
-         "https://", "https://a.example:port", "[", "https://*.example/x"],
+         "https://", "https://a.example:port", "[", "https://*.example/x",
+         "https://*.example"],
     )  # fmt: skip
     def test_that_are_none_are_refused(self, monkeypatch: pytest.MonkeyPatch, written: str) -> None:
         monkeypatch.setenv("GATEHOUSE_ALLOWED_ORIGINS", written)
-        with pytest.raises(ValidationError, match="write|an origin ends"):
+        with pytest.raises(ValidationError, match="write|an origin (ends|is one host)"):
             Settings()
 
 
@@ -226,12 +227,16 @@ class TestDoors:
     @pytest.mark.parametrize(
         ("name", "value"),
         [("allowed_origins", "*"), ("allowed_origins", "https://a.example,null"), ("trusted_proxies", "*"),
-         ("trusted_proxies", "10.0.0.1, *")],
+         ("trusted_proxies", "10.0.0.1, *"), ("trusted_proxies", "0.0.0.0/0"), ("trusted_proxies", "::/0"),
+         ("trusted_proxies", "0.0.0.0/1,128.0.0.0/1"), ("trusted_proxies", "::ffff:0:0/96")],
     )  # fmt: skip
     def test_that_stand_open_are_refused_in_production(self, name: str, value: str) -> None:
         with pytest.raises(ValidationError, match=f"GATEHOUSE_{name.upper()}"):
             Settings(**{**PRODUCTION, name: value})
         assert Settings(**{name: value})  # type: ignore[arg-type]
+
+    def test_that_lead_to_networks_of_one_s_own_are_not(self) -> None:
+        assert Settings(**{**PRODUCTION, "trusted_proxies": "10.0.0.0/8,fc00::/7,::1,::ffff:10.0.0.0/104"})
 
     @pytest.mark.parametrize("value", ["", "  "])
     def test_an_empty_environment_is_not_development(

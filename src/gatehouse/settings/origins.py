@@ -39,6 +39,8 @@ def origin(text: str) -> str:
         raise ValueError(f"{text!r} is no origin: write https://HOST, or https://HOST:PORT") from None
     if parts.scheme.lower() not in DEFAULT_PORTS or not parts.hostname or parts.username is not None:
         raise ValueError(f"{text!r} is no origin: write https://HOST, or https://HOST:PORT")
+    if "*" in parts.hostname:
+        raise ValueError(f"{text!r} has a *: an origin is one host, list each")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError(f"{text!r} has a path: an origin ends with the host or its port")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

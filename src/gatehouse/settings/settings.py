@@ -10,12 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatehouse.settings.identity import IdentitySettings
 from gatehouse.settings.limits import LimitSettings
-from gatehouse.settings.lists import split
 from gatehouse.settings.mcp import McpSettings
 from gatehouse.settings.model import ChatModelSettings
 from gatehouse.settings.origins import ANYBODY, under_every_loopback_name
 from gatehouse.settings.server import ServerSettings
-from gatehouse.settings.written import endless, fault_in
+from gatehouse.settings.written import boundless, endless, fault_in
 
 
 def variable(name: str) -> str:
@@ -66,10 +65,10 @@ class Settings(LimitSettings, IdentitySettings, ChatModelSettings, McpSettings, 
                 f"GATEHOUSE_ALLOWED_ORIGINS lists {', '.join(open_to_all)}, which lets any page act for "
                 "whoever opens it: list the origins of your own pages"
             )
-        if "*" in split(self.trusted_proxies):
+        if network := boundless(self.trusted_proxies):
             raise ValueError(
-                "GATEHOUSE_TRUSTED_PROXIES is *, so that any client says which address it has: list the "
-                "addresses or networks of your proxies"
+                f"GATEHOUSE_TRUSTED_PROXIES has {network}, so that any client says which address it has: "
+                "list the addresses or networks of your proxies"
             )
         return self
 

@@ -3,13 +3,16 @@
 import math
 import re
 from collections.abc import Mapping
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 ADDRESS = re.compile(r"https?://[^/?#@\s]+(?:[/?#]\S*)?|https?://[^/?#@\s]+@[^/?#@\s]+(?:[/?#]\S*)?")
 CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+IPV4_MAPPED = IPv6Network("::ffff:0:0/96")
+WIDEST = 7  # bits of fc00::/7, the widest network that is private
 
 KEY_FILE = "-----BEGIN "  # of which it is said elsewhere that it belongs into another setting
 
@@ -34,6 +37,19 @@ def networks(value: str) -> str:
                 f"{part!r} is no address or network: write 10.0.0.7 or 10.0.0.0/8, separated by commas"
             ) from None
     return value
+
+
+def boundless(value: str) -> str | None:
+    """Return which of these networks has about everybody in it, None when none has."""
+    return next((part for part in filter(None, map(str.strip, value.split(","))) if is_boundless(part)), None)
+
+
+def is_boundless(part: str) -> bool:
+    if part == "*":
+        return True
+    network = ip_network(part, strict=False)
+    of_ipv4 = network.version == IPV4_MAPPED.version and network.subnet_of(IPV4_MAPPED)
+    return network.prefixlen - (IPV4_MAPPED.prefixlen if of_ipv4 else 0) < WIDEST
 
 
 def fault_in(values: Mapping[str, Any]) -> tuple[str, str] | None:
