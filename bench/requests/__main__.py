@@ -26,7 +26,7 @@ from bench.processes import (
 )
 from bench.requests.asker import Asker
 from bench.requests.measure import redis_commands, speed
-from bench.requests.report import fallen, markdown, measures, ratios
+from bench.requests.report import chart, fallen, markdown, measures, ratios
 from bench.requests.targets import TARGETS, ServerName
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -57,6 +57,7 @@ def main() -> None:
     sys.stdout.write(text)
     if arguments.write:
         (RESULTS / "requests.md").write_text(text)
+        (RESULTS / "requests.svg").write_text(chart(ratios(medians)))
         everything = {**facts, "how": how, "measures": medians, "ratios": ratios(medians), "rounds": found}
         (RESULTS / "requests.json").write_text(json.dumps(everything, indent=1) + "\n")
 
@@ -110,7 +111,7 @@ async def running(
     redis = redis_server(folder, cores[-1])
     port = free_port()
     stock = (sys.executable, "-m", "uvicorn", "bench.transports.stock_langserve:app", "--port", str(port))
-    ours = {"REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
+    ours = {"REGISTRY": "bench.requests.agent:REGISTRY", "REDIS_URL": f"redis://127.0.0.1:{redis.port}/0"}
     servers: dict[ServerName, Server] = {
         "stock": Server("stock", stock, environment(), folder, port, cores[0]),
         "gatehouse": gatehouse_server("gatehouse", folder, ours, cores[0]),

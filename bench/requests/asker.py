@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bench.requests.targets import Target
 
-BLANK = b"\r\n\r\n"
+LINE_END = b"\r\n"
+BLANK = LINE_END * 2
 
 
 class BadAnswer(Exception):
@@ -55,7 +56,17 @@ class Asker:
             head = await reader.readuntil(BLANK)
             if not head.startswith(b"HTTP/1.1 200 "):
                 raise BadAnswer(f"{self.target.name}: {head[:300]!r}")
-            await reader.readexactly(content_length(head))
+            if b"transfer-encoding: chunked" in head:
+                await read_chunks(reader)
+            else:
+                await reader.readexactly(content_length(head))
+
+
+async def read_chunks(reader: asyncio.StreamReader) -> None:
+    """Read a streamed body up to its end."""
+    while (size := int(await reader.readline(), 16)) > 0:
+        await reader.readexactly(size + len(LINE_END))
+    await reader.readexactly(len(LINE_END))
 
 
 def content_length(head: bytes) -> int:

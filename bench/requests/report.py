@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
+from bench.bars import bars
 from bench.requests.targets import TARGETS
 
 WIDTH = 110
@@ -68,8 +69,15 @@ def markdown(medians: Measures, facts: Mapping[str, Any], how: str) -> str:
         fill(f"{facts['date']}, {facts['machine']}. {versions}.", WIDTH),
         f"## Measured\n\n{table(medians, '{:.1f}')}",
         f"## Times as good as stock LangServe (above 1 is better)\n\n{table(ratios(medians), '{:.2f}')}",
+        "![times as good](requests.svg)\n",
     ]
     return "\n\n".join(parts)
+
+
+def chart(compared: Measures) -> str:
+    """Return how many times as good as stock the CPU of a request is, among 16 clients, as an SVG."""
+    title = "CPU of a request, 16 clients: times as good as stock LangServe's"
+    return bars(title, {name: row["cpu_us_16"] for name, row in compared.items() if "cpu_us_16" in row})
 
 
 def table(values: Measures, form: str) -> str:

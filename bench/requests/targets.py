@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.requests.agent import QUESTION
+
 ServerName = Literal["stock", "gatehouse"]
 TOKENS = 20
 INPUTS = 32  # of a batch
@@ -33,8 +35,10 @@ class Target:
 
 INVOKE = json.dumps({"input": {"input": PROMPT}}).encode()
 BATCH = json.dumps({"inputs": [{"input": PROMPT}] * INPUTS}).encode()
+ASK_AGENT = json.dumps({"input": QUESTION}).encode()
 CHAT = json.dumps({"query": PROMPT, "runnable": "chat"}).encode()
 
+STOCK_AGENT = "stock LangServe /stream_events, agent"
 STOCK_INVOKE, STOCK_BATCH = "stock LangServe /invoke", f"stock LangServe /batch of {INPUTS}"
 TARGETS = (
     Target(STOCK_INVOKE, "stock", "/chat/invoke", INVOKE, STOCK_INVOKE),
@@ -42,4 +46,6 @@ TARGETS = (
     Target("/api/chat", "gatehouse", "/api/chat", CHAT, STOCK_INVOKE),
     Target(STOCK_BATCH, "stock", "/chat/batch", BATCH, STOCK_BATCH),
     Target(f"LangServe /batch of {INPUTS}", "gatehouse", "/chat/batch", BATCH, STOCK_BATCH),
+    Target(STOCK_AGENT, "stock", "/agent/stream_events", ASK_AGENT, STOCK_AGENT),
+    Target("LangServe /stream, agent", "gatehouse", "/agent/stream", ASK_AGENT, STOCK_AGENT),
 )

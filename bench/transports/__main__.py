@@ -25,7 +25,7 @@ from bench.processes import (
 )
 from bench.transports.load import Client
 from bench.transports.measure import Effort, busy, memory, prompt_start
-from bench.transports.report import markdown, measures
+from bench.transports.report import chart, markdown, measures
 from bench.transports.targets import TARGETS, ServerName, Target
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -133,6 +133,7 @@ def report(found: Found, effort: Effort, rounds: int, seconds: float, *, write: 
     if write:
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "transports.md").write_text(text)
+        (RESULTS / "transports.svg").write_text(chart(measures(found)))
         everything = {**facts, "how": how, "measures": measures(found), "rounds": found}
         (RESULTS / "transports.json").write_text(json.dumps(everything) + "\n")
 

@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
 
+from bench.bars import bars
 from bench.transports.targets import BARE, STOCK, TARGETS
 
+CHARTED = "tokens/s, 50 streams"
 WIDTH = 110
 NOISE = 0.05
 Results = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]
@@ -67,6 +69,7 @@ def markdown(found: Measures, facts: Mapping[str, Any], how: str) -> str:
         fill(how, WIDTH),
         fill(where, WIDTH),
         f"## Measured\n\n{table(found, '{:.1f}')}",
+        "![tokens a second](transports.svg)",
     ]
     for base, title in ((STOCK, "stock LangServe"), (BARE, "the floor")):
         if base.name in found:
@@ -75,6 +78,12 @@ def markdown(found: Measures, facts: Mapping[str, Any], how: str) -> str:
     if STOCK.name in found:
         parts.append(f"## Worse than stock LangServe by more than 5 %\n\n{worse(found)}")
     return "\n\n".join(parts)
+
+
+def chart(found: Measures) -> str:
+    """Return the tokens a second at 50 streams as an SVG."""
+    names = [target.name for target in TARGETS if target.name in found]
+    return bars("Tokens a second, 50 streams", {name: found[name][CHARTED] for name in names})
 
 
 def table(values: Measures, form: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from agent_graphs import agent_graph
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
@@ -232,6 +233,24 @@ class TestMessages:
         message = AIMessage("x", tool_calls=[{"name": "f", "args": {}, "id": "1"}], id="m")
         chunk = as_chunk(message, "x")
         assert (chunk.content, chunk.id, chunk.tool_call_chunks) == ("x", "m", [])
+
+    def test_a_chunk_of_text_alone_is_itself(self) -> None:
+        chunk = AIMessageChunk(content="x", id="m", response_metadata={"model_name": "a"})
+        assert as_chunk(chunk, "x") is chunk
+
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            {"name": "agent"},
+            {"chunk_position": "last"},
+            {"additional_kwargs": {"refusal": "no"}},
+            {"tool_call_chunks": [tool_call_chunk(name="f", args="{", id="1", index=0)]},
+        ],
+    )
+    def test_what_else_a_chunk_has_is_left_out(self, beside: dict[str, Any]) -> None:
+        assert as_chunk(AIMessageChunk(content="x", id="m", **beside), "x") == AIMessageChunk(
+            content="x", id="m"
+        )
 
     def test_a_tool_message_is_a_result(self) -> None:
         message = ToolMessage("no", name="f", tool_call_id="1", status="error")

@@ -81,8 +81,11 @@ class Telling:
 def as_chunk(message: AIMessage, text: str) -> AIMessageChunk:
     """Return a piece of a message with this text, and what it tells of thoughts and of usage.
 
-    Without its tool calls: a client adds the chunks up, and calls of different turns would merge into one.
+    Without its tool calls: a client adds the chunks up, and calls of different turns would merge into one. A
+    piece that is text alone is itself, as nearly every one is: to make another costs as much as the model.
     """
+    if type(message) is AIMessageChunk and text == message.content and is_text_alone(message):
+        return message
     thoughts = message.additional_kwargs.get("reasoning_content")
     return AIMessageChunk(
         content=text,
@@ -90,4 +93,16 @@ def as_chunk(message: AIMessage, text: str) -> AIMessageChunk:
         usage_metadata=message.usage_metadata,
         response_metadata=message.response_metadata,
         additional_kwargs={"reasoning_content": thoughts} if thoughts else {},
+    )
+
+
+def is_text_alone(chunk: AIMessageChunk) -> bool:
+    """Tell whether nothing but text, and what is told of a piece's metadata, is in a piece of a message."""
+    return not (
+        chunk.tool_call_chunks
+        or chunk.tool_calls
+        or chunk.invalid_tool_calls
+        or chunk.additional_kwargs
+        or chunk.name
+        or chunk.chunk_position
     )
