@@ -33,7 +33,6 @@ def pytest_collection() -> Generator[None, object, object]:
     try:
         return (yield)
     finally:
-        gc.collect()
-        gc.freeze()
+        gc.freeze()  # what little of it is garbage, too: to look for it takes longer
         gc.set_threshold(50_000, 20, 100)
         gc.enable()

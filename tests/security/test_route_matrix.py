@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 
 from gatehouse.auth.api_keys.format import KeyText
 from gatehouse.auth.credentials import SUBPROTOCOL
-from gatehouse.main import create_app
+from gatehouse.main import PATHS, create_app
 from gatehouse.settings import Settings
 
 
@@ -88,6 +88,13 @@ def test_the_matrix_lists_every_route() -> None:
 
 def test_the_matrix_lists_no_other_route() -> None:
     assert MATRIX.keys() - listed() == set()
+
+
+def test_the_matrix_and_the_list_of_public_paths_agree() -> None:
+    asked = {route: (route[0], access.path.partition("?")[0]) for route, access in MATRIX.items()}
+    assert {route for route in MATRIX if asked[route] in PATHS.public} == {
+        route for route, access in MATRIX.items() if access.public
+    }
 
 
 @pytest.mark.usefixtures("nothing_ran")

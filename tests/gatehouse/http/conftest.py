@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
@@ -21,8 +22,9 @@ LANGSERVE_WARNINGS = ("ignore:Accessing the 'model_fields' attribute on the inst
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = f"{Path(__file__).parent}{os.sep}"
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if str(item.path).startswith(here):
             item.add_marker(pytest.mark.filterwarnings(*LANGSERVE_WARNINGS))
 
 

@@ -1,7 +1,6 @@
 """Erasing a user over HTTP: everything of one, nothing of another, and on record."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import httpx
 import pytest
 from called_runnable import for_caller
 from langchain_core.utils.uuid import uuid7
-from live_app import LiveApp, bearer, serving
+from live_app import LiveApp, Serve, bearer, serving
 from probe_runnables import Endless, probes
 from sqlalchemy import select
 
@@ -32,9 +31,8 @@ USER_TABLES = [
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[LiveApp]:
-    with serving(tmp_path, probes(Endless())) as live:
-        yield live
+def live(serve: Serve) -> LiveApp:
+    return serve("/chat", "/endless")
 
 
 def filled(live: LiveApp, user: str, tenant: str) -> dict[str, str]:
