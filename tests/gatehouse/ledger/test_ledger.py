@@ -141,6 +141,14 @@ class TestWhatFailed:
                 await bank.make(call)
         assert len(bank.sent) == 1
 
+    async def test_by_the_tools_own_word_hinders_no_other_call(self, bank: Bank) -> None:
+        bank.fails = ToolException("no money")
+        with pytest.raises(ToolException):
+            await bank.make(FIRST)
+        bank.fails = None
+        other = replace(SECOND, call_id="new", args={"to": "bob", "amount": 4}, anew=True)
+        assert await bank.make(other) == {"sent": 5}
+
     async def test_otherwise_may_have_happened_and_is_not_tried_again(self, bank: Bank) -> None:
         bank.fails = TimeoutError()
         with pytest.raises(Unknown, match="TimeoutError"):

@@ -85,8 +85,9 @@ class TestBatch:
         await here.admission().reserve(7, at_once=2)
         assert await here.left("requests") == 3
 
-    async def test_that_never_fits_is_told_so(self, process: Make) -> None:
-        here = process(burst=10, **SLOW)
+    @pytest.mark.parametrize("bursts", [(10, 20), (20, 10)])
+    async def test_that_never_fits_is_told_so(self, process: Make, bursts: tuple[int, int]) -> None:
+        here = process(burst=bursts[0], tenant_burst=bursts[1], **SLOW)
         with pytest.raises(InvalidInput, match="A batch of 11 is more than your plan takes at once: 10"):
             await here.admission().reserve(11, at_once=2)
 

@@ -84,6 +84,18 @@ class TestSlots:
             await asyncio.sleep(0.15)
         assert await heir.left("runs") == 0
 
+    async def test_of_many_callers_are_all_renewed(
+        self, redis: Redis, process: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.limits.reservations.CALLERS_AT_ONCE", 1)
+        here = process()
+        for who in (ALICE, ANNA, BOB):
+            await here.admission(who).take()
+        for who in (ALICE, ANNA, BOB):
+            await redis.delete(*counted(who).runs)
+        await here.reservations.renew()
+        assert [await here.left("runs", who) for who in (ALICE, ANNA, BOB)] == [15, 15, 15]
+
     async def test_that_cannot_be_given_back_are_with_a_later_renewal(
         self, redis: Redis, process: Make
     ) -> None:
@@ -155,6 +167,12 @@ class TestTokens:
     async def test_of_yesterday_are_forgotten(self, redis: Redis, process: Make) -> None:
         here = process()
         await redis.hset(counted(ALICE).user.tokens, mapping={"day": 20_000, "used": 999_999})
+        assert await here.left("tokens") == 1_000_000
+
+    async def test_whose_reservations_are_gone_as_a_whole_are_free(self, redis: Redis, process: Make) -> None:
+        here = process(tokens_reserved=500)
+        await here.admission().take()
+        await redis.delete(counted(ALICE).user.reserved)
         assert await here.left("tokens") == 1_000_000
 
     async def test_of_who_does_not_come_back_are_forgotten(self, redis: Redis, process: Make) -> None:

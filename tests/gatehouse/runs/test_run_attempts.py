@@ -108,6 +108,23 @@ class TestTake:
         assert found is not None
         assert found.attempt == 2
 
+    async def test_of_a_run_that_has_its_place_still_needs_no_further(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        hold = Hold(HELD.keys, (60_000, "seat", "seat:500", 1, 500, 1, 500))
+        await mine.create(RUN, hold)
+        await lapse(redis)
+        assert await theirs.take(RUN.id, hold) == 2
+
+    @pytest.mark.parametrize(("runs", "tokens", "attempt"), [(1, 500, 2), (0, 500, -1), (1, 499, -1)])
+    async def test_of_a_run_whose_place_has_lapsed_needs_room(
+        self, redis: Redis, mine: Attempts, theirs: Attempts, runs: int, tokens: int, attempt: int
+    ) -> None:
+        await mine.create(RUN)
+        await lapse(redis)
+        hold = Hold(HELD.keys, (60_000, "seat", "seat:500", runs, tokens, runs, tokens))
+        assert await theirs.take(RUN.id, hold) == attempt
+
     async def test_has_one_winner(self, redis: Redis, mine: Attempts) -> None:
         await mine.create(RUN)
         await lapse(redis)

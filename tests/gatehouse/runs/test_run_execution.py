@@ -194,3 +194,10 @@ class TestTap:
             assert waiting.done() is room
         tap.close()
         await waiting
+
+    def test_keeps_nothing_for_a_reader_who_has_left(self) -> None:
+        tap = Tap("stream")
+        tap.put("a")
+        tap.close()
+        tap.put("b")
+        assert not tap.ready

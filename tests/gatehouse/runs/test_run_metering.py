@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tools import tool
 
+from gatehouse.models.errors import ModelCutOff
 from gatehouse.runs.events import Usage
 from gatehouse.runs.lifecycle.outcome import added, plus_usage
 from gatehouse.runs.metering import UsageMeter, total
@@ -61,6 +62,11 @@ class TestUsageMeter:
         meter = UsageMeter()
         await meter.on_llm_error(ValueError(), run_id=await begun(meter, "x" * 40))
         assert meter.settled("") == {}
+
+    async def test_estimates_a_call_whose_answer_came_and_cannot_be_used(self) -> None:
+        meter = UsageMeter()
+        await meter.on_llm_error(ModelCutOff("?"), run_id=await begun(meter, "x" * 40))
+        assert meter.settled("y" * 100) == {"mini": Usage(10, 25, 35)}
 
     async def test_knows_a_model_that_takes_plain_text(self) -> None:
         meter = UsageMeter()

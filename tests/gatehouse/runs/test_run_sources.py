@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from agent_graphs import agent_graph
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, ToolMessage
 from langchain_core.runnables import Runnable, RunnableGenerator, RunnableLambda
 from langchain_core.tools import BaseTool, tool
 from pydantic import BaseModel
@@ -15,7 +15,7 @@ from gatehouse.models.scripted.chat import ScriptedChatModel, ScriptedFailure
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.events import Event, Token, Usage
 from gatehouse.runs.metering import UsageMeter
-from gatehouse.runs.sources.answers import Answer
+from gatehouse.runs.sources.answers import Answer, closing
 from gatehouse.runs.sources.gathering import combined
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.pacing import at_will
@@ -230,3 +230,10 @@ class TestUsage:
         meter.add(AIMessage("", usage_metadata=counts))
         meter.add(AIMessage(""))
         assert meter.usage == Usage(6, 8, 14)
+
+
+def test_an_answer_begins_after_what_another_has_said() -> None:
+    call: Any = {"name": "add", "args": {}, "id": "c1"}
+    before = [AIMessage("before", tool_calls=[call]), ToolMessage("3", tool_call_id="c1")]
+    messages = [*before, AIMessage("another node"), *before, AIMessage("after")]
+    assert [message.content for message in closing(messages)] == ["before", "after"]
