@@ -134,10 +134,6 @@ async def start(
     entry = chosen(offered(services.settings, principal, services.entries), principal, name)
     if key is None:  # with one it may be to join a run that has begun
         refuse_without_a_model(services, entry.path)
-    named = {"forks": forks} if forks else {}
-    asked = {
-        name: value for name, value in chat.model_dump().items() if name != "attachments" or value
-    } | named
     question = Question(
         entry=entry,
         value=chat.input_of(entry),
@@ -150,13 +146,14 @@ async def start(
         multitask=chat.multitask,
         grace=grace,
     )
-    return await begin(
-        services,
-        principal,
-        question,
-        Key(key, asked if keyed is None else dict(keyed)) if key else None,
-        admission,
-    )
+    named = Key(key, asked_of(chat, forks) if keyed is None else dict(keyed)) if key else None
+    return await begin(services, principal, question, named, admission)
+
+
+def asked_of(chat: ChatRequest, forks: str) -> dict[str, Any]:
+    """Return the request that an Idempotency-Key stands for."""
+    asked = {name: value for name, value in chat.model_dump().items() if name != "attachments" or value}
+    return {**asked, "forks": forks} if forks else asked
 
 
 async def begin(

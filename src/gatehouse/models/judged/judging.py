@@ -75,7 +75,8 @@ class Judge:
         message = chunk.message
         if not isinstance(message, AIMessageChunk):
             return chunk
-        if is_text_alone(chunk, message) and self._is_whole(message.content):
+        if is_text_alone(chunk, message) and not self._halves.waiting:
+            self._said.append(message.__dict__["content"])
             return chunk
         content = self._whole(message)
         held = self._held(chunk, message)
@@ -150,13 +151,6 @@ class Judge:
             return {**block, "thinking": whole_text(thought)}
         return block
 
-    def _is_whole(self, text: Any) -> bool:
-        """Take ASCII text, of which nothing is cut; what else came is looked at with care."""
-        if not text or not text.isascii() or self._halves.waiting:
-            return False
-        self._said.append(text)
-        return True
-
     def _heard(self, text: str) -> str:
         whole = self._halves.add(text)
         if whole:
@@ -213,11 +207,17 @@ class Judge:
 
 
 def is_text_alone(chunk: ChatGenerationChunk, message: AIMessageChunk) -> bool:
-    """Tell a chunk of text with nothing beside it: nearly every one is, and it is looked at no further."""
+    """Tell a chunk of ASCII text, of which nothing is cut, with nothing beside it.
+
+    Nearly every one is, and it is looked at no further.
+    """
     # pydantic's own way to a field takes several times as long, which counts once a token
     fields = message.__dict__
+    text = fields["content"]
     return (
-        type(fields["content"]) is str
+        type(text) is str
+        and text != ""
+        and text.isascii()
         and not fields["additional_kwargs"]
         and not fields["tool_call_chunks"]
         and not fields["usage_metadata"]
