@@ -54,10 +54,10 @@ class Process:
 
 
 @asynccontextmanager
-async def running(url: str, run_id: str) -> AsyncIterator[Process]:
+async def running(url: str, run_id: str, *how: str) -> AsyncIterator[Process]:
     path = os.pathsep.join(str(HERE.parents[number]) for number in (2, 1)) + os.pathsep + str(HERE)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(HERE / "replica_process.py"), url, run_id, str(COUNT),
+        sys.executable, str(HERE / "replica_process.py"), url, run_id, str(COUNT), *how,
         env={**os.environ, "PYTHONPATH": path}, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     replica = Process(process)
@@ -95,6 +95,19 @@ async def test_a_killed_process_costs_a_restart_and_nothing_else(
     assert assembled(records) == last(records, "complete")["content"] == WORDS
     found = await here.engine.get(ALICE, run_id)
     assert (found.attempt, found.state) == (2, "completed")
+
+
+async def test_a_killed_process_leaves_a_question_that_waited_for_its_answer(
+    survivor: Replicas, empty_redis: str
+) -> None:
+    here = await survivor.open()
+    run_id = str(uuid7())
+    async with running(empty_redis, run_id, "late") as other:
+        await other.shown(20)
+        other.signal(signal.SIGKILL)
+        await Viewer(here.engine, run_id).end()
+    assert [(begun.id, begun.attempt) for begun in survivor.history.begun] == [(run_id, 2)]
+    assert [(kept.text, kept.asks_late) for kept, _ in survivor.history.kept] == [(WORDS, False)]
 
 
 async def test_a_paused_process_that_wakes_up_adds_nothing_and_shows_nothing(
