@@ -72,6 +72,18 @@ def begun(client: httpx.Client) -> tuple[str, str]:
     return answer.json()["thread_id"], answer.json()["run_id"]
 
 
+def test_a_key_finds_no_run_of_another_by_what_began_it(guarded: Guarded) -> None:
+    question = {"query": "[say hello]", "runnable": "chat"}
+    again = {"idempotency-key": "of-a-person-whom-it-speaks-for"}
+    with guarded.client(authorization=guarded.bearer()) as whole:
+        began = whole.post("/api/chat", json=question, headers=again).raise_for_status().json()
+    with guarded.client(**{"x-api-key": guarded.api_key(NARROW)}) as narrow:
+        assert narrow.post("/api/chat", json=question, headers=again).status_code == 403
+    with guarded.client(**{"x-api-key": guarded.api_key((*NARROW, "runs:read"))}) as fitting:
+        found = fitting.post("/api/chat", json=question, headers=again).raise_for_status().json()
+    assert found["run_id"] == began["run_id"]
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_a_key_needs_the_scope(guarded: Guarded, call: str) -> None:
     scope, send = CALLS[call]

@@ -5,9 +5,10 @@ import time
 from dataclasses import dataclass, replace
 
 from gatehouse.background import uninterrupted
+from gatehouse.identity.principal import READ_RUNS
 from gatehouse.limits.admission import Admission
 from gatehouse.limits.reservations import Reservation
-from gatehouse.problems.errors import ApiError, Conflict
+from gatehouse.problems.errors import ApiError, Conflict, InsufficientScope
 from gatehouse.runs.lifecycle.conducting import Conductor
 from gatehouse.runs.lifecycle.control import STARTING_SECONDS, claim_of, idempotency_key
 from gatehouse.runs.lifecycle.turns import Multitask, Turns
@@ -53,7 +54,10 @@ class Starting:
         admission: Admission | None,
         idempotency: Idempotency,
     ) -> Started:
-        """Start the run, unless one was started with this key: then return that one. Raises as `start`."""
+        """Start the run, unless one was started with this key: then return that one.
+
+        Raises as `start`, and InsufficientScope for the run of another credential that may not be read.
+        """
         key = idempotency_key(run.principal, idempotency.key)
         run = replace(run, idempotency=key)
         try:
@@ -63,6 +67,9 @@ class Starting:
                 await self._undo(Start(run))
             raise
         if first is not None:
+            asks, began = run.principal, first.principal
+            if asks.credential_key != began.credential_key and not asks.may(READ_RUNS):
+                raise InsufficientScope(READ_RUNS)
             return Started(first, None)
         return await self.start(run, multitask, tap, admission, claim_of(run.id, idempotency.body))
 
