@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from gatehouse.settings import Settings
+from gatehouse.settings.model import ModelSettings
 
 SECRET = "a secret of the bank"
 PRODUCTION: dict[str, Any] = {
@@ -251,3 +252,19 @@ class TestDoors:
         key = Settings().openai_api_key
         assert key is not None
         assert key.get_secret_value() == "sk-key"
+
+
+@pytest.mark.parametrize(
+    ("model", "embedded"),
+    [
+        ({}, True),
+        ({"choice": "embedded"}, True),
+        ({"choice": "openai:gpt-5"}, False),
+        ({"choice": "openai:gpt-5", "fallback": "embedded"}, True),
+        ({"openai_base_url": "http://127.0.0.1:9/v1"}, False),
+        ({"azure_api_key": "k"}, True),  # of which an endpoint is missing
+        ({"azure_api_key": "k", "azure_endpoint": "https://x.example"}, False),
+    ],
+)
+def test_the_embedded_model_is_begun_where_it_is_asked(model: dict[str, Any], embedded: bool) -> None:
+    assert ModelSettings(**model).embedded is embedded

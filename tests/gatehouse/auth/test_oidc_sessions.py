@@ -55,6 +55,11 @@ class TestSessionOfTheIssuer:
         assert [await sessions.find(session.token) for session in opened] == [None] * 3
         assert await sessions.find(bob.token) is not None
 
+    async def test_leaves_no_hint_when_it_has_ended(self, oidc_sessions: OidcSessions) -> None:
+        opened = await oidc_sessions.open(ALICE, id_token())
+        await oidc_sessions.end(logout())
+        assert await oidc_sessions.take_hint(opened.principal.credential_id) is None
+
     async def test_ends_by_sid_alone(self, sessions: Sessions, oidc_sessions: OidcSessions) -> None:
         opened = await oidc_sessions.open(ALICE, id_token())
         await oidc_sessions.end(logout(sub=None))
