@@ -74,6 +74,7 @@ open-webui: $(VENV)/.dev tests/e2e/node_modules  ## install Open WebUI from PyPI
 chaos: $(VENV)/.dev  ## kill, pause and roll replicas and their stores under streams and payments, and write bench/results/
 	$(BIN)/python -m tests.chaos --write $(ARGS)
 	$(BIN)/python -m tests.chaos.outages --write
+	$(BIN)/python -m tests.chaos.cluster --write
 	$(BIN)/python -m tests.chaos.effects --write
 	$(BIN)/python -m tests.chaos.rolling --write
 

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from live_server import free_port
 from redis import Redis
 from redis.exceptions import RedisError
 
+from bench.processes import free_port
 from gatehouse.storage.valkey import executable
 
 SLOTS = 16_384
@@ -37,7 +37,7 @@ class ClusterServer:
 
     def start(self) -> None:
         """Start it; it knows what it knew of the cluster."""
-        self.folder.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         where = ("--port", str(self.port), "--cluster-port", str(free_port()), "--dir", str(self.folder))
         self.process = subprocess.Popen(
             [str(executable()), *where, *OPTIONS], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

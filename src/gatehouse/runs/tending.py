@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from functools import partial
 from typing import Any
 
 import structlog
@@ -58,6 +57,7 @@ async def open_runs(
 @asynccontextmanager
 async def working(engine: RunEngine, tending: "Tending") -> AsyncIterator[None]:
     """Do the work of an engine in the background; at the end it hands its runs over."""
+    more = {"run_upkeep": tending.upkeep()} if tending.on_cluster else {}
     async with in_background(
         run_log_writer=engine.conductor.writer.run(),
         run_log_reader=engine.reader.run(),
@@ -65,6 +65,7 @@ async def working(engine: RunEngine, tending: "Tending") -> AsyncIterator[None]:
         run_sweep=tending.sweep(),
         run_leftovers=engine.conductor.leftovers.look(),
         run_answers=engine.conductor.keeping.keep_late(),
+        **more,
     ):
         try:
             yield
@@ -82,27 +83,48 @@ class Tending:
         self._trimmed: dict[str, int] = {}
         # monotonic; Redis was away, and viewers on other processes could not say that they are there
         self._unsure_until = 0.0
+        self._renewing_since = float("-inf")  # monotonic; when the last beat began that was heard
+        self.on_cluster = engine.conductor.reservations.on_cluster
 
     async def beat(self) -> None:
-        """Renew the leases and do the rest of the work, until cancelled."""
+        """Renew the leases and do the rest of the work, until cancelled.
+
+        On a cluster the rest is for `upkeep`: one server that is away is not to hold up the leases on others.
+        """
         while True:
             reraise_cancellation()
             await asyncio.sleep(self.settings.lease / BEATS_PER_LEASE)
             asked = time.monotonic()
             try:
+                if self.on_cluster:
+                    await all_of((self.well(), self._renew(self.engine.conductor.clock.now())))
+                    self._renewing_since = asked
+                    continue
                 now = await self.well()
                 if time.monotonic() - asked > self.settings.lease / BEATS_PER_LEASE:
                     self._be_unsure()
                 await self._renew(now)
-                # else others may have ended runs from here
-                in_time = time.monotonic() - asked < self.settings.lease
-                async with asyncio.timeout(self.patience):
-                    await self._tend(now, in_time)
+                self._renewing_since = asked
+                await self._tend(now)
             except (RedisError, OSError) as error:
                 reraise_cancellation()
                 self._be_unsure()
                 log.warning("leases cannot be renewed", error=type(error).__name__, **words_of(error))
             except Exception:  # the leases of every run here depend on the next beat
+                log.exception("runs are not tended")
+
+    async def upkeep(self) -> None:
+        """Do what is less urgent than the leases, until cancelled."""
+        while True:
+            reraise_cancellation()
+            await asyncio.sleep(self.settings.lease / BEATS_PER_LEASE)
+            try:
+                await self._tend(self.engine.conductor.clock.now())
+            except (RedisError, OSError) as error:
+                reraise_cancellation()
+                self._be_unsure()
+                log.warning("runs are tended late", error=type(error).__name__, **words_of(error))
+            except Exception:  # the next time may do better
                 log.exception("runs are not tended")
 
     async def sweep(self) -> None:
@@ -133,30 +155,20 @@ class Tending:
         seconds, microseconds = await self.engine.redis.time()
         return float(seconds) + float(microseconds) / 1e6
 
-    @property
-    def patience(self) -> float | None:
-        """Seconds that what is not urgent may take: where one server of a cluster is away, others are not."""
-        on_cluster = self.engine.conductor.reservations.on_cluster
-        return self.settings.lease / BEATS_PER_LEASE if on_cluster else None
-
-    async def _tend(self, now: float, in_time: bool) -> None:
-        """Do what is less urgent than the leases, each also where another fails. Raises what one raised."""
+    async def _tend(self, now: float) -> None:
+        """Do what is less urgent than the leases, all of it beside each other. Raises what one raised."""
         conductor = self.engine.conductor
-        work = (
-            *((conductor.reservations.renew,) if in_time else ()),
-            conductor.settle_doubts,
-            partial(self._note_viewers, now),
-            partial(self._stop_orphans, now),
-            self._trim,
+        # else others may have ended runs from here
+        in_time = time.monotonic() - self._renewing_since < self.settings.lease
+        await all_of(
+            [
+                *((conductor.reservations.renew(),) if in_time else ()),
+                conductor.settle_doubts(),
+                self._note_viewers(now),
+                self._stop_orphans(now),
+                self._trim(),
+            ]
         )
-        failed: Exception | None = None
-        for piece in work:
-            try:
-                await piece()
-            except (RedisError, OSError) as error:
-                failed = failed or error
-        if failed is not None:
-            raise failed
 
     async def _renew(self, now: float) -> None:
         engine = self.engine
@@ -164,9 +176,11 @@ class Tending:
         held = {run_id: item for run_id, item in engine.local.items() if not item.given_up}
         attempts = {run_id: item.run.attempt for run_id, item in held.items()}
         renewed = await engine.attempts.renew(attempts, now + 1.2 * self.settings.lease)
+        if renewed.unheard:
+            self._be_unsure()
+            log.warning("leases on a server of the cluster cannot be renewed", runs=len(renewed.unheard))
         for run_id, execution in held.items():
             if run_id in renewed.unheard:
-                self._be_unsure()
                 continue
             if run_id in renewed.lost:
                 engine.conductor.lose(execution)

@@ -94,8 +94,8 @@ class ServerSettings(BaseModel):
     database_pool: int = Field(10, gt=0, description="connections that a process keeps to the database")
     redis_url: SecretStr | None = Field(
         None,
-        description="redis://, rediss:// or unix:// URL, or redis+sentinel://host:26379,host2/name/0; by "
-        "default a Valkey in the data folder",
+        description="redis://, rediss:// or unix:// URL, redis+sentinel://host:26379,host2/name/0, or "
+        "redis+cluster://host:6379,host2; by default a Valkey in the data folder",
     )
     redis_pool: int = Field(100, ge=4, description="most connections that a process has to Redis")
     start_wait: float | None = Field(

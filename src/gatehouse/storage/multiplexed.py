@@ -142,6 +142,8 @@ class Line(asyncio.Protocol):
 
     def _send(self) -> None:
         unsent, self._unsent = self._unsent, []
+        if self._transport.is_closing():  # who waits is told when it is closed; uvloop raises for a write
+            return
         self._transport.write(b"".join(unsent))
 
     def data_received(self, data: bytes) -> None:

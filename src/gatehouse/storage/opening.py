@@ -12,6 +12,8 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.settings import Settings
+from gatehouse.storage.cluster.client import ClusterRedis
+from gatehouse.storage.cluster.nodes import Nodes, is_cluster_url
 from gatehouse.storage.database import (
     NO_ROW_SECURITY,
     above_row_security,
@@ -20,16 +22,13 @@ from gatehouse.storage.database import (
 )
 from gatehouse.storage.redis_pool import pool_of
 from gatehouse.storage.schema import Schema, schemas_of, why_not_ready
+from gatehouse.storage.script import Clustered
 from gatehouse.storage.valkey import CannotRun, running_valkey
 
 log = structlog.get_logger(__name__)
 
 Entered = TypeVar("Entered")
 
-NO_CLUSTER = (
-    "Redis: GATEHOUSE_REDIS_URL names a server of a cluster, over which a run's keys and its caller's limits "
-    "would be spread: give one Redis, or Sentinel's redis+sentinel:// (docs/adr/0003)"
-)
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 4.0  # seconds between two tries at the start
 
 
@@ -74,16 +73,28 @@ async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
 
 @asynccontextmanager
 async def connected(url: str, settings: Settings) -> AsyncIterator[Redis]:
-    """Yield a client of the Redis at a URL when it has answered. Raises CannotStart."""
-    try:
-        redis = redis_of(url, settings.redis_pool)
-    except ValueError as error:
-        raise unusable_redis(error) from None
+    """Yield a client of the Redis at a URL, or of the cluster that it is of, when it has answered.
+
+    Raises CannotStart.
+    """
+    redis = opened_redis(url, settings.redis_pool)
     try:
         await waited_for(lambda: answered(redis), settings.start_patience)
+        if not isinstance(redis, Clustered) and await is_of_a_cluster(redis):
+            await redis.aclose()
+            redis = ClusterRedis(Nodes(url, settings.redis_pool))
+            await waited_for(lambda: answered(redis), settings.start_patience)
         yield redis
     finally:
         await redis.aclose()
+
+
+def opened_redis(url: str, connections: int) -> Redis:
+    """Return a client of what a URL names. Raises CannotStart."""
+    try:
+        return ClusterRedis(Nodes(url, connections)) if is_cluster_url(url) else redis_of(url, connections)
+    except ValueError as error:
+        raise unusable_redis(error) from None
 
 
 async def waited_for(asked: Callable[[], Awaitable[Entered]], seconds: float) -> Entered:
@@ -117,8 +128,6 @@ async def answered(redis: Redis) -> None:
     """Return when Redis has answered. Raises CannotStart."""
     try:
         await redis.ping()
-        if await is_of_a_cluster(redis):
-            raise CannotStart(NO_CLUSTER)
     except (RedisError, OSError) as error:
         raise Unreachable(f"Redis: GATEHOUSE_REDIS_URL cannot be reached ({type(error).__name__})") from error
     except (TypeError, ValueError, OverflowError) as error:  # an option or a port that there is not
@@ -138,7 +147,8 @@ def unusable_redis(error: Exception) -> CannotStart:
     return CannotStart(
         f"Redis: GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__}): it has the form "
         "redis://user:password@host:6379/0, or rediss:// for TLS, or "
-        "redis+sentinel://user:password@host:26379,host2:26379/name/0, what is special in the password as %XX"
+        "redis+sentinel://user:password@host:26379,host2:26379/name/0, or "
+        "redis+cluster://user:password@host:6379,host2:6379, what is special in the password as %XX"
     )
 
 

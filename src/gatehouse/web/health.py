@@ -4,11 +4,13 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import Unavailable
 from gatehouse.services import services_of
+from gatehouse.storage.cluster.client import ClusterRedis
 from gatehouse.storage.database import ANSWER_SECONDS
 from gatehouse.storage.schema import schemas_of, why_not_ready
 
@@ -38,11 +40,22 @@ async def readyz(request: Request) -> dict[str, Any]:
     if await why_not_ready(services.engine, schemas_of(services.settings)):
         raise Unavailable("The database cannot be used.")
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            await services.redis.set(READY, services.runs.owner, px=READY_MS)
+        await write_to(services.redis, services.runs.owner)
     except (RedisError, OSError):  # TimeoutError among them
         raise Unavailable("Redis cannot be reached, or takes no writes.") from None
     if not services.authenticator.tokens.ready:
         raise Unavailable("The issuer's keys were not fetched yet.")
     alone = services.model.left_alone()
     return {"status": "ok", "model": services.model.label, **({"left_alone": alone} if alone else {})}
+
+
+async def write_to(redis: Redis, owner: str) -> None:
+    """Return when Redis has taken a write, of a cluster one of its servers. Raises RedisError, OSError.
+
+    Where one server of a cluster is away, what the others have is served: no replica is to be taken away.
+    """
+    if isinstance(redis, ClusterRedis):
+        await redis.write_somewhere(ANSWER_SECONDS, READY, owner, READY_MS)
+        return
+    async with asyncio.timeout(ANSWER_SECONDS):
+        await redis.set(READY, owner, px=READY_MS)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 from live_cluster import Cluster, running_cluster
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from gatehouse.settings import Settings
 from gatehouse.storage.cluster.client import ClusterRedis, beside, everywhere
 from gatehouse.storage.cluster.nodes import Nodes
+from gatehouse.storage.opening import CannotStart, open_redis
 from gatehouse.storage.script import Script
 from gatehouse.storage.slots import (
     SHARDS,
@@ -160,9 +163,47 @@ class TestMoving:
             await redis.nodes.primaries()
             cluster.primary_of(slot).redis.execute_command("WAIT", 1, 1000)  # type: ignore[no-untyped-call]
             cluster.primary_of(slot).kill()
+            await redis.write_somewhere(2, "gh:ready", "me", 1000)  # other servers are there
             add = Script(redis, ADD, 20)
             assert (await add((RUN_KEY, ""), (1,)))[0] >= 2
+            cluster.stop()
+            with pytest.raises(RedisError):
+                await redis.write_somewhere(1, "gh:ready", "me", 1000)
             await redis.aclose()
+
+
+class TestOpening:
+    def settings(self, url: str) -> Settings:
+        return Settings(_env_file=None, redis_url=url)
+
+    async def test_by_the_urls_of_its_servers(self, cluster: Cluster) -> None:
+        async with open_redis(self.settings(cluster.url)) as redis:
+            assert isinstance(redis, ClusterRedis)
+            assert await redis.set(RUN_KEY, 1)
+
+    async def test_by_the_plain_url_of_one_server(self, cluster: Cluster) -> None:
+        for server in cluster.servers:
+            async with open_redis(self.settings(f"redis://127.0.0.1:{server.port}/0")) as redis:
+                assert isinstance(redis, ClusterRedis)
+                assert await redis.set(RUN_KEY, 1)
+
+    async def test_when_the_first_server_named_is_away(self, cluster: Cluster) -> None:
+        url = cluster.url.replace("redis+cluster://", "redis+cluster://127.0.0.1:1,")
+        async with open_redis(self.settings(url)) as redis:
+            assert await redis.set(RUN_KEY, 1)
+
+    @pytest.mark.parametrize(
+        "url", ["redis+cluster://", "redis+cluster://127.0.0.1:1/3", "redis+cluster://:hunter2@127.0.0.1:x"]
+    )
+    async def test_is_refused_by_a_url_that_cannot_be_used(self, url: str) -> None:
+        with pytest.raises(CannotStart, match="cannot be used") as refused:
+            async with open_redis(self.settings(url)):
+                pass
+        assert "hunter2" not in str(refused.value)
+
+    async def test_a_single_redis_stays_one(self, redis_url: str) -> None:
+        async with open_redis(self.settings(redis_url)) as redis:
+            assert type(redis) is Redis
 
 
 async def test_errors_that_are_no_redirections_are_raised(redis: ClusterRedis) -> None:

@@ -38,6 +38,7 @@ from gatehouse.registry.entry import Parts
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
 from gatehouse.settings.model import ModelSettings
+from gatehouse.storage.cluster.client import ClusterRedis
 from gatehouse.storage.database import NO_ROW_SECURITY, above_row_security
 from gatehouse.storage.opening import CannotStart, open_redis
 from gatehouse.storage.tenancy import why_no_operator
@@ -129,13 +130,14 @@ async def redis(settings: Settings) -> str:
             if settings.redis_url is None:
                 return f"Valkey {server['valkey_version']}, with its data in {settings.data_dir}"
             version = str(server["redis_version"])
+            primaries = len(await client.nodes.primaries()) if isinstance(client, ClusterRedis) else 0
     except CannotStart as error:
         raise Unusable(str(error).removeprefix("Redis: ")) from None
     except (RedisError, ValueError, OSError) as error:
         raise Unusable(f"GATEHOUSE_REDIS_URL cannot be used ({type(error).__name__})") from None
     if tuple(map(int, version.split(".")[:2])) < OLDEST_REDIS:
         raise Unusable(f"it is version {version}, and Gatehouse needs 6.2 or newer")
-    return f"version {version}"
+    return f"version {version}" + (f", a cluster of {primaries} primaries" if primaries else "")
 
 
 async def identity(settings: Settings) -> str:

@@ -128,8 +128,9 @@ class ClusteredAttempts(Attempts):
         self._let_go = Script(redis, LET_GO, COMMAND_SECONDS)
         self._keep_claim = Script(redis, KEEP_CLAIM, COMMAND_SECONDS)
         self._leave_thread = Script(redis, LEAVE_THREAD, COMMAND_SECONDS)
-        # a server that is away is not to cost the runs on others their leases
-        beat = max(lease / 8, LEAST_BEAT_SECONDS)
+        # a server that is away is not to cost the runs on others their leases: with the pause between two
+        # beats this is less than a lease
+        beat = max(lease / 2, LEAST_BEAT_SECONDS)
         self._well = Script(redis, WELL, beat)
         self._renew = Script(redis, RENEW, beat)
         self._done: list[Ending] = []  # whose notes are not deleted yet

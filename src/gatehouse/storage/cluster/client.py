@@ -7,11 +7,12 @@ connection when the cluster is down for a moment, and raises where callers shoul
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
+from redis.exceptions import RedisError
 
 from gatehouse.storage.cluster.nodes import Nodes
 from gatehouse.storage.multiplexed import multiplexed
@@ -71,6 +72,19 @@ class ClusterRedis(Redis, Clustered):  # type: ignore[misc]  # redis-py's own ba
             async for key in node.scan_iter(match=pattern, count=count):
                 yield untagged(_text(key)).encode()
 
+    async def write_somewhere(self, seconds: float, name: str, value: str, lasts_ms: int) -> None:
+        """Return when one server has taken a write. Raises RedisError when none does in so many seconds."""
+        writes = [
+            asyncio.create_task(self.shared.call(seconds, "SET", key, value, "PX", lasts_ms))
+            for key in everywhere(self, name)
+        ]
+        try:
+            await first_of(writes)
+        finally:
+            for write in writes:
+                write.cancel()  # it is obeyed all the same: a shared connection does not mind
+            await asyncio.gather(*writes, return_exceptions=True)
+
     async def aclose(self, _close_connection_pool: bool | None = None) -> None:
         await self.nodes.aclose()
 
@@ -94,7 +108,9 @@ class ClusterPipeline(Pipeline):
                 args, options = stack[at]
                 answers[at] = await self._cluster.execute_command(*args, **options)
 
-        await asyncio.gather(*map(follow, by_slot.values()))
+        done = await asyncio.gather(*map(follow, by_slot.values()), return_exceptions=True)
+        for failure in filter(None, done):  # when all others were sent
+            raise failure
         return answers
 
 
@@ -113,6 +129,17 @@ class SharedByNode:
             return await (line.call_asking if asking else line.call)(left, *sent)
 
         return await self._nodes.routed(slot, seconds, call, again=True)
+
+
+async def first_of(tasks: Iterable[asyncio.Task[Any]]) -> Any:
+    """Return what the first task returns that succeeds; raise what the last raises when none does."""
+    failure: BaseException | None = None
+    for answer in asyncio.as_completed(tasks):
+        try:
+            return await answer
+        except (RedisError, OSError) as error:
+            failure = error
+    raise failure or RedisError("nobody was asked")
 
 
 def beside(redis: Redis, name: str, run_id: str) -> str:

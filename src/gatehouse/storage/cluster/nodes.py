@@ -21,6 +21,7 @@ SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 PORT = 6379
 ASK_SECONDS = 1.0  # that the servers have to say who has which slot
 ASK_EVERY = 0.25  # seconds between two times that they are asked
+DIRECT = 3  # times that a call is made where it is pointed to without a pause
 PAUSE = 0.05  # seconds before a call is made again to a slot that moves, or that nobody has
 
 Answer = TypeVar("Answer")
@@ -75,14 +76,16 @@ class Nodes:
         """
         until = time.monotonic() + seconds
         pointed: tuple[Address, bool] | None = None
+        pointings = 0
         while True:
             try:
                 client = self.client(pointed[0]) if pointed else await self._client_of(slot)
                 left = max(until - time.monotonic(), 0.001)
                 return await call(client, pointed is not None and pointed[1], left)
             except AskError as error:  # MovedError is one
-                if time.monotonic() > until:
-                    raise
+                pointings += 1
+                if pointings > DIRECT:  # they point to each other, as long as one takes the other's place
+                    await self._pause(until)
                 pointed = (self._address(error, client), not isinstance(error, MovedError))
                 if isinstance(error, MovedError):
                     self._primaries[error.slot_id] = pointed[0]
