@@ -115,3 +115,25 @@ describe("RemoteRunnable when something is wrong", () => {
     assert.equal(await state(), "cancelled");
   });
 });
+
+describe("RemoteRunnable and a person's word", () => {
+  const SEND = '[tool transfer_money {"to": "carol", "amount": 12.5}] [say Sent.]';
+  const headers = { ...credentials["API key"], "content-type": "application/json" };
+  const api = async (path, body) => {
+    const sent = body && { method: "POST", body: JSON.stringify(body) };
+    const answer = await fetch(`${BASE}/api/${path}`, { headers, ...sent });
+    assert.equal(answer.status, 200);
+    return answer.json();
+  };
+
+  it("fails with what waits, and the demonstration's agent sends money once it is approved", async () => {
+    await assert.rejects(remote("/agent").invoke({ input: SEND }), /approval-required/);
+    const [asked] = (await api("approvals?status=pending")).approvals;
+    assert.deepEqual(asked.args, { to: "carol", amount: 12.5 });
+    await api(`approvals/${asked.id}/decision`, { decision: "approve", digest: asked.digest });
+    const stream = await fetch(`${BASE}/api/runs/${asked.run_id}/stream`, { headers });
+    const told = await stream.text();
+    assert.match(told, /event: tool_end\n.*12\.5/);
+    assert.match(told, /Sent\.[^]*"status":\s*"completed"/);
+  });
+});

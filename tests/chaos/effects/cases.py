@@ -47,6 +47,18 @@ class Case:
         return self.mode == "plain" and self.point not in NOT_BEGUN
 
     @property
+    def vanishes(self) -> bool:
+        """Tell whether the run is lost with all that was known of it: nobody goes on with it."""
+        return self.fault == "Redis lost" and not self.word
+
+    @property
+    def left(self) -> tuple[int, bool]:
+        """How many payments a run that vanishes has made, and whether people are asked about it."""
+        if self.mode == "transaction":
+            return (1 if self.point == "after done" else 0), False
+        return (0 if self.point in BEFORE_PAYING else 1), self.point not in NOT_BEGUN
+
+    @property
     def effects(self) -> Collection[int]:
         """How many payments there may be in the end, where a person has not said no."""
         if not self.unknown or self.entry != "anew":  # its run waits for a person, who looks

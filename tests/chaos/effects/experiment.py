@@ -24,7 +24,7 @@ from tests.chaos.effects.trial import Replicas, Trial
 # What the rounds are of, in turn: the fault, and whether a person approves the payments
 ROUNDS: tuple[tuple[Fault, bool], ...] = (
     ("kill", True), ("kill", False), ("pause", True), ("Redis lost", True), ("kill", True), ("pause", False),
-    ("kill", True),
+    ("kill", True), ("Redis lost", False),
 )  # fmt: skip
 
 

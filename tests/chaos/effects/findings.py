@@ -32,7 +32,7 @@ class Outcome:
     @property
     def wanted(self) -> bool:
         """Tell whether it had to be paid: it was not rejected, cancelled or let expire."""
-        return self.approval in ("", "approved") and self.status != "cancelled"
+        return self.approval in ("", "approved") and self.status not in ("cancelled", "vanished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,10 @@ def faults_of(outcome: Outcome, paid: int) -> list[str]:
         faults.append(f"{name} was paid, and its approval is {outcome.approval}")
     if outcome.thread != httpx.codes.OK:
         faults.append(f"{name}: its thread answers {outcome.thread}")
+    if case.vanishes and outcome.held and (paid, outcome.unknown) != case.left:
+        faults.append(
+            f"{name} was paid {paid} times, and people were {'' if outcome.unknown else 'not '}asked"
+        )
     if not outcome.held or not outcome.wanted:  # lost elsewhere: what is promised holds wherever that was
         return faults
     unknown, effects = case.unknown, case.effects
@@ -152,6 +156,8 @@ def faults_of(outcome: Outcome, paid: int) -> list[str]:
 
 def ends_of(outcome: Outcome) -> Sequence[str]:
     """Return how a run may have ended, after what became of its approval."""
+    if outcome.case.vanishes:
+        return ("vanished",)
     match outcome.approval:
         case "expired":
             return ("failed",)

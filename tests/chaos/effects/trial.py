@@ -60,6 +60,11 @@ class Trial:
         await self._stand_still([*zip(some, runs, strict=True)])
         await self._fault(some[0].fault, [self._server(0)])
         others = [self._server(1).url, self._server(2).url]
+        if some[0].vanishes:
+            looking = [
+                self._vanished(http, others[0], case, run) for case, run in zip(some, runs, strict=True)
+            ]
+            return list(await asyncio.gather(*looking))
         following = [
             self._followed(http, others[number % 2], case, run)
             for number, (case, run) in enumerate(zip(some, runs, strict=True))
@@ -129,18 +134,49 @@ class Trial:
             for server in victims:
                 await server.gone(5)
                 server.start()
+        elif fault == "Redis lost":
+            for server in victims:
+                server.send(signal.SIGKILL)
+            await self._lose_redis(those=[one for one in self.replicas.servers if one not in victims])
+            for server in victims:
+                await server.gone(5)
+                server.start()
         elif fault == "pause":
             for number in (signal.SIGSTOP, signal.SIGCONT):
                 for server in victims:
                     server.send(number)
                 await asyncio.sleep(2.5 * self.lease)  # who looks at the bank at once sees what is under way
 
-    async def _lose_redis(self) -> None:
-        """Have a Redis come back that knows nothing any more."""
+    async def _lose_redis(self, those: Sequence[Server] | None = None) -> None:
+        """Have a Redis come back that knows nothing any more, for those of the replicas that live."""
         self.replicas.redis.kill()
         self.replicas.redis.start()
         await redis_ready(self.replicas.redis)
-        await asyncio.gather(*(server.ready("/readyz") for server in self.replicas.servers))
+        living = self.replicas.servers if those is None else those
+        await asyncio.gather(*(server.ready("/readyz") for server in living))
+
+    async def _vanished(self, http: httpx.AsyncClient, url: str, case: Case, run: Asked) -> Outcome:
+        """Return what is left of a run that nobody knows any more, when people were asked or need not be."""
+        known, asked = 0, False
+        wanted = case.left[1] or case.id not in self.bank.held
+        until = time.monotonic() + (STUCK_SECONDS if wanted else 0)
+        while True:
+            known = (await http.get(f"{url}/api/runs/{run.run_id}")).status_code
+            listed = await http.get(
+                f"{url}/api/approvals", params={"run_id": run.run_id, "status": "pending"}
+            )
+            asked = any(one["kind"] == "effect" for one in listed.raise_for_status().json()["approvals"])
+            if asked or time.monotonic() > until:
+                break
+            await asyncio.sleep(LOOK_EVERY)
+        return Outcome(
+            case=case,
+            held=case.id in self.bank.held,
+            status="vanished" if known == httpx.codes.NOT_FOUND else "known",
+            unknown=asked,
+            restarted=False,
+            thread=httpx.codes.OK,
+        )
 
     async def _heard(self, people: People, url: str, case: Case, asked: Asked) -> Outcome:
         """Decide once more, as one does who has heard nothing, and return what became of the run."""

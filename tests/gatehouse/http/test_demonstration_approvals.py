@@ -1,9 +1,14 @@
 """The demonstration's agent sends money after a person's word, and none before it."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from live_app import LiveApp, serving
+import httpx
+import pytest
+from langserve import RemoteRunnable
+from live_app import LiveApp, bearer, serving
 from sqlalchemy import select
 from sse_frames import frames_in
 
@@ -24,13 +29,32 @@ def balance(live: LiveApp, user: str) -> Decimal:
     return live.run(read())
 
 
-def test_the_agent_transfers_money_once_after_a_word(tmp_path: Path) -> None:
+def over_the_run_api(_live: LiveApp, client: httpx.Client) -> Any:
+    """Ask the agent, and return what waits."""
+    waits = client.post("/api/chat", json={"query": SEND, "runnable": "agent"})
+    assert waits.status_code == 202, waits.text
+    [approval] = waits.json()["approvals"]
+    return approval
+
+
+def over_remote_runnable(live: LiveApp, client: httpx.Client) -> Any:
+    """Ask as LangServe's client does, whose error names what waits."""
+    agent: RemoteRunnable[Any, Any] = RemoteRunnable(f"{live.url}/agent", headers=bearer())
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        agent.invoke({"input": SEND})
+    problem = refused.value.response.json()
+    assert problem["type"] == "urn:gatehouse:problem:approval-required"
+    return client.get(f"/api/approvals/{problem['approval_ids'][0]}").json()
+
+
+@pytest.mark.parametrize("ask", [over_the_run_api, over_remote_runnable])
+def test_the_agent_transfers_money_once_after_a_word(
+    tmp_path: Path, ask: Callable[[LiveApp, httpx.Client], Any]
+) -> None:
     with serving(tmp_path) as live, live.client() as client:
         live.run(seed(live.services.engine))
         before = balance(live, "alice")
-        waits = client.post("/api/chat", json={"query": SEND, "runnable": "agent"})
-        assert waits.status_code == 202, waits.text
-        [approval] = waits.json()["approvals"]
+        approval = ask(live, client)
         assert approval["args"] == {"to": "carol", "amount": 12.5}
         assert set(approval["schema"]["properties"]) == {"to", "amount"}
         assert balance(live, "alice") == before

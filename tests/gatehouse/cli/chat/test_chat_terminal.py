@@ -73,6 +73,16 @@ class TestAnswer:
             assert screen.seen.splitlines()[0].startswith("calculator: ")
             assert "42" in screen.seen.splitlines()[0]
 
+    def test_goes_on_with_a_transfer_that_is_approved_there(self, server: LiveServer, tmp_path: Path) -> None:
+        send = '[tool transfer_money {"to": "carol", "amount": 12.5}] [say Sent.]'
+        with chat_terminal(server, tmp_path, "--runnable", "agent", send) as screen:
+            seen = screen.wait_for("Decide (")
+            assert "transfer_money waits for you." in seen
+            assert '"amount": 12.5' in seen
+            screen.press("a\r")
+            screen.wait_for("Sent.")
+            assert screen.exit_code() == 0
+
     @pytest.mark.parametrize("columns", [11, 20, 31])
     def test_fits_a_narrow_terminal_with_wide_characters(
         self, server: LiveServer, tmp_path: Path, columns: int
