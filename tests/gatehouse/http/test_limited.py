@@ -277,26 +277,30 @@ class TestWebSocket:
 
 class TestWithoutRedis:
     @pytest.fixture
-    def broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self, monkeypatch: pytest.MonkeyPatch) -> type[Script]:
         class Gone(Script):
             async def __call__(self, *_args: object, **_options: object) -> None:
                 raise ConnectionError("Redis is away")
 
         monkeypatch.setattr("gatehouse.limits.limiter.Script", Gone)
+        return Gone
 
-    def test_nobody_is_served_by_default(self, serve: Any, broken: None) -> None:
+    def test_nobody_is_served_by_default(
+        self, serve: Any, broken: type[Script], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.lifecycle.attempts.Script", broken)  # charges runs that begin
         live: LiveApp = serve("/chat")
         with live.client() as client:
-            for response in (
-                client.get("/api/threads"),
-                client.post("/api/chat", json={"query": "x"}),
-                client.post("/chat/stream", json={"input": {"input": "x"}}),
+            for response, seconds in (
+                (client.get("/api/threads"), "5"),
+                (client.post("/api/chat", json={"query": "x"}), "2"),  # the run cannot be stored
+                (client.post("/chat/stream", json={"input": {"input": "x"}}), "5"),
             ):
                 assert response.status_code == 503
-                assert response.headers["retry-after"] == "5"
+                assert response.headers["retry-after"] == seconds
                 assert response.json()["type"] == "urn:gatehouse:problem:unavailable"
 
-    def test_everybody_is_served_when_the_operator_said_so(self, serve: Any, broken: None) -> None:
+    def test_everybody_is_served_when_the_operator_said_so(self, serve: Any, broken: type[Script]) -> None:
         live: LiveApp = serve("/chat", limits_without_redis="allow")
         with live.client() as client:
             assert client.get("/api/threads").status_code == 200
