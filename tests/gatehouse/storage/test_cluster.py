@@ -102,7 +102,7 @@ class TestClient:
         for number in range(20):
             pipeline.set(f"gh:session:{number}", number)
             pipeline.exists(f"gh:session:{number}")
-        assert await pipeline.execute() == [True, 1] * 20
+        assert await pipeline.execute() == [b"OK", 1] * 20
 
     async def test_keeps_what_is_beside_a_run_with_it(self, redis: ClusterRedis) -> None:
         both = Script(redis, "redis.call('SET', KEYS[1], 1); redis.call('SADD', KEYS[2], 1); return 1", 4)

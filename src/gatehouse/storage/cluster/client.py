@@ -90,7 +90,10 @@ class ClusterRedis(Redis, Clustered):  # type: ignore[misc]  # redis-py's own ba
 
 
 class ClusterPipeline(Pipeline):
-    """Commands that leave together; those of one slot follow each other."""
+    """Commands that leave together over shared connections; those of one slot follow each other.
+
+    They bear being obeyed twice, and their answers are as Redis has them.
+    """
 
     def __init__(self, cluster: ClusterRedis) -> None:
         super().__init__(cluster.connection_pool, cluster.response_callbacks, False, None)
@@ -105,8 +108,7 @@ class ClusterPipeline(Pipeline):
 
         async def follow(those: list[int]) -> None:
             for at in those:
-                args, options = stack[at]
-                answers[at] = await self._cluster.execute_command(*args, **options)
+                answers[at] = await self._cluster.shared.call(COMMAND_SECONDS, *stack[at][0])
 
         done = await asyncio.gather(*map(follow, by_slot.values()), return_exceptions=True)
         for failure in filter(None, done):  # when all others were sent
