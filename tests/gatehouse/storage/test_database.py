@@ -201,6 +201,7 @@ class TestUpgrade:
             "feedback",
             "messages",
             "revoked_tokens",
+            "store_items",
             "threads",
             "usage",
             "waiting_runs",
