@@ -16,7 +16,7 @@ from typing import Any
 
 from gatehouse.settings import Settings
 from gatehouse.storage.opening import open_redis
-from gatehouse.storage.script import Script
+from gatehouse.storage.redis.script import Script
 
 TEXT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
 CALLS, ROUNDS = 4000, 5

@@ -11,7 +11,7 @@ from redis.asyncio.connection import AbstractConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gatehouse.services import Services
-from gatehouse.storage.multiplexed import Line
+from gatehouse.storage.redis.multiplexed import Line
 from gatehouse.web.request_state import KEY, RequestState
 
 AT_ONCE = 8

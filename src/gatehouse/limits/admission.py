@@ -10,7 +10,7 @@ from gatehouse.limits.limiter import Admitted, Limiter, Store
 from gatehouse.limits.reservations import Reservation
 from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import Unavailable
-from gatehouse.storage.redis_words import words_of
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

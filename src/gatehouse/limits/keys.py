@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gatehouse.identity.principal import Principal
 from gatehouse.storage.digest import digest_of
-from gatehouse.storage.slots import tagged
+from gatehouse.storage.redis.slots import tagged
 
 
 class Keys(NamedTuple):

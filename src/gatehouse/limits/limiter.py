@@ -17,8 +17,8 @@ from gatehouse.limits.scripts import ADMIT
 from gatehouse.limits.standing import Standing
 from gatehouse.problems.errors import InvalidInput, Unavailable
 from gatehouse.settings.plans import NamedPlan, Plans, WithoutRedis
-from gatehouse.storage.redis_words import words_of
-from gatehouse.storage.script import Script
+from gatehouse.storage.redis.script import Script
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.limits.keys import Counted, counted
 from gatehouse.limits.scripts import RELEASE, RENEW
 from gatehouse.settings.plans import Plans
-from gatehouse.storage.script import COMMAND_SECONDS, Clustered, Script
+from gatehouse.storage.redis.script import COMMAND_SECONDS, Clustered, Script
 
 CALLERS_AT_ONCE = 50  # whose reservations are renewed in one step of Redis
 

@@ -11,7 +11,7 @@ from gatehouse.limits.limiter import ANSWER_SECONDS
 from gatehouse.limits.refusal import LimitReached
 from gatehouse.limits.scripts import CHARGE_ONE, GIVE_BACK
 from gatehouse.problems.errors import Unavailable
-from gatehouse.storage.script import Script
+from gatehouse.storage.redis.script import Script
 
 log = structlog.get_logger(__name__)
 

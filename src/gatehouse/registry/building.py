@@ -12,7 +12,7 @@ from gatehouse.registry.checked import BadRegistry, Registry
 from gatehouse.registry.context import maker_of
 from gatehouse.registry.entry import Parts, ServedEntry
 from gatehouse.registry.runnables import BadRunnable, answering_of, approved_without, runnable_of
-from gatehouse.registry.shape import shape_of
+from gatehouse.registry.shapes.shape import shape_of
 from gatehouse.runs.sources.serving import Caching, Serving
 from gatehouse.runs.sources.sources import ending_graph
 from gatehouse.runs.sources.tools_within import tools_within

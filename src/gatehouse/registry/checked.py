@@ -18,8 +18,8 @@ from gatehouse.registry.context import context_of
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
 from gatehouse.registry.faults import called_the_same, fault_of
 from gatehouse.registry.runnables import BadRunnable, answering_of, approved_without, runnable_of
-from gatehouse.registry.schemas import classes_in
-from gatehouse.registry.shape import shape_of
+from gatehouse.registry.shapes.schemas import classes_in
+from gatehouse.registry.shapes.shape import shape_of
 from gatehouse.registry.tools_alone import tools_alone
 from gatehouse.registry.unopened import UnopenedModel
 from gatehouse.runs.sources.sources import ending_graph

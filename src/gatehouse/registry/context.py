@@ -15,7 +15,7 @@ from typing_extensions import is_typeddict
 
 from gatehouse.identity.principal import OWN_NAMES
 from gatehouse.problems.errors import RunFailed
-from gatehouse.registry.annotations import fields_of
+from gatehouse.registry.shapes.annotations import fields_of
 from gatehouse.runs.sources.unwrapping import parts_of
 
 

@@ -12,7 +12,7 @@ from langgraph.store.base import BaseStore
 from pydantic import ByteSize, TypeAdapter
 
 from gatehouse.approvals.deciders import Deciders
-from gatehouse.registry.shape import Shape
+from gatehouse.registry.shapes.shape import Shape
 from gatehouse.settings.mcp import McpServer, ServerName
 from gatehouse.tools.acting import Acts
 from gatehouse.tools.building import ToolEntry

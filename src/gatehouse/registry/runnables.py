@@ -6,8 +6,8 @@ from typing import Any
 from langchain_core.runnables import Runnable
 from langgraph.pregel import Pregel
 
-from gatehouse.registry.annotations import is_message
 from gatehouse.registry.entry import Entry, Parts
+from gatehouse.registry.shapes.annotations import is_message
 from gatehouse.runs.sources.generators import asynchronous
 from gatehouse.runs.sources.graphs.answering import Answering, answering
 from gatehouse.runs.sources.graphs.checkpoints import Graph

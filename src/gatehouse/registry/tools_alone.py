@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from gatehouse.registry.entry import OF_TOOLS, Entry, Parts, ServedEntry, ToolAlone
 from gatehouse.registry.runnables import BadRunnable
-from gatehouse.registry.shape import shape_of
+from gatehouse.registry.shapes.shape import shape_of
 from gatehouse.registry.unopened import UnopenedModel
 from gatehouse.tools.acting import declared_by
 from gatehouse.tools.approving import schema_of

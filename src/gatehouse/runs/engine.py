@@ -28,7 +28,7 @@ from gatehouse.runs.records import RunRecord, is_of, load, run_id_of, run_key
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.viewing import Viewing
 from gatehouse.runs.waits import WaitsAway
-from gatehouse.storage.cluster.client import beside
+from gatehouse.storage.redis.cluster.client import beside
 
 ERASE_SECONDS = 1.0
 ERASE_POLL = 0.02

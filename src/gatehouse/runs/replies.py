@@ -3,7 +3,7 @@
 from typing import Any
 
 from gatehouse.runs.events import Cursor, Record
-from gatehouse.storage.slots import untagged
+from gatehouse.storage.redis.slots import untagged
 
 
 def text(reply: Any) -> str:

@@ -25,7 +25,7 @@ from gatehouse.runs.records import load
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.runs.waits import Waits
 from gatehouse.settings.engine import EngineSettings
-from gatehouse.storage.redis_words import words_of
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

@@ -12,17 +12,17 @@ from redis.exceptions import RedisError, ResponseError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.settings import Settings
-from gatehouse.storage.cluster.client import ClusterRedis
-from gatehouse.storage.cluster.nodes import Nodes, is_cluster_url
 from gatehouse.storage.database import (
     NO_ROW_SECURITY,
     above_row_security,
     open_engine,
     unreachable,
 )
-from gatehouse.storage.redis_pool import pool_of
+from gatehouse.storage.redis.cluster.client import ClusterRedis
+from gatehouse.storage.redis.cluster.nodes import Nodes, is_cluster_url
+from gatehouse.storage.redis.pool import pool_of
+from gatehouse.storage.redis.script import Clustered
 from gatehouse.storage.schema import Schema, schemas_of, why_not_ready
-from gatehouse.storage.script import Clustered
 from gatehouse.storage.valkey import CannotRun, running_valkey
 
 log = structlog.get_logger(__name__)

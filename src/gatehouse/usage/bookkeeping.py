@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatehouse.background import all_of, in_background
 from gatehouse.runs.accounts import ACCOUNTS, parsed_account
-from gatehouse.storage.cluster.client import everywhere
+from gatehouse.storage.redis.cluster.client import everywhere
 from gatehouse.usage.store import UsageStore
 
 log = structlog.get_logger(__name__)

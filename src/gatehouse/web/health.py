@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import Unavailable
 from gatehouse.services import services_of
-from gatehouse.storage.cluster.client import ClusterRedis
 from gatehouse.storage.database import ANSWER_SECONDS
+from gatehouse.storage.redis.cluster.client import ClusterRedis
 from gatehouse.storage.schema import schemas_of, why_not_ready
 
 READY = "gh:ready"  # written to see whether it can be: a replica, and a full Redis, answer to a PING

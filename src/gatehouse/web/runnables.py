@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 from gatehouse.problems.errors import Unauthenticated
 from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
-from gatehouse.registry.form import form_of, is_form_first
 from gatehouse.registry.offered import offered
-from gatehouse.registry.shape import Output
+from gatehouse.registry.shapes.form import form_of, is_form_first
+from gatehouse.registry.shapes.shape import Output
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal
 

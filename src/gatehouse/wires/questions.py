@@ -18,7 +18,7 @@ from gatehouse.problems.models import ModelUnavailableProblem
 from gatehouse.registry.default import default_entry
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.offered import offered
-from gatehouse.registry.saying import CannotBeSaid, in_langchains_form
+from gatehouse.registry.shapes.saying import CannotBeSaid, in_langchains_form
 from gatehouse.registry.taking import configured, taken
 from gatehouse.runs.lifecycle.starting import Started
 from gatehouse.runs.lifecycle.turns import Multitask

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from bench.processes import Server, bearer, gatehouse_server, migrate
-from gatehouse.storage.slots import TAGS, slot_of
+from gatehouse.storage.redis.slots import TAGS, slot_of
 from tests.chaos.cluster.findings import Findings
 from tests.chaos.outages.leftovers import held
 from tests.chaos.viewer import Question, Story, Viewer

@@ -19,7 +19,7 @@ from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.plain_json import from_json, json_bytes
 from gatehouse.registry.checked import checked
 from gatehouse.registry.entry import Parts
-from gatehouse.registry.shape import Shape
+from gatehouse.registry.shapes.shape import Shape
 from gatehouse.runs.sources.answers import Answer, answer_of
 from gatehouse.wires.langserve.serializing import SERIALIZER
 

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 
 from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.reservations import Reservations
-from gatehouse.storage.script import Script
+from gatehouse.storage.redis.script import Script
 
 SLOW = {"requests_per_minute": 1, "tenant_requests_per_minute": 1}  # what is spent stays spent in a test
 FOR_EVER = {"input": "[delay 0.05] [tokens 2000]"}

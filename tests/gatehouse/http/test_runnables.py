@@ -8,7 +8,7 @@ from live_app import LiveApp, bearer
 
 from chains.registry import REGISTRY
 from chains.summarize import Summary
-from gatehouse.registry.shape import kind_of
+from gatehouse.registry.shapes.shape import kind_of
 
 
 def listed(live: LiveApp, *scopes: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gatehouse.limits.signins import SignIns, key_of
 from gatehouse.problems.errors import Unavailable
 from gatehouse.settings import Settings
 from gatehouse.settings.plans import REMEMBERED_NAMES, Plan, Plans
-from gatehouse.storage.script import Script
+from gatehouse.storage.redis.script import Script
 
 Make = Callable[..., Process]
 

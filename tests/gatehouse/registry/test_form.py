@@ -7,8 +7,8 @@ from langchain_core.runnables import RunnableLambda
 from langgraph.graph import MessagesState, StateGraph
 from pydantic import BaseModel, Field
 
-from gatehouse.registry.form import form_of, is_form_first
-from gatehouse.registry.shape import Shape, shape_of
+from gatehouse.registry.shapes.form import form_of, is_form_first
+from gatehouse.registry.shapes.shape import Shape, shape_of
 
 
 class Person(BaseModel):

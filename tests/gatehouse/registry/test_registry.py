@@ -17,7 +17,7 @@ from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.building import Builder
 from gatehouse.registry.checked import BadRegistry, checked, refuse_taken
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
-from gatehouse.registry.saying import CannotBeSaid
+from gatehouse.registry.shapes.saying import CannotBeSaid
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent, TextInput
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.tools.building import Resources

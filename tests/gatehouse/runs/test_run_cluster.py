@@ -24,8 +24,8 @@ from gatehouse.runs.lifecycle.clustered import ENDINGS, ClusteredAttempts
 from gatehouse.runs.lifecycle.control import Control, idempotency_key, thread_key
 from gatehouse.runs.records import RunRecord, load
 from gatehouse.settings.plans import Plan, Plans
-from gatehouse.storage.cluster.client import ClusterRedis, everywhere
-from gatehouse.storage.cluster.nodes import Nodes
+from gatehouse.storage.redis.cluster.client import ClusterRedis, everywhere
+from gatehouse.storage.redis.cluster.nodes import Nodes
 from gatehouse.usage.bookkeeping import Bookkeeper
 
 KEY = ("key", b"body")

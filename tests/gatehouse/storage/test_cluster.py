@@ -10,11 +10,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from gatehouse.settings import Settings
-from gatehouse.storage.cluster.client import ClusterRedis, beside, everywhere
-from gatehouse.storage.cluster.nodes import Nodes
 from gatehouse.storage.opening import CannotStart, open_redis
-from gatehouse.storage.script import Script
-from gatehouse.storage.slots import (
+from gatehouse.storage.redis.cluster.client import ClusterRedis, beside, everywhere
+from gatehouse.storage.redis.cluster.nodes import Nodes
+from gatehouse.storage.redis.script import Script
+from gatehouse.storage.redis.slots import (
     SHARDS,
     SLOTS,
     TAGS,

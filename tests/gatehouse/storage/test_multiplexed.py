@@ -13,9 +13,9 @@ from redis.exceptions import ResponseError
 
 from bench.processes import Server, redis_ready, redis_server
 from gatehouse.settings import Settings
-from gatehouse.storage.multiplexed import NoAnswer, multiplexed
 from gatehouse.storage.opening import redis_of
-from gatehouse.storage.redis_words import words_of
+from gatehouse.storage.redis.multiplexed import NoAnswer, multiplexed
+from gatehouse.storage.redis.words import words_of
 
 SECONDS = 5.0
 SHORT = 0.5
@@ -169,7 +169,7 @@ class TestFrozenRedis:
     async def test_is_asked_over_a_new_connection_when_it_stays_silent(
         self, server: Server, client: Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gatehouse.storage.multiplexed.SILENCE", SHORT)
+        monkeypatch.setattr("gatehouse.storage.redis.multiplexed.SILENCE", SHORT)
         shared = multiplexed(client)
         first = await shared.call(SECONDS, "CLIENT", "ID")
         server.send(signal.SIGSTOP)

@@ -19,8 +19,8 @@ from sqlalchemy import make_url
 from bench.processes import redis_ready, redis_server
 from gatehouse.settings import Settings
 from gatehouse.storage.database import open_engine
-from gatehouse.storage.multiplexed import multiplexed
 from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
+from gatehouse.storage.redis.multiplexed import multiplexed
 from gatehouse.storage.schema import schemas_of, upgrade, why_not_ready
 
 PASSWORD = "hunter2secret"
@@ -173,7 +173,7 @@ class TestFrozenRedis:
     async def test_is_waited_for_no_longer_than_a_call_may_take(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("gatehouse.storage.redis_pool.COMMAND_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.storage.redis.pool.COMMAND_SECONDS", 0.3)
         server = redis_server(tmp_path)
         server.start()
         await redis_ready(server)

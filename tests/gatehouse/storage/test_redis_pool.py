@@ -15,8 +15,8 @@ from redis.exceptions import RedisError
 from waiting import until
 
 from gatehouse.storage.opening import redis_of
-from gatehouse.storage.script import Script
-from gatehouse.storage.sentinels import Sentinels, sentinels_of
+from gatehouse.storage.redis.script import Script
+from gatehouse.storage.redis.sentinels import Sentinels, sentinels_of
 from gatehouse.storage.valkey import executable
 
 MANY = 40
@@ -59,8 +59,8 @@ class TestIdleConnection:
         self, server: RedisServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A firewall forgot it: nothing was closed."""
-        monkeypatch.setattr("gatehouse.storage.redis_pool.CHECK_SECONDS", 0.1)
-        monkeypatch.setattr("gatehouse.storage.redis_pool.COMMAND_SECONDS", 0.3)
+        monkeypatch.setattr("gatehouse.storage.redis.pool.CHECK_SECONDS", 0.1)
+        monkeypatch.setattr("gatehouse.storage.redis.pool.COMMAND_SECONDS", 0.3)
         async with redis_of(server.url, 4) as client:
             await client.incr("n")
             [connection] = client.connection_pool._available_connections

@@ -38,9 +38,9 @@ from gatehouse.registry.entry import Parts
 from gatehouse.registry.loading import load_registry
 from gatehouse.settings import Settings
 from gatehouse.settings.model import ModelSettings
-from gatehouse.storage.cluster.client import ClusterRedis
 from gatehouse.storage.database import NO_ROW_SECURITY, above_row_security
 from gatehouse.storage.opening import CannotStart, open_redis
+from gatehouse.storage.redis.cluster.client import ClusterRedis
 from gatehouse.storage.tenancy import why_no_operator
 from gatehouse.store.items import CallersStore
 from gatehouse.telemetry.redaction import redact

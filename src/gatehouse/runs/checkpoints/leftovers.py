@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from gatehouse.background import all_of
 from gatehouse.runs.records import load
 from gatehouse.runs.waits import NobodyDecides, Waits
-from gatehouse.storage.cluster.client import beside, everywhere
+from gatehouse.storage.redis.cluster.client import beside, everywhere
 from gatehouse.storage.tenancy import tenant_of_context
 
 log = structlog.get_logger(__name__)

@@ -39,8 +39,8 @@ from gatehouse.runs.lifecycle.scripts import (
 )
 from gatehouse.runs.log.log import log_key, packed
 from gatehouse.runs.records import RunRecord, run_key
-from gatehouse.storage.cluster.client import beside, everywhere
-from gatehouse.storage.script import COMMAND_SECONDS, Script
+from gatehouse.storage.redis.cluster.client import beside, everywhere
+from gatehouse.storage.redis.script import COMMAND_SECONDS, Script
 
 ACTIVE = "gh:runs:active"  # the ids of runs that have not ended, by when somebody should look after them
 

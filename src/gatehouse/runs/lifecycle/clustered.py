@@ -36,10 +36,10 @@ from gatehouse.runs.lifecycle.attempts import (
 from gatehouse.runs.lifecycle.control import LEAVE_THREAD, thread_keys
 from gatehouse.runs.lifecycle.scripts import FINISH, RENEW, WAIT, WELL
 from gatehouse.runs.records import RunRecord, run_key
-from gatehouse.storage.cluster.client import beside, everywhere
-from gatehouse.storage.redis_words import words_of
-from gatehouse.storage.script import COMMAND_SECONDS, Clustered, Script
-from gatehouse.storage.slots import tag_of_run
+from gatehouse.storage.redis.cluster.client import beside, everywhere
+from gatehouse.storage.redis.script import COMMAND_SECONDS, Clustered, Script
+from gatehouse.storage.redis.slots import tag_of_run
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from gatehouse.problems.errors import InvalidInput
 from gatehouse.runs import replies
 from gatehouse.runs.records import RunRecord, run_key
 from gatehouse.storage.digest import digest_of
-from gatehouse.storage.script import COMMAND_SECONDS, Clustered, Script
+from gatehouse.storage.redis.script import COMMAND_SECONDS, Clustered, Script
 
 WAITING_SECONDS = 3.0
 GOING_ON = ("running", "waiting")

@@ -24,7 +24,7 @@ from gatehouse.runs.observing import RunObserver
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.serving import Serving, serving_of
 from gatehouse.runs.waits import Waits, WaitsAway
-from gatehouse.storage.redis_words import words_of
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from gatehouse.runs.events import Event, ToolStart
 from gatehouse.runs.lifecycle.execution import Execution
 from gatehouse.runs.log.log import RETRY_SECONDS, RunLog
 from gatehouse.runs.records import RunRecord
-from gatehouse.storage.cluster.client import everywhere
+from gatehouse.storage.redis.cluster.client import everywhere
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from gatehouse.runs.log.log import RETRY_SECONDS, LogWriter
 from gatehouse.runs.log.writers import LogWriters
 from gatehouse.runs.records import RunRecord
 from gatehouse.runs.waits import Opened, ThreadGone, Waits, WaitsAway
-from gatehouse.storage.redis_words import words_of
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from gatehouse.runs import replies
 from gatehouse.runs.events import Cursor, Record
-from gatehouse.storage.redis_words import words_of
-from gatehouse.storage.script import COMMAND_SECONDS, Script
+from gatehouse.storage.redis.script import COMMAND_SECONDS, Script
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

@@ -17,8 +17,8 @@ from gatehouse.runs import replies
 from gatehouse.runs.events import BEGINNING
 from gatehouse.runs.log.feed import Feed
 from gatehouse.runs.log.log import RETRY_SECONDS, RunLog, log_key, reraise_cancellation
-from gatehouse.storage.cluster.client import beside, everywhere
-from gatehouse.storage.redis_words import words_of
+from gatehouse.storage.redis.cluster.client import beside, everywhere
+from gatehouse.storage.redis.words import words_of
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 
 from gatehouse.runs.log.log import LogWriter
-from gatehouse.storage.script import Clustered
-from gatehouse.storage.slots import TAGS, tag_of_run
+from gatehouse.storage.redis.script import Clustered
+from gatehouse.storage.redis.slots import TAGS, tag_of_run
 
 Lost = Callable[[str, int], None]  # as `LogWriter` has it
 

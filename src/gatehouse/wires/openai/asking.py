@@ -7,7 +7,7 @@ from fastapi import Header
 
 from gatehouse.problems.errors import InvalidInput
 from gatehouse.registry.entry import ServedEntry
-from gatehouse.registry.saying import CannotBeSaid
+from gatehouse.registry.shapes.saying import CannotBeSaid
 from gatehouse.registry.taking import taken
 from gatehouse.wires.openai.errors import InvalidValue, UnsupportedParameter
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from gatehouse.registry.saying import SAID_FIELDS
-from gatehouse.registry.shape import Shape
+from gatehouse.registry.shapes.saying import SAID_FIELDS
+from gatehouse.registry.shapes.shape import Shape
 
 SAID = {"type": "string", "title": "Message"}
 DEFINITION = "#/$defs/"

@@ -14,10 +14,10 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.exceptions import RedisError
 
-from gatehouse.storage.cluster.nodes import Nodes
-from gatehouse.storage.multiplexed import multiplexed
-from gatehouse.storage.script import COMMAND_SECONDS, Clustered
-from gatehouse.storage.slots import (
+from gatehouse.storage.redis.cluster.nodes import Nodes
+from gatehouse.storage.redis.multiplexed import multiplexed
+from gatehouse.storage.redis.script import COMMAND_SECONDS, Clustered
+from gatehouse.storage.redis.slots import (
     TAGS,
     by_slot,
     placed_pattern,

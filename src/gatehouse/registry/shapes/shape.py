@@ -12,8 +12,8 @@ from langchain_core.runnables import Runnable
 from langserve import CustomUserType
 from pydantic import BaseModel, RootModel
 
-from gatehouse.registry.annotations import bare, fields_of, is_message, needs, root_of, whole_of
-from gatehouse.registry.saying import (
+from gatehouse.registry.shapes.annotations import bare, fields_of, is_message, needs, root_of, whole_of
+from gatehouse.registry.shapes.saying import (
     CannotBeSaid,
     Saying,
     as_messages,
@@ -21,7 +21,7 @@ from gatehouse.registry.saying import (
     plain_content,
     saying_of,
 )
-from gatehouse.registry.schemas import input_schema, output_schema, schema, told_schema
+from gatehouse.registry.shapes.schemas import input_schema, output_schema, schema, told_schema
 from gatehouse.runs.conversation.files import with_files
 from gatehouse.runs.sources.answers import READ_FIELDS
 from gatehouse.runs.sources.steps import is_stepwise

@@ -12,10 +12,10 @@ from redis.exceptions import AskError, ClusterDownError, MovedError, RedisError,
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeout
 
-from gatehouse.storage.addresses import Address, addresses_in, netloc_of
-from gatehouse.storage.multiplexed import multiplexed
-from gatehouse.storage.redis_pool import pool_of
-from gatehouse.storage.slots import SLOTS
+from gatehouse.storage.redis.addresses import Address, addresses_in, netloc_of
+from gatehouse.storage.redis.multiplexed import multiplexed
+from gatehouse.storage.redis.pool import pool_of
+from gatehouse.storage.redis.slots import SLOTS
 
 SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 PORT = 6379

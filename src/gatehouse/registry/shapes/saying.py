@@ -8,7 +8,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.prompt_values import PromptValue
 from pydantic import BaseModel
 
-from gatehouse.registry.annotations import fields_of, holds_messages, may_be_text, root_of
+from gatehouse.registry.shapes.annotations import fields_of, holds_messages, may_be_text, root_of
 
 SAID_FIELDS = ("input", "question", "query", "text", "message", "prompt", "human_input")
 HISTORY_FIELDS = ("history", "chat_history", "messages")

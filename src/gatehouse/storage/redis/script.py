@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
-from gatehouse.storage.multiplexed import multiplexed
-from gatehouse.storage.slots import PRELUDE
+from gatehouse.storage.redis.multiplexed import multiplexed
+from gatehouse.storage.redis.slots import PRELUDE
 
 COMMAND_SECONDS = 4.0  # that Redis has for any command
 

@@ -9,9 +9,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MasterDownError, ReadOnlyError, RedisError, ResponseError
 from redis.maint_notifications import MaintNotificationsConfig
 
-from gatehouse.storage.multiplexed import is_of_replica
-from gatehouse.storage.script import COMMAND_SECONDS
-from gatehouse.storage.sentinels import Sentinels, sentinels_of
+from gatehouse.storage.redis.multiplexed import is_of_replica
+from gatehouse.storage.redis.script import COMMAND_SECONDS
+from gatehouse.storage.redis.sentinels import Sentinels, sentinels_of
 
 WAIT_SECONDS = 5  # that a call waits for a free connection
 CONNECT_SECONDS = 3

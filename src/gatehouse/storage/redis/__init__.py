@@ -1,0 +1,1 @@
+"""Redis: one server, behind Sentinels, or a cluster."""
