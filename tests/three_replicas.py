@@ -54,6 +54,6 @@ def three_replicas(
         first, second, third = (stack.enter_context(running_server(folder, **shared)) for _ in range(3))
         edge = Edge(folder)
         edge.route((first, second, third))
-        stack.callback(edge.server.kill)
+        stack.callback(edge.end)
         asyncio.run(edge.start())
         yield ThreeReplicas((first, second, third), edge)

@@ -61,6 +61,12 @@ class Edge:
         self.server.start()
         await self.server.ready("/livez")
 
+    def end(self) -> None:
+        """End it with its workers, whom a master that is killed leaves behind."""
+        if self.server.process is not None:
+            self.server.send(signal.SIGTERM)
+            self.server.process.wait(RELOAD_SECONDS)
+
     async def reroute(self, replicas: Sequence[Listening]) -> None:
         """Send new requests to these replicas from now on; the streams of the others go on."""
         self.route(replicas)

@@ -112,7 +112,8 @@ async def running_fleet(
         await edge.start()
         yield fleet
     finally:
-        for server in (*fleet.all, edge.server, redis):
+        edge.end()
+        for server in (*fleet.all, redis):
             server.kill()
         postgres.remove()
 

@@ -67,7 +67,7 @@ async def behind(tmp_path: Path) -> AsyncIterator[Behind]:
         await edge.start()
         yield Behind(edge, dying, healthy)
     finally:
-        edge.server.kill()
+        edge.end()
         for server in servers:
             server.close()
 
