@@ -152,8 +152,10 @@ class TestRunApi:
         assert PAID == []
 
     def test_every_step_is_on_record(self, client: httpx.Client, live: LiveApp) -> None:
-        [approval] = waiting(client)["approvals"]
+        waits = waiting(client)
+        [approval] = waits["approvals"]
         decide(client, approval)
+        the_end(client, waits["run_id"])  # else it pays in the next test
         rows = client.get("/api/audit", params={"limit": 500}).json()["items"]
         mine = [row["action"] for row in rows if row["details"].get("approval_id") == approval["id"]]
         assert mine == ["approval.decide", "approval.open"]
