@@ -26,6 +26,11 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def named(part: Any) -> str:
+    """Return what a plan's function is called: JSON has no functions."""
+    return str(part.__name__)
+
+
 def report(title: str, how: str, plan: Any, found: Found, name: str | None) -> None:
     """Print a report; with a name, write it to `bench/results/` as Markdown and JSON too.
 
@@ -38,4 +43,4 @@ def report(title: str, how: str, plan: Any, found: Found, name: str | None) -> N
     if name:
         (RESULTS / f"{name}.md").write_text(text)
         everything = {**facts, "plan": asdict(plan), "found": found.as_json()}
-        (RESULTS / f"{name}.json").write_text(json.dumps(everything, indent=1) + "\n")
+        (RESULTS / f"{name}.json").write_text(json.dumps(everything, indent=1, default=named) + "\n")
