@@ -87,14 +87,13 @@ class RunEngine:
         """Start a run of `runnable` (its path) and return it; its events are read with `view`.
 
         `new_thread` begins a thread for it, with this `thread_id` or one of its own; `in_one_piece` says that
-        nobody is told of run or thread before the run has ended. `forks` is the message
-        of its thread in whose place it is asked (empty: it is asked after the last); `attachments` are the
-        files that it is about, each with id, name, media_type and size. `grace` is how many seconds it goes
-        on after its last viewer left. `idempotency` is a key and the request's body: the same pair from the
-        same principal finds the first run instead. `client` is what its entry lets a client say of the
-        config. `admission` is charged for the run (None: it is the server's own, and not limited).
-        Raises Conflict when the thread has a run and `multitask` is reject, LimitReached, Restarting,
-        NotStored, InsufficientScope.
+        nobody is told of run or thread before the run has ended. `forks` is the message of its thread in
+        whose place it is asked (empty: it is asked after the last); `attachments` are the files that it is
+        about, each with id, name, media_type and size. `grace` is how many seconds it goes on after its last
+        viewer left. `idempotency` is a key and the request's body: the same pair from the same principal
+        finds the first run instead. `client` is what its entry lets a client say of the config. `admission`
+        is charged for the run (None: it is the server's own, and not limited). Raises Conflict when the
+        thread has a run and `multitask` is reject, LimitReached, Restarting, NotStored, InsufficientScope.
         """
         if thread_id is not None and not new_thread and not principal.may(WRITE_THREADS):
             raise InsufficientScope(WRITE_THREADS)
