@@ -24,9 +24,8 @@ class BoundedWebSocket(CutWhenStalled, WebSocketsSansIOProtocol):
 
     The messages themselves are counted in `gatehouse.wires.websocket`, until it closes the socket. What comes
     after that, and pings and fragments, never get there; to read two million of them takes half a minute, in
-    which nobody else is served. A handshake that cannot be
-    read (a line over 8 KiB, more than 128 fields, a body) is answered with 400: else it would stay open for
-    ever, whoever sent it.
+    which nobody else is served. A handshake that cannot be read (a line over 8 KiB, more than 128 fields, a
+    body) is answered with 400: else it would stay open for ever, whoever sent it.
     """
 
     def __init__(self, *arguments: object, **options: object) -> None:

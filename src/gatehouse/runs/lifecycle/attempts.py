@@ -160,8 +160,12 @@ class Attempts:
 
     async def well(self) -> float:
         """Say that this process is well, and Redis with it; return Redis's time in Unix seconds."""
+        return await self._well_at((WELL_AT, UNWELL))
+
+    async def _well_at(self, keys: Sequence[str]) -> float:
+        """Say so where these keys are; return the time there, in Unix seconds."""
         long = int(WELL_FOR * self.lease_ms)
-        seconds, microseconds = await self._well((WELL_AT, UNWELL), (long, self.lease_ms))
+        seconds, microseconds = await self._well(keys, (long, self.lease_ms))
         now = float(seconds) + float(microseconds) / 1e6
         self.clock.heard(now)
         return now
@@ -231,9 +235,8 @@ class Attempts:
     ) -> bool:
         """Append the last records, store the outcome and give the run's thread back.
 
-        False when a newer attempt holds the run.
-        `answer` is one that its thread could not take yet: it waits in Redis. `checkpoints_of` is the tenant
-        whose checkpoints the run may have left.
+        False when a newer attempt holds the run. `answer` is one that its thread could not take yet: it waits
+        in Redis. `checkpoints_of` is the tenant whose checkpoints the run may have left.
         """
         return bool(await self._finish(*self._finished(run, records, settlement, answer, checkpoints_of)))
 

@@ -281,16 +281,10 @@ class ClusteredAttempts(Attempts):
 
         Raises RedisError when none has.
         """
-        long = int(WELL_FOR * self.lease_ms)
         shards = zip(everywhere(self.redis, WELL_AT), everywhere(self.redis, UNWELL), strict=True)
-        asked = [self._well(keys, (long, self.lease_ms)) for keys in shards]
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                continue
-            now = float(answer[0]) + float(answer[1]) / 1e6
-            self.clock.heard(now)
-            return now
+        answers = await asyncio.gather(*map(self._well_at, shards), return_exceptions=True)
+        if heard := [answer for answer in answers if not isinstance(answer, BaseException)]:
+            return heard[0]
         raise next(answer for answer in answers if isinstance(answer, BaseException))
 
     async def renew(self, attempts: Mapping[str, int], look_again: float) -> Renewed:

@@ -98,7 +98,7 @@ def routed(command: Sequence[Any]) -> tuple[list[Any], int | None]:
     at = _keys_of(name, command)
     if at.start == at.stop:
         return list(command), None
-    keys = [placed(_text(key)) for key in command[at]]
+    keys = [placed(text_of(key)) for key in command[at]]
     return [*command[: at.start], *(key or keys[0] for key in keys), *command[at.stop :]], slot_of(keys[0])
 
 
@@ -115,5 +115,6 @@ def _keys_of(name: str, command: Sequence[Any]) -> slice:
     return slice(1, 2)
 
 
-def _text(key: Any) -> str:
+def text_of(key: Any) -> str:
+    """Return a key that a client was given, as text."""
     return key.decode() if isinstance(key, bytes) else str(key)

@@ -24,6 +24,7 @@ from gatehouse.storage.redis.slots import (
     routed,
     tag_of_run,
     tagged,
+    text_of,
     untagged,
 )
 
@@ -38,7 +39,7 @@ class ClusterRedis(Redis, Clustered):  # type: ignore[misc]  # redis-py's own ba
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if args[0] == "DEL":
-            deleted = [await self._execute("DEL", *keys) for keys in by_slot(map(str, map(_text, args[1:])))]
+            deleted = [await self._execute("DEL", *keys) for keys in by_slot(map(text_of, args[1:]))]
             return sum(deleted)
         return await self._execute(*args, **options)
 
@@ -67,10 +68,10 @@ class ClusterRedis(Redis, Clustered):  # type: ignore[misc]  # redis-py's own ba
         self, match: Any = None, count: int | None = None, _type: str | None = None, **_options: Any
     ) -> AsyncIterator[bytes]:
         """Yield the names of all servers' keys; one that is moving may be named twice."""
-        pattern = None if match is None else placed_pattern(_text(match))
+        pattern = None if match is None else placed_pattern(text_of(match))
         for node in await self.nodes.primaries():
             async for key in node.scan_iter(match=pattern, count=count):
-                yield untagged(_text(key)).encode()
+                yield untagged(text_of(key)).encode()
 
     async def write_somewhere(self, seconds: float, name: str, value: str, lasts_ms: int) -> None:
         """Return when one server has taken a write. Raises RedisError when none does in so many seconds."""
@@ -101,16 +102,16 @@ class ClusterPipeline(Pipeline):
 
     async def execute(self, _raise_on_error: bool = True) -> list[Any]:
         stack, self.command_stack = self.command_stack, []
-        by_slot: defaultdict[int | None, list[int]] = defaultdict(list)
+        together: defaultdict[int | None, list[int]] = defaultdict(list)
         for at, (args, _) in enumerate(stack):
-            by_slot[routed(args)[1]].append(at)
+            together[routed(args)[1]].append(at)
         answers: list[Any] = [None] * len(stack)
 
         async def follow(those: list[int]) -> None:
             for at in those:
                 answers[at] = await self._cluster.shared.call(COMMAND_SECONDS, *stack[at][0])
 
-        done = await asyncio.gather(*map(follow, by_slot.values()), return_exceptions=True)
+        done = await asyncio.gather(*map(follow, together.values()), return_exceptions=True)
         for failure in filter(None, done):  # when all others were sent
             raise failure
         return answers
@@ -152,7 +153,3 @@ def beside(redis: Redis, name: str, run_id: str) -> str:
 def everywhere(redis: Redis, name: str) -> Sequence[str]:
     """Return the keys of what is kept beside runs, of all shards."""
     return [tagged(tag, name) for tag in TAGS] if isinstance(redis, ClusterRedis) else [name]
-
-
-def _text(key: Any) -> str:
-    return key.decode() if isinstance(key, bytes) else str(key)
