@@ -1,14 +1,10 @@
 """The chaos test as a program: `make chaos`, or `python -m tests.chaos --help`."""
 
 import argparse
-import asyncio
 import sys
-import tempfile
-from pathlib import Path
 
 from tests.chaos.experiment import Experiment, conduct
-from tests.chaos.report import report, say
-from tests.postgres_databases import create_database, running_postgres
+from tests.chaos.report import conducted
 
 
 def main() -> int:
@@ -23,13 +19,7 @@ def main() -> int:
         lease=arguments.lease,
         max_attempts=arguments.max_attempts,
     )
-    folder = Path(tempfile.mkdtemp(prefix="gatehouse-chaos-"))
-    say(f"The servers' logs are in {folder}.")
-    with running_postgres() as server:
-        database_url = asyncio.run(create_database(server))
-        found = asyncio.run(conduct(plan, folder, database_url, say))
-    report("Chaos test", how(plan), plan, found, "chaos" if arguments.write else None)
-    return 0 if found.right else 1
+    return conducted("Chaos test", how(plan), plan, conduct, "chaos", write=arguments.write)
 
 
 def parsed() -> argparse.Namespace:

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -32,6 +32,34 @@ class Times:
 
     def __str__(self) -> str:
         return f"median {self.median} s, p95 {self.p95} s, longest {self.most} s ({self.count} cases)"
+
+
+def faults_of(stories: Sequence[Story]) -> list[str]:
+    """Return what was against the protocol, with the run that it was in."""
+    return [
+        f"run {story.run_id}: {fault}" for story in stories for fault in (*story.live.faults, *story.faults)
+    ]
+
+
+def counts(of: Mapping[Any, int], times: str) -> str:
+    return ", ".join(f"{count}{times}{what}" for what, count in sorted(of.items()))
+
+
+def breaches(lost: int, repeated: int, reordered: int, faults: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return the rows that are to be zero."""
+    return [
+        ("**tokens lost**", f"**{lost}**"),
+        ("**tokens repeated**", f"**{repeated}**"),
+        ("**tokens reordered**", f"**{reordered}**"),
+        ("**other breaches of the protocol**", f"**{len(faults)}**"),
+    ]
+
+
+def document(rows: Sequence[tuple[str, Any]], faults: Sequence[str]) -> str:
+    """Return a table, and the first breaches below it."""
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    shown = "".join(f"- {fault}\n" for fault in faults[:SHOWN])
+    return f"| | |\n|---|---|\n{table}\n" + (f"\nBreaches, the first {SHOWN}:\n\n{shown}" if shown else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +100,7 @@ class Findings:
             lost=sum(live.lost for live in lives),
             repeated=sum(live.repeated for live in lives),
             reordered=sum(live.reordered for live in lives),
-            faults=[
-                f"run {story.run_id}: {fault}"
-                for story in stories
-                for fault in (*story.live.faults, *story.faults)
-            ],
+            faults=faults_of(stories),
             kills=replicas.counts["kill"],
             pauses=replicas.counts["pause"],
             restarts=len(recovery.to_next_attempt),
@@ -104,17 +128,13 @@ class Findings:
         return asdict(self)
 
     def as_markdown(self) -> str:
-        statuses = ", ".join(f"{count} {status}" for status, count in sorted(self.statuses.items()))
-        refusals = ", ".join(f"{count} x {status}" for status, count in sorted(self.refusals.items()))
+        statuses, refusals = counts(self.statuses, " "), counts(self.refusals, " x ")
         problems = "; ".join(f"{count} x {problem}" for problem, count in self.problems.items())
         rows: list[tuple[str, Any]] = [
             ("runs", f"{self.runs} ({statuses})"),
             ("why runs failed", problems or "none did"),
             ("tokens of completed runs", self.tokens),
-            ("**tokens lost**", f"**{self.lost}**"),
-            ("**tokens repeated**", f"**{self.repeated}**"),
-            ("**tokens reordered**", f"**{self.reordered}**"),
-            ("**other breaches of the protocol**", f"**{len(self.faults)}**"),
+            *breaches(self.lost, self.repeated, self.reordered, self.faults),
             ("processes killed (`kill -9`)", self.kills),
             ("processes paused for longer than the lease", self.pauses),
             (
@@ -133,8 +153,4 @@ class Findings:
             ("errors in the servers' logs", self.errors_logged),
             ("whole test", f"{self.seconds} s"),
         ]
-        table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-        shown = "".join(f"- {fault}\n" for fault in self.faults[:SHOWN])
-        return f"| | |\n|---|---|\n{table}\n" + (
-            f"\nBreaches, the first {SHOWN}:\n\n{shown}" if shown else ""
-        )
+        return document(rows, self.faults)

@@ -1,13 +1,17 @@
-"""What both chaos programs print and write."""
+"""What the experiments' programs do alike: they conduct them, print what was found, and write it."""
 
+import asyncio
 import json
 import sys
+import tempfile
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from textwrap import fill
 from typing import Any, Protocol
 
 from bench.machine import machine
+from tests.postgres_databases import create_database, running_postgres
 
 RESULTS = Path(__file__).parents[2] / "bench" / "results"
 WIDTH = 110
@@ -15,6 +19,9 @@ WIDTH = 110
 
 class Found(Protocol):
     """What an experiment found."""
+
+    @property
+    def right(self) -> bool: ...
 
     def as_json(self) -> dict[str, Any]: ...
 
@@ -29,6 +36,20 @@ def say(text: str) -> None:
 def named(part: Any) -> str:
     """Return what a plan's function is called: JSON has no functions."""
     return str(part.__name__)
+
+
+Conduct = Callable[[Any, Path, str, Callable[[str], None]], Coroutine[Any, Any, Found]]
+
+
+def conducted(title: str, how: str, plan: Any, conduct: Conduct, name: str, *, write: bool) -> int:
+    """Conduct an experiment over a PostgreSQL and report it; return 1 when anything was not as promised."""
+    folder = Path(tempfile.mkdtemp(prefix=f"gatehouse-{name}-"))
+    say(f"The servers' logs are in {folder}.")
+    with running_postgres() as server:
+        database_url = asyncio.run(create_database(server))
+        found = asyncio.run(conduct(plan, folder, database_url, say))
+    report(title, how, plan, found, name if write else None)
+    return 0 if found.right else 1
 
 
 def report(title: str, how: str, plan: Any, found: Found, name: str | None) -> None:

@@ -13,6 +13,8 @@ from tests.chaos.report import report
 class Nothing:
     """What was found by an experiment that did not run."""
 
+    right = True
+
     def as_json(self) -> dict[str, Any]:
         return {"runs": 0}
 

@@ -1,14 +1,10 @@
 """Faults of a Redis Cluster as a program: part of `make chaos`, or `python -m tests.chaos.cluster --help`."""
 
 import argparse
-import asyncio
 import sys
-import tempfile
-from pathlib import Path
 
 from tests.chaos.cluster.experiment import ClusterFaults, conduct
-from tests.chaos.report import report, say
-from tests.postgres_databases import create_database, running_postgres
+from tests.chaos.report import conducted
 
 
 def main() -> int:
@@ -23,13 +19,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write bench/results/cluster.md and .json")
     given = parser.parse_args()
     plan = ClusterFaults(seed=given.seed, streams=given.streams, rounds=given.rounds)
-    folder = Path(tempfile.mkdtemp(prefix="gatehouse-cluster-"))
-    say(f"The servers' logs are in {folder}.")
-    with running_postgres() as server:
-        database_url = asyncio.run(create_database(server))
-        found = asyncio.run(conduct(plan, folder, database_url, say))
-    report("Faults of a Redis Cluster", how(plan), plan, found, "cluster" if given.write else None)
-    return 0 if found.right else 1
+    return conducted("Faults of a Redis Cluster", how(plan), plan, conduct, "cluster", write=given.write)
 
 
 def how(plan: ClusterFaults) -> str:

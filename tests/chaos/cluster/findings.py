@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from tests.chaos.findings import SHOWN, Times
+from tests.chaos.findings import Times, breaches, counts, document, faults_of
 from tests.chaos.viewer import Story
 
 
@@ -48,11 +48,7 @@ class Findings:
             repeated=sum(live.repeated for live in lives),
             reordered=sum(live.reordered for live in lives),
             forgotten=sum(story.unknown for story in stories),
-            faults=[
-                f"run {story.run_id}: {fault}"
-                for story in stories
-                for fault in (*story.live.faults, *story.faults)
-            ],
+            faults=faults_of(stories),
             disturbances=dict(disturbances),
             places=places,
             restarted=sum(live.restarts > 0 for live in lives),
@@ -72,16 +68,12 @@ class Findings:
         return asdict(self)
 
     def as_markdown(self) -> str:
-        statuses = ", ".join(f"{count} {status}" for status, count in sorted(self.statuses.items()))
-        refusals = ", ".join(f"{count} x {status}" for status, count in sorted(self.refusals.items()))
+        statuses, refusals = counts(self.statuses, " "), counts(self.refusals, " x ")
         done = ", ".join(f"{count} x {what.replace('_', ' ')}" for what, count in self.disturbances.items())
         rows: list[tuple[str, Any]] = [
             ("runs", f"{self.runs} ({statuses})"),
             ("tokens of completed runs", self.tokens),
-            ("**tokens lost**", f"**{self.lost}**"),
-            ("**tokens repeated**", f"**{self.repeated}**"),
-            ("**tokens reordered**", f"**{self.reordered}**"),
-            ("**other breaches of the protocol**", f"**{len(self.faults)}**"),
+            *breaches(self.lost, self.repeated, self.reordered, self.faults),
             ("**places in the limits that nobody gives back**", f"**{self.places}**"),
             ("runs that the cluster forgot with a killed primary", self.forgotten),
             ("done to the cluster (of a resharding: slots)", done),
@@ -92,8 +84,4 @@ class Findings:
             ("errors in the servers' logs", self.errors_logged),
             ("whole test", f"{self.seconds} s"),
         ]
-        table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-        shown = "".join(f"- {fault}\n" for fault in self.faults[:SHOWN])
-        return f"| | |\n|---|---|\n{table}\n" + (
-            f"\nBreaches, the first {SHOWN}:\n\n{shown}" if shown else ""
-        )
+        return document(rows, self.faults)

@@ -1,14 +1,10 @@
 """The experiment as a program: `make chaos`, or `python -m tests.chaos.effects --help`."""
 
 import argparse
-import asyncio
 import sys
-import tempfile
-from pathlib import Path
 
 from tests.chaos.effects.experiment import Experiment, conduct
-from tests.chaos.report import report, say
-from tests.postgres_databases import create_database, running_postgres
+from tests.chaos.report import conducted
 
 
 def main() -> int:
@@ -23,13 +19,7 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     plan = Experiment(runs=arguments.runs, at_once=arguments.at_once, minutes=arguments.minutes)
-    folder = Path(tempfile.mkdtemp(prefix="gatehouse-effects-"))
-    say(f"The servers' logs are in {folder}.")
-    with running_postgres() as server:
-        database_url = asyncio.run(create_database(server))
-        found = asyncio.run(conduct(plan, folder, database_url, say))
-    report("Effects", how(plan), plan, found, "effects" if arguments.write else None)
-    return 0 if found.right else 1
+    return conducted("Effects", how(plan), plan, conduct, "effects", write=arguments.write)
 
 
 def how(plan: Experiment) -> str:
