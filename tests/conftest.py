@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,9 @@ from live_redis import empty_redis, shared_redis
 from live_server import LiveServer, running_server
 from migrated_databases import migrate, migrated_copy, url_of
 from postgres_databases import create_database, delete_rows, drop_database, running_postgres
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gatehouse.storage.database import open_engine
 
 pytest_plugins = ["quick_tests", "require_all", "scanned_logs", "spread_tests"]
 
@@ -81,3 +84,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     url: str = request.getfixturevalue("migrated_postgres")
     asyncio.run(delete_rows(request.getfixturevalue("postgres_url"), url))
     return url
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """The connections to such a database; folders with databases of their own have fixtures in its place."""
+    engine = open_engine(database_url)
+    yield engine
+    await engine.dispose()

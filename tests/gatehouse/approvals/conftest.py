@@ -1,6 +1,5 @@
 """A migrated database, and the approvals of one run in it."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -8,14 +7,6 @@ from approval_runs import ApprovalsOf
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.approvals.service import Approvals
-from gatehouse.storage.database import open_engine
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from gatehouse.ledger.purge import purge
 from gatehouse.ledger.store import EffectStore
 from gatehouse.ledger.table import effects
 from gatehouse.runs.checkpoints.serializing import serializer
-from gatehouse.storage.database import open_engine
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.tools.acting import Act, Acts, MayNotAct, transaction_of
 
@@ -32,13 +31,6 @@ payments = Table("payments", MetaData(), Column("amount", Integer), Column("key"
 
 class Killed(BaseException):
     """The process is gone: nothing that comes after is done."""
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 class Bank:

@@ -222,29 +222,30 @@ class TestFrozenRedis:
         assert len(told.inputs) == 1
         assert [run.id for run in await known_runs(here.redis)] == [run_id]
 
+    @pytest.mark.parametrize(
+        ("bound", "refused", "new_thread"),
+        [
+            ("gatehouse.runs.lifecycle.attempts.ANSWER_SECONDS", NotStored, False),
+            ("gatehouse.limits.limiter.ANSWER_SECONDS", Unavailable, True),
+        ],
+        ids=["with the run", "before its question is kept"],
+    )
     async def test_gives_back_what_it_may_have_taken_of_the_limits(
-        self, cold: Replicas, frozen_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+        self,
+        cold: Replicas,
+        frozen_redis: RedisServer,
+        monkeypatch: pytest.MonkeyPatch,
+        bound: str,
+        refused: type[Exception],
+        new_thread: bool,
     ) -> None:
-        monkeypatch.setattr("gatehouse.runs.lifecycle.attempts.ANSWER_SECONDS", 0.3)
+        monkeypatch.setattr(bound, 0.3)
         caller = Caller(await cold.open())
         caller.reservations.lease_ms = 600_000  # what lapses by itself is not given back
         await caller.left()
         freeze(frozen_redis)
-        with pytest.raises(NotStored):
-            await caller.start()
-        thaw(frozen_redis)
-        await until(lambda: is_whole(caller))
-
-    async def test_gives_back_what_a_run_may_have_taken_before_its_question_is_kept(
-        self, cold: Replicas, frozen_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("gatehouse.limits.limiter.ANSWER_SECONDS", 0.3)
-        caller = Caller(await cold.open())
-        caller.reservations.lease_ms = 600_000  # what lapses by itself is not given back
-        await caller.left()
-        freeze(frozen_redis)
-        with pytest.raises(Unavailable):
-            await caller.start(new_thread=True)
+        with pytest.raises(refused):
+            await caller.start(new_thread=new_thread)
         thaw(frozen_redis)
         await until(lambda: is_whole(caller))
 

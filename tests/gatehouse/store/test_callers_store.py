@@ -1,7 +1,6 @@
 """LangGraph's store over our database: what it answers, whose items they are, and how much it takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,15 +11,7 @@ from langgraph.store.base import BaseStore, Item, SearchItem
 from langgraph.store.memory import InMemoryStore
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gatehouse.storage.database import open_engine
 from gatehouse.store.items import MOST_ITEMS, CallersStore, NoRoom
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 @pytest.fixture

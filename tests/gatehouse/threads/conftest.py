@@ -13,13 +13,6 @@ from gatehouse.threads.store import ThreadStore
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(database_url)
-    yield engine
-    await engine.dispose()
-
-
-@pytest.fixture
 async def unbound(
     request: pytest.FixtureRequest, engine: AsyncEngine, database_url: str
 ) -> AsyncIterator[AsyncEngine]:

@@ -14,7 +14,6 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.settings import Settings
-from gatehouse.storage.database import open_engine
 from gatehouse.storage.opening import CannotStart
 from gatehouse.storage.tenancy import see_as_operator, tenant_transaction
 from gatehouse.webhooks.outbox import Outbox, Type
@@ -26,13 +25,6 @@ KEY = b"a key of twenty-four bytes"
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
 TYPES: tuple[Type, ...] = ("approval.opened", "run.ended")
 RUN = "0198c0de-0000-7000-8000-000000000001"
-
-
-@pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
-    engine = open_engine(database_url)
-    yield engine
-    await engine.dispose()
 
 
 class Endpoint:
