@@ -4,7 +4,8 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphBubbleUp
@@ -13,7 +14,8 @@ from redis.asyncio import Redis
 from gatehouse.identity.caller import caller_of
 from gatehouse.ledger.effect import Call
 from gatehouse.ledger.ledger import Ledger, Unknown
-from gatehouse.problems.errors import CredentialExpired
+from gatehouse.problems.errors import CredentialExpired, Unavailable
+from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.runs.continuing import pending_calls
 from gatehouse.runs.credentials import CredentialValid
 from gatehouse.runs.events import EffectUnknown
@@ -23,6 +25,10 @@ from gatehouse.runs.records import RunRecord, load
 from gatehouse.tools.acting import Act, MayNotAct
 from gatehouse.tools.approving import ask
 
+T = TypeVar("T")
+
+AWAY: tuple[type[Exception], ...] = (*STORE_IS_AWAY, OSError)
+AWAY_SECONDS = 30.0  # in which Redis or the database may come back before a run is failed for it
 LEASE_SECONDS = 10.0  # in which a process that is well has renewed the lease, after Redis was not
 LEASE_POLL = 0.1
 WAYS_ON = ("happened", "run_again", "give_up")
@@ -49,11 +55,11 @@ class BeforeActing:
         """Return the run when the credential that it was started with still holds, and that is on record.
 
         Raises RunMayNotAct when it does not, when the run was cancelled, or when this attempt at it is not
-        the newest: another process has the run now; and what `credential_valid` and `recorded` raise: what
-        cannot be put on record is not done.
+        the newest: another process has the run now; Unavailable when none of that can be told for too long;
+        and what `recorded` raises: what cannot be put on record is not done.
         """
         run = await self.held(config)
-        acts = not run.cancel and await self.credential_valid(run.principal)
+        acts = not run.cancel and await patiently(partial(self.credential_valid, run.principal))
         await self.recorded(run, tool, acts)
         if not acts:
             raise RunMayNotAct
@@ -62,20 +68,36 @@ class BeforeActing:
     async def held(self, config: RunnableConfig) -> RunRecord:
         """Return the run while this attempt at it has its lease: one that has run out is waited for.
 
-        Raises RunMayNotAct when it is another's meanwhile, has ended, or is not renewed in time.
+        Raises RunMayNotAct when it is another's meanwhile, has ended, or is not renewed in time, and
+        Unavailable.
         """
         configurable = config.get("configurable") or {}
         run_id, attempt = configurable.get("run_id"), configurable.get("attempt")
         until = time.monotonic() + LEASE_SECONDS
         while isinstance(run_id, str) and time.monotonic() < until:
-            held = await self.redis.exists(lease_key(run_id))
-            run = await load(self.redis, run_id)
+            held = await patiently(partial(self.redis.exists, lease_key(run_id)))
+            run = await patiently(partial(load, self.redis, run_id))
             if run is None or run.finished or run.attempt != attempt:
                 break
             if held:
                 return run
             await asyncio.sleep(LEASE_POLL)
         raise RunMayNotAct
+
+
+async def patiently(asked: Callable[[], Awaitable[T]]) -> T:
+    """Return what is answered, which may be asked for more than once: Redis or the database may be away.
+
+    Raises Unavailable when it is for too long.
+    """
+    until = time.monotonic() + AWAY_SECONDS
+    while True:
+        try:
+            return await asked()
+        except AWAY as error:
+            if time.monotonic() > until:
+                raise Unavailable from error
+        await asyncio.sleep(LEASE_POLL)
 
 
 @dataclass(frozen=True, slots=True)

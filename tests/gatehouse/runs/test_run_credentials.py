@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 from agent_graphs import agent_graph
 from langchain_core.tools import StructuredTool, tool
 from redis.asyncio import Redis
+from redis.exceptions import TimeoutError as RedisTimeout
 from run_replicas import ALICE, BOB, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assert_dense, last, seen, types
@@ -18,7 +20,7 @@ from gatehouse.identity.principal import Principal
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.problems.errors import CredentialExpired
 from gatehouse.registry.entry import Parts
-from gatehouse.runs import credentials
+from gatehouse.runs import acting, credentials
 from gatehouse.runs.acting import BeforeActing, RunMayNotAct
 from gatehouse.runs.credentials import credentials_watched, end_runs_of_ended_credentials
 from gatehouse.runs.lifecycle.attempts import lease_key
@@ -197,6 +199,31 @@ def bank(redis: Redis, ledger: Ledger, replicas: Replicas) -> Bank:
     return bank
 
 
+class AwayAtFirst:
+    """A question to a store that does not answer the first ones."""
+
+    def __init__(self, answered: Callable[..., Awaitable[Any]]) -> None:
+        self.answered = answered
+        self.failures = 2
+
+    async def __call__(self, *asked: Any) -> Any:
+        if self.failures:
+            self.failures -= 1
+            raise RedisTimeout("no answer")
+        return await self.answered(*asked)
+
+
+@dataclass
+class LeaseAwayAtFirst:
+    """Redis, of which `exists` is another."""
+
+    redis: Redis
+    exists: AwayAtFirst
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.redis, name)
+
+
 ASK = '[tool look_up {"what": "x"}] [tool transfer {"amount": 5}] [say Done.]'
 
 
@@ -227,12 +254,26 @@ class TestToolsThatAct:
         assert bank.sent == []
         assert (ALICE.user_id, "transfer", True) not in bank.record
 
-    async def test_do_nothing_when_it_cannot_be_told(self, bank: Bank, here: Replica, ledger: Ledger) -> None:
+    async def test_do_nothing_when_it_cannot_be_told(
+        self, bank: Bank, here: Replica, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(acting, "AWAY_SECONDS", 0.2)
         bank.go_on.set()
         ledger.failure = OSError("the database is away")
         run = (await here.start("/agent", {"input": ASK})).run
         await seen(here.engine, run.id)
         assert bank.sent == []
+
+    async def test_act_when_redis_and_the_database_are_back(
+        self, bank: Bank, here: Replica, ledger: Ledger, redis: Redis
+    ) -> None:
+        bank.go_on.set()
+        asked, known = AwayAtFirst(redis.exists), AwayAtFirst(ledger.credential_valid)
+        bank.guard = BeforeActing(cast("Redis", LeaseAwayAtFirst(redis, asked)), known, bank.recorded)
+        run = (await here.start("/agent", {"input": ASK})).run
+        assert types(await seen(here.engine, run.id))[-2:] == ["complete", "end"]
+        assert bank.sent == [5]
+        assert (asked.failures, known.failures) == (0, 0)
 
     @pytest.mark.parametrize("configurable", [{}, {"run_id": None}, {"run_id": "unknown"}])
     async def test_do_nothing_outside_of_a_run(self, bank: Bank, configurable: dict[str, Any]) -> None:
