@@ -27,6 +27,7 @@ from gatehouse.web.middleware.security_headers import SecurityHeaders
 from gatehouse.web.paths import Operation
 from gatehouse.web.request_telemetry import RequestTelemetry
 from gatehouse.web.resources import approvals, attachments, audit, feedback, threads, usage, users
+from gatehouse.wires.langserve.config_in_path import TakeConfigOutOfPath
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
 from gatehouse.wires.langserve.routes import add_langserve_routes
@@ -167,3 +168,4 @@ def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Te
     )
     app.add_middleware(SecurityHeaders, playgrounds=playgrounds, https=not settings.development)
     app.add_middleware(RequestContext, watch=RequestTelemetry(telemetry.metrics, telemetry.tracing))
+    app.add_middleware(TakeConfigOutOfPath, entries=registry.entries)

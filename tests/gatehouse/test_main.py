@@ -60,7 +60,7 @@ class TestErrors:
         ("method", "path", "status"),
         [
             ("GET", "/nowhere", 404),
-            ("GET", "/chat/c/N4XyA/invoke", 404),
+            ("GET", "/chat/c/N4XyA/invoke", 405),
             ("GET", "/chat/invoke", 405),
             ("DELETE", "/livez", 405),
             ("PUT", "/api/chat", 405),

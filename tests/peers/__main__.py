@@ -14,10 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.peers.differences import DIFFERENCES
+from tests.peers.differences import DIFFERENCES, LINE_ENDED
 
 ROOT = Path(__file__).parents[2]
-PATHS = ("src", ".", "tests", "tests/gatehouse/http")
+PATHS = ("src", ".", "tests", "tests/gatehouse/http", "tests/peers")
 UNUSED_PLUGINS = (
     "langsmith_plugin",
     "schemathesis",
@@ -38,14 +38,23 @@ def main(arguments: list[str]) -> int:
     if find_spec("pytest_mock") is None:
         print("LangServe's tests need pytest-mock: install it first", file=sys.stderr)
         return 2
-    outcomes = outcomes_of(tests.absolute(), arguments[1:])
-    unexpected = faults(outcomes)
-    passed = sum(outcome == "passed" for outcome in outcomes.values())
-    print(f"{passed} of {len(outcomes)} of LangServe's tests pass through Gatehouse.", *unexpected, sep="\n")
+    outcomes = outcomes_of([str(tests.absolute()), *arguments[1:]], tests)
+    again = outcomes_of([str(tests.absolute() / name) for name in LINE_ENDED], tests, line_ends="CRLF")
+    unexpected = [*faults(outcomes), *faults(again, {})]
+    print(
+        f"{passed(outcomes)} of {len(outcomes)} of LangServe's tests pass through Gatehouse;",
+        f"{passed(again)} more do when lines of event streams end in CRLF.",
+        *unexpected,
+        sep="\n",
+    )
     return 1 if unexpected or not outcomes else 0
 
 
-def outcomes_of(tests: Path, options: list[str]) -> dict[str, str]:
+def passed(outcomes: Mapping[str, str]) -> int:
+    return sum(outcome == "passed" for outcome in outcomes.values())
+
+
+def outcomes_of(asked: list[str], tests: Path, line_ends: str = "LF") -> dict[str, str]:
     """Return how each test ended, by its name."""
     with TemporaryDirectory() as folder:
         written = Path(folder) / "outcomes.json"
@@ -60,15 +69,16 @@ def outcomes_of(tests: Path, options: list[str]) -> dict[str, str]:
                 "-o",
                 "asyncio_default_fixture_loop_scope=function",
             ),
-            *("--disable-warnings", "--tb=line", "--show-capture=no", "-p", "served_for_langserve", *plugins),
-            *(str(tests), *options),
+            *("-p", "client_on_httpx", "-p", "served_for_langserve", *plugins),
+            *("--disable-warnings", "--tb=line", "--show-capture=no"),
+            *asked,
         ]
-        subprocess.run(command, env=environment(written), check=False)
+        subprocess.run(command, env=environment(written, line_ends), check=False)
         outcomes: dict[str, str] = json.loads(written.read_text()) if written.exists() else {}
     return outcomes
 
 
-def environment(written: Path) -> dict[str, str]:
+def environment(written: Path, line_ends: str) -> dict[str, str]:
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     path = os.pathsep.join([*(str(ROOT / name) for name in PATHS), *given])
     return {
@@ -76,6 +86,7 @@ def environment(written: Path) -> dict[str, str]:
         "PYTHONPATH": path,
         "PYTHONDONTWRITEBYTECODE": "1",
         "GATEHOUSE_PEERS_OUTCOMES": str(written),
+        "GATEHOUSE_PEERS_LINE_ENDS": line_ends,
     }
 
 

@@ -24,11 +24,12 @@ TRACED: tuple[Traced, ...] = ("tags", "metadata")
 ENDPOINTS = frozenset(
     (
         *("invoke", "batch", "stream", "stream_log", "stream_events"),
-        *("input_schema", "output_schema", "config_schema", "playground"),
+        *("input_schema", "output_schema", "config_schema", "playground", "config_hashes"),
     )
 )
+OF_CHATS = frozenset(("input_schema", "output_schema", "config_hashes"))
 # what LangServe has beside these: docs/migrating.md says why they are not served
-NEVER_SERVED = frozenset(("config_hashes", "token_feedback", "public_trace_link"))
+NEVER_SERVED = frozenset(("token_feedback", "public_trace_link"))
 SIZES = TypeAdapter(ByteSize)  # to make one takes a quarter of a millisecond
 SERVERS = TypeAdapter(dict[ServerName, McpServer])
 
@@ -149,10 +150,15 @@ class Entry:
 
     @property
     def endpoints(self) -> frozenset[str]:
-        """LangServe's endpoints that there are. Its playground asks nothing but `stream_log`."""
+        """LangServe's endpoints that there are. Its playground asks nothing but `stream_log`.
+
+        One for chats asks for the schemas too, by a path with a config in it.
+        """
         given, without = self.enabled_endpoints, self.disabled_endpoints or ()
         found = ENDPOINTS.intersection(ENDPOINTS if given is None else given).difference(without)
-        return found if "stream_log" in found else found - {"playground"}
+        if "stream_log" not in found:
+            return found - {"playground"}
+        return found | OF_CHATS if self.playground == "chat" and "playground" in found else found
 
 
 @dataclass(frozen=True, slots=True)

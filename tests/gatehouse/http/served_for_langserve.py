@@ -10,7 +10,7 @@ import json
 import os
 import re
 from asyncio import AbstractEventLoop, run_coroutine_threadsafe, to_thread, wrap_future
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ from gatehouse.services import Services
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 REST = "/{rest:path}"
+LINE_ENDS = os.environ["GATEHOUSE_PEERS_LINE_ENDS"]
 OF_ONE_HOP = {"content-length", "content-encoding", "transfer-encoding", "connection", "host"}
 
 
@@ -63,12 +64,19 @@ class Registered:
         )
         answer = await wrap_future(run_coroutine_threadsafe(asking, live.loop))
         headers = {name: value for name, value in answer.headers.items() if name not in OF_ONE_HOP}
-        return Response(registered.renamed(answer.content, served), answer.status_code, headers)
+        content = with_line_ends(registered.renamed(answer.content, served), headers)
+        return Response(content, answer.status_code, headers)
 
     def renamed(self, body: bytes, served: Entry) -> bytes:
         if not self.own_name:
             return body
         return body.replace(json.dumps(served.path).encode(), json.dumps(self.own_name).encode())
+
+
+def with_line_ends(body: bytes, headers: Mapping[str, str]) -> bytes:
+    """Return a body; of an event stream with the ends of lines that a test looks for."""
+    streamed = headers.get("content-type", "").startswith("text/event-stream")
+    return body.replace(b"\n", b"\r\n") if streamed and LINE_ENDS == "CRLF" else body
 
 
 def add_routes(

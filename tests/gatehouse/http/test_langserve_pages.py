@@ -4,12 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from langserve.lzstring import LZString
 from live_app import LiveApp, bearer
-
-ATTACK = '{"configurable": {"x": "</script><script>alert(1)</script>"}}'
-HASH = LZString.compressToEncodedURIComponent(ATTACK)  # type: ignore[no-untyped-call]
-METHODS = ("GET", "POST")
 
 
 class TestPlayground:
@@ -57,18 +52,6 @@ class TestPlayground:
 
 
 class TestRoutesThatAreNotServed:
-    @pytest.mark.parametrize(
-        "route",
-        ["invoke", "batch", "stream", "stream_log", "stream_events", "input_schema", "playground/"],
-    )
-    def test_config_hashes(self, shared: LiveApp, route: str) -> None:
-        with shared.client() as client:
-            answers = [
-                client.request(method, f"/chat/c/{HASH}/{route}", json={"input": {"input": "x"}})
-                for method in METHODS
-            ]
-        assert [answer.status_code for answer in answers] == [404, 404]
-
     @pytest.mark.parametrize("route", ["token_feedback", "feedback", "public_trace_link"])
     @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "HEAD"])
     def test_langsmith_s(self, shared: LiveApp, method: str, route: str) -> None:

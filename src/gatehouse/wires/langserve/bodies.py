@@ -18,6 +18,7 @@ from gatehouse.problems.faults import invalid_input
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.registry.taking import configured, taken
 from gatehouse.settings import Settings
+from gatehouse.wires.langserve.config_in_path import config_in_path
 
 MAX_DEPTH = 64
 Tag = Annotated[str, Field(max_length=200)]
@@ -39,6 +40,14 @@ class Config(BaseModel):
     configurable: dict[str, Any] = {}
     tags: Annotated[list[Tag], Field(max_length=50)] | None = None
     metadata: Annotated[dict[str, Any], Field(max_length=50)] | None = None
+
+    def over(self, other: "Config") -> "Config":
+        """Return both as one, as LangChain merges configs: this one's values win, tags are those of both."""
+        return Config(
+            configurable={**other.configurable, **self.configurable},
+            tags=sorted({*(other.tags or ()), *(self.tags or ())}),
+            metadata={**(other.metadata or {}), **(self.metadata or {})},
+        )
 
     def asked(self, entry: ServedEntry, ignore_unknown: bool) -> Asked:
         """Return what counts of it. Raises InvalidInput."""
@@ -86,14 +95,29 @@ async def normalised(request: Request, entry: ServedEntry, endpoint: str, settin
     Raises UnsupportedMediaType or InvalidInput (with the faulty fields).
     """
     body = await parsed(request)
+    shared = shared_config(request)
     if endpoint == "batch":
         check_lengths(body, settings.max_batch)
-        return batch(validated(ManyInputs, body), entry, settings)
+        return batch(validated(ManyInputs, body), shared, entry, settings)
     one = validated(OneInput, body)
     value = taken(entry, one.input, "input")
     content = {**one.model_dump(exclude={"config"}, exclude_none=True), "input": value}
-    asked = one.config.asked(entry, settings.unknown_configurable == "ignore")
+    asked = merged(shared, one.config).asked(entry, settings.unknown_configurable == "ignore")
     return Normalised(json_bytes(content), [asked], [value])
+
+
+def shared_config(request: Request) -> Config | None:
+    """Return the config in a request's path, None without one. Raises BadRequest or InvalidInput."""
+    given = config_in_path(request)
+    if given is None:
+        return None
+    refuse_unsafe(given)
+    return validated(Config, given, "path")
+
+
+def merged(shared: Config | None, own: Config) -> Config:
+    """Return a body's config, over that of the path where there is one."""
+    return own if shared is None else own.over(shared)
 
 
 def check_lengths(body: Any, most: int) -> None:
@@ -103,13 +127,14 @@ def check_lengths(body: Any, most: int) -> None:
         raise InvalidInput(f"A batch may have {most} inputs.")
 
 
-def batch(many: ManyInputs, entry: ServedEntry, settings: Settings) -> Normalised:
+def batch(many: ManyInputs, shared: Config | None, entry: ServedEntry, settings: Settings) -> Normalised:
     """Return the body of a batch. Raises InvalidInput."""
     configs = many.config if isinstance(many.config, list) else [many.config] * len(many.inputs)
     if len(configs) != len(many.inputs):
         raise InvalidInput("A list of configs needs one config for each input.")
     inputs = [taken(entry, item, "input") for item in many.inputs]
-    asked = [config.asked(entry, settings.unknown_configurable == "ignore") for config in configs]
+    ignore_unknown = settings.unknown_configurable == "ignore"
+    asked = [merged(shared, config).asked(entry, ignore_unknown) for config in configs]
     # one config for each input: the config modifier then runs once an input
     return Normalised(json_bytes({"inputs": inputs, "config": [{} for _ in configs]}), asked, inputs)
 
@@ -125,12 +150,17 @@ async def parsed(request: Request) -> Any:
         raise InvalidInput(f"The body is not valid JSON: {error.msg}.") from None
     if media_type(request) != "application/json":  # a foreign page may send text/plain without asking
         raise UnsupportedMediaType
-    for value, depth in walk(body):
+    refuse_unsafe(body)
+    return body
+
+
+def refuse_unsafe(given: Any) -> None:
+    """Raise InvalidInput for JSON that is nested deeply or holds a serialised LangChain object."""
+    for value, depth in walk(given):
         if depth > MAX_DEPTH:
             raise InvalidInput(f"The body is nested deeper than {MAX_DEPTH} levels.")
         if isinstance(value, dict) and "lc" in value:
             raise InvalidInput("A serialised LangChain object (a key named lc) is not taken.")
-    return body
 
 
 def validated(model: type[Model], value: Any, *location: str) -> Model:

@@ -30,7 +30,7 @@ from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import requires
 from gatehouse.wires.event_stream import EventStream
-from gatehouse.wires.langserve.bodies import normalised
+from gatehouse.wires.langserve.bodies import normalised, shared_config
 from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
 from gatehouse.wires.langserve.invoking import Handler, short_ways
 from gatehouse.wires.langserve.paths import STREAMS
@@ -39,7 +39,6 @@ from gatehouse.wires.langserve.served import ServedRunnable
 from gatehouse.wires.langserve.streaming import encoded
 from gatehouse.wires.leaving import while_connected
 
-NO_CONFIG = "N4XyA"  # {} as LangServe's clients compress it
 PROBLEMS = {
     **BadRequest.schema(),
     **Unauthenticated.schema(),
@@ -67,7 +66,6 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
 def router_of(entry: ServedEntry) -> APIRouter:
     """Return LangServe's routes of an entry."""
     router = EntryRouter(entry)
-    needed = [Depends(requires(entry.required_scope))]
     add_routes(
         router,
         ServedRunnable(entry),
@@ -76,32 +74,14 @@ def router_of(entry: ServedEntry) -> APIRouter:
         # batch if there is no configurable
         config_keys=("configurable", *sorted(entry.client_traces)),
         per_req_config_modifier=rebuild_config,
-        dependencies=needed,
+        dependencies=[Depends(requires(entry.required_scope))],
         playground_type=entry.playground,
         serializer=SERIALIZER,
         include_callback_events=entry.include_callback_events,
-        enabled_endpoints=cast("Any", sorted(entry.endpoints)),
+        # a config in a path is taken out of it before it is routed
+        enabled_endpoints=cast("Any", sorted(entry.endpoints - {"config_hashes"})),
     )
-    if entry.playground == "chat" and "playground" in entry.endpoints:
-        add_schemas_of_no_config(router, entry, needed)
     return router
-
-
-def add_schemas_of_no_config(router: APIRouter, entry: ServedEntry, needed: Sequence[Any]) -> None:
-    """Add the schemas at the addresses where the chat playground asks for them: under an empty config's hash.
-
-    No other config is served in a path: the playground would print it into its page.
-    """
-
-    async def input_schema() -> dict[str, Any]:
-        return entry.shape.input_schema.model_json_schema()
-
-    async def output_schema() -> dict[str, Any]:
-        return entry.shape.output_schema.model_json_schema()
-
-    for endpoint in (input_schema, output_schema):
-        path = f"{entry.path}/c/{NO_CONFIG}/{endpoint.__name__}"
-        router.add_api_route(path, endpoint, dependencies=needed, include_in_schema=False)
 
 
 def forget_models() -> None:
@@ -151,7 +131,7 @@ async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoi
     """Return LangServe's response. Raises ApiError."""
     settings = services_of(request).settings
     if request.method != "POST":
-        return await page(request, handle, settings)
+        return await page(request, handle, entry, settings)
     work = handle(await checked(request, entry, endpoint, settings))
     response = await (while_connected(request, work) if endpoint in ("invoke", "batch") else work)
     posted = posted_of(request)
@@ -163,8 +143,13 @@ async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoi
     return response
 
 
-async def page(request: Request, handle: Handler, settings: Settings) -> Response:
-    """Return a schema, or a file of the playground. Raises NotFound for what is no file."""
+async def page(request: Request, handle: Handler, entry: ServedEntry, settings: Settings) -> Response:
+    """Return a schema, or a file of the playground, which a config in its path says nothing to.
+
+    Raises NotFound for what is no file, BadRequest or InvalidInput for a config that is not taken.
+    """
+    if shared := shared_config(request):
+        shared.asked(entry, settings.unknown_configurable == "ignore")
     # after routing, which would take the root path off a path that begins with it
     rooted = Request({**request.scope, "root_path": settings.root_path}, request.receive)
     try:
