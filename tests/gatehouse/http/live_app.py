@@ -72,7 +72,7 @@ class LiveApp:
         keys = self.services.authenticator.api_keys
         return self.run(keys.create(tenant_id=tenant, user_id=user, name=user.title(), scopes=scopes)).key
 
-    def eventually(self, wanted: Any, seconds: float = 5.0) -> None:
+    def eventually(self, wanted: Any, seconds: float = 30.0) -> None:
         """Return when `wanted()` is true; fail when it is not in time."""
         until = time.monotonic() + seconds
         while not wanted():
