@@ -8,16 +8,13 @@ LINE_ENDS = (  # `python -m tests.peers` runs them again, with the lines that th
 
 DIFFERENCES = {
     f"{SERVER}::test_server_bound_async": "a run's config holds who asked, where the test expects nothing",
-    f"{SERVER}::test_endpoint_configurations": "wants token feedback to be there",
     f"{SERVER}::test_path_dependencies": "wants `dependencies`; who may call is said by scopes",
     f"{SERVER}::test_passing_run_id_from_client": "a client's own run id could be that of another's run",
     f"{SERVER}::test_per_request_config_modifier_endpoints": "`per_req_config_modifier` reads what a client "
     "says; claims of its credential take its place",
     f"{SERVER}::test_feedback_succeeds_when_langsmith_enabled": "fails on LangServe too, with LangSmith's "
     "package of today; and gives feedback on a run that is nobody's",
-    f"{SERVER}::test_token_feedback_included_in_responses": "waiting for a token loses the beginning of a "
-    "stream: docs/adr/0010-feedback-in-langsmith.md",
-    f"{SERVER}::test_token_feedback_endpoint": "as above",
+    f"{SERVER}::test_token_feedback_included_in_responses": LINE_ENDS,
     f"{SERVER}::test_astream_log_allowlist": "`stream_log_name_allow_list` opens or shuts both logs as a whole: "
     "`disabled_endpoints` says that",
     f"{SERVER}::test_astream_events_with_serialization": "events name a value that JSON has no form for, by its "

@@ -24,12 +24,13 @@ TRACED: tuple[Traced, ...] = ("tags", "metadata")
 ENDPOINTS = frozenset(
     (
         *("invoke", "batch", "stream", "stream_log", "stream_events"),
-        *("input_schema", "output_schema", "config_schema", "playground", "config_hashes"),
+        *("input_schema", "output_schema", "config_schema", "playground"),
+        *("config_hashes", "token_feedback"),
     )
 )
 OF_CHATS = frozenset(("input_schema", "output_schema", "config_hashes"))
 # what LangServe has beside these: docs/migrating.md says why they are not served
-NEVER_SERVED = frozenset(("token_feedback", "public_trace_link"))
+NEVER_SERVED = frozenset(("public_trace_link",))
 SIZES = TypeAdapter(ByteSize)  # to make one takes a quarter of a millisecond
 SERVERS = TypeAdapter(dict[ServerName, McpServer])
 
@@ -78,7 +79,8 @@ class Entry:
     For LangServe's routes alone: `enabled_endpoints` or `disabled_endpoints` say which of them there are, as
     in `add_routes`. `include_callback_events` sends what happened in a run with the answers of `invoke` and
     `batch`: whoever may ask sees what every step was given. `enable_feedback_endpoint` says whether
-    feedback is taken; by default it is where LangSmith is configured.
+    feedback is taken; by default it is where LangSmith is configured. `token_feedback` are keys of feedback:
+    for each, LangSmith's token comes with an answer, by which its run can be judged.
     """
 
     path: str
@@ -111,6 +113,7 @@ class Entry:
     disabled_endpoints: Sequence[str] | None = None
     include_callback_events: bool = False
     enable_feedback_endpoint: bool | None = None
+    token_feedback: Sequence[str] = ()
 
     @property
     def name(self) -> str:

@@ -8,7 +8,16 @@ from pydantic import ValidationError
 from gatehouse.registry.entry import ENDPOINTS, NEVER_SERVED, TRACED, Entry, ServedEntry
 
 PATH = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
-OPERATIONS = {"invoke", "batch", "stream", "stream_log", "stream_events", "playground", "feedback"}
+OPERATIONS = {
+    "invoke",
+    "batch",
+    "stream",
+    "stream_log",
+    "stream_events",
+    "playground",
+    "feedback",
+    "token_feedback",
+}
 
 
 def fault_of(entry: object, seen: set[str]) -> str | None:
@@ -39,6 +48,7 @@ def fault_of_options(entry: Entry) -> str | None:
         ("disabled_endpoints", entry.disabled_endpoints, ENDPOINTS | NEVER_SERVED),
         ("client_tracing", traced, {*TRACED}),
         ("mcp_servers", entry.mcp_servers, {*entry.mcp_servers}),
+        ("token_feedback", entry.token_feedback, {*entry.token_feedback}),
         ("mcp_tools", entry.mcp_tools, {*entry.mcp_tools}),
     ):
         if isinstance(given, str):

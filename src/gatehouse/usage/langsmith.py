@@ -1,17 +1,18 @@
 """LangSmith, for feedback: traces go there by LangChain's own."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import structlog
 from langsmith import AsyncClient
-from langsmith.schemas import Feedback
-from langsmith.utils import LangSmithError, get_tracer_project
+from langsmith.schemas import Feedback, FeedbackIngestToken
+from langsmith.utils import LangSmithError, LangSmithNotFoundError, LangSmithUserError, get_tracer_project
 from pydantic import ValidationError
 
-from gatehouse.problems.errors import Unavailable
+from gatehouse.problems.errors import NotFound, Unavailable
 from gatehouse.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -33,21 +34,34 @@ class LangSmith:
         self, run_id: UUID, key: str, *, score: float | bool | None, value: Value, comment: str | None
     ) -> Feedback:
         """Return the feedback as it was kept. Raises Unavailable."""
-        try:
-            async with asyncio.timeout(SECONDS):
-                return await self._client.create_feedback(
-                    run_id,
-                    key,
-                    score=score,
-                    value=value,
-                    comment=comment,
-                    source_info={"from_langserve": True},
-                    session_id=await self._project_id(),
-                    stop_after_attempt=ATTEMPTS,
-                )
-        except (LangSmithError, ValidationError, TimeoutError, OSError) as error:
-            log.warning("LangSmith takes no feedback", error=type(error).__name__)
-            raise Unavailable("LangSmith did not take the feedback. Try again later.") from error
+        async with taken_or_told("feedback"):
+            return await self._client.create_feedback(
+                run_id,
+                key,
+                score=score,
+                value=value,
+                comment=comment,
+                source_info={"from_langserve": True},
+                session_id=await self._project_id(),
+                stop_after_attempt=ATTEMPTS,
+            )
+
+    async def token(self, run_id: UUID, key: str) -> FeedbackIngestToken:
+        """Return a token by which its holder can judge this run, for three hours. Raises Unavailable."""
+        async with taken_or_told("token for feedback"):
+            return await self._client.create_presigned_feedback_token(run_id, key)
+
+    async def keep_by_token(self, token: str, feedback: Mapping[str, Any]) -> None:
+        """Keep feedback on the run of a token. Raises NotFound for no token of LangSmith's, Unavailable."""
+        async with taken_or_told("feedback"):
+            try:
+                await self._client.create_feedback_from_token(token, **feedback)
+            except (
+                ValueError,
+                LangSmithUserError,
+                LangSmithNotFoundError,
+            ):  # it is none, or not there any more
+                raise NotFound("LangSmith knows no such token.") from None
 
     async def _project_id(self) -> UUID:
         """Return the id of the project that traces go to; LangSmith finds runs by it."""
@@ -55,6 +69,17 @@ class LangSmith:
             project = await self._client.read_project(project_name=get_tracer_project())
             self._project = project.id
         return self._project
+
+
+@asynccontextmanager
+async def taken_or_told(what: str) -> AsyncIterator[None]:
+    """Wait for LangSmith, and not for long. Raises Unavailable."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            yield
+    except (LangSmithError, ValidationError, TimeoutError, OSError) as error:
+        log.warning(f"LangSmith takes no {what}", error=type(error).__name__)
+        raise Unavailable("LangSmith did not take the feedback. Try again later.") from error
 
 
 @asynccontextmanager

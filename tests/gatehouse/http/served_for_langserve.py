@@ -10,12 +10,13 @@ import json
 import os
 import re
 from asyncio import AbstractEventLoop, run_coroutine_threadsafe, to_thread, wrap_future
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
+from unittest.mock import Mock
 
 import httpx
 import langserve
@@ -35,6 +36,7 @@ from gatehouse import BadRegistry, Entry, Settings, create_app
 from gatehouse.registry.checked import checked
 from gatehouse.registry.entry import TRACED
 from gatehouse.services import Services
+from gatehouse.usage.langsmith import LangSmith
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 REST = "/{rest:path}"
@@ -127,6 +129,7 @@ def entry_options(
     output_type: Any = "auto",
     playground_type: Any = "default",
     enable_feedback_endpoint: bool = False,
+    token_feedback_config: Mapping[str, Any] | None = None,
     include_callback_events: bool = False,
     enabled_endpoints: Sequence[str] | None = None,
     disabled_endpoints: Sequence[str] | None = None,
@@ -139,6 +142,7 @@ def entry_options(
         **given,
         "playground": playground_type,
         "enable_feedback_endpoint": enable_feedback_endpoint,
+        "token_feedback": [each["key"] for each in (token_feedback_config or {}).get("key_configs", ())],
         "include_callback_events": include_callback_events,
         "enabled_endpoints": enabled_endpoints,
         "disabled_endpoints": disabled_endpoints,
@@ -199,7 +203,28 @@ def server(folder: Path, entries: Sequence[Entry], **changes: Any) -> Iterator[S
     )  # fmt: skip
     app = create_app(settings, entries)
     with running(app, settings) as live:
-        yield Server(app, live.services, live.loop)
+        langsmith = langsmith_of_test()
+        services = replace(live.services, langsmith=langsmith) if langsmith else live.services
+        yield Server(app, services, live.loop)
+
+
+class Awaited:
+    """What a test has in LangSmith's client's place, as an asynchronous client."""
+
+    def __init__(self, client: Mock) -> None:
+        self.client = client
+
+    def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        async def called(*given: Any, **named: Any) -> Any:
+            return getattr(self.client, name)(*given, **named)
+
+        return called
+
+
+def langsmith_of_test() -> LangSmith | None:
+    """Return LangSmith with the client that a test has patched into LangServe, None where it has not."""
+    patched = api_handler.ls_client
+    return LangSmith(cast("Any", Awaited(patched.Client()))) if isinstance(patched, Mock) else None
 
 
 @dataclass
@@ -220,8 +245,9 @@ def server_of(app: FastAPI) -> Server:
     if key not in SERVERS.live:
         entries = [entry_at(one, path) for path, one in registered]
         folder = Path(SERVERS.stack.enter_context(TemporaryDirectory()))
+        langsmith = {"langsmith_api_key": "of a test"} if isinstance(api_handler.ls_client, Mock) else {}
         SERVERS.live[key] = SERVERS.stack.enter_context(
-            server(folder, entries, root_path=app.root_path, unknown_configurable="ignore")
+            server(folder, entries, root_path=app.root_path, unknown_configurable="ignore", **langsmith)
         )
     return SERVERS.live[key]
 

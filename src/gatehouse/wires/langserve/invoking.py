@@ -19,6 +19,7 @@ from gatehouse.services import services_of
 from gatehouse.web.dependencies import principal_of
 from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.langserve.config import posted_of, rebuild_config
+from gatehouse.wires.langserve.feedback_tokens import tokens_of
 from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.langserve.served import ServedRunnable
 from gatehouse.wires.langserve.streaming import streamed
@@ -68,8 +69,9 @@ async def stream_begun(request: Request, entry: ServedEntry, served: ServedRunna
     """Return LangServe's response to a `/stream` that was checked. Raises ApiError."""
     check_scope(request, entry)
     config = told(request, entry, "stream", await rebuild_config({}, request))
-    frames = streamed(served.chunks_together(config), config["run_id"])
-    return EventStream(frames, services_of(request).settings.send_timeout)
+    services = services_of(request)
+    frames = streamed(served.chunks_together(config), config["run_id"], tokens_of(services, entry))
+    return EventStream(frames, services.settings.send_timeout)
 
 
 def check_scope(request: Request, entry: ServedEntry) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from langchain_core._api import LangChainBetaWarning
 from langserve import add_routes, api_handler
@@ -32,6 +33,7 @@ from gatehouse.web.dependencies import requires
 from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.langserve.bodies import normalised, shared_config
 from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
+from gatehouse.wires.langserve.feedback_tokens import answer_with_tokens, tokens_of
 from gatehouse.wires.langserve.invoking import Handler, short_ways
 from gatehouse.wires.langserve.paths import STREAMS
 from gatehouse.wires.langserve.serializing import SERIALIZER
@@ -39,6 +41,8 @@ from gatehouse.wires.langserve.served import ServedRunnable
 from gatehouse.wires.langserve.streaming import encoded
 from gatehouse.wires.leaving import while_connected
 
+# taken out of the path before it is routed, and gatehouse.wires.langserve.feedback
+OURS = frozenset(("config_hashes", "token_feedback"))
 PROBLEMS = {
     **BadRequest.schema(),
     **Unauthenticated.schema(),
@@ -78,8 +82,7 @@ def router_of(entry: ServedEntry) -> APIRouter:
         playground_type=entry.playground,
         serializer=SERIALIZER,
         include_callback_events=entry.include_callback_events,
-        # a config in a path is taken out of it before it is routed
-        enabled_endpoints=cast("Any", sorted(entry.endpoints - {"config_hashes"})),
+        enabled_endpoints=cast("Any", sorted(entry.endpoints - OURS)),
     )
     return router
 
@@ -129,7 +132,8 @@ def route_class_for(entry: ServedEntry) -> type[APIRoute]:
 
 async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoint: str) -> Response:
     """Return LangServe's response. Raises ApiError."""
-    settings = services_of(request).settings
+    services = services_of(request)
+    settings = services.settings
     if request.method != "POST":
         return await page(request, handle, entry, settings)
     work = handle(await checked(request, entry, endpoint, settings))
@@ -137,7 +141,9 @@ async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoi
     posted = posted_of(request)
     if isinstance(response, EventSourceResponse):
         frames = cast("AsyncGenerator[dict[str, str], None]", response.body_iterator)
-        response = EventStream(encoded(frames, posted), settings.send_timeout)
+        response = EventStream(encoded(frames, posted, tokens_of(services, entry)), settings.send_timeout)
+    elif isinstance(response, JSONResponse) and (tokens := tokens_of(services, entry)):
+        response = await answer_with_tokens(response, tokens)
     if posted.run_id and endpoint != "batch":  # a batch has a run for each item
         response.headers["x-run-id"] = str(posted.run_id)
     return response

@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import structlog
@@ -15,6 +15,7 @@ from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.lifecycle.failures import OutputNotJson
 from gatehouse.wires import sse
 from gatehouse.wires.langserve.config import Posted
+from gatehouse.wires.langserve.feedback_tokens import Tokens, metadata_frame, promised
 from gatehouse.wires.langserve.serializing import SERIALIZER
 from gatehouse.wires.projection import interruption
 
@@ -27,51 +28,61 @@ class ReaderLeft(Exception):
     """Ends LangServe's generator of frames."""
 
 
-def encoded(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncGenerator[bytes]:
+def encoded(
+    frames: AsyncGenerator[dict[str, str], None], posted: Posted, tokens: Tokens | None = None
+) -> AsyncGenerator[bytes]:
     """Return LangServe's own frames, those that are ready together in one piece."""
-    return ending_well(together(frames, posted))
+    return ending_well(together(frames, posted, tokens))
 
 
-def streamed(chunks: AsyncGenerator[list[Any]], run_id: UUID) -> AsyncGenerator[bytes]:
+def streamed(chunks: AsyncGenerator[list[Any]], run_id: UUID, tokens: Tokens | None) -> AsyncGenerator[bytes]:
     """Return the frames of `/stream`, those of chunks that are ready together in one piece.
 
     They are what LangServe sends, which makes a dictionary of every chunk on a way through six generators.
     """
-    return ending_well(chunk_frames(chunks, run_id))
+    return ending_well(chunk_frames(chunks, run_id, tokens))
 
 
-async def chunk_frames(chunks: AsyncGenerator[list[Any]], run_id: UUID) -> AsyncGenerator[bytes]:
-    before = sse.frame(json.dumps({"run_id": str(run_id)}).encode(), "metadata")
-    async with aclosing(chunks):
-        async for ready in chunks:
-            yield before + b"".join([sse.frame(SERIALIZER.dumps(chunk), "data") for chunk in ready])
-            before = b""
-    yield sse.frame(event="end")
+async def chunk_frames(
+    chunks: AsyncGenerator[list[Any]], run_id: UUID, tokens: Tokens | None
+) -> AsyncGenerator[bytes]:
+    with promised(tokens, run_id) as told:
+        begun = False
+        async with aclosing(chunks):
+            async for ready in chunks:
+                before = told.frame() if begun else metadata_frame(told.about())
+                begun = True
+                yield before + b"".join([sse.frame(SERIALIZER.dumps(chunk), "data") for chunk in ready])
+        yield await told.last_frame() + sse.frame(event="end")
 
 
-async def together(frames: AsyncGenerator[dict[str, str], None], posted: Posted) -> AsyncGenerator[bytes]:
+async def together(
+    frames: AsyncGenerator[dict[str, str], None], posted: Posted, tokens: Tokens | None = None
+) -> AsyncGenerator[bytes]:
     """Yield frames that are ready together as a piece of at most `PIECE` bytes and one frame.
 
     All of it is queued for a slow reader. LangServe's own error frame is left out: its error comes after it.
     """
     ready: list[bytes] = []
     size = 0
-    try:
-        async for frame in frames:
-            if frame["event"] != "error":
-                ready.append(sse.frame(frame.get("data", "").encode(), frame["event"]))
-                size += len(ready[-1])
-            more = posted.call and posted.call.tap and posted.call.tap.ready
-            if ready and (size >= PIECE or not more):
+    with promised(tokens, cast("UUID", posted.run_id)) as told:
+        try:
+            async for frame in frames:
+                if frame["event"] != "error":
+                    before = await told.last_frame() if frame["event"] == "end" else told.frame()
+                    ready.append(before + sse.frame(frame.get("data", "").encode(), frame["event"]))
+                    size += len(ready[-1])
+                more = posted.call and posted.call.tap and posted.call.tap.ready
+                if ready and (size >= PIECE or not more):
+                    yield b"".join(ready)
+                    ready.clear()
+                    size = 0
+        except Exception:
+            if ready:
                 yield b"".join(ready)
-                ready.clear()
-                size = 0
-    except Exception:
-        if ready:
-            yield b"".join(ready)
-        raise
-    finally:
-        await closed(frames)
+            raise
+        finally:
+            await closed(frames)
 
 
 async def ending_well(frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
