@@ -223,7 +223,7 @@ class Awaited:
 
 def langsmith_of_test() -> LangSmith | None:
     """Return LangSmith with the client that a test has patched into LangServe, None where it has not."""
-    patched = api_handler.ls_client
+    patched = vars(api_handler)["ls_client"]
     return LangSmith(cast("Any", Awaited(patched.Client()))) if isinstance(patched, Mock) else None
 
 
@@ -245,7 +245,7 @@ def server_of(app: FastAPI) -> Server:
     if key not in SERVERS.live:
         entries = [entry_at(one, path) for path, one in registered]
         folder = Path(SERVERS.stack.enter_context(TemporaryDirectory()))
-        langsmith = {"langsmith_api_key": "of a test"} if isinstance(api_handler.ls_client, Mock) else {}
+        langsmith = {"langsmith_api_key": "of a test"} if langsmith_of_test() else {}
         SERVERS.live[key] = SERVERS.stack.enter_context(
             server(folder, entries, root_path=app.root_path, unknown_configurable="ignore", **langsmith)
         )
