@@ -7,6 +7,7 @@ from weakref import ref
 
 import pytest
 from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk
@@ -65,11 +66,15 @@ def guarded(model: BaseChatModel) -> GuardedChatModel:
     return GuardedChatModel.of([Candidate("model", model, Circuit(0, 1.0))])
 
 
-async def heard(stream: Callable[[RunnableConfig], AsyncIterator[Any]]) -> tuple[Any, ...]:
+def telling(meters: list[UsageMeter]) -> RunnableConfig:
+    return {"callbacks": [*meters]}
+
+
+async def heard(stream: Callable[[list[UsageMeter]], AsyncIterator[Any]]) -> tuple[Any, ...]:
     """Return what was said, how it failed, and what the meter makes of it."""
     meter, words, failure = UsageMeter(), [], None
     try:
-        async for message in stream({"callbacks": [meter]}):
+        async for message in stream([meter]):
             words.append((message.content, message.chunk_position))
     except Exception as error:
         failure = (type(error), str(error))
@@ -80,19 +85,19 @@ async def heard(stream: Callable[[RunnableConfig], AsyncIterator[Any]]) -> tuple
 async def test_says_and_counts_what_langchain_does(name: str) -> None:
     model, question = guarded(SAID[name][0]), SAID[name][1]
     assert can_be_unkept(model)
-    found = await heard(lambda config: unkept(model, question, config))
-    assert found == await heard(lambda config: model.astream(question, config))
+    found = await heard(lambda meters: unkept(model, question, meters))
+    assert found == await heard(lambda meters: model.astream(question, telling(meters)))
 
 
 @pytest.mark.parametrize("name", SAID)
 async def test_answers_in_one_piece_as_langchain_does(name: str) -> None:
     model, question = guarded(SAID[name][0]), SAID[name][1]
 
-    async def short(config: RunnableConfig) -> AsyncIterator[Any]:
-        yield plain(await answer_unkept(model, question, config))
+    async def short(meters: list[UsageMeter]) -> AsyncIterator[Any]:
+        yield plain(await answer_unkept(model, question, telling(meters), meters))
 
-    async def whole(config: RunnableConfig) -> AsyncIterator[Any]:
-        yield plain(await model.ainvoke(question, config))
+    async def whole(meters: list[UsageMeter]) -> AsyncIterator[Any]:
+        yield plain(await model.ainvoke(question, telling(meters)))
 
     assert await heard(short) == await heard(whole)
 
@@ -102,7 +107,7 @@ async def test_answers_from_the_cache_of_the_process() -> None:
     set_llm_cache(cache)
     try:
         first, second = [
-            await answer_unkept(guarded(ScriptedChatModel()), "[tokens 3]", {"callbacks": [UsageMeter()]})
+            await answer_unkept(guarded(ScriptedChatModel()), "[tokens 3]", {}, [UsageMeter()])
             for _ in range(2)
         ]
     finally:
@@ -123,14 +128,25 @@ class Answer(NamedTuple):
 
 async def test_counts_a_call_that_was_cut_off() -> None:
     meter = UsageMeter()
-    async with aclosing(unkept(guarded(ScriptedChatModel()), "x" * 40, {"callbacks": [meter]})) as messages:
+    async with aclosing(unkept(guarded(ScriptedChatModel()), "x" * 40, [meter])) as messages:
         await anext(messages)
     assert list(meter.settled("y" * 40).values()) == [Usage(10, 10, 20)]
 
 
+async def test_answers_though_a_listener_fails() -> None:
+    class Failing(AsyncCallbackHandler):
+        async def on_chat_model_start(self, *_arguments: Any, **_named: Any) -> None:
+            raise ValueError
+
+    meter = UsageMeter()
+    said = [one.text async for one in unkept(guarded(ScriptedChatModel()), "[tokens 2]", [Failing(), meter])]
+    assert "".join(said) == "t1 t2"
+    assert meter.usage.output_tokens == 2
+
+
 async def test_keeps_none_of_what_was_said() -> None:
     said, alive = [], []
-    async for message in unkept(guarded(ScriptedChatModel()), "[tokens 50]", {}):
+    async for message in unkept(guarded(ScriptedChatModel()), "[tokens 50]", []):
         said.append(ref(message))
         alive.append(sum(one() is not None for one in said))
     assert len(alive) == 51

@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from gatehouse.plain_json import json_text, plain
+from gatehouse.plain_json import json_text, plain, whole_text
 from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, steps_in
 
 # Where chains that return an object put what is to be read: the first of them that is text
@@ -40,7 +40,9 @@ class Answer:
 def answer_of(output: Any) -> Answer:
     """Return the answer that a runnable's output is."""
     if isinstance(output, str):
-        return Answer(output, message_json([{"type": "text", "text": output}] if output else []))
+        # the way of most answers; `message_json` would look for what JSON has no word for
+        text = [{"type": "text", "text": whole_text(output)}] if output else []
+        return Answer(output, {"type": "ai", "id": None, "content": text})
     if isinstance(output, BaseMessage):
         return of_messages([output])
     messages = messages_in(output)

@@ -77,7 +77,7 @@ async def chunks(serving: Serving, value: Any, config: RunnableConfig, emit: Emi
             tell(step, emit, serving.shows_state)
             yield step if isinstance(step, AIMessageChunk) else NOTHING
         return
-    if (ending := ending_graph(runnable, config)) is not None:
+    if serving.has_graph and (ending := ending_graph(runnable, config)) is not None:
         before, graph, config = ending
         for earlier in before:
             value = await earlier.ainvoke(value, nameless(config))

@@ -24,22 +24,25 @@ class TextChain:
 
     RunnableSequence gives every chunk a task for every step and adds all chunks up for its tracers: half of
     what a token cost (bench/README.md). Nobody sees the difference, since it is only taken where nobody
-    listens to callbacks but the run's own meter.
+    listens to callbacks but the run's own meter, of which `meters` has one or none.
     """
 
     before: Sequence[Runnable[Any, Any]]
     model: Runnable[Any, Any]
     parsed: bool
+    meters: Sequence[UsageMeter]
 
     @classmethod
     def of(cls, runnable: Runnable[Any, Any], config: RunnableConfig) -> Self | None:
         """Return `runnable` as a text chain; None when it is none, or when something traces its steps."""
-        if type(runnable) is not RunnableSequence or traced(config):
+        if type(runnable) is not RunnableSequence:
             return None
         steps = runnable.steps
         parsed = type(steps[-1]) in (StrOutputParser, TextParser)
         *before, model = steps[:-1] if parsed else steps
-        return cls(before, model, parsed) if is_chat_model(model) else None
+        if not is_chat_model(model) or (meters := meters_alone(config)) is None:
+            return None
+        return cls(before, model, parsed, meters)
 
     async def astream(self, value: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
         """Yield what the sequence itself would."""
@@ -56,7 +59,8 @@ class TextChain:
         if not self.parsed:
             return await self.model.ainvoke(value, inner)
         if can_be_unkept(self.model):
-            return text_of(await answer_unkept(cast("GuardedChatModel", self.model), value, inner))
+            guarded = cast("GuardedChatModel", self.model)
+            return text_of(await answer_unkept(guarded, value, inner, self.meters))
         return text_of(await self.model.ainvoke(value, inner))
 
     async def _asked(self, value: Any, inner: RunnableConfig) -> Any:
@@ -72,7 +76,7 @@ class TextChain:
 
     def _messages(self, value: Any, config: RunnableConfig) -> AsyncGenerator[BaseMessage]:
         if self.parsed and can_be_unkept(self.model):  # else the messages' ids and metadata are to be seen
-            return unkept(cast("GuardedChatModel", self.model), value, config)
+            return unkept(cast("GuardedChatModel", self.model), value, self.meters)
         return cast("AsyncGenerator[BaseMessage]", self.model.astream(value, config))
 
 
@@ -85,7 +89,11 @@ def is_chat_model(step: Runnable[Any, Any]) -> bool:
     return isinstance(step.bound if isinstance(step, RunnableBinding) else step, BaseChatModel)
 
 
-def traced(config: RunnableConfig) -> bool:
-    """Tell whether LangChain would tell anybody else of the steps: LangSmith, OpenTelemetry, a debugger."""
-    listening = AsyncCallbackManager.configure(config.get("callbacks"))
-    return any(not isinstance(handler, UsageMeter) for handler in listening.handlers)
+def meters_alone(config: RunnableConfig) -> Sequence[UsageMeter] | None:
+    """Return the meters that LangChain would tell of the steps; None when it would tell anybody else, too.
+
+    That is LangSmith, OpenTelemetry, a debugger.
+    """
+    listening = AsyncCallbackManager.configure(config.get("callbacks")).handlers
+    meters = [handler for handler in listening if isinstance(handler, UsageMeter)]
+    return meters if len(meters) == len(listening) else None
