@@ -84,6 +84,20 @@ def test_a_key_finds_no_run_of_another_by_what_began_it(guarded: Guarded) -> Non
     assert found["run_id"] == began["run_id"]
 
 
+@pytest.mark.parametrize("path", ["/api/chat", "/api/ui/agent/chat"])
+def test_a_key_asks_about_a_file_that_it_may_read(guarded: Guarded, path: str) -> None:
+    """What a model is shown it repeats, and the file is the new thread's from then on."""
+    narrow = ("runnable:agent",)
+    with guarded.client(authorization=guarded.bearer()) as whole:
+        sent = whole.post("/api/attachments", files={"file": ("a.txt", b"the hidden word")})
+        file = sent.raise_for_status().json()["id"]
+    said = {"id": file, "messages": [{"role": "user", "parts": [{"type": "text", "text": "[say hello]"}]}]}
+    question = {"query": "[say hello]", "runnable": "agent"} if path == "/api/chat" else said
+    for scopes, status in ((narrow, 403), ((*narrow, "threads:read"), 200)):
+        with guarded.client(**{"x-api-key": guarded.api_key(scopes)}) as client:
+            assert client.post(path, json={**question, "attachments": [file]}).status_code == status
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_a_key_needs_the_scope(guarded: Guarded, call: str) -> None:
     scope, send = CALLS[call]

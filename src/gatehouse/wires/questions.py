@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from pydantic import Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from gatehouse.attachments.access import check_reading
 from gatehouse.identity.principal import WRITE_THREADS, Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.plain_json import json_bytes, whole_text
@@ -169,8 +170,8 @@ async def begin(
         client["bound"] = question.bound
     if question.attachments and not entry.shape.takes_files:
         raise InvalidInput("This runnable takes text alone, and no files.")
-    files = [await attached(services, principal, attachment_id) for attachment_id in question.attachments]
     thread_id = question.thread_id
+    files = [await attached(services, principal, one, thread_id) for one in question.attachments]
     if question.named_thread:
         thread_id = await named_thread(services, principal, question.named_thread, entry.name)
     return await services.runs.start(
@@ -214,9 +215,17 @@ def refuse_larger(services: Services, entry: ServedEntry, value: Any) -> None:
         raise PayloadTooLarge(f"A request to this runnable may have {most} bytes.")
 
 
-async def attached(services: Services, principal: Principal, attachment_id: str) -> dict[str, Any]:
-    """Return what is known of a file of the principal's. Raises NotFound."""
+async def attached(
+    services: Services, principal: Principal, attachment_id: str, thread_id: str | None
+) -> dict[str, Any]:
+    """Return what is known of a file of the principal's, asked about in this thread.
+
+    Raises NotFound, and InsufficientScope: whoever may go on with the thread asks about what it has already,
+    and about all else who may read it.
+    """
     known = await services.attachments.get(principal, attachment_id)
+    if thread_id is None or known.thread_id != thread_id:
+        check_reading(principal)
     return known.model_dump(include={"id", "name", "media_type", "size"})
 
 

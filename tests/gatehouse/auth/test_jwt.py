@@ -6,9 +6,12 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
+from jws_signing import ORDERS
 from signed_tokens import AUDIENCE, DROP, HEADER, ISSUER, SECRET, encode, good_claims, signed, token, with_raw
 from structlog.testing import capture_logs
 
@@ -84,6 +87,15 @@ class TestPrincipal:
         one, other = token(jti=DROP), token(jti=DROP, name="Alice M.")
         ids = {VERIFIER.verify(text).credential_id for text in (one, one, other)}
         assert len(ids) == 2
+
+    def test_without_jti_is_one_for_every_signature_of_its_token(self) -> None:
+        """Anybody makes a second signature out of one on a curve: the token was revoked with the first."""
+        content = f"{encode(json.dumps({'alg': 'ES256'}).encode())}.{encode(json.dumps(good_claims(jti=DROP)).encode())}"
+        r, s = decode_dss_signature(EC_KEY.sign(content.encode(), ec.ECDSA(SHA256())))
+        signatures = (r.to_bytes(32) + number.to_bytes(32) for number in (s, ORDERS["ES256"] - s))
+        verifier = verifier_of(public((EC_KEY, None)))
+        found = [verifier.verify(f"{content}.{encode(signature)}") for signature in signatures]
+        assert found[0].credential_id == found[1].credential_id
 
     @pytest.mark.parametrize(("name", "shown"), [(DROP, ""), (7, ""), ("A\x00l\u202eice", "Alice")])
     def test_has_a_name_that_can_be_shown(self, name: object, shown: str) -> None:

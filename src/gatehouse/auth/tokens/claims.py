@@ -84,8 +84,12 @@ def identifier_in(claims: Mapping[str, Any], name: ClaimName) -> str:
 
 
 def fingerprint(token: str) -> str:
-    """Return what names a token that has no `jti`."""
-    return digest_of(token)[:32]
+    """Return what names a token that has no `jti`: a digest of what is signed, not of the signature.
+
+    Whoever holds an ECDSA signature (r, s) can write (r, n - s), which is as good: the token would go on
+    under another name when it was revoked.
+    """
+    return digest_of(token.rpartition(".")[0])[:32]
 
 
 def display_name(name: object) -> str:

@@ -6,9 +6,9 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Request, Response, UploadFile
 from pydantic import BaseModel, Field
 
+from gatehouse.attachments.access import WRITE, check_reading
 from gatehouse.attachments.media_types import RASTER_IMAGES, TEXT
 from gatehouse.attachments.store import Attachment
-from gatehouse.identity.principal import READ_THREADS
 from gatehouse.problems.errors import (
     BadRequest,
     Conflict,
@@ -22,7 +22,6 @@ from gatehouse.problems.errors import (
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal, requires
 
-WRITE = "attachments:write"
 FORM_BYTES = 64 * 1024  # of a form beside its file
 CONTENT_HEADERS = {
     "cache-control": "private, no-store",
@@ -35,13 +34,12 @@ router = APIRouter(prefix="/api/attachments", tags=["attachments"], responses=Un
 writes = [Depends(requires(WRITE))]
 
 
-async def may_read(principal: CurrentPrincipal) -> None:
-    """Raise InsufficientScope for a credential that may neither read its user's threads nor erase files."""
-    if not (principal.may(READ_THREADS) or principal.may(WRITE)):
-        raise InsufficientScope(READ_THREADS)
+async def reader(principal: CurrentPrincipal) -> None:
+    """Raise InsufficientScope for a credential that may not read its user's files."""
+    check_reading(principal)
 
 
-reads = [Depends(may_read)]
+reads = [Depends(reader)]
 
 
 class Attachments(BaseModel):
