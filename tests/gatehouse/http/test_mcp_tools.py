@@ -169,6 +169,21 @@ class TestCall:
             "This call needs the scope runnable:desk.",
         )
 
+    @pytest.mark.parametrize(
+        "odd", ["NaN", "1e999", "[" * 300 + "]" * 300, '"\\ud800"'], ids=lambda odd: odd[:9]
+    )
+    async def test_in_a_body_that_few_can_read_is_not_made_without_the_scope(
+        self, live: LiveApp, odd: str
+    ) -> None:
+        """Whoever reads more than those who check lets in what was not checked."""
+        params = f'{{"name": "desk__rate", "arguments": {{"currency": "EUR"}}, "_meta": {{"x": {odd}}}}}'
+        body = f'{{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {params}}}'
+        headers = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
+        with live.client({**bearer(scopes=("runnable:other",)), **headers}) as alice:
+            answer = alice.post("/mcp", content=body)
+        assert answer.status_code in (400, 403)
+        assert "1.07" not in answer.text
+
 
 @pytest.mark.parametrize(
     ("changes", "why"),

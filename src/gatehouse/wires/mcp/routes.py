@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.types import Message, Receive, Scope, Send
 
-from gatehouse.plain_json import from_json
+from gatehouse.plain_json import NotJson, from_json, json_bytes
 from gatehouse.problems.errors import (
     BadRequest,
     Forbidden,
@@ -44,6 +44,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 BODY = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
 MAX_NAME = 200  # characters
+UNREADABLE = b"{"  # in place of what is no JSON: it is told that it is none
 NOT_ALLOWED = "Another site may not call this server: GATEHOUSE_ALLOWED_ORIGINS lists those that may."
 
 router = APIRouter(tags=["MCP"], responses={**Unauthenticated.schema(), **InsufficientScope.schema()})
@@ -63,12 +64,12 @@ async def mcp(request: Request, principal: CurrentPrincipal) -> Response:
     services = services_of(request)
     check_origin(request, services.settings)
     body = await request.body()
-    message = message_of(body)
+    message, read = message_of(body)
     check_names(message)
     entry = tools_of(services, principal).get(called(message))
     if entry is not None and not principal.may(entry.required_scope):
         raise InsufficientScope(entry.required_scope)
-    return Exchange(body)
+    return Exchange(read, max(len(read), len(body)))
 
 
 def check_origin(request: Request, settings: Settings) -> None:
@@ -92,45 +93,56 @@ def is_address(host: str | None) -> bool:
     return False
 
 
-def message_of(body: bytes) -> dict[str, Any]:
-    """Return a message; empty for what is none, which the protocol's own server refuses."""
+def message_of(body: bytes) -> tuple[Any, bytes]:
+    """Return what was sent, and that as JSON; None for what is none, or nested too deep.
+
+    The protocol's own server is handed this JSON in place of the body, and refuses what is no message. It
+    reads more than JSON (NaN, 1e999), and what was not read here would not have been checked.
+    """
     try:
         message = from_json(body)
-    except ValueError:
-        return {}
-    return message if isinstance(message, dict) else {}
+        return message, json_bytes(message)
+    except (ValueError, NotJson):
+        return None, UNREADABLE
 
 
-def check_names(message: Mapping[str, Any]) -> None:
+def params_of(message: Any) -> Mapping[str, Any]:
+    """Return the parameters of a message; empty where there are none."""
+    params = message.get("params") if isinstance(message, dict) else None
+    return params if isinstance(params, dict) else {}
+
+
+def check_names(message: Any) -> None:
     """Raise BadRequest for a name of the client's that would make its own answer large.
 
     Each word of progress repeats the token, for as long as the call goes on.
     """
-    params = message.get("params")
-    about = params.get("_meta") if isinstance(params, dict) else None
+    about = params_of(message).get("_meta")
     token = about.get("progressToken") if isinstance(about, dict) else None
-    if any(isinstance(name, str) and len(name) > MAX_NAME for name in (message.get("id"), token)):
+    identifier = message.get("id") if isinstance(message, dict) else None
+    if any(isinstance(name, str) and len(name) > MAX_NAME for name in (identifier, token)):
         raise BadRequest(f"An id and a progressToken may have {MAX_NAME} characters.")
 
 
-def called(message: Mapping[str, Any]) -> str:
+def called(message: Any) -> str:
     """Return the name of the tool that a message calls; empty when it calls none."""
-    params = message.get("params")
-    if message.get("method") != "tools/call" or not isinstance(params, dict):
+    if not isinstance(message, dict) or message.get("method") != "tools/call":
         return ""
-    return str(params.get("name"))
+    return str(params_of(message).get("name"))
 
 
 class Exchange(Response):
-    """Lets the protocol's own server answer a request whose body was read.
+    """Lets the protocol's own server answer a request whose body was read: it is handed `body` in its place.
 
     A manager for each: its task group is this request's own then, with its log fields and trace, and ends
     with it.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, length: int) -> None:
+        """`length` is what the request may have said that it has."""
         super().__init__()
         self._received = body
+        self._length = length
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         pending: list[Message] = [{"type": "http.request", "body": self._received, "more_body": False}]
@@ -143,8 +155,6 @@ class Exchange(Response):
             body = message.get("body", b"").replace(b"\r\n", b"\n")
             await send({**message, "body": body} if body else message)
 
-        manager = StreamableHTTPSessionManager(
-            server, stateless=True, max_request_body_size=len(self._received) + 1
-        )
+        manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=self._length + 1)
         async with manager.run():
             await manager.asgi_app(scope, replay, with_line_ends)
