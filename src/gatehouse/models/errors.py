@@ -113,6 +113,10 @@ class InputTooLong(ModelRefused):
     """The input, with its history, has more tokens than the model takes."""
 
 
+class AddressRefused(ModelRefused):
+    """A file is named by its address, which the provider's package would open from here."""
+
+
 class ContentFiltered(ModelFailed):
     """The provider's content filter stopped the input or the answer."""
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from langchain_core.language_models import BaseChatModel
 from pydantic import SecretStr, ValidationError
 
+from gatehouse.models.addresses import without_addresses
 from gatehouse.models.guarded.calls import Patience
 from gatehouse.settings.model import ModelSettings
 
@@ -176,7 +177,7 @@ class Providers:
             raise not_configured(choice, provider, error) from error
         if "max_retries" in type(model).model_fields:
             model.max_retries = 0  # type: ignore[attr-defined]  # else its repetitions would multiply ours
-        return Provided(model, f"{provider} {name}", self.patience)
+        return Provided(without_addresses(model), f"{provider} {name}", self.patience)
 
 
 def missing(provider: str, error: ImportError) -> str:

@@ -49,6 +49,12 @@ class InputTooLongProblem(ApiError):
     default_detail = "The conversation is longer than the model takes. Shorten it, or begin a new thread."
 
 
+class AddressRefusedProblem(ApiError):
+    status = 422
+    kind = "address-refused"
+    default_detail = "This model takes files by their content: send them in base64, not by their address."
+
+
 class ContentFilteredProblem(ApiError):
     status = 422
     kind = "content-filtered"
@@ -85,6 +91,7 @@ PROBLEMS: Mapping[type[ModelFailed], type[ApiError]] = {
     model_errors.ModelMisconfigured: ModelMisconfiguredProblem,
     model_errors.ModelTimedOut: ModelTimeout,
     model_errors.InputTooLong: InputTooLongProblem,
+    model_errors.AddressRefused: AddressRefusedProblem,
     model_errors.ContentFiltered: ContentFilteredProblem,
     model_errors.ModelSaidNothing: ModelSaidNothingProblem,
     model_errors.ModelCutOff: ModelCutOffProblem,

@@ -10,6 +10,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from gatehouse.problems.errors import InvalidInput
 from gatehouse.problems.faults import invalid_input
 from gatehouse.registry.entry import ServedEntry
+from gatehouse.registry.media import check_files
 
 ONLY_HUMAN = "Only human messages are taken: the server owns the rest of the conversation."
 NO_SYSTEM = "A client's messages are of a human, an assistant or a tool."
@@ -37,7 +38,10 @@ def taken(entry: ServedEntry, value: Any, *location: str) -> Any:
 def check_messages(entry: ServedEntry, typed: Any) -> None:
     """Raise InvalidInput for a message that a client may not send to this entry."""
     for part in parts_of(typed):
-        if not isinstance(part, BaseMessage) or isinstance(part, HumanMessage):
+        if not isinstance(part, BaseMessage):
+            continue
+        check_files(part)
+        if isinstance(part, HumanMessage):
             continue
         if not entry.takes_history:
             raise InvalidInput(ONLY_HUMAN)

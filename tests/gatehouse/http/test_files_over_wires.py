@@ -86,6 +86,37 @@ class TestFiles:
         assert json.loads(said) == SEEN
 
 
+PATH = "/dev/zero"
+BLOCK = {"type": "image_url", "image_url": {"url": PATH}}
+PATHS: dict[str, Any] = {
+    "/api/chat": {"runnable": "looking", "messages": [{"role": "user", "content": [BLOCK]}]},
+    "/v1/chat/completions": {"model": "looking", "messages": [{"role": "user", "content": [BLOCK]}]},
+    "/v1/responses": {
+        "model": "looking",
+        "input": [{"role": "user", "content": [{"type": "input_image", "image_url": PATH}]}],
+    },
+    "/api/ui/looking/chat": {
+        "id": "a path",
+        "messages": [
+            {
+                "role": "user",
+                "parts": [{"type": "file", "mediaType": "image/png", "url": f"data:;base64,//{PATH}"}],
+            }
+        ],
+    },
+    "/looking/invoke": {"input": [{"type": "human", "content": [BLOCK]}]},
+    "/looking/stream": {"input": [{"type": "human", "content": [BLOCK]}]},
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_file_of_the_server_is_no_file_of_a_question(plain: httpx.Client, path: str) -> None:
+    answer = plain.post(path, json=PATHS[path])
+    assert answer.status_code == (400 if path.startswith("/v1") else 422)
+    assert "content" in answer.text
+    assert "base64" in answer.text
+
+
 @pytest.mark.requirement("openai.parameters")
 @pytest.mark.parametrize(
     ("headers", "more"),

@@ -5,9 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
 from pydantic import BaseModel, SecretStr
 
+from gatehouse.models.addresses import without_addresses
+from gatehouse.models.errors import AddressRefused
 from gatehouse.models.opening import ChatModel, ModelUnavailable, open_chat_model
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.settings.model import ModelSettings
@@ -213,6 +216,24 @@ class TestOtherProviders:
         first = (await opened(choice="somebody:model")).model.first
         assert isinstance(first, Repeating)
         assert first.max_retries == 0
+
+    async def test_are_not_asked_to_open_addresses(self) -> None:
+        """Ollama's package takes what follows the comma for a file of this machine."""
+        model = (await opened(choice="ollama:llava")).model.first
+        files: list[str | dict[str, Any]] = [
+            {"type": "image_url", "image_url": "https://x.example/,/dev/zero"}
+        ]
+        for ask in (model.invoke, lambda asked: list(model.stream(asked))):
+            with pytest.raises(AddressRefused):
+                ask([HumanMessage(files)])
+        with pytest.raises(AddressRefused):
+            await model.ainvoke([HumanMessage(files)])
+        with pytest.raises(AddressRefused):
+            await anext(model.astream([HumanMessage(files)]))
+
+    def test_that_hand_addresses_on_are_given_them(self) -> None:
+        own = ChatOpenAI(model="gpt-4o", api_key=KEY)
+        assert without_addresses(own) is own
 
     @pytest.mark.parametrize("choice", ["gpt-4", "embeded", "anthropic", "anthropic:"])
     async def test_a_word_alone_is_not_known(self, choice: str) -> None:

@@ -17,6 +17,7 @@ FAILURES = [
     (model_errors.ModelTimedOut, 504, "model-timeout", None),
     (model_errors.ModelMisconfigured, 502, "model-misconfigured", None),
     (model_errors.InputTooLong, 422, "input-too-long", None),
+    (model_errors.AddressRefused, 422, "address-refused", None),
     (model_errors.ContentFiltered, 422, "content-filtered", None),
     (model_errors.ModelSaidNothing, 502, "model-said-nothing", None),
     (model_errors.ModelCutOff, 502, "model-cut-off", None),
