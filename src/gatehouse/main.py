@@ -105,6 +105,7 @@ def create_app(settings: Settings | None = None, registry: RegistrySource | None
         openapi_url=None,  # gatehouse.web.docs: what a caller's tenant is not offered is not in it
         docs_url=None,  # gatehouse.web.docs: FastAPI's own page loads its assets from a CDN
         redoc_url=None,
+        redirect_slashes=False,  # Starlette's redirects name whatever host the request named
     )
     add_error_handlers(app, PATHS.public, SHAPES)
     first, *others = ROUTERS  # what is asked most is tried first

@@ -95,6 +95,18 @@ class TestErrors:
         assert alice.put("/chat/invoke").headers["allow"] == "POST"
 
 
+class TestRedirects:
+    def test_of_a_playground_names_no_host(self, alice: httpx.Client) -> None:
+        answer = alice.get("/chat/playground", headers={"host": "elsewhere.example"})
+        assert (answer.status_code, answer.headers["location"]) == (307, "playground/")
+        assert alice.get("/chat/playground", follow_redirects=True).status_code == 200
+
+    @pytest.mark.parametrize("path", ["/api/threads/", "/docs/", "/api/chat/", "/chat/invoke/", "/mcp/"])
+    def test_there_are_none_for_a_slash(self, alice: httpx.Client, path: str) -> None:
+        answer = alice.get(path, headers={"host": "elsewhere.example"})
+        assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
 class TestSecurityHeaders:
     @pytest.mark.parametrize("path", ["/livez", "/", "/chat/playground/", "/nowhere", "/chat/input_schema"])
     def test_are_everywhere(self, alice: httpx.Client, path: str) -> None:

@@ -53,6 +53,7 @@ def langserve(entry: ServedEntry) -> dict[tuple[str, str], Access]:
     entries["POST", f"/{name}/batch"] = Access(f"/{name}/batch", scope, body={"inputs": [one]}, starts=True)
     for schema in ("input_schema", "output_schema", "config_schema"):
         entries["GET", f"/{name}/{schema}"] = Access(f"/{name}/{schema}", scope)
+    entries["GET", f"/{name}/playground"] = Access(f"/{name}/playground", scope)
     entries["GET", f"/{name}/playground/{{file_path:path}}"] = Access(f"/{name}/playground/", scope)
     return entries
 

@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from audit_findings import FINDINGS, UNSEEN
+from audit_findings import FINDINGS, RELATIVES, UNSEEN
 from proofs import CASES, REQUIREMENTS
 
 ROOT = Path(__file__).parents[2]
 
 
-PROVEN = {**REQUIREMENTS, **CASES, **FINDINGS, **UNSEEN}
+PROVEN = {**REQUIREMENTS, **CASES, **FINDINGS, **RELATIVES, **UNSEEN}
 
 
 @pytest.mark.parametrize("line", PROVEN)

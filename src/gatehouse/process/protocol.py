@@ -9,6 +9,7 @@ from gatehouse.process.stalled import CutWhenStalled
 
 MAX_HEAD = 65_536  # bytes of request line and headers
 MAX_FIELDS = 200  # of a head: each costs far more memory than its few bytes
+MAX_PARAMETERS = 200  # of an address: to read 30,000 takes longer than most answers
 MAX_PIPELINED = 50  # requests that wait for the answer to one before them
 MAX_BESIDE = 65_536  # bytes of a chunked body that are not its content,
 BESIDE_A_BYTE = 32  # and so many more for each byte of that: a chunk may be small
@@ -17,14 +18,14 @@ TOO_LARGE = 431  # RFC 6585 section 5
 
 
 class BoundedHead(CutWhenStalled, HttpToolsProtocol):
-    """A connection that sends a head over `MAX_HEAD` or `MAX_FIELDS` gets a 431; a slow one is closed.
+    """A connection whose head has more than `MAX_HEAD`, `MAX_FIELDS` or `MAX_PARAMETERS` gets a 431.
 
-    httptools itself buffers a header of any length, and a connection that never sends one stays open. The
-    body is bounded in `gatehouse.web.middleware.BodyLimit`. What a chunked message has beside it (trailer
-    fields, the extensions of chunks) no application sees: trailers are dropped (RFC 9110 section 6.5.1),
-    since a header among them would count as one of the head, and a connection that sends more than
-    `MAX_BESIDE` of it is cut. So is one that sends requests without waiting for answers: thousands of them
-    arrive at once, and each is made ready as it arrives.
+    A slow one is closed. httptools itself buffers a header of any length, and a connection that never sends
+    one stays open. The body is bounded in `gatehouse.web.middleware.BodyLimit`. What a chunked message has
+    beside it (trailer fields, the extensions of chunks) no application sees: trailers are dropped (RFC 9110
+    section 6.5.1), since a header among them would count as one of the head, and a connection that sends more
+    than `MAX_BESIDE` of it is cut. So is one that sends requests without waiting for answers: thousands of
+    them arrive at once, and each is made ready as it arrives.
     """
 
     deadline: asyncio.TimerHandle | None = None
@@ -76,6 +77,9 @@ class BoundedHead(CutWhenStalled, HttpToolsProtocol):
         self.in_head, self.in_body = False, True
         self.after_head = self.content = 0
         self.stop_waiting()
+        if self.url.count(b"&") >= MAX_PARAMETERS:
+            self.refuse_head()
+            raise HttpParserError("the address has too many parameters")
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MAX_HEAD:
             self.refuse_head()
             raise HttpParserError("the head is too large")

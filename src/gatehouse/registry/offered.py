@@ -1,6 +1,6 @@
 """Which runnables a tenant is offered (GATEHOUSE_TENANT_RUNNABLES). What it is not, does not exist for it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from gatehouse.identity.principal import Principal
@@ -22,3 +22,9 @@ def offered(settings: Settings, principal: Principal, served: Mapping[str, Serve
     """Return those of the served runnables, by name, that the principal's tenant is offered."""
     tenant_id = principal.tenant_id
     return {name: entry for name, entry in served.items() if is_offered(settings, tenant_id, name)}
+
+
+def runnable_under(path: str, names: Collection[str]) -> str | None:
+    """Return the name of the runnable that a path is under, the longest that fits; None for no one's path."""
+    under = f"{path}/"
+    return max((name for name in names if under.startswith(f"/{name}/")), key=len, default=None)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 
 from gatehouse.problems.errors import NotFound
-from gatehouse.registry.offered import offered
+from gatehouse.registry.offered import offered, runnable_under
 from gatehouse.services import services_of
 from gatehouse.web.dependencies import CurrentPrincipal
 
@@ -61,7 +61,8 @@ async def document(request: Request, principal: CurrentPrincipal) -> JSONRespons
     services = services_of(request)
     hidden = services.entries.keys() - offered(services.settings, principal, services.entries).keys()
     whole = request.app.openapi()
-    paths = {path: item for path, item in whole["paths"].items() if path.split("/")[1] not in hidden}
+    names = services.entries.keys()
+    paths = {path: item for path, item in whole["paths"].items() if runnable_under(path, names) not in hidden}
     return JSONResponse(without_unused_schemas({**whole, "paths": paths}))
 
 

@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
+from langchain_core.runnables import RunnableLambda
 from live_app import LiveApp, bearer, serving
 from websockets.sync.client import connect
 
 from chains.registry import REGISTRY
 from gatehouse.lifespan.parts import check_lists
+from gatehouse.registry.entry import Entry
 from gatehouse.registry.loading import load_registry
 from gatehouse.registry.offered import is_offered
 from gatehouse.settings import Settings
@@ -93,6 +96,19 @@ def test_pages_and_the_openapi_document_do_not_name_it(listed: LiveApp) -> None:
     with listed.client(bearer("bob", "beta")) as client:
         assert "/agent/playground/" in client.get("/").text
         assert "/agent/invoke" in client.get("/openapi.json").json()["paths"]
+
+
+def test_the_openapi_document_does_not_name_one_with_a_longer_path(tmp_path: Path) -> None:
+    entries = [
+        Entry(path, lambda _: RunnableLambda(str.upper).with_types(input_type=str), "Says it louder.")
+        for path in ("/team/shown", "/team/hidden", "/team")
+    ]
+    with (
+        serving(tmp_path, entries, tenant_runnables={"acme": ["team/shown"]}) as live,
+        live.client() as client,
+    ):
+        paths = client.get("/openapi.json").json()["paths"]
+    assert {path.removesuffix("/invoke") for path in paths if path.endswith("/invoke")} == {"/team/shown"}
 
 
 class TestLists:

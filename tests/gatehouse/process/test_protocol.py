@@ -12,7 +12,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from gatehouse.process import protocol
-from gatehouse.process.protocol import MAX_FIELDS, MAX_HEAD, MAX_PIPELINED, BoundedHead
+from gatehouse.process.protocol import MAX_FIELDS, MAX_HEAD, MAX_PARAMETERS, MAX_PIPELINED, BoundedHead
 from gatehouse.process.websocket_protocol import BoundedWebSocket
 
 ROOM = MAX_HEAD - 1000
@@ -103,6 +103,14 @@ class TestSize:
         async with connection() as (reader, writer):
             writer.write(request(f"/?{'a' * MAX_HEAD}"))
             assert (await reader.readline()).startswith(b"HTTP/1.1 431")
+
+    @pytest.mark.parametrize(
+        ("parameters", "status"), [(MAX_PARAMETERS, b"200"), (MAX_PARAMETERS + 1, b"431")]
+    )
+    async def test_so_is_an_address_of_many_parameters(self, parameters: int, status: bytes) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request(f"/?{'&'.join(['a'] * parameters)}"))
+            assert (await reader.readline()).startswith(b"HTTP/1.1 " + status)
 
     async def test_a_header_without_end_is_cut_when_it_is_too_large(self) -> None:
         async with connection() as (_, writer):

@@ -23,9 +23,8 @@ def is_own_page(connection: HTTPConnection, allowed: Collection[str]) -> bool | 
     origins = connection.headers.getlist("origin")
     if len(origins) == 1 and origins[0] in allowed:
         return True
-    site = connection.headers.get("sec-fetch-site")
-    if site is not None:
-        return site == "same-origin"
+    if sites := connection.headers.getlist("sec-fetch-site"):
+        return sites == ["same-origin"]
     return origins == [_own_origin(connection)] if origins else None
 
 

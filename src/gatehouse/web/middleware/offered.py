@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatehouse.problems.errors import NotFound
-from gatehouse.registry.offered import is_offered
+from gatehouse.registry.offered import is_offered, runnable_under
 from gatehouse.settings import Settings
 from gatehouse.web.request_state import state_of
 from gatehouse.web.sending import send_problem
@@ -22,16 +22,11 @@ class HideWhatIsNotOffered:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal = None if scope["type"] == "lifespan" else state_of(scope).principal
-        name = self._name(scope.get("path", ""))
+        name = runnable_under(scope.get("path", ""), self.names)
         if principal and name and not is_offered(self.settings, principal.tenant_id, name):
             await send_problem(NoSuchPath(), scope, receive, send)
             return
         await self.app(scope, receive, send)
-
-    def _name(self, path: str) -> str | None:
-        """Return the name of the runnable that a path is under, the longest that fits."""
-        under = f"{path}/"
-        return max((name for name in self.names if under.startswith(f"/{name}/")), key=len, default=None)
 
 
 class NoSuchPath(NotFound):

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from langchain_core._api import LangChainBetaWarning
 from langserve import add_routes, api_handler
@@ -70,6 +70,7 @@ def add_langserve_routes(app: FastAPI, entries: Sequence[ServedEntry]) -> None:
 def router_of(entry: ServedEntry) -> APIRouter:
     """Return LangServe's routes of an entry."""
     router = EntryRouter(entry)
+    needed = [Depends(requires(entry.required_scope))]
     add_routes(
         router,
         ServedRunnable(entry),
@@ -78,13 +79,28 @@ def router_of(entry: ServedEntry) -> APIRouter:
         # batch if there is no configurable
         config_keys=("configurable", *sorted(entry.client_traces)),
         per_req_config_modifier=rebuild_config,
-        dependencies=[Depends(requires(entry.required_scope))],
+        dependencies=needed,
         playground_type=entry.playground,
         serializer=SERIALIZER,
         include_callback_events=entry.include_callback_events,
         enabled_endpoints=cast("Any", sorted(entry.endpoints - OURS)),
     )
+    if "playground" in entry.endpoints:
+        add_playground_without_slash(router, entry, needed)
     return router
+
+
+def add_playground_without_slash(router: APIRouter, entry: ServedEntry, needed: Sequence[Any]) -> None:
+    """Add what leads on from the playground's address as people type it.
+
+    It names no host: a client could choose which.
+    """
+
+    async def playground() -> Response:
+        return RedirectResponse("playground/")
+
+    path = f"{entry.path}/playground"
+    router.add_api_route(path, playground, dependencies=needed, include_in_schema=False)
 
 
 def forget_models() -> None:
