@@ -1,9 +1,9 @@
 """What operators see of runs: metrics, spans, and the fields that every log line of a run has."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
-from langsmith.run_helpers import tracing_context
+from langsmith._internal._context import _TRACING_ENABLED as LANGSMITH
 from opentelemetry.trace import StatusCode
 
 from gatehouse.runs.observing import CallObserver, Timing, Transport
@@ -37,7 +37,7 @@ class RunTelemetry:
         self._pseudonyms = pseudonyms
         self._model = model
         self._tools = tools
-        self._langsmith = None if langsmith else False
+        self._langsmith = langsmith
 
     def trace(self) -> str:
         return traceparent() if self._tracing.on else ""
@@ -58,7 +58,7 @@ class RunTelemetry:
             with (
                 self._tracing.run(run, fields["user"]) as span,
                 logged_with(run_id=run.id, trace_id=trace_id_of(span), **fields),
-                tracing_context(enabled=self._langsmith),
+                nullcontext() if self._langsmith else untold(),
             ):
                 calls = Calls(self._metrics, self._tracing.tracer, self._model, self._tools)
                 try:
@@ -103,3 +103,13 @@ class RunTelemetry:
         if ended.problem is not None:
             span.set_attribute("error.type", str(ended.problem["type"]).rpartition(":")[2])
             span.set_status(StatusCode.ERROR)
+
+
+@contextmanager
+def untold() -> Iterator[None]:
+    """Have LangChain tell LangSmith nothing. Its own `tracing_context` looks for a parent run first."""
+    token = LANGSMITH.set(False)
+    try:
+        yield
+    finally:
+        LANGSMITH.reset(token)

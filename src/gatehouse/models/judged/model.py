@@ -4,6 +4,7 @@ Whatever LangChain makes of the model (with tools, with data of a schema, in a c
 asks it with one of four methods: each is judged.
 """
 
+import re
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
@@ -24,6 +25,7 @@ from gatehouse.models.judged.tool_calls import told_of
 from gatehouse.models.overriding import overriding
 
 CORRECTIONS = 2  # times that a model is told what is wrong with its tool calls, in one call of it
+QUOTING = re.compile("Pydantic serializer warnings", re.IGNORECASE)  # as `warnings` compiles it
 NO_CALL = "it made no tool call that can be read"
 # packages of providers that always tell how an answer ended
 TELLING = frozenset(
@@ -169,7 +171,8 @@ def judging(messages: Messages, tells_end: bool) -> Judge:
     pydantic warns where a provider's object has another type than its client expects, and quotes the object:
     an answer would be in the log. Filters are the process's, so this one, for these words alone, stays.
     """
-    warnings.filterwarnings("ignore", "Pydantic serializer warnings", UserWarning)
+    if not warnings.filters or warnings.filters[0][1] != QUOTING:  # to put it there again costs 20 µs
+        warnings.filterwarnings("ignore", QUOTING.pattern, UserWarning)
     return Judge(messages, tells_end=tells_end)
 
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -15,7 +15,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gatehouse.background import outlasted, uninterrupted
+from gatehouse.background import uninterrupted
 from gatehouse.limits.admission import Admission
 from gatehouse.limits.reservations import NOTHING_HELD, Reservations, adopted
 from gatehouse.models.asking import asked_for
@@ -65,6 +65,33 @@ async def refuse(_value: Any) -> None:
 
 
 NOT_SERVED: Runnable[Any, Any] = RunnableLambda(refuse)
+
+
+class Beginning:
+    """A start that is under way, for the current task: what comes of it is told by the task of the run."""
+
+    def __init__(self) -> None:
+        self._caller = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._cancelled_before = self._caller.cancelling()
+        self._told = asyncio.Event()
+        self._error: BaseException | None = None
+
+    @property
+    def left(self) -> bool:
+        """Whether the caller was cancelled, also where it does not know that yet."""
+        return self._caller.cancelling() > self._cancelled_before
+
+    def tell(self, error: BaseException | None) -> None:
+        self._error = error
+        self._told.set()
+
+    async def told(self) -> None:
+        """Return when Redis has the run, come what may. Raises the error why it has not."""
+        while not self._told.is_set():
+            with suppress(asyncio.CancelledError):
+                await self._told.wait()
+        if self._error is not None:
+            raise self._error
 
 
 class Conductor:
@@ -118,19 +145,39 @@ class Conductor:
         cancelled before it begins. `admission` is charged for it in the same step (None: that was done).
         Raises NotStored, LimitReached.
         """
-        held_until = time.monotonic() + self.settings.lease
-        creating = asyncio.ensure_future(self._stored(run, claim, admission))
-        left = await outlasted(creating)
+        start = Beginning()
+        self._own(self._begin(start, run, tap, claim, admission), run.id)
         try:
-            if not creating.result():
-                raise NotStored
+            await start.told()
         except (RedisError, OSError) as error:
             raise NotStored from error
-        self.observer.started(run)
-        execution = self._execute(run, held_until, tap)
-        if left and not run.grace:
+        if start.left and not run.grace:
+            self.stop(run.id)  # who left when it had begun
+        return start.left
+
+    async def _begin(
+        self,
+        start: Beginning,
+        run: RunRecord,
+        tap: Tap | None,
+        claim: str,
+        admission: Admission | None,
+    ) -> None:
+        """Store a new run and execute it: in one task, so that it goes on with Redis's answer itself."""
+        held_until = time.monotonic() + self.settings.lease
+        try:
+            if not await self._stored(run, claim, admission):
+                raise NotStored
+            self.observer.started(run)
+            execution = self._execution(run, held_until)
+        except BaseException as error:
+            start.tell(error)
+            return
+        if start.left and not run.grace:
             execution.halt("cancelled")
-        return left
+        start.tell(None)
+        await asyncio.sleep(0)  # the caller goes on first: it may be about to stop the run, or to follow it
+        await self._conduct(execution, tap)
 
     async def _stored(self, run: RunRecord, claim: str, admission: Admission | None) -> bool:
         """Store a new run; False when it was undone before. Raises LimitReached, and what Redis raises."""
@@ -168,7 +215,7 @@ class Conductor:
             self.observer.restarted(run)
         if run.reservation is not None:
             self.reservations.adopt(run.principal, run.reservation)
-        self._execute(run, held_until, None)
+        self._execute(run, held_until)
 
     async def _taken(self, known: RunRecord, over: Exception | None) -> bool:
         """Take the next attempt, with the run's place in the limits when it is to be executed."""
@@ -214,22 +261,30 @@ class Conductor:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
 
-    def _execute(self, run: RunRecord, held_until: float, tap: Tap | None) -> Execution:
+    def _execute(self, run: RunRecord, held_until: float) -> None:
+        """Execute an attempt at a run that another process began."""
+        self._own(self._conduct(self._execution(run, held_until), None), run.id)
+
+    def _own(self, work: Coroutine[Any, Any, None], run_id: str) -> None:
+        task = asyncio.create_task(work, name=f"run {run_id}")
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _execution(self, run: RunRecord, held_until: float) -> Execution:
+        """Return the attempt at a run that is about to begin here."""
         limits = ExecutionLimits(self.settings.recursion_limit, self.settings.feed_size)
         runnable = self.runnables.get(run.runnable, NOT_SERVED)
         execution = Execution(
             run, runnable, self.writer.of(run.id), limits, self.clock, held_until, self.cache
         )  # fmt: skip
         self.local[run.id] = execution
-        execution.task = asyncio.create_task(self._conduct(execution, tap), name=f"run {run.id}")
-        self.tasks.add(execution.task)
-        execution.task.add_done_callback(self.tasks.discard)
         return execution
 
     async def _conduct(self, execution: Execution, tap: Tap | None) -> None:
         """Execute an attempt from its first event to the end of the run, or to where it is given up."""
         status: Status = "cancelled"
         failure: ApiError | None = None
+        execution.task = asyncio.current_task()
         inside_run.set(True)  # in the context of this task, and of all that are made in it
         tenant_of_context.set(execution.run.principal.tenant_id)
         execution_of_context.set(execution)
