@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import aiosqlite
 from sqlalchemy.dialects.sqlite.aiosqlite import (
@@ -19,6 +19,9 @@ from sqlalchemy.dialects.sqlite.aiosqlite import (
     AsyncAdapt_aiosqlite_cursor,
     AsyncAdapt_aiosqlite_dbapi,
 )
+from sqlalchemy.util import await_only
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,21 @@ class Connection(AsyncAdapt_aiosqlite_connection):
     def __init__(self, dbapi: Any, connection: Any) -> None:
         super().__init__(dbapi, connection)
         self.busy = False
+
+    def in_one_errand(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Return what work comes to that ends its transaction itself. Raises sqlite3.Error."""
+        try:
+            return await_only(self._errand(work))
+        except Exception as error:
+            self._handle_exception(error)
+
+    async def _errand(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        driver: Any = self._connection
+        async with self._execute_mutex:
+            self.busy = True  # and stays so where this is cancelled
+            result: Result = await driver._execute(work, driver._conn)
+            self.busy = False
+        return result
 
     def rollback(self) -> None:
         if self._may_have_begun:

@@ -112,21 +112,3 @@ async def append(
     place = {"thread_id": thread_id, "position": position, **owned_by(principal)}
     message = {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}
     await connection.execute(INSERT_MESSAGE, message)
-
-
-async def append_first(
-    connection: AsyncConnection,
-    principal: Principal,
-    thread_id: str,
-    question: Mapping[str, Any],
-    answer: Mapping[str, Any] | None,
-) -> None:
-    """Store the first message of a thread, with its answer if there is one, in one statement."""
-    place = {"thread_id": thread_id, "created_at": datetime.now(UTC), **owned_by(principal)}
-    asked = str(uuid7())
-    rows = [{**place, **NO_ANSWER, **question, "id": asked, "position": 1, "parent_id": BEGINNING}]
-    if answer is not None:
-        rows.append(
-            {**place, "attachments": None, **answer, "id": str(uuid7()), "position": 2, "parent_id": asked}
-        )
-    await connection.execute(INSERT_MESSAGE, rows)

@@ -19,6 +19,7 @@ from gatehouse.runs.events import Usage
 from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads import queries
+from gatehouse.threads.beginning import beginning, first_rows
 from gatehouse.threads.branches import BEGINNING, Place
 from gatehouse.threads.branching import leave_branch, question_of, show_branch, tree_of, with_branches
 from gatehouse.threads.cursors import message_cursor, thread_cursor
@@ -26,7 +27,6 @@ from gatehouse.threads.models import Attached, MessagePage, MessageStatus, Threa
 from gatehouse.threads.rows import (
     Blocks,
     append,
-    append_first,
     lock,
     owned_by,
     placed,
@@ -100,8 +100,9 @@ class ThreadStore:
     def __init__(self, engine: AsyncEngine, max_messages: int = 1000) -> None:
         self._engine = engine
         self._max_messages = max_messages
-        # made once: it is compiled for each that is new
-        self._insert_if_new = insert_if_new(engine, threads).execution_options(preserve_rowcount=True)
+        # made once: they are compiled for each that is new
+        self._insert_if_new = insert_if_new(engine, threads)
+        self._begin_thread = beginning(engine)
 
     async def create(
         self, principal: Principal, runnable: str, title: str, thread_id: str | None = None
@@ -167,13 +168,8 @@ class ThreadStore:
         now = datetime.now(UTC)
         thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(question["content"]))}
         row = {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
-        async with self._transaction(principal) as connection:
-            if (await connection.execute(self._insert_if_new, row)).rowcount:
-                await append_first(
-                    connection, principal, thread_id, question, answer.columns() if answer else None
-                )
-                return
-        if answer:
+        rows = first_rows(principal, thread_id, question, answer.columns() if answer else None)
+        if not await self._begin_thread(row, rows) and answer:
             await self.answer(principal, thread_id, answer)
 
     async def get(self, principal: Principal, thread_id: str) -> Thread:
