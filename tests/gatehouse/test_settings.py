@@ -185,12 +185,12 @@ class TestParts:
 
     def test_the_chat_model_gets_its_settings(self) -> None:
         chosen = Settings(
-            model="openai", model_name="m", openai_api_key=SECRET, azure_openai_endpoint="https://e"
+            model="openai", model_name="m", openai_api_key="sk-of-nobody", azure_openai_endpoint="https://e"
         )
         model = chosen.chat_model
         assert (model.choice, model.openai_model, model.azure_endpoint) == ("openai", "m", "https://e")
         assert model.openai_api_key is not None
-        assert model.openai_api_key.get_secret_value() == SECRET
+        assert model.openai_api_key.get_secret_value() == "sk-of-nobody"
 
 
 class TestOrigins:
@@ -204,6 +204,7 @@ class TestOrigins:
             ("http://a.example:8080", "http://a.example:8080"),
             ('["https://a.example/"]', "https://a.example"),
             ("https://[::1]:443", "https://[::1]"),
+            ("https://bücher.example", "https://xn--bcher-kva.example"),
         ],
     )
     def test_are_as_browsers_send_them(

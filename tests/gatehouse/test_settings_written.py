@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from gatehouse.cli.environment import fault
+from gatehouse.cli.environment import fault, load_settings
+from gatehouse.cli.failure import Failed
 from gatehouse.settings import Settings
 from gatehouse.settings.settings import variable
 
@@ -19,8 +20,12 @@ LISTS = ["GATEHOUSE_ALLOWED_ORIGINS", "GATEHOUSE_JWT_ALGORITHMS", "GATEHOUSE_CLA
 OBJECTS = ["GATEHOUSE_CLAIMS", "GATEHOUSE_PLANS", "GATEHOUSE_TENANT_RUNNABLES"]
 ADDRESSES = [
     *("OPENAI_BASE_URL", "AZURE_OPENAI_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT", "LANGSMITH_ENDPOINT"),
+    "OPENROUTER_API_BASE",
     *("GATEHOUSE_JWKS_URL", "GATEHOUSE_PUBLIC_URL"),
 ]
+
+
+KEYS = ["OPENAI_API_KEY", "AZURE_OPENAI_API_KEY", "OPENROUTER_API_KEY", "LANGSMITH_API_KEY"]
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +82,9 @@ def test_what_is_no_number(monkeypatch: pytest.MonkeyPatch, name: str, value: st
 
 
 @pytest.mark.parametrize("value", ["a.example", "a.example:8080", "https//a.example", "ftp://a.example",
-                                   "https://", "https:///v1", "https://a b", "https://u:secret@"])  # fmt: skip
+                                   "https://", "https:///v1", "https://a b", "https://u:secret@",
+                                   "https://https://a.example", "http://a.example:99999", "http://a.example:port",
+                                   "http://::1:8000", "https://${HOST}/v1", "http://a.example:0"])  # fmt: skip
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_what_is_no_address(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     [told, *_] = faults(monkeypatch, name, value)
@@ -92,6 +99,85 @@ def test_what_is_no_address(monkeypatch: pytest.MonkeyPatch, name: str, value: s
 )
 def test_what_is_one(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     assert faults(monkeypatch, name, value) == []
+
+
+@pytest.mark.parametrize("call", ["chat/completions", "responses", "completions/"])
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "OPENROUTER_API_BASE"])
+def test_the_address_of_one_call(monkeypatch: pytest.MonkeyPatch, name: str, call: str) -> None:
+    [told] = faults(monkeypatch, name, f"https://a.example/v1/{call}")
+    assert told.startswith(f"{name}: it is the address of one call")
+
+
+def test_the_address_of_a_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    address = "https://x.openai.azure.com/openai/deployments/a/chat/completions?api-version=1"
+    [told] = faults(monkeypatch, "AZURE_OPENAI_ENDPOINT", address)
+    assert told.startswith("AZURE_OPENAI_ENDPOINT: it is the address of a deployment")
+
+
+@pytest.mark.parametrize("key", ["Bearer sk-of", "sk\u2013of", "sk-of\u200b", "\ufeffsk-of", "sk-o f"])
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_that_no_header_can_have(monkeypatch: pytest.MonkeyPatch, name: str, key: str) -> None:
+    [told] = faults(monkeypatch, name, key)
+    assert told.startswith(f"{name}: no key")
+    assert "sk" not in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["db:5432/x", "mysql://u:secret@db/x", "postgresql+asyncpg://u:secret@db/x", "redis://db",
+     "postgresql://u:secret@db:port/x", "postgresql://u:secret@db:99999/x", "postgresql://u:secret@${DB}/x"],
+)  # fmt: skip
+def test_a_database_that_is_none(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    [told] = faults(monkeypatch, "GATEHOUSE_DATABASE_URL", address)
+    assert told.startswith("GATEHOUSE_DATABASE_URL: no address of a database: write postgresql+psycopg://")
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("postgres://u:p%40@db:5432/x", "postgresql+psycopg://u:p%40@db:5432/x"),
+        ("postgresql://u:p@[::1]:5432,db2:5433/x?sslmode=require",
+         "postgresql+psycopg://u:p@[::1]:5432,db2:5433/x?sslmode=require"),
+        ("postgresql:///x?host=/run/postgresql", "postgresql+psycopg:///x?host=/run/postgresql"),
+        ("sqlite:///x.db", "sqlite+aiosqlite:///x.db"),
+    ],
+)  # fmt: skip
+def test_a_database_with_another_driver(monkeypatch: pytest.MonkeyPatch, written: str, meant: str) -> None:
+    monkeypatch.setenv("GATEHOUSE_DATABASE_URL", written)
+    assert Settings(_env_file=None).database == meant
+
+
+def test_a_folder_that_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    [told] = faults(monkeypatch, "GATEHOUSE_DATA_DIR", "file")
+    assert told.startswith("GATEHOUSE_DATA_DIR: it is a file")
+    monkeypatch.setenv("GATEHOUSE_DATA_DIR", "~/data")
+    assert Settings(_env_file=None).data_dir == Path.home() / "data"
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "missing")
+    [told] = faults(monkeypatch, "PORT", "8000")
+    assert told.startswith(f"{name}: there is none")
+
+
+def test_a_name_that_is_there_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = '{"requests_per_minute": %s}'
+    [told] = faults(monkeypatch, "GATEHOUSE_PLANS", f'{{"default": {plan % 1}, "default": {plan % 2}}}')
+    assert told == "GATEHOUSE_PLANS: not valid JSON: 'default' is there twice"
+
+
+def test_a_name_inside_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    [told] = faults(monkeypatch, "GATEHOUSE_PLANS", '{"default": {"request_per_minute": 1}}')
+    assert told == "GATEHOUSE_PLANS: default.request_per_minute: Extra inputs are not permitted"
+
+
+def test_a_file_in_another_code(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("PORT=8000\n".encode("utf-16"))
+    with pytest.raises(Failed, match=r"\.env is no text of UTF-8"):
+        load_settings()
 
 
 @pytest.mark.parametrize("name", LISTS)

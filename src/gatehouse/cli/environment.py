@@ -26,6 +26,8 @@ def load_settings(**options: Any) -> "Settings":
     except ValidationError as error:
         faults = "; ".join(fault(details) for details in error.errors())
         raise Failed(f"settings: {faults}") from None
+    except UnicodeDecodeError:
+        raise Failed("settings: .env is no text of UTF-8: save it as that") from None
 
 
 def configure_logs(level: str, *, pretty: bool) -> None:
@@ -40,4 +42,7 @@ def fault(details: "ErrorDetails") -> str:
     from gatehouse.settings.settings import variable
 
     message = details["msg"].removeprefix("Value error, ")
-    return f"{variable(str(details['loc'][0]))}: {message}" if details["loc"] else message
+    if not details["loc"]:
+        return message
+    name, *inside = map(str, details["loc"])
+    return f"{variable(name)}: {'.'.join(inside)}{': ' if inside else ''}{message}"

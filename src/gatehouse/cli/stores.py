@@ -24,7 +24,7 @@ async def open_database(settings: "Settings", *, ready: bool = True) -> "AsyncIt
 
     try:
         engine = open_engine(settings.database)
-    except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
+    except (SQLAlchemyError, ModuleNotFoundError, OSError, ValueError) as error:
         # the error's own text may hold the URL and its password
         raise Failed(f"database: GATEHOUSE_DATABASE_URL cannot be used ({type(error).__name__})") from error
     try:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, Field, SecretStr, field_validat
 from pydantic_settings import NoDecode
 
 from gatehouse.settings.lists import Names, Texts, parsed, split
-from gatehouse.settings.written import WebAddress
+from gatehouse.settings.written import WebAddress, has_host
 
 ORIGIN = re.compile(r"https?://[^/?#@\s]+")
 
@@ -106,7 +106,7 @@ class IdentitySettings(BaseModel):
         if value is None:
             return None
         origin = value.removesuffix("/")
-        if not ORIGIN.fullmatch(origin):
+        if not (ORIGIN.fullmatch(origin) and has_host(origin)):
             raise ValueError("GATEHOUSE_PUBLIC_URL has to be https://HOST, without a path")
         return origin
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr
 
-from gatehouse.settings.written import WebAddress, web_address
+from gatehouse.settings.written import ApiAddress, AzureAddress, HeaderKey, web_address
 
 
 class ModelSettings(BaseModel):
@@ -21,6 +21,8 @@ class ModelSettings(BaseModel):
     openai_model: str = "gpt-5-mini"
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
+    openrouter_api_key: SecretStr | None = None
+    openrouter_base_url: str = ""
     azure_api_key: SecretStr | None = None
     azure_endpoint: str | None = None
     azure_deployment: str | None = None
@@ -102,18 +104,27 @@ class ChatModelSettings(BaseModel):
         "gpt-5-mini", validation_alias=AliasChoices("OPENAI_MODEL", "model_name"),
         description="model asked of OpenAI or of the server at OPENAI_BASE_URL",
     )  # fmt: skip
-    openai_api_key: SecretStr | None = Field(
+    openai_api_key: HeaderKey = Field(
         None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key"), description="key for OpenAI"
     )
-    openai_base_url: WebAddress = Field(
+    openai_base_url: ApiAddress = Field(
         None, validation_alias=AliasChoices("OPENAI_BASE_URL", "openai_base_url"),
         description="any server that speaks OpenAI's API",
     )  # fmt: skip
-    azure_openai_api_key: SecretStr | None = Field(
+    openrouter_api_key: HeaderKey = Field(
+        None, validation_alias=AliasChoices("OPENROUTER_API_KEY", "openrouter_api_key"),
+        description="key for OpenRouter, which GATEHOUSE_MODEL=openrouter:NAME asks",
+    )  # fmt: skip
+    openrouter_api_base: ApiAddress = Field(
+        "https://openrouter.ai/api/v1",
+        validation_alias=AliasChoices("OPENROUTER_API_BASE", "openrouter_api_base"),
+        description="OpenRouter's address",
+    )
+    azure_openai_api_key: HeaderKey = Field(
         None, validation_alias=AliasChoices("AZURE_OPENAI_API_KEY", "azure_openai_api_key"),
         description="key for Azure OpenAI",
     )  # fmt: skip
-    azure_openai_endpoint: WebAddress = Field(
+    azure_openai_endpoint: AzureAddress = Field(
         None, validation_alias=AliasChoices("AZURE_OPENAI_ENDPOINT", "azure_openai_endpoint"),
         description="https://RESOURCE.openai.azure.com",
     )  # fmt: skip
@@ -126,7 +137,7 @@ class ChatModelSettings(BaseModel):
         description="such as 2024-10-21",
     )  # fmt: skip
 
-    langsmith_api_key: SecretStr | None = Field(
+    langsmith_api_key: HeaderKey = Field(
         None, validation_alias=AliasChoices("LANGSMITH_API_KEY", "langsmith_api_key"),
         description="key for LangSmith: /RUNNABLE/feedback puts feedback beside the traces there",
     )  # fmt: skip
@@ -153,6 +164,8 @@ class ChatModelSettings(BaseModel):
             openai_model=self.model_name,
             openai_api_key=self.openai_api_key,
             openai_base_url=self.openai_base_url,
+            openrouter_api_key=self.openrouter_api_key,
+            openrouter_base_url=self.openrouter_api_base or "",
             azure_api_key=self.azure_openai_api_key,
             azure_endpoint=self.azure_openai_endpoint,
             azure_deployment=self.azure_openai_deployment_name,

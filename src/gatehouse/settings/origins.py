@@ -43,8 +43,16 @@ def origin(text: str) -> str:
         raise ValueError(f"{text!r} has a *: an origin is one host, list each")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise ValueError(f"{text!r} has a path: an origin ends with the host or its port")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else in_ascii(parts.hostname)
     return f"{parts.scheme}://{host}" + ("" if port in (None, DEFAULT_PORTS[parts.scheme]) else f":{port}")
+
+
+def in_ascii(host: str) -> str:
+    """Return a host's name in the letters that browsers send it in. Raises ValueError."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode()
+    except UnicodeError:
+        raise ValueError(f"{host!r} is no name of a host: write https://HOST, or https://HOST:PORT") from None
 
 
 def under_every_loopback_name(listed: Iterable[str]) -> tuple[str, ...]:

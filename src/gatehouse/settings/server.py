@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import AliasChoices, BaseModel, Field, SecretStr
 
 from gatehouse.settings.origins import Origins
-from gatehouse.settings.written import Networks, WebAddress
+from gatehouse.settings.written import DatabaseAddress, Folder, Networks, WebAddress
 
 
 class ServerSettings(BaseModel):
@@ -20,7 +20,7 @@ class ServerSettings(BaseModel):
         "chains.registry:REGISTRY",
         description="package.module:NAME of what is served: a list of entries, or a function that returns it",
     )
-    data_dir: Path = Field(Path(".gatehouse"), description="where the embedded defaults keep their data")
+    data_dir: Folder = Field(Path(".gatehouse"), description="where the embedded defaults keep their data")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(
         8000, ge=0, le=65535, validation_alias=AliasChoices("PORT", "port"), description="port to listen on"
@@ -84,7 +84,7 @@ class ServerSettings(BaseModel):
         None, ge=1, description="days after its last message that a thread is erased; by default never"
     )
 
-    database_url: SecretStr | None = Field(
+    database_url: DatabaseAddress = Field(
         None, description="SQLAlchemy URL of the database; by default a SQLite file in the data folder"
     )
     migrations: str | None = Field(

@@ -14,7 +14,7 @@ from gatehouse.settings.mcp import McpSettings
 from gatehouse.settings.model import ChatModelSettings
 from gatehouse.settings.origins import ANYBODY, under_every_loopback_name
 from gatehouse.settings.server import ServerSettings
-from gatehouse.settings.written import boundless, endless, fault_in
+from gatehouse.settings.written import boundless, endless, fault_in, missing_certificates
 
 
 def variable(name: str) -> str:
@@ -39,6 +39,8 @@ class Settings(LimitSettings, IdentitySettings, ChatModelSettings, McpSettings, 
         """Take white space from around texts: a secret of Kubernetes ends easily with a line's end."""
         if os.environ.get("GATEHOUSE_ENVIRONMENT", "development").strip() == "":
             raise ValueError("GATEHOUSE_ENVIRONMENT is empty: write development or production")
+        if missing := missing_certificates(os.environ):
+            raise ValueError(missing)
         if not isinstance(values, dict):
             return values
         stripped = {

@@ -1,5 +1,6 @@
 """What models' tokens cost, out of a file of the operator's: prices change, and contracts differ."""
 
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -46,7 +47,7 @@ class Prices(BaseModel):
         if file is None:
             return cls()
         try:
-            return cls.model_validate_json(file.read_bytes())
+            return cls.model_validate_json(file.read_bytes().removeprefix(BOM_UTF8))  # which Windows writes
         except OSError as error:
             raise BadPrices(f"{file} cannot be read ({type(error).__name__})") from None
         except ValidationError as error:

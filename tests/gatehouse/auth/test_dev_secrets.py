@@ -12,7 +12,7 @@ from gatehouse.auth.dev_secrets import api_key_pepper, jwt_secret
 
 PRODUCTION = {
     "environment": "production",
-    "database_url": "postgresql+asyncpg://gatehouse@db/gatehouse",
+    "database_url": "postgresql+psycopg://gatehouse@db/gatehouse",
     "redis_url": "redis://redis",
     "jwt_secret": SECRET,
     "api_key_pepper": "a pepper of more than thirty-two bytes",
@@ -56,7 +56,7 @@ class TestGeneratedSecret:
     def test_needs_a_folder_that_can_be_written(self, make_settings: MakeSettings, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         with pytest.raises(BadConfiguration, match="GATEHOUSE_DATA_DIR"):
-            jwt_secret(make_settings(data_dir=tmp_path / "file"))
+            jwt_secret(make_settings(data_dir=tmp_path / "file" / "data"))
 
 
 class TestConfiguredSecret:

@@ -97,7 +97,9 @@ class TestDatabase:
     def test_that_cannot_be_used_fails_and_leaves_the_runnables_untested(
         self, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("GATEHOUSE_DATABASE_URL", "nonsense://user:hunter2@db/x")
+        monkeypatch.setenv(
+            "GATEHOUSE_DATABASE_URL", "postgresql+psycopg://user:hunter2@db/x?prepare_threshold=soon"
+        )
         state, detail = found(run, "database")
         assert (state, "GATEHOUSE_DATABASE_URL" in detail, "hunter2" in detail) == ("failed", True, False)
         assert found(run, "runnables")[0] == "warning"
