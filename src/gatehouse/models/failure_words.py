@@ -12,6 +12,11 @@ from gatehouse.models.errors import (
     ModelQuotaUsedUp,
 )
 
+# Google's of an error's details, and OpenAI's among its words
+WAIT = re.compile(
+    r"(?:retryDelay\W+|try again in |retry after )(\d{1,6}(?:\.\d{1,6})?) ?(ms|s\b|seconds?|m\d)",
+    re.IGNORECASE,
+)
 MOST_READ = 4000  # characters of what an error says
 # how servers say that the input has more tokens than they take, where they have no code for it
 TOO_LONG = re.compile(
@@ -22,12 +27,17 @@ TOO_LONG = re.compile(
     r"|too large for model with .{0,20}context|range of input length|max_tokens_per_prompt"
     r"|tokens.{0,60}must be <=|longer than the (model|maximum)|token limit exceeded|exceeds max length"
     r"|exceed\w*.{0,30}token limit|tokens exceeds the maximum|current length is .{0,20}limit is"
-    r"|token count is .{0,40}only supports|`inputs` must have less than",
+    r"|token count is .{0,40}only supports|`inputs` must have less than|tokens limit exceeded"
+    r"|tokens long, which exceeds",
     re.IGNORECASE,
 )
 REFUSALS = frozenset({None, 400, 401, 402, 403, 429})
 # a moderation before the model, which some answer 403
-FLAGGED = re.compile(r"\bflagged\b|moderation|content.policy|safety (system|guidelines)", re.IGNORECASE)
+FLAGGED = re.compile(
+    r"\bflagged\b|moderation|content.policy|safety (system|guidelines)|content exists risk"
+    r"|inappropriate content|sensitive content",
+    re.IGNORECASE,
+)
 FLAGGING = frozenset({400, 403})
 TOO_LONG_STATUSES = frozenset({None, 400, 413, 422, 500})  # a 429 that speaks of tokens is a rate limit
 # the same of a key, and of an account that has no money left, by which some answer 400
@@ -64,3 +74,11 @@ def filtered_in_words(error: Exception) -> bool:
     """Tell LangChain's exceptions for an answer that was withheld: a bare ValueError, and a refusal's."""
     plain = type(error) is ValueError and "content filter being triggered" in str(error)
     return plain or (isinstance(error, langchain.ModelRefusalError) and "content filter" in str(error))
+
+
+def seconds_in_words(error: Exception) -> float | None:
+    """Return the seconds after which an error says that the provider may be asked again."""
+    if not (told := WAIT.search(_said(error))):
+        return None
+    number, unit = float(told[1]), told[2].lower()
+    return number / 1000 if unit == "ms" else number * 60 if unit.startswith("m") else number

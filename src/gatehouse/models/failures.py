@@ -29,11 +29,16 @@ from gatehouse.models.errors import (
     ModelTimedOut,
     ModelUnreachable,
 )
-from gatehouse.models.failure_words import filtered_in_words, kind_in_words
+from gatehouse.models.failure_words import filtered_in_words, kind_in_words, seconds_in_words
 
 MOST_SECONDS = 3600.0  # that a provider may ask us to wait
 DEPTH = 5  # of causes and bodies that are looked into
-FILTERED = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
+FILTERED = frozenset(
+    {
+        *("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"),
+        *("data_inspection_failed", "DataInspectionFailed", "1301"),  # Qwen's, and Zhipu's
+    }
+)
 CODES: Mapping[str, type[ModelFailed]] = {
     "context_length_exceeded": InputTooLong,
     "exceed_context_size_error": InputTooLong,
@@ -52,6 +57,7 @@ CODES: Mapping[str, type[ModelFailed]] = {
     "overloaded_error": ModelNotAvailable,  # Anthropic's, in the middle of a stream too
     "rate_limit_error": ModelBusy,
     "api_error": ModelServerFailed,
+    "server_error": ModelServerFailed,
     "rate_limit_exceeded": ModelBusy,
     "too_many_requests": ModelBusy,
     "429": ModelBusy,
@@ -60,7 +66,8 @@ TIMEOUTS = frozenset({"TimeoutException", "APITimeoutError", "TimeoutError"})
 CONNECTIONS = frozenset({"TransportError", "APIConnectionError", "ConnectionError", "ClientConnectionError"})
 NOT_AVAILABLE = frozenset({502, 503, 504, 529})  # the last is Anthropic's for an overload
 SERVERS = frozenset({"APIError", "ProviderSaid"})
-TROUBLE = ("detail", "message", "msg", "errors", "error_message", "error_msg")  # of bodies without choices
+# of bodies without choices; the last is Apigee's
+TROUBLE = ("detail", "message", "msg", "errors", "error_message", "error_msg", "fault")
 # LangChain's exceptions for the failures that OpenAI's Responses API tells in a stream
 IN_STREAM = re.compile(r"ResponseError\(code='(?P<failed>\w+)'|(?P<error>\w+): ")
 STATUSES: Mapping[int, type[ModelFailed]] = {
@@ -134,6 +141,9 @@ def error_in(body: Mapping[str, Any]) -> object | None:
         return cast("object", body["error"])
     if body.get("choices") is not None:
         return None
+    told = body.get("base_resp")  # MiniMax's
+    if isinstance(told, Mapping) and told.get("status_code"):
+        return {"message": told.get("status_msg"), "code": told["status_code"]}
     is_error = "error" in (body.get("object"), body.get("type")) or any(map(body.get, TROUBLE))
     # OpenAI's client fills in all fields of a chunk, and their names say something too
     return {name: value for name, value in body.items() if value is not None} if is_error else None
@@ -164,17 +174,21 @@ def retry_after_of(error: Exception) -> float | None:
     try:
         if milliseconds := headers.get("retry-after-ms"):
             return _bounded(float(milliseconds) / 1000)
-        value = headers.get("retry-after", "")
-        return _bounded(float(value) if value[:1].isdigit() else _seconds_until(value))
+        if value := headers.get("retry-after", "").removesuffix("s"):
+            return _bounded(float(value) if value[:1].isdigit() else _seconds_until(value))
     except (TypeError, ValueError):  # neither a number nor a date
         return None
+    return seconds_in_words(error)
 
 
 def _kind(error: Exception) -> type[ModelFailed] | None:
     codes, names = _codes(error), _names(error)
     status = status_of(error)
+    told_inside = _status_in(codes)
     if status is None or status < HTTPStatus.MULTIPLE_CHOICES:  # told in a stream, or with a success
-        status = _status_in(codes) or status
+        status = told_inside or status
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR and told_inside:  # of a proxy that has one for all
+        status = told_inside
     if told := _kind_told(error, codes, names, status):
         return told
     known = next((ours for theirs, ours in LANGCHAIN.items() if isinstance(error, theirs)), None)

@@ -61,7 +61,7 @@ class Providers:
         return await self._open("GATEHOUSE_FALLBACK_MODEL", self.settings.fallback)
 
     async def _open(self, setting: str, choice: str) -> Provided:
-        kind, _, name = choice.partition(":")
+        kind, _, name = map(str.strip, choice.partition(":"))
         match kind, name:
             case "embedded", "":
                 return await self._embedded()
@@ -71,6 +71,8 @@ class Providers:
                 return await self._azure(name or self.settings.azure_deployment)
             case "openai", _:
                 return await self._openai(name or self.settings.openai_model)
+            case "openrouter", _ if name:
+                return await self._openrouter(f"{setting}={choice}", name)
             case _, "":
                 raise ModelUnavailable(
                     f"{setting}={choice} is not known. Use embedded, scripted, azure, openai, "
@@ -138,6 +140,24 @@ class Providers:
         host = urlsplit(settings.openai_base_url or "").netloc.rpartition("@")[2]  # never the password
         label = f"{name} at {host}" if host else f"OpenAI {name}"
         return Provided(self._telling(model), label, self.patience)
+
+    async def _openrouter(self, choice: str, name: str) -> Provided:
+        """Return a model of OpenRouter's, whose API is OpenAI's and is read as that of any server like it.
+
+        LangChain's package for it loses refusals, errors and whole answers out of streams, and its client
+        repeats a call for an hour.
+        """
+        from langchain_openai import ChatOpenAI
+
+        if not self.settings.openrouter_api_key:
+            raise ModelUnavailable(f"{choice} needs OPENROUTER_API_KEY.")
+        model = ChatOpenAI(
+            model=name,
+            api_key=self.settings.openrouter_api_key,
+            base_url=self.settings.openrouter_base_url,
+            **await self._calling(),
+        )
+        return Provided(self._telling(model), f"openrouter {name}", self.patience)
 
     def _telling(self, model: Model) -> Model:
         """Return a model of OpenAI's kind that tells what its streams used, where its server can."""

@@ -156,7 +156,7 @@ ODDITIES: list[Peculiarity] = [
     anthropic("a pause of its turn, with a call", named(OPENING, *USED, *closing("pause_turn")), "model-cut-off"),
     anthropic("the end of its window", named(OPENING, *SPOKEN, *closing("model_context_window_exceeded")), "Hello · length · 25+15"),
     *(responses(f"a failure, `{code}`", named(WORDS, responded("response.failed", status="failed", error={"code": code, "message": "?"})), told)
-      for code, told in {"rate_limit_exceeded": "model-rate-limited", "context_length_exceeded": "input-too-long", "server_error": "model-said-nothing"}.items()),
+      for code, told in {"rate_limit_exceeded": "model-rate-limited", "context_length_exceeded": "input-too-long", "server_error": "model-unavailable"}.items()),
     responses("the filter", named(WORDS, responded("response.incomplete", status="incomplete", incomplete_details={"reason": "content_filter"})), "content-filtered"),
     ollamas("an end without a reason, as older ones have it", json.dumps(ollama("Hello")) + "\n" + json.dumps(ollama(done=True)) + "\n", FINE),
     ollamas("a line that is cut off", json.dumps(ollama("Hel")) + '\n{"model"', "model-said-nothing"),

@@ -7,6 +7,7 @@ docs/providers.md.
 
 import json
 
+from provider_frames import FRAMES
 from provider_oddities import ODDITIES
 from provider_wires import (
     CALLED,
@@ -116,7 +117,7 @@ PECULIARITIES = [
     gemini("words, and that none were written", events(said("Hello"), delta({}, "stop", usage={"prompt_tokens": 5, "total_tokens": 5})), "Hello · stop · estimated"),
     gemini("too long, in a list", f"[{refused(400, TOO_LONG)}]", "input-too-long", kind="application/json", status=400),
     gemini("a key that it does not know, as a 400", f"[{refused(400, 'API key not valid.')}]", "model-misconfigured", kind="application/json", status=400),
-    gemini("an overload in the middle of a stream", events(said("Hel"), f"[{refused(503, 'overloaded')}]"), "model-said-nothing"),
+    gemini("an overload in the middle of a stream", events(said("Hel"), f"[{refused(503, 'overloaded')}]"), "model-unavailable"),
     openrouters("comments while it waits", ": OPENROUTER PROCESSING\n\n" + events(
         said("Hello"), STOP, {**delta(), "choices": [], **used(5, 2)},
     ), "Hello · stop · 5+2"),
@@ -158,6 +159,7 @@ PECULIARITIES = [
     ollamas("a model that was only loaded", lines(over("load")), "model-said-nothing"),
     ollamas("an error in the middle of a stream", lines(ollama("Hel"), {"error": "runner stopped"}), "model-unavailable"),
     *ODDITIES,
+    *FRAMES,
 ]  # fmt: skip
 
 HEAD = """# Providers and their peculiarities

@@ -156,11 +156,26 @@ class TestRetryAfter:
             ({"retry-after": "9" * 400}, None),
             ({"retry-after-ms": "nan"}, None),
             ({"retry-after": "soon"}, None),
+            ({"retry-after": "7s"}, 7.0),
             ({}, None),
         ],
     )
     def test_seconds(self, headers: dict[str, str], seconds: float | None) -> None:
         assert retry_after_of(ProviderError(429, headers=headers)) == seconds
+
+    @pytest.mark.parametrize(
+        ("said", "seconds"),
+        [
+            ("Rate limit reached. Please try again in 6.2s.", 6.2),
+            ("Rate limit reached. Please try again in 850ms.", 0.85),
+            ("Limit reached, try again in 2m30s", 120.0),
+            ("[{'error': {'details': [{'retryDelay': '34s'}]}}]", 34.0),
+            ("No deployments available, Try again in 5 seconds.", 5.0),
+            ("Try again in a while.", None),
+        ],
+    )
+    def test_seconds_in_words(self, said: str, seconds: float | None) -> None:
+        assert retry_after_of(ProviderError(429, said)) == seconds
 
     def test_a_date(self) -> None:
         error = ProviderError(429, headers={"retry-after": formatdate(time.time() + 60, usegmt=True)})

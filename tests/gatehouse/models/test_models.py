@@ -99,6 +99,21 @@ class TestChoice:
         assert "scripted" in found.label
 
 
+class TestOpenRouter:
+    async def test_is_asked_by_the_client_of_openai_at_its_own_address(self) -> None:
+        found = await opened(
+            choice="openrouter:vendor/model",
+            openrouter_api_key=KEY,
+            openrouter_base_url="https://r.example/v1",
+        )
+        assert isinstance(found.model.first, ChatOpenAI)
+        assert found.model.first.openai_api_base == "https://r.example/v1"
+        assert (found.model.first.model_name, found.label) == ("vendor/model", "openrouter vendor/model")
+
+    async def test_without_a_key_it_names_the_setting(self) -> None:
+        assert "needs OPENROUTER_API_KEY" in await refusal(choice="openrouter:vendor/model")
+
+
 class TestOpenAI:
     async def test_its_model_may_be_named_in_the_choice(self) -> None:
         assert (await opened(choice="openai:gpt-y", openai_api_key=KEY, openai_model="gpt-x")).label == (

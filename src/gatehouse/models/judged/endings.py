@@ -15,6 +15,7 @@ Kind = Literal["stop", "length", "content_filter", "refusal", "failed", "unknown
 NORMAL = frozenset(
     {
         *("stop", "stop_sequence", "end_turn", "eos", "eos_token", "end_of_text"),
+        *("s", "im_end", "endoftext", "eot_id", "end_of_turn", "end"),  # the tokens that models end with
         *("tool_calls", "tool_call", "tool_use", "function_call"),
         *("complete", "completed", "success", "finished", "normal", "done"),
     }

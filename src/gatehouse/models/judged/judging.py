@@ -22,11 +22,13 @@ from gatehouse.models.errors import (
     ModelSaidNothing,
 )
 from gatehouse.models.judged.endings import Ending, added, ending_of
+from gatehouse.models.judged.thought_tags import ThoughtTags
 from gatehouse.models.judged.tool_calls import Fault, ToolCalls, chunks_of
-from gatehouse.models.judged.usage_reports import ESTIMATED, completed, estimated, used
+from gatehouse.models.judged.usage_reports import ESTIMATED, UNSEEN, completed, estimated, plausible, used
 from gatehouse.plain_json import Halves, whole_text
 
 EVERY_CHUNKS = frozenset({"model_provider", "output_version"})  # by them LangChain reads a chunk's blocks
+THOUGHTS = "reasoning_content"  # what LangChain's packages call thoughts that come beside the content
 JUDGED = frozenset({"refusal", "tool_calls"})  # LangChain would make calls of the latter: these wait, too
 NORMAL = Ending("stop", "")
 
@@ -57,6 +59,8 @@ class Judge:
         self._messages = messages
         self._tells_end = tells_end
         self._halves = Halves()
+        self._tags = ThoughtTags()
+        self._thought = ""  # between tags, and not shown yet
         self._calls = ToolCalls()
         self._metadata: dict[str, Any] = {}
         self._reports: list[UsageMetadata] = []
@@ -75,20 +79,19 @@ class Judge:
         message = chunk.message
         if not isinstance(message, AIMessageChunk):
             return chunk
-        if is_text_alone(chunk, message) and not self._halves.waiting:
+        if self._tags.passed and is_text_alone(chunk, message) and not self._halves.waiting:
             self._said.append(message.__dict__["content"])
             return chunk
         content = self._whole(message)
         held = self._held(chunk, message)
-        if content is message.content and not held:
+        if content is message.content and not held and not self._thought:
             return chunk
         shown = self._shown(message, content)
         return shown if content or shown.message.additional_kwargs else None
 
     def end(self) -> Answer:
         """Return what the answer came to. Raises the ModelFailed that it is, if it cannot be used."""
-        if rest := self._halves.rest():
-            self._said.append(rest)
+        rest = self._rest()
         ending = self._ending()
         if failure := self._failure(ending):
             raise failure
@@ -99,6 +102,15 @@ class Judge:
     def text(self) -> str:
         """What was said, up to a bound."""
         return "".join(self._said)
+
+    def _rest(self) -> str:
+        """Return what waited for more to come."""
+        said = self._heard(self._halves.rest())
+        waiting, thought = self._tags.rest()
+        self._thought += thought
+        if waiting:
+            self._said.append(waiting)
+        return said + waiting
 
     def _ending(self) -> Ending:
         ending = ending_of(self._metadata)
@@ -153,6 +165,9 @@ class Judge:
 
     def _heard(self, text: str) -> str:
         whole = self._halves.add(text)
+        if not self._tags.passed:
+            whole, thought = self._tags.add(whole)
+            self._thought += thought
         if whole:
             self._said.append(whole)
         return whole
@@ -174,6 +189,7 @@ class Judge:
 
     def _shown(self, message: AIMessageChunk, content: str | list[Any]) -> ChatGenerationChunk:
         extra = {name: value for name, value in message.additional_kwargs.items() if name not in JUDGED}
+        extra |= self._thoughts()
         every = {name: value for name, value in message.response_metadata.items() if name in EVERY_CHUNKS}
         shown = AIMessageChunk(
             content=content,
@@ -184,8 +200,15 @@ class Judge:
         )
         return ChatGenerationChunk(message=shown)
 
+    def _thoughts(self) -> dict[str, str]:
+        """Return the thoughts that were between tags, and were not shown."""
+        thought, self._thought = self._thought, ""
+        return {THOUGHTS: thought} if thought else {}
+
     def _last(self, ending: Ending, rest: str, calls: Sequence[ToolCall]) -> ChatGenerationChunk:
         usage, metadata = used(self._reports), dict(self._metadata)
+        if usage and usage["total_tokens"] > UNSEEN:  # else the estimate is not made: it reads all messages
+            usage = plausible(usage, self._messages, self._estimate(calls))
         if usage is None or not (usage["input_tokens"] and usage["output_tokens"]):
             usage = completed(usage, self._estimate(calls))
             metadata[ESTIMATED] = True
@@ -193,6 +216,7 @@ class Judge:
             metadata["finish_reason"] = ending.finish_reason
         message = AIMessageChunk(
             content=[] if self._blocks and not rest else rest,
+            additional_kwargs=self._thoughts(),
             tool_call_chunks=chunks_of(calls),
             usage_metadata=usage,
             response_metadata=metadata,

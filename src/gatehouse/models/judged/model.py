@@ -19,6 +19,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 
 from gatehouse.models.errors import AnswerUnusable, ModelSaidNothing
 from gatehouse.models.failures import failure_of
+from gatehouse.models.judged.endings import REASONS
 from gatehouse.models.judged.judging import Answer, Judge
 from gatehouse.models.judged.openai_dialect import reading_dialect
 from gatehouse.models.judged.tool_calls import told_of
@@ -178,10 +179,10 @@ def judging(messages: Messages, tells_end: bool) -> Judge:
 
 def pass_or_raise(error: Exception, judge: Judge, tells_end: bool) -> None:
     """Let an error pass that came after the answer's end; raise what any other stands for."""
-    failure = failure_of(error)
+    raised = as_read(error, tells_end)
+    failure = failure_of(raised)
     if failure is not None and failure.outage and judge.ended:
         return
-    raised = as_read(error, tells_end)
     raise raised from (None if raised is error else error)
 
 
@@ -244,13 +245,17 @@ def using(result: ChatResult, answers: Sequence[UsageMetadata | None]) -> ChatRe
 
 
 def as_chunk(result: ChatResult) -> ChatGenerationChunk:
-    """Return a whole answer as the only chunk of a stream."""
+    """Return a whole answer as the only chunk of a stream.
+
+    Anthropic's package tells how it ended beside the message; LangChain adds that to it later.
+    """
     generation = result.generations[0]
     message = cast("AIMessage", generation.message)
+    beside = {name: value for name, value in (result.llm_output or {}).items() if name in REASONS}
     chunk = AIMessageChunk(
         content=message.content,
         additional_kwargs=message.additional_kwargs,
-        response_metadata=message.response_metadata,
+        response_metadata={**beside, **message.response_metadata},
         usage_metadata=message.usage_metadata,
         tool_calls=message.tool_calls,
         invalid_tool_calls=message.invalid_tool_calls,

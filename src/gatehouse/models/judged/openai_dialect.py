@@ -15,12 +15,15 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from gatehouse.models.errors import ModelSaidNothing
 from gatehouse.models.failures import ProviderSaid, error_in
+from gatehouse.models.judged.openai_events import read_events
 from gatehouse.models.judged.openai_usage import usage_in
 from gatehouse.models.overriding import overriding
 
 # DeepSeek's and vLLM's name for it, OpenRouter's, and those of proxies
 REASONING = ("reasoning_content", "reasoning", "thinking", "thinking_blocks", "reasoning_details")
 THOUGHTS = ("thinking", "text", "summary", "content")  # where a block of thoughts has its words
+TEXTS = frozenset({"text", "output_text"})
+FIRST = (0, "0", None)  # what servers call the first of the answers
 Model = TypeVar("Model", bound=BaseChatModel)
 Json = dict[str, Any]
 
@@ -46,6 +49,7 @@ def reading_dialect(model: Model) -> Model:
         "_convert_chunk_to_generation_chunk": _convert_chunk_to_generation_chunk,
         "_create_chat_result": _create_chat_result,
     }
+    read_events(model)
     return overriding(model, reading)
 
 
@@ -53,21 +57,27 @@ def read_chunk(chunk: Json) -> Json:
     """Return a chunk of a stream as OpenAI would send it. Raises ProviderSaid for an error."""
     if (error := error_in(chunk)) is not None:
         raise ProviderSaid(error)
-    found = chunk.get("choices")
-    choices = [read_choice(choice) for choice in found or [] if isinstance(choice, dict) and is_first(choice)]
+    choices = [read_choice(choice) for choice in choices_in(chunk) if choice.get("index") in FIRST]
     return {**chunk, "choices": choices, "usage": usage_in(chunk)}
 
 
-def is_first(choice: Json) -> bool:
-    """Tell the answer from others to the same question, which nobody asked for."""
-    return choice.get("index") in (0, None)
+def choices_in(body: Json) -> list[Json]:
+    """Return the answers to one question. Of several the first was asked for."""
+    found = body.get("choices") or []
+    listed = [found] if isinstance(found, dict) else found if isinstance(found, list) else []
+    return [choice for choice in listed if isinstance(choice, dict)]
 
 
 def read_choice(choice: Json) -> Json:
     if choice.get("error"):
         raise ProviderSaid(choice["error"])
-    delta = choice.get("delta") or choice.get("message") or {}
+    delta = choice.get("delta") or choice.get("message") or in_completions(choice)
     return {**choice, "delta": delta if is_text_alone(delta) else read_said(delta)}
+
+
+def in_completions(choice: Json) -> Json:
+    """Return the message of a choice that has its text as the API before chat had it."""
+    return {"content": choice["text"]} if choice.get("text") else {}
 
 
 def is_text_alone(delta: Json) -> bool:
@@ -85,11 +95,31 @@ def read_said(message: Json) -> Json:
     if said.get("role"):
         said["role"] = "assistant"
     if isinstance(thoughts := message.get("content"), list) and not thought_in(said):
-        said["reasoning_content"] = thought_of([one for one in thoughts if not is_text(one)])
-    calls = message.get("tool_calls")
+        said["reasoning_content"] = thought_of(
+            [one for one in thoughts if not is_text(one) and not is_refusal(one)]
+        )
+    if refusal := refusal_in(message.get("content")):
+        said["refusal"] = refusal
+    calls = message.get("tool_calls") or in_functions(message)
     listed = [calls] if isinstance(calls, dict) and calls else calls or []
     said["tool_calls"] = [read_call(call) for call in listed if isinstance(call, dict)]
     return said
+
+
+def in_functions(message: Json) -> list[Json]:
+    """Return the call of a message that has it as the API had them before there could be several."""
+    function = message.get("function_call")
+    return [{"index": 0, "function": function}] if isinstance(function, dict) and function else []
+
+
+def refusal_in(content: Any) -> str:
+    """Return the refusal among the blocks of a content, as OpenAI's Responses API has it."""
+    blocks = content if isinstance(content, list) else []
+    return "".join(str(one.get("refusal") or "") for one in blocks if is_refusal(one))
+
+
+def is_refusal(block: Any) -> bool:
+    return isinstance(block, dict) and block.get("type") == "refusal"
 
 
 def read_call(call: Json) -> Json:
@@ -112,7 +142,7 @@ def text_in(content: Any) -> str | None:
 
 
 def is_text(block: Any) -> bool:
-    return not isinstance(block, dict) or block.get("type", "text") == "text"
+    return not isinstance(block, dict) or block.get("type", "text") in TEXTS
 
 
 def thought_in(message: Mapping[str, Any]) -> str:
@@ -154,10 +184,10 @@ def read_response(response: Any) -> tuple[Any, list[list[InvalidToolCall]]]:
         raise ModelSaidNothing(f"what it sent is no JSON object ({type(response).__name__})")
     if (error := error_in(body)) is not None:
         raise ProviderSaid(error)
-    choices = body.get("choices")
-    if not choices or not all(isinstance(one, Mapping) and one.get("message") for one in choices):
+    choices = sorted(choices_in(body), key=lambda choice: choice.get("index") not in FIRST)
+    if not choices or not all(one.get("message") or one.get("text") for one in choices):
         raise ModelSaidNothing("there is no answer in what it sent")
-    if any(one["message"].get("parsed") is not None for one in choices):  # by OpenAI's own client
+    if any((one.get("message") or {}).get("parsed") is not None for one in choices):  # by OpenAI's own client
         return response, []
     read = [read_message(choice) for choice in choices]
     whole = {**body, "choices": [choice for choice, _ in read], "usage": usage_in(body)}
@@ -173,7 +203,7 @@ def dumped(response: Any) -> Json | None:
 def read_message(choice: Json) -> tuple[Json, list[InvalidToolCall]]:
     if choice.get("error"):
         raise ProviderSaid(choice["error"])
-    message = read_said(choice["message"])
+    message = read_said(choice.get("message") or in_completions(choice))
     calls = message["tool_calls"]
     good = [call for call in calls if has_arguments(call)]
     faulty = [

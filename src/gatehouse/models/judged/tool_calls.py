@@ -7,6 +7,7 @@ arguments in pieces, some repeat both with every piece, some send no index, or t
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from langchain_core.messages.tool import ToolCall, ToolCallChunk, tool_call, too
 
 from gatehouse.plain_json import whole_text
 
+PLACES_HELD = frozenset({"{}", "null"})  # where the arguments are to come
 SHOWN = 500  # characters of faulty arguments that the model is shown again
 
 
@@ -29,8 +31,17 @@ class Asked:
 
     @property
     def arguments(self) -> str:
-        """What the pieces add up to; some servers send the whole again after them."""
-        text = "".join(self.pieces)
+        """What the pieces add up to.
+
+        Some servers send the whole again after them, or with every piece what has come so far, or an empty
+        object before them.
+        """
+        pieces = [piece for piece in self.pieces if piece]
+        if len(pieces) > 1 and pieces[0].strip() in PLACES_HELD:
+            pieces = pieces[1:]
+        if len(pieces) > 1 and all(after.startswith(before) for before, after in pairwise(pieces)):
+            return pieces[-1]
+        text = "".join(pieces)
         half, odd = divmod(len(text), 2)
         return text[:half] if not odd and text[:half] == text[half:] and text.startswith("{") else text
 

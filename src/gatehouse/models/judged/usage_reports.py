@@ -14,6 +14,9 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 ESTIMATED = "usage_estimated"  # in a message's metadata: nobody counted its tokens
 
 MOST = 100_000_000  # tokens that a report may speak of: no model reads or writes so many in one answer
+# tokens that may be read or written beside what is seen: of tools and templates, of thoughts
+UNSEEN = 250_000
+TIMES = 10  # that a report may be what is estimated
 ASCII_PER_TOKEN = 4  # characters
 OTHERS_PER_TOKEN = 1.5  # of scripts that tokenizers know less of
 
@@ -23,7 +26,7 @@ def used(reports: Sequence[UsageMetadata]) -> UsageMetadata | None:
     told = [whole for report in reports if any(counts(whole := believed(report)))]
     if not told:
         return None
-    return with_output(told[-1] if so_far(told) else reduce(add_usage, told))
+    return with_output(max(told, key=sum_of) if so_far(told) else reduce(add_usage, told))
 
 
 def believed(report: UsageMetadata) -> UsageMetadata:
@@ -41,6 +44,25 @@ def believed(report: UsageMetadata) -> UsageMetadata:
     return cast("UsageMetadata", counted)
 
 
+def plausible(
+    report: UsageMetadata, asked: Iterable[BaseMessage], estimate: UsageMetadata
+) -> UsageMetadata | None:
+    """Return a report, None for one that a server got wrong: it would take its user's tokens for the day.
+
+    What is read of images and files is not estimated, so with these any count is.
+    """
+    with_files = any(has_files(message) for message in asked)
+    read = with_files or report["input_tokens"] <= UNSEEN + TIMES * estimate["input_tokens"]
+    written = report["output_tokens"] <= UNSEEN + TIMES * estimate["output_tokens"]
+    return report if read and written else None
+
+
+def has_files(message: BaseMessage) -> bool:
+    """Tell whether a message has more than text in it."""
+    blocks = message.content if isinstance(message.content, list) else []
+    return any(isinstance(block, dict) and block.get("type") != "text" for block in blocks)
+
+
 def is_count(value: object) -> bool:
     return isinstance(value, int) and 0 <= value <= MOST
 
@@ -54,7 +76,7 @@ def with_output(report: UsageMetadata) -> UsageMetadata:
 def so_far(reports: Sequence[UsageMetadata]) -> bool:
     """Tell whether each report is of all that was used before it, too.
 
-    No count falls then, and the input is told again each time, or the output grows each time.
+    The input is told again each time then, or no count falls and the output grows each time.
     """
     grows = all(
         all(was <= now for was, now in zip(counts(before), counts(after), strict=True))
@@ -62,7 +84,11 @@ def so_far(reports: Sequence[UsageMetadata]) -> bool:
     )
     outputs = [report["output_tokens"] for report in reports]
     again = all(report["input_tokens"] for report in reports)
-    return grows and (again or all(was < now for was, now in pairwise(outputs)))
+    return again or (grows and all(was < now for was, now in pairwise(outputs)))
+
+
+def sum_of(report: UsageMetadata) -> int:
+    return report["total_tokens"]
 
 
 def completed(report: UsageMetadata | None, estimate: UsageMetadata) -> UsageMetadata:
