@@ -271,6 +271,13 @@ class TestBackground:
         {"model": "chat", "input": "x", "conversation": "a", "previous_response_id": "resp_b"},
         {"model": "chat", "input": "x", "conversation": "a", "store": False},
         {"model": "chat", "input": "x", "prompt": {"id": "p"}},
+        {"model": "chat", "input": "x", "metadata": {"long": "x" * 513}},
+        {"model": "chat", "input": "x", "metadata": {"x" * 65: "long"}},
+        {"model": "chat", "input": "x", "metadata": {"nested": {"x": ["y"]}}},
+        {"model": "chat", "input": "x", "metadata": {str(number): "x" for number in range(17)}},
+        {"model": "chat", "input": "x", "user": "x" * 513},
+        {"model": "chat", "input": "x", "safety_identifier": "x" * 513},
+        {"model": "chat", "input": "x", "truncation": {"x": 1}},
     ],
 )
 def test_a_faulty_request_is_a_400_that_names_the_field(plain: httpx.Client, body: dict[str, Any]) -> None:

@@ -7,7 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.wires.openai.errors import InvalidValue, UnsupportedParameter
 
-Metadata = Annotated[dict[str, Any], Field(max_length=16)]
+# as OpenAI bounds them: every event of a response that is told as a whole repeats them
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
+]
+Short = Annotated[str, Field(max_length=512)]
 
 
 class ResponseRequest(BaseModel):
@@ -33,6 +37,11 @@ class ResponseRequest(BaseModel):
     metadata: Metadata | None = None
     top_logprobs: int | None = None
     prompt: dict[str, Any] | None = None
+    user: Short | None = None
+    safety_identifier: Short | None = None
+    prompt_cache_key: Short | None = None
+    service_tier: Short | None = None
+    truncation: Short | None = None
 
     @property
     def stored(self) -> bool:
