@@ -14,6 +14,7 @@ from gatehouse.registry.media import check_files
 
 ONLY_HUMAN = "Only human messages are taken: the server owns the rest of the conversation."
 NO_SYSTEM = "A client's messages are of a human, an assistant or a tool."
+KINDS = {"human": HumanMessage, "ai": AIMessage, "tool": ToolMessage}
 # What LangChain and LangGraph put into a config of their own, where the runnable is part of another
 NOT_MEANT = ("__", "checkpoint_")
 ANOTHERS_HISTORY = {
@@ -41,12 +42,17 @@ def check_messages(entry: ServedEntry, typed: Any) -> None:
         if not isinstance(part, BaseMessage):
             continue
         check_files(part)
-        if isinstance(part, HumanMessage):
+        if issubclass(kind_of(part), HumanMessage):
             continue
         if not entry.takes_history:
             raise InvalidInput(ONLY_HUMAN)
-        if not isinstance(part, AIMessage | ToolMessage) and not entry.client_tools:
+        if not issubclass(kind_of(part), AIMessage | ToolMessage) and not entry.client_tools:
             raise InvalidInput(NO_SYSTEM)
+
+
+def kind_of(message: BaseMessage) -> type[BaseMessage]:
+    """Return whose message it is. A field of the type BaseMessage has messages of no other class."""
+    return KINDS.get(message.type, BaseMessage) if type(message) is BaseMessage else type(message)
 
 
 def configured(entry: ServedEntry, given: Mapping[str, Any], ignore_unknown: bool) -> dict[str, Any]:

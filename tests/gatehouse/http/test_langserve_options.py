@@ -7,13 +7,14 @@ from typing import Annotated, Any, TypedDict
 import httpx
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage, AnyMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import ConfigurableField, Runnable, RunnableConfig, RunnableLambda
 from langgraph.graph.message import add_messages
 from live_app import LiveApp, bearer, serving
+from pydantic import BaseModel
 from sse_frames import frames_in
 from websockets.sync.client import connect
 
@@ -24,6 +25,10 @@ from gatehouse.registry.entry import Traced
 PROMPT = ChatPromptTemplate.from_messages(
     [MessagesPlaceholder("history", optional=True), ("human", "{input}")]
 )
+
+
+class Listed(BaseModel):
+    said: list[BaseMessage]
 
 
 class Chatted(TypedDict):
@@ -44,6 +49,10 @@ def traced(_number: int, config: RunnableConfig) -> dict[str, Any]:
 
 def counting(_parts: Parts) -> Runnable[Any, Any]:
     return RunnableLambda(add_one)
+
+
+def listed(_parts: Parts) -> Runnable[Any, Any]:
+    return RunnableLambda(lambda value: len(value["said"]))
 
 
 def message(prompt: PromptValue) -> AIMessage:
@@ -70,6 +79,8 @@ ENTRIES = [
     Entry("/team/desk", text, "Is of a team.", client_history=True),
     Entry("/tags", lambda _: RunnableLambda(traced), "Takes tags.", client_tracing=TAGS),
     Entry("/feedback-on", counting, "Wants feedback.", enable_feedback_endpoint=True),
+    Entry("/listed", listed, "Counts messages.", input_type=Listed),
+    Entry("/listed-history", listed, "Counts messages.", input_type=Listed, client_history=True),
     Entry("/greeting", greeting, "Has a field.", input_type=dict),
     Entry("/talk", lambda parts: PROMPT | parts.model, "Talks.", playground="chat"),
     Entry("/whole", lambda _: PROMPT | RunnableLambda(message), "Says it at once.", playground="chat"),
@@ -242,6 +253,28 @@ class TestFeedback:
 
     def test_is_not_there_by_default_without_langsmith(self, alice: httpx.Client) -> None:
         assert alice.post("/told/feedback", json=self.JUDGEMENT).status_code == 404
+
+
+class TestMessagesOfTheirBaseClass:
+    """A field of the type `list[BaseMessage]`, as in LangServe's example of a chat widget."""
+
+    @pytest.mark.parametrize(
+        ("path", "kind", "status"),
+        [
+            ("/listed", "human", 200),
+            ("/listed", "ai", 422),
+            ("/listed-history", "ai", 200),
+            ("/listed-history", "tool", 200),
+            ("/listed-history", "system", 422),
+            ("/listed-history", "developer", 422),
+        ],
+    )
+    def test_are_taken_by_whose_they_are(
+        self, alice: httpx.Client, path: str, kind: str, status: int
+    ) -> None:
+        body = {"input": {"said": [{"type": kind, "content": "hi", "tool_call_id": "1"}]}}
+        answer = alice.post(f"{path}/invoke", json=body)
+        assert (answer.status_code, answer.json().get("output")) == (status, 1 if status == 200 else None)
 
 
 class TestConfigurable:
