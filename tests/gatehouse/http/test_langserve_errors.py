@@ -19,10 +19,6 @@ FAILURES = {
     "the output is no JSON": ("/odd", "x"),
 }
 STREAMS = ("stream", "stream_events", "stream_log")
-STREAM_LOG = pytest.param(
-    "stream_log",
-    marks=pytest.mark.xfail(run=False, reason="a stopped astream_log waits for its runnable to end"),
-)
 SAID = "The run failed. The server's log has the cause."
 GENERIC = {"status_code": 500, "message": "Internal Server Error", "detail": SAID}
 NO_JSON = "The runnable returned what cannot be sent: a value of the type object has no form in JSON."
@@ -142,7 +138,7 @@ class TestDeadline:
         assert response.status_code == 504
         assert response.json()["type"] == "urn:gatehouse:problem:deadline-exceeded"
 
-    @pytest.mark.parametrize("endpoint", ["stream", "stream_events", STREAM_LOG])
+    @pytest.mark.parametrize("endpoint", STREAMS)
     def test_a_stream_that_takes_too_long_ends_with_its_error_frame(
         self, serve: Serve, endpoint: str
     ) -> None:
