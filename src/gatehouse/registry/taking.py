@@ -14,7 +14,7 @@ from gatehouse.registry.media import check_files
 
 ONLY_HUMAN = "Only human messages are taken: the server owns the rest of the conversation."
 NO_SYSTEM = "A client's messages are of a human, an assistant or a tool."
-KINDS = {"human": HumanMessage, "ai": AIMessage, "tool": ToolMessage}
+KINDS: dict[str, type[BaseMessage]] = {"human": HumanMessage, "ai": AIMessage, "tool": ToolMessage}
 # What LangChain and LangGraph put into a config of their own, where the runnable is part of another
 NOT_MEANT = ("__", "checkpoint_")
 ANOTHERS_HISTORY = {
@@ -52,7 +52,7 @@ def check_messages(entry: ServedEntry, typed: Any) -> None:
 
 def kind_of(message: BaseMessage) -> type[BaseMessage]:
     """Return whose message it is. A field of the type BaseMessage has messages of no other class."""
-    return KINDS.get(message.type, BaseMessage) if type(message) is BaseMessage else type(message)
+    return KINDS.get(message.type, BaseMessage) if type(message) is BaseMessage else message.__class__
 
 
 def configured(entry: ServedEntry, given: Mapping[str, Any], ignore_unknown: bool) -> dict[str, Any]:
