@@ -1,16 +1,20 @@
-"""What LangServe's chat playground is opened for: a prompt with a history, its text alone, and an agent."""
+"""What LangServe's playgrounds are opened for: prompts with a history, an agent, and what is configurable."""
 
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompt_values import PromptValue
-from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
-from langchain_core.runnables import RunnableLambda
+from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder, PromptTemplate
+from langchain_core.runnables import ConfigurableField, RunnableLambda
 
 from gatehouse import Entry
 
 WITH_HISTORY = ChatPromptTemplate.from_messages([MessagesPlaceholder("history"), ("human", "{input}")])
 MESSAGES = ChatPromptTemplate.from_messages([MessagesPlaceholder("messages")])
+
+CONFIGURABLE = PromptTemplate.from_template("[say A word on {topic}.]").configurable_fields(
+    template=ConfigurableField(id="prompt", name="Prompt")
+)
 
 
 def counted(prompt: PromptValue) -> str:
@@ -36,5 +40,9 @@ REGISTRY = [
     ),
     Entry(
         "/agent", lambda parts: create_agent(parts.model, []), "Answers.", output_type=AIMessage, playground="chat"
+    ),
+    Entry(
+        "/configurable", lambda parts: CONFIGURABLE | parts.model | StrOutputParser(), "Says a word.",
+        configurable=("prompt",),
     ),
 ]  # fmt: skip

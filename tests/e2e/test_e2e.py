@@ -90,6 +90,11 @@ def test_chat_playground_in_chromium(tmp_path: Path) -> None:
         node("chat_playground.test.js", server, needs="chromium")
 
 
+def test_playground_of_what_is_configurable_in_chromium(tmp_path: Path) -> None:
+    with running_server(tmp_path, GATEHOUSE_REGISTRY="tests.e2e.chat_entries:REGISTRY") as server:
+        node("configured_playground.test.js", server, needs="chromium")
+
+
 @pytest.mark.timeout(300)
 def test_web_client_in_chromium(server: LiveServer) -> None:
     node("client.test.js", server, needs="chromium", seconds=280)
