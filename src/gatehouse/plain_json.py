@@ -2,8 +2,9 @@
 
 What JSON has no word for becomes what JSON has: half of a character that needs two becomes U+FFFD, NaN and
 the infinities null (as in JavaScript), an integer keeps its digits whatever its size, a set is a sorted list,
-bytes are text or else base64, a `Decimal` is its digits as text, dates are RFC 3339, objects of pydantic and
-dataclasses are objects, keys are text. What is left is refused by its type's name.
+bytes are text or else base64, a `Decimal` is its digits as text, dates are RFC 3339, arrays and tables are
+lists, objects of pydantic and dataclasses are objects, keys are text. What is left is refused by its type's
+name.
 
 The result is UTF-8 on one line for everybody: what Python's `str.splitlines` takes for the end of one beside
 LF and CR (U+0085, U+2028, U+2029) is escaped, since HTTP clients cut event streams there.
@@ -15,11 +16,12 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from datetime import date, datetime, time
+from datetime import date, time
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
@@ -157,10 +159,11 @@ class Plain:
         except UnicodeDecodeError:
             return base64.b64encode(held).decode()
 
-    def native(self, value: object) -> Any:
-        return orjson.loads(orjson.dumps(value))
+    def moment(self, value: date | time) -> str | None:
+        """Return the moment, also of a subclass such as pandas' and pendulum's; NaT is not itself."""
+        return value.isoformat() if value == value else None  # noqa: PLR0124  # as is asked of NaN
 
-    def path(self, value: PurePath) -> str:
+    def name(self, value: PurePath | UUID) -> str:
         return whole_text(str(value))
 
     def enum(self, value: Enum) -> Any:
@@ -184,8 +187,8 @@ class Plain:
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
             shown = [field.name for field in dataclasses.fields(value) if not field.name.startswith("_")]
             return {name: self.of(getattr(value, name)) for name in shown}  # as orjson shows one
-        if callable(listed := getattr(value, "tolist", None)):  # numpy's arrays and numbers
-            return self.of(listed())
+        if (rows := rows_of(value)) is not None:
+            return self.of(rows())
         if isinstance(value, Iterator):  # to read it would take it from whoever it is for
             return self._other(value)
         try:  # paths, addresses, time spans, patterns and whatever else pydantic has a form for
@@ -219,11 +222,22 @@ FORMS: tuple[tuple[Any, Callable[[Plain, Any], Any]], ...] = (
     ((bytes, bytearray, memoryview), Plain.raw),
     (Sequence, Plain.sequence),
     (BaseModel, Plain.model),
-    ((datetime, date, time, UUID), Plain.native),
+    ((date, time), Plain.moment),
     (Decimal, Plain.decimal),
-    (PurePath, Plain.path),
+    ((PurePath, UUID), Plain.name),
     (Set, Plain.members),
 )
+
+
+def rows_of(value: Any) -> Callable[[], Any] | None:
+    """Return what makes a list of an array or a table of numpy, pandas or polars, None of anything else."""
+    if isinstance(value, type):
+        return None
+    if callable(listed := getattr(value, "tolist", None) or getattr(value, "to_dicts", None)):
+        return cast("Callable[[], Any]", listed)
+    if hasattr(value, "columns") and callable(records := getattr(value, "to_dict", None)):
+        return partial(records, orient="records")
+    return None
 
 
 def on_one_line(written: bytes) -> bytes:

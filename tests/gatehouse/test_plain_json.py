@@ -44,7 +44,32 @@ class Array:
         return [1.5, float("nan")]
 
 
+class Table:
+    """A table as pandas has them."""
+
+    columns = ("a",)
+
+    def to_dict(self, orient: str) -> Any:
+        return {"records": [{"a": 1}, {"a": float("nan")}]}[orient]
+
+
+class Timestamp(datetime):
+    """A moment of another library, such as pandas or pendulum."""
+
+
+class NotATime(datetime):
+    """What pandas has where a moment is missing."""
+
+    __hash__ = None  # type: ignore[assignment]  # as NaN it is equal to nothing
+
+    def __eq__(self, _other: object) -> bool:
+        return False
+
+
 FORMS = {
+    "a table": (Table(), [{"a": 1}, {"a": None}]),
+    "a moment of a subclass": (Timestamp(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
+    "a moment that is missing": ([NotATime(2026, 1, 2)], [None]),
     "nothing as a whole": (None, None),
     "not a number": ([float("nan"), float("inf"), float("-inf")], [None, None, None]),
     "an integer over 64 bits": ({"n": 2**70, "m": -(2**70)}, {"n": 2**70, "m": -(2**70)}),

@@ -26,5 +26,6 @@ def parts_of(value: Any) -> Iterable[Any]:
     if isinstance(value, list | tuple | set | frozenset):
         return value
     if isinstance(value, BaseModel):
-        return filter(None, value.__dict__.values())
+        # not by their truth: arrays and tables raise when they are asked for it
+        return [part for part in value.__dict__.values() if part is not None]
     return value.ops if isinstance(value, RunLogPatch) else ()
