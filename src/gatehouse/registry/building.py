@@ -9,6 +9,7 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 
 from gatehouse.registry.checked import BadRegistry, Registry
+from gatehouse.registry.configuring import specs_of
 from gatehouse.registry.context import maker_of
 from gatehouse.registry.entry import Parts, ServedEntry
 from gatehouse.registry.runnables import BadRunnable, answering_of, approved_without, runnable_of
@@ -96,7 +97,7 @@ def serving(entry: ServedEntry, runnable: Runnable[Any, Any]) -> Serving:
         answering_of(entry, ending[1]) if ending else None,
         memory=entry.memory,
         order=shape.order,
-        sessions=tuple(spec.id for spec in runnable.config_specs if spec.is_shared),
+        sessions=tuple(spec.id for spec in specs_of(runnable) if spec.is_shared),
         shows_state=entry.shows_state,
         caching=Caching(entry.cache_seconds, entry.cache_version) if entry.cache_seconds else None,
         context=maker_of(runnable),

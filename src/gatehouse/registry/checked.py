@@ -14,6 +14,7 @@ from langgraph.pregel import Pregel
 from langgraph.store.memory import InMemoryStore
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from gatehouse.registry.configuring import specs_of
 from gatehouse.registry.context import context_of
 from gatehouse.registry.entry import Entry, Parts, ServedEntry
 from gatehouse.registry.faults import called_the_same, fault_of
@@ -133,7 +134,7 @@ def served_entry(entry: Entry, runnable: Runnable[Any, Any]) -> ServedEntry:
     if entry.client_tools and not isinstance(runnable, BaseChatModel):
         raise BadRunnable("client_tools is for a chat model itself, and its factory makes something else")
     context = context_of(runnable)
-    specs = {spec.id: spec for spec in [*(context.specs() if context else ()), *runnable.config_specs]}
+    specs = {spec.id: spec for spec in [*(context.specs() if context else ()), *specs_of(runnable)]}
     if unknown := sorted(set(entry.configurable) - specs.keys()):
         raise BadRunnable(f"configurable names what it does not have: {', '.join(unknown)}")
     said = {field.name: getattr(entry, field.name) for field in dataclasses.fields(Entry)}
@@ -149,7 +150,7 @@ def why_not_cached(entry: Entry, runnable: Runnable[Any, Any], tools: Sequence[B
         return "that is no number of whole seconds"
     if entry.memory == "state":
         return "its threads have a state, so it does not answer alike"
-    if any(spec.is_shared for spec in runnable.config_specs):
+    if any(spec.is_shared for spec in specs_of(runnable)):
         return "it keeps a history of its own, so it does not answer alike"
     acting = [tool.name for tool in tools if declared_by(tool)]
     if acting or entry.mcp_servers:

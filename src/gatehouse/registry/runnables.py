@@ -8,7 +8,8 @@ from langgraph.pregel import Pregel
 
 from gatehouse.registry.entry import Entry, Parts
 from gatehouse.registry.shapes.annotations import is_message
-from gatehouse.runs.sources.generators import asynchronous
+from gatehouse.runs.sources.answers import MESSAGES, READ_FIELDS
+from gatehouse.runs.sources.asynchronous import asynchronous
 from gatehouse.runs.sources.graphs.answering import Answering, answering
 from gatehouse.runs.sources.graphs.checkpoints import Graph
 from gatehouse.runs.sources.graphs.streaming_agent import ChatInput, StreamingAgent, TextInput
@@ -38,8 +39,16 @@ def runnable_of(entry: Entry, parts: Parts) -> Runnable[Any, Any]:
 def answering_of(entry: Entry, graph: Graph) -> Answering:
     """Return the nodes of a graph that answer. Raises BadRunnable for the name of one that there is not.
 
-    The tasks of LangGraph's functional API are known only when they run.
+    None does where what the graph returns has no field whose text is to be read: its JSON is the answer then,
+    which no model says. The tasks of LangGraph's functional API are known only when they run.
     """
+    returned = graph.output_channels
+    if (
+        not entry.answering
+        and not isinstance(returned, str)
+        and {MESSAGES, *READ_FIELDS}.isdisjoint(returned)
+    ):
+        return Answering(frozenset())
     if getattr(graph, "builder", None) is None:
         return answering(graph, entry.answering)
     names = {name for name, _ in graph.get_subgraphs(recurse=True)}

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, cast
 from corpus_case import ANSWER, PROMPT, SAID, TEXT, Case, Json
 from corpus_further import FURTHER
 from corpus_graphs import GRAPHS, add
+from corpus_tutorials import TUTORIALS
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.output_parsers import CommaSeparatedListOutputParser, JsonOutputParser, StrOutputParser
@@ -255,6 +256,7 @@ CORPUS: dict[str, Case] = {
     "list_of_messages": Case(fixed([HumanMessage("a"), AIMessage("done")]), {"input": "x"}, "x", "done"),
     **GRAPHS,
     **FURTHER,
+    **TUTORIALS,
 }  # fmt: skip
 
 

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 from corpus_case import PROMPT, SAID, Json
 from corpus_further import agent_with_context, dataclass_of_messages, functional_of_messages
+from corpus_graphs import add, own_state
 from langchain.agents import create_agent
 from langchain_core.output_parsers import PydanticOutputParser
 from langchain_core.runnables import Runnable, RunnableLambda
@@ -85,6 +86,21 @@ def in_a_language(parts: Parts) -> Any:
     return create_agent(parts.model, [], context_schema=Tongue)
 
 
+def in_two_steps(parts: Parts) -> Any:
+    return create_agent(parts.model, [add]).with_config(recursion_limit=2)
+
+
+def streaming_a_graph(parts: Parts) -> Any:
+    graph = create_agent(parts.model, [])
+
+    async def words(value: Json) -> Any:
+        asked: Any = {"messages": [("human", value["input"])]}
+        async for chunk, _ in cast("Any", graph.astream(asked, stream_mode="messages")):
+            yield chunk.text
+
+    return RunnableLambda(words)
+
+
 ENTRIES = [
     Entry("/whose", agent_with_context, "Tells whom it answers.", configurable=("tone",)),
     Entry("/spoken", in_a_language, "Is told a language.", configurable=("language",)),
@@ -94,6 +110,9 @@ ENTRIES = [
     Entry("/remembering", remembering, "Keeps its own history."),
     Entry("/talk", dataclass_of_messages, "Has a dataclass for a state."),
     Entry("/parsing", parsing, "Parses what a model says."),
+    Entry("/two-steps", in_two_steps, "Is given few steps."),
+    Entry("/streaming", streaming_a_graph, "Streams a graph."),
+    Entry("/joke", own_state, "Says nothing that is read."),
     Entry("/cancelled", lambda _: RunnableLambda(cancelled), "Cancels itself."),
     Entry("/tasks", functional_of_messages, "Is of LangGraph's functional API.", answering=("ask",)),
 ]
@@ -135,6 +154,11 @@ class TestContext:
 
 
 class TestInputs:
+    @pytest.mark.parametrize("messages", [SAID, [SAID], [["user", SAID]], [["human", SAID]]])
+    def test_of_messages_are_texts_and_pairs_too(self, alice: httpx.Client, messages: Any) -> None:
+        answer = alice.post("/talk/invoke", json={"input": {"messages": messages}})
+        assert answer.json()["output"]["messages"][-1]["content"] == "Bonds are loans."
+
     def test_of_types_that_the_factory_makes_anew_are_typed_as_what_is_served(
         self, alice: httpx.Client
     ) -> None:
@@ -157,6 +181,35 @@ def test_an_artifact_that_is_no_json_is_left_out(alice: httpx.Client) -> None:
     output = alice.post("/object/invoke", json={"input": {"messages": messages}}).json()["output"]
     assert [one["content"] for one in output["messages"][2:]] == ["found", "Found."]
     assert output["messages"][2]["artifact"] is None
+
+
+def test_a_graphs_own_step_limit_holds(alice: httpx.Client) -> None:
+    problem = asked(alice, "two-steps", '[tool add {"a": 1, "b": 2}] [tool add {"a": 1, "b": 2}]')
+    assert problem["type"].endswith(":step-limit")
+    assert problem["detail"].startswith("The run took 2 steps")
+
+
+def test_a_function_that_streams_a_graph_is_streamed(alice: httpx.Client) -> None:
+    frames = frames_in(alice.post("/streaming/stream", json={"input": {"input": SAID}}).text)
+    assert [frame.data for frame in frames if frame.event == "data" and frame.data] == [
+        "Bonds",
+        " are",
+        " loans.",
+    ]
+
+
+def test_the_log_of_what_calls_nobody_back_has_a_beginning(alice: httpx.Client) -> None:
+    frames = frames_in(alice.post("/greeting/stream_log", json={"input": {"input": "you"}}).text)
+    first = frames[0].data["ops"][0]
+    assert (first["path"], first["value"]["streamed_output"]) == ("", [])
+
+
+def test_words_that_can_be_no_answer_are_not_told(alice: httpx.Client) -> None:
+    """The answer is the JSON of its state, since that has no field whose text is read."""
+    events = frames_in(alice.post("/api/chat/stream", json={"runnable": "joke", "query": "bonds"}).text)
+    told = [event for event in events if event.type in ("token", "restart", "complete")]
+    assert [event.type for event in told] == ["token", "complete"]
+    assert told[0].data["content"] == told[1].data["content"]
 
 
 LANGSERVE = ("stream", "stream_log", "stream_events")

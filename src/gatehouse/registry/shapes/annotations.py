@@ -5,6 +5,7 @@ import typing
 from typing import Annotated, Any, cast, get_args, get_origin
 
 from langchain_core.messages import BaseMessage
+from langgraph.graph.message import add_messages
 from pydantic import BaseModel, RootModel
 from typing_extensions import is_typeddict
 
@@ -31,7 +32,8 @@ def fields_of(annotation: Any) -> dict[str, tuple[Any, bool]] | None:
         return {name: (hint, name in needed) for name, hint in hints.items()}
     if issubclass(annotation, BaseModel):
         return {
-            name: (field.annotation, field.is_required()) for name, field in annotation.model_fields.items()
+            name: (field.rebuild_annotation(), field.is_required())
+            for name, field in annotation.model_fields.items()
         }
     if dataclasses.is_dataclass(annotation):
         hints = typing.get_type_hints(annotation, include_extras=True)
@@ -60,10 +62,21 @@ def bare(annotation: Any) -> Any:
 
 def holds_messages(annotation: Any) -> bool:
     """Tell whether a list of messages is among what an annotation allows."""
+    if adds_messages(annotation):
+        return True
     annotation = bare(annotation)
     if get_origin(annotation) in (list, tuple, typing.get_origin(typing.Sequence[Any])):
         return any(is_message(part) for part in get_args(annotation))
     return any(holds_messages(part) for part in get_args(annotation) if part is not annotation)
+
+
+def adds_messages(annotation: Any) -> bool:
+    """Tell whether it is a channel of a graph that takes messages, whatever its type says."""
+    while get_origin(annotation) in (Annotated, typing.Required, typing.NotRequired):
+        annotation, *notes = get_args(annotation)
+        if any(getattr(note, "func", note) is add_messages for note in notes):
+            return True
+    return False
 
 
 def is_message(annotation: Any) -> bool:

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from langchain_core.messages import HumanMessage
 from langchain_core.prompt_values import PromptValue
 from pydantic import BaseModel
 
-from gatehouse.registry.shapes.annotations import fields_of, holds_messages, may_be_text, root_of
+from gatehouse.registry.shapes.annotations import (
+    bare,
+    fields_of,
+    holds_messages,
+    may_be_text,
+    root_of,
+    whole_of,
+)
 
 SAID_FIELDS = ("input", "question", "query", "text", "message", "prompt", "human_input")
 HISTORY_FIELDS = ("history", "chat_history", "messages")
@@ -34,12 +41,15 @@ class CannotBeSaid(ValueError):
     """An input that cannot be made of what was said; the message is for the client."""
 
 
-def saying_of(taken: type[BaseModel], own: type[BaseModel]) -> Saying | None:
-    """Return how something is said in an input of this schema; `own` is the runnable's own."""
+def saying_of(taken: type[BaseModel], own: type[BaseModel], is_text: bool = False) -> Saying | None:
+    """Return how something is said in an input of this schema; `own` is the runnable's own.
+
+    `is_text` says that what takes anything takes it for a text.
+    """
     annotation = root_of(taken)
     fields = fields_of(annotation)
     if fields is None:
-        return said_as_a_whole(annotation)
+        return Saying("text") if is_text and annotation is Any else said_as_a_whole(whole_of(taken))
     listed = [name for name, (kind, _) in fields.items() if holds_messages(kind)]
     texts = text_field(fields, listed)
     if texts is not None:
@@ -53,7 +63,8 @@ def said_as_a_whole(annotation: Any) -> Saying | None:
     """Return how something is said in an input that is no object with known fields."""
     if holds_messages(annotation):
         return Saying("messages")
-    if annotation is str:
+    annotation = bare(annotation)
+    if annotation is str or str in get_args(annotation):
         return Saying("text")
     # of what takes anything, or any object, nothing is known: by custom its text is in `input`
     unknown = annotation in (Any, dict) or isinstance(annotation, TypeVar)
@@ -64,16 +75,16 @@ def said_as_a_whole(annotation: Any) -> Saying | None:
 def text_field(fields: Mapping[str, tuple[Any, bool]], listed: list[str]) -> str | None:
     """Return the field that takes what a person says.
 
-    That is `input`, or the only one that is required; where none is, as in the state of a graph, one of the
-    usual names, or the first text.
+    That is `input`, or the only one that is required beside messages; where none is, as in the state of a
+    graph, one of the usual names, or the first text.
     """
     texts = [name for name, (kind, _) in fields.items() if may_be_text(kind)]
-    required = [name for name, (_, needed) in fields.items() if needed]
+    required = [name for name, (_, needed) in fields.items() if needed and name not in listed]
     if "input" in texts:
         return "input"
     if required:
         return required[0] if len(required) == 1 and required[0] in texts else None
-    if "messages" in listed:
+    if "messages" in listed or any(fields[name][1] for name in listed):
         return None
     return next((name for name in SAID_FIELDS if name in texts), next(iter(texts), None))
 
@@ -91,7 +102,15 @@ def history_field(listed: list[str], own: type[BaseModel], said: str) -> str | N
 
 
 def in_langchains_form(message: Any) -> Any:
-    """Return a message with `type` in place of OpenAI's `role`; what is none stays as it is."""
+    """Return a message with `type` in place of OpenAI's `role`; what is none stays as it is.
+
+    A text is a person's, and a pair is a role and a text, as LangChain takes them.
+    """
+    match message:
+        case str():
+            return {"type": "human", "content": message}
+        case [str(role), str(text)]:
+            return {"type": TYPES.get(role, role), "content": text}
     if isinstance(message, dict) and "type" not in message and message.get("role") in TYPES:
         rest = {name: item for name, item in message.items() if name != "role"}
         return {"type": TYPES[message["role"]], **rest}

@@ -2,13 +2,21 @@
 
 import types
 import typing
+from collections import abc
 from collections.abc import Hashable
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 import typing_extensions
-from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, BaseMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    AnyMessage,
+    BaseMessage,
+    MessageLikeRepresentation,
+)
+from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable
 from langgraph.pregel import Pregel
 from pydantic import (
@@ -25,9 +33,18 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import is_typeddict
 
+from gatehouse.registry.shapes.annotations import adds_messages, holds_messages
+from gatehouse.runs.sources.unwrapping import first_of
+
 # for types that pydantic does not take; LangChain's for a field that is picked and in no schema
 UNTOLD = (PydanticUserError, KeyError)
 ANYTHING = ConfigDict(arbitrary_types_allowed=True)
+# what LangChain's functions of messages (`trim_messages`, …) import for type checkers alone
+UNIMPORTED = {
+    **vars(abc),
+    "MessageLikeRepresentation": MessageLikeRepresentation,
+    "PromptValue": PromptValue,
+}
 Root = TypeVar("Root")
 
 
@@ -36,15 +53,20 @@ def input_schema(runnable: Runnable[Any, Any]) -> type[BaseModel]:
 
     Of a graph whose state is a TypedDict nothing is required: who calls it gives what its first nodes need.
     """
-    state = getattr(getattr(runnable, "builder", None), "input_schema", None)
-    if is_typeddict(state) and isinstance(runnable, Pregel):
+    first = first_of(runnable)
+    state = getattr(getattr(first, "builder", None), "input_schema", None)
+    if isinstance(first, Pregel) and is_typeddict(state):
         return schema(f"{runnable.get_name()}Input", ported(state, required=False))
+    if isinstance(first, Pregel) and adds_messages(state):
+        return schema(f"{runnable.get_name()}Input", state)
     try:
         own: Any = runnable.get_input_schema()
     except UNTOLD:
         return schema(f"{runnable.get_name()}Input", Any)
     # langchain-core's way to say of a mapping that what its steps take is not known
     if "root" in own.model_fields and not issubclass(own, RootModel):
+        return schema(f"{runnable.get_name()}Input", Any)
+    if own.model_rebuild(raise_errors=False, _types_namespace=UNIMPORTED) is False:
         return schema(f"{runnable.get_name()}Input", Any)
     return cast("type[BaseModel]", own)
 
@@ -119,13 +141,17 @@ def portable(annotation: Any) -> Any:
     """Return an annotation as pydantic wants it: any message, and TypedDicts of `typing_extensions`."""
     if typing.is_typeddict(annotation):
         return ported(annotation)
-    if annotation is BaseMessage:  # of which nothing is a subclass: pydantic would make it that, and no more
+    # pydantic would make a BaseMessage and no more of the one, and leave a dict of the other as it is
+    if annotation in (BaseMessage, MessageLikeRepresentation):
         return AnyMessage
     arguments = get_args(annotation)
     if get_origin(annotation) is Annotated:
-        return Annotated[(portable(arguments[0]), *arguments[1:])]
-    changed = tuple(map(portable, arguments))
-    return annotation if changed == arguments else of_parts(get_origin(annotation), changed)
+        untyped = adds_messages(annotation) and not holds_messages(arguments[0])
+        return Annotated[(list[AnyMessage] if untyped else portable(arguments[0]), *arguments[1:])]
+    changed, origin = tuple(map(portable, arguments)), get_origin(annotation)
+    if origin is abc.Iterable:  # which pydantic would validate only while it is gone through
+        return list[changed]  # type: ignore[valid-type]  # at run time
+    return annotation if changed == arguments else of_parts(origin, changed)
 
 
 def of_parts(origin: Any, parts: tuple[Any, ...]) -> Any:

@@ -7,12 +7,13 @@ from itertools import takewhile
 from typing import Any, Literal
 
 from langchain_core.load.serializable import Serializable
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import AnyMessage, BaseMessage, SystemMessage
 from langchain_core.runnables import Runnable
 from langserve import CustomUserType
-from pydantic import BaseModel, RootModel
+from pydantic import BaseModel, RootModel, TypeAdapter
 
 from gatehouse.registry.shapes.annotations import bare, fields_of, is_message, needs, root_of, whole_of
+from gatehouse.registry.shapes.functions import takes_more, takes_text
 from gatehouse.registry.shapes.saying import (
     CannotBeSaid,
     Saying,
@@ -28,6 +29,7 @@ from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph
 
 Output = Literal["text", "message", "data"]
+MESSAGES = TypeAdapter(list[AnyMessage])
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Shape:
     that of its fields; its schema is for the documents, since what is returned is sent as it is.
     `adds_up` says that what its stream yields adds up to that; a graph's updates do not. `sparse`
     says that only what a client has sent reaches the runnable: neither a prompt nor a graph takes None for
-    what is missing.
+    what is missing. `takes_more` says that fields which its schema does not name reach it too.
     """
 
     input_schema: type[BaseModel]
@@ -51,6 +53,7 @@ class Shape:
     sparse: bool
     name: str
     takes_files: bool
+    takes_more: bool
 
     @property
     def answer_field(self) -> str | None:
@@ -58,8 +61,16 @@ class Shape:
         return next((name for name in READ_FIELDS if name in self.order), None)
 
     def typed(self, value: Any) -> Any:
-        """Return JSON as the runnable takes it. Raises ValidationError."""
-        return unpacked(self.input_schema.model_validate(value), self.sparse)
+        """Return JSON as the runnable takes it, messages as such. Raises ValidationError."""
+        made = unpacked(self.input_schema.model_validate(value), self.sparse)
+        if self.takes_more and isinstance(made, dict) and isinstance(value, dict):
+            known = fields_of(root_of(self.input_schema)) or value
+            return {**{name: item for name, item in value.items() if name not in known}, **made}
+        field = self.saying.field if self.saying and self.saying.kind == "messages" else None
+        held = field_of(made, field) if field else None
+        if isinstance(held, list) and any(isinstance(item, dict) for item in held):
+            return with_field(made, field, MESSAGES.validate_python(held))  # its schema says nothing of them
+        return made
 
     def with_history(self, value: Any, messages: Sequence[BaseMessage]) -> Any:
         """Return a typed input with what was said before it, where it has a place for that."""
@@ -128,8 +139,9 @@ class Shape:
             return whole if field is None else {**rest, **whole}
         if field is None:
             return list(map(in_langchains_form, value)) if isinstance(value, list) else value
-        if isinstance(value, dict) and isinstance(value.get(field), list):
-            return {**value, field: list(map(in_langchains_form, value[field]))}
+        if isinstance(value, dict) and isinstance(value.get(field), list | str):
+            held = value[field] if isinstance(value[field], list) else [value[field]]
+            return {**value, field: list(map(in_langchains_form, held))}
         return value
 
     def _takes_before(self) -> bool:
@@ -158,12 +170,13 @@ def shape_of(
     returned = whole_of(output_schema(runnable)) if output_type is None else output_type
     told = told_schema(f"{name}_output", returned, runnable.get_name("Output"))
     order, sparse = tuple(fields_of(bare(returned)) or ()), input_type is None
-    saying = saying_of(taken, own)
+    saying = saying_of(taken, own, takes_text(runnable))
     if saying is not None and is_stepwise(runnable):  # what was said before is no field of its schema
         saying = replace(saying, history=saying.history or "history")
     takes_files = saying is not None and (saying.kind == "messages" or is_stepwise(runnable))
     adds_up, own_name = not has_graph(runnable), runnable.get_name()
-    return Shape(taken, told, saying, kind_of(returned), order, adds_up, sparse, own_name, takes_files)
+    more = sparse and takes_more(runnable)
+    return Shape(taken, told, saying, kind_of(returned), order, adds_up, sparse, own_name, takes_files, more)
 
 
 def kind_of(returned: Any) -> Output:

@@ -272,8 +272,9 @@ class Conductor:
 
     def _execution(self, run: RunRecord, held_until: float) -> Execution:
         """Return the attempt at a run that is about to begin here."""
-        limits = ExecutionLimits(self.settings.recursion_limit, self.settings.feed_size)
-        runnable = self.runnables.get(run.runnable, NOT_SERVED)
+        runnable = serving_of(self.runnables.get(run.runnable, NOT_SERVED))
+        steps = min(self.settings.recursion_limit, runnable.own_step_limit or self.settings.recursion_limit)
+        limits = ExecutionLimits(steps, self.settings.feed_size)
         execution = Execution(
             run, runnable, self.writer.of(run.id), limits, self.clock, held_until, self.cache
         )  # fmt: skip
@@ -331,7 +332,7 @@ class Conductor:
         except Halted:
             return "cancelled", None
         except Exception as error:
-            return "failed", failure_of(error, execution.run, self.settings.recursion_limit)
+            return "failed", failure_of(error, execution.run, execution.limits.recursion)
         return "completed", None
 
     async def _pause(self, execution: Execution) -> tuple[Status, None]:

@@ -44,7 +44,7 @@ def failure_of(error: Exception, run: RunRecord, step_limit: int) -> ApiError:
     if isinstance(error, GraphRecursionError):
         return StepLimitReached(
             f"The run took {step_limit} steps without coming to its end, which is its limit "
-            "(GATEHOUSE_RECURSION_LIMIT)."
+            "(GATEHOUSE_RECURSION_LIMIT, or the graph's own recursion_limit where that is less)."
         )
     if isinstance(error, NotJson):
         return OutputNotJson.of(error)

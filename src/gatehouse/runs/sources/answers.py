@@ -10,7 +10,7 @@ from gatehouse.plain_json import json_text, plain, whole_text
 from gatehouse.runs.sources.steps import Step, ToolCalled, ToolReturned, steps_in
 
 # Where chains that return an object put what is to be read: the first of them that is text
-READ_FIELDS = ("answer", "output", "response", "result", "final_answer")
+READ_FIELDS = ("answer", "output", "response", "result", "final_answer", "generation", "output_text")
 MESSAGES = "messages"
 BETWEEN = "\n\n"  # what the parts of an answer are kept apart by, where it is one text
 

@@ -4,13 +4,7 @@ import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, cast
 
-from langchain_core.runnables import (
-    Runnable,
-    RunnableConfig,
-    RunnableGenerator,
-    RunnableLambda,
-    RunnableSequence,
-)
+from langchain_core.runnables import RunnableConfig, RunnableGenerator, RunnableLambda
 from langchain_core.runnables.config import run_in_executor
 
 from gatehouse.runs.sources.gathering import combined
@@ -28,20 +22,6 @@ class Generating(RunnableGenerator[Any, Any]):
         async for chunk in self.astream(input, config, **kwargs):
             whole = combined(whole, chunk)
         return whole
-
-
-def asynchronous(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
-    """Return the runnable with its generators so that they can be called and streamed asynchronously."""
-    if type(runnable) is RunnableSequence:
-        steps = [asynchronous(step) for step in runnable.steps]
-        changed = any(new is not old for new, old in zip(steps, runnable.steps, strict=True))
-        return RunnableSequence(*steps, name=runnable.name) if changed else runnable
-    if type(runnable) is RunnableGenerator:
-        transform = getattr(runnable, "_atransform", None) or in_threads(runnable._transform)  # noqa: SLF001  # it has no other
-        return Generating(transform, name=runnable.name)
-    if type(runnable) is RunnableLambda and inspect.isgeneratorfunction(getattr(runnable, "func", None)):
-        return Generating(of_one(runnable), name=runnable.get_name())
-    return runnable
 
 
 def in_threads(transform: Any) -> Any:

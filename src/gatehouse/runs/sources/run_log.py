@@ -43,6 +43,7 @@ async def patches(
     warnings.filterwarnings("ignore", "astream_log is deprecated", LangChainDeprecationWarning)
     log = cast("AsyncGenerator[RunLogPatch]", runnable.astream_log(value, config, **options))
     output = GrowingOutput()
+    begun = False
     asked: asyncio.Task[RunLogPatch | None] | None = None
     try:
         while True:
@@ -50,6 +51,9 @@ async def patches(
             await asyncio.wait([asked])  # in a task of its own: LangChain would await the runnable's end
             if (patch := asked.result()) is None:
                 break
+            if not begun and patch.ops[0]["path"]:  # a runnable that calls nobody back, and so begins no log
+                yield beginning(config)
+            begun = True
             if told := output.thinned(patch.ops):
                 yield RunLogPatch(*told)
         if rest := output.rest():
@@ -59,6 +63,13 @@ async def patches(
         if asked is not None:
             await asyncio.wait([asked])
         await log.aclose()
+
+
+def beginning(config: RunnableConfig) -> RunLogPatch:
+    """Return the patch that LangChain begins a run's log with."""
+    about = {"id": str(config.get("run_id", "")), "name": config.get("run_name", ""), "type": "chain"}
+    empty: dict[str, Any] = {"streamed_output": [], "final_output": None, "logs": {}}
+    return RunLogPatch({"op": "replace", "path": "", "value": {**about, **empty}})
 
 
 async def following(log: AsyncGenerator[RunLogPatch]) -> RunLogPatch | None:

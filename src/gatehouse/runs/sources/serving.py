@@ -12,7 +12,7 @@ from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.sources.binding import bound_to
 from gatehouse.runs.sources.graphs.answering import Answering
 from gatehouse.runs.sources.steps import is_stepwise
-from gatehouse.runs.sources.unwrapping import has_graph, may_return_graph
+from gatehouse.runs.sources.unwrapping import has_graph, may_return_graph, own_step_limit
 
 RUNTIME = "__pregel_runtime"  # LangGraph's: where a graph finds what a server has for it
 
@@ -50,7 +50,8 @@ class Serving:
     keeps, `shows_state` says that viewers are told of a graph's state. `sessions` are the fields by which
     LangChain's own wrapper finds a history, `order` the names of what an object has that is returned.
     `caching` is there where an answer may be given again.
-    `context` makes the context of a graph out of what is in `configurable`.
+    `context` makes the context of a graph out of what is in `configurable`, `own_step_limit` is the number of
+    steps that it was made with.
     """
 
     runnable: Runnable[Any, Any]
@@ -68,10 +69,12 @@ class Serving:
         init=False
     )  # to look through all of its parts takes 0.1 ms, and it stays the same
     may_return_graph: bool = field(init=False)
+    own_step_limit: int | None = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "has_graph", has_graph(self.runnable))
         object.__setattr__(self, "may_return_graph", may_return_graph(self.runnable))
+        object.__setattr__(self, "own_step_limit", own_step_limit(self.runnable))
 
     def configurable(self, client: Mapping[str, Any], server: Mapping[str, Any]) -> dict[str, Any]:
         """Return `configurable`: what the client may configure, and over it what the server says.

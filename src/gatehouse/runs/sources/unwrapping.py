@@ -1,10 +1,17 @@
 """What stands inside LangChain's wrappers of a runnable."""
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, RunnableSequence
+from langchain_core.runnables import (
+    Runnable,
+    RunnableConfig,
+    RunnableLambda,
+    RunnableSequence,
+    RunnableWithFallbacks,
+)
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
@@ -45,14 +52,42 @@ def has_graph(runnable: Runnable[Any, Any]) -> bool:
 
 
 def may_return_graph(runnable: Runnable[Any, Any]) -> bool:
-    """Tell whether its last step is a function that refers to a graph: LangChain runs what it returns."""
+    """Tell whether its last step is a function that refers to a graph: LangChain runs what it returns.
+
+    A generator returns none: what it yields is the stream.
+    """
     last = last_of(runnable)
-    return isinstance(last, RunnableLambda) and any(map(has_graph, last.deps))
+    if not isinstance(last, RunnableLambda) or inspect.isasyncgenfunction(getattr(last, "afunc", None)):
+        return False
+    return any(map(has_graph, last.deps))
 
 
 def ends_in_parser(runnable: Runnable[Any, Any]) -> bool:
     """Tell whether its last step is a parser that tells what it has read so far, such as one of JSON."""
     return isinstance(last_of(runnable), BaseCumulativeTransformOutputParser)
+
+
+def first_of(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return the step that takes what the runnable takes; of one with a type of its own it is itself."""
+    first = runnable
+    while True:
+        if isinstance(first, RunnableBindingBase) and first.custom_input_type is None:
+            first = first.bound
+        elif isinstance(first, RunnableSequence):
+            first = first.first
+        elif isinstance(first, RunnableWithFallbacks):
+            first = first.runnable
+        else:
+            return first
+
+
+def own_step_limit(runnable: Runnable[Any, Any]) -> int | None:
+    """Return the `recursion_limit` that a graph was given where it was made, None without one."""
+    inside = unwrapped(runnable)
+    graph = getattr(inside, "graph", inside)
+    if not isinstance(graph, Pregel):
+        return None
+    return merge_configs(graph.config, bound_config(runnable, {})).get("recursion_limit")
 
 
 def last_of(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
