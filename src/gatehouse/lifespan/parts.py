@@ -7,8 +7,6 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.checkpoint.base import BaseCheckpointSaver
-from psycopg.errors import DuplicatePreparedStatement, InvalidSqlStatementName
-from psycopg_pool import PoolTimeout
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -28,7 +26,8 @@ from gatehouse.models.opening import ChatModel, open_chat_model
 from gatehouse.registry.building import Builder, Built, serving
 from gatehouse.registry.checked import Registry
 from gatehouse.registry.model_entry import model_entry
-from gatehouse.runs.checkpoints.opening import CheckpointsBehind, open_checkpoints, set_up_checkpoints
+from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
+from gatehouse.runs.checkpoints.problems import CheckpointsBehind, NotPrepared
 from gatehouse.runs.engine import RunEngine
 from gatehouse.runs.sources.serving import Serving
 from gatehouse.settings import Settings
@@ -141,7 +140,7 @@ async def checkpoints_of(settings: Settings, registry: Registry) -> AsyncIterato
                 return await stack.enter_async_context(open_checkpoints(settings.database, allowed))
             except CheckpointsBehind as error:
                 raise Unreachable(f"database: {error}") from None
-            except (PoolTimeout, DuplicatePreparedStatement, InvalidSqlStatementName):
+            except NotPrepared:
                 raise CannotStart(f"database: {NOT_PREPARED}") from None
 
         yield await waited_for(opened, settings.start_patience)

@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
 from gatehouse.plain_json import from_json, json_text
-from gatehouse.storage.postgres import (
+from gatehouse.storage.postgres_options import (
     PREPARE,
     PREPARED_AFTER,
-    BoundedConnection,
     network_options,
     prepare_threshold,
     without_own_options,
@@ -112,6 +111,8 @@ def connect_args(url: URL) -> dict[str, Any]:
     """Return what psycopg is given beside the URL, so that no caller waits for a server without end."""
     if url.drivername != "postgresql+psycopg":
         return {}
+    from gatehouse.storage.postgres import BoundedConnection  # psycopg takes a tenth of a second
+
     prepared = prepare_threshold(url, PREPARED_AFTER)
     return {"async_creator_fn": BoundedConnection.connect, PREPARE: prepared, **network_options(url)}
 

@@ -7,22 +7,8 @@ from psycopg import AsyncConnection, OperationalError
 from psycopg.abc import RV as Result  # noqa: N811  # psycopg's own type variable: `wait` is declared with it
 from psycopg.abc import Buffer, PQGen
 from psycopg.types.string import StrBinaryDumper, StrDumperUnknown
-from sqlalchemy.engine import URL
 
 ANSWER_SECONDS = 10.0  # that a statement may take; those of a request take milliseconds
-
-# libpq's: a server that is gone without a word (a node that died) is noticed after half a minute
-NETWORK: dict[str, Any] = {
-    "connect_timeout": 5,
-    "keepalives_idle": 15,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 15_000,
-}
-
-
-PREPARE = "prepare_threshold"
-PREPARED_AFTER = 5  # executions, as psycopg has it
 
 
 def without_nul(text: str) -> str:
@@ -67,29 +53,3 @@ class BoundedConnection(AsyncConnection[Any]):
                 return await super().wait(gen, *arguments, **options)
         except TimeoutError as error:
             raise OperationalError(f"no answer within {self.answer_seconds} s") from error
-
-
-def network_options(url: URL) -> dict[str, Any]:
-    """Return the options of a connection that the URL does not set itself."""
-    return {name: value for name, value in NETWORK.items() if name not in url.query}
-
-
-def prepare_threshold(url: URL, usual: int) -> int | None:
-    """Return after how many executions a statement is prepared; None, so that none is, where the URL says so.
-
-    `?prepare_threshold=none` is for PgBouncer before 1.21 that pools by transaction: what one transaction
-    prepared, the next finds missing, or there already. Raises ValueError for anything but none or a number.
-    """
-    asked = url.query.get(PREPARE)
-    if asked is None:
-        return usual
-    if str(asked).lower() == "none":
-        return None
-    if not (isinstance(asked, str) and asked.isdecimal()):
-        raise ValueError(f"{PREPARE} in the URL of the database is none or a number")
-    return int(asked)
-
-
-def without_own_options(url: URL) -> URL:
-    """Return the URL without what is no option of PostgreSQL's own."""
-    return url.difference_update_query([PREPARE])

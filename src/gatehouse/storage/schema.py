@@ -1,6 +1,7 @@
 """The database's schema: Gatehouse's own tables, and those that a deployment's tools have beside them.
 
-Each has migrations and a table of its own in which Alembic keeps how far they have come.
+Each has migrations and a table of its own in which Alembic keeps how far they have come. Alembic is imported
+where there may be something to do (`gatehouse.storage.revisions`), psycopg where there is PostgreSQL.
 """
 
 import asyncio
@@ -9,10 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, column, inspect, select, table
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,7 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gatehouse.settings import Settings
 from gatehouse.settings.modules import see_working_folder
 from gatehouse.storage.database import ANSWER_SECONDS, away
-from gatehouse.storage.postgres import BoundedConnection
+from gatehouse.storage.revisions import is_newest
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 ENVIRONMENT = Path(__file__).parents[1] / "migrations"  # where Alembic finds env.py, for every schema
 UPGRADE_LOCK = 0x6761_7465  # "gate": the PostgreSQL advisory lock of whoever upgrades the schema
@@ -102,11 +104,15 @@ def _upgrade(connection: Connection, schemas: Sequence[Schema]) -> None:
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # sqlite3 itself begins no transaction for DDL
     elif connection.dialect.name == "postgresql":
+        from gatehouse.storage.postgres import BoundedConnection
+
         if isinstance(driver := connection.connection.driver_connection, BoundedConnection):
             driver.answer_seconds = None  # others may be at it, and a table may be large
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
     for schema in schemas:
         if _is_behind(schema, _revision(connection, schema)):
+            from alembic import command
+
             command.upgrade(config_of(schema, connection), "head")
 
 
@@ -121,6 +127,8 @@ def _revision(connection: Connection, schema: Schema) -> str | None:
 
 
 def _is_behind(schema: Schema, revision: str | None) -> bool:
+    if is_newest(schema.versions, revision):
+        return False
     revisions = _revisions(schema)
     return bool(revisions) and (revision is None or revision in revisions[1:])
 
@@ -128,12 +136,16 @@ def _is_behind(schema: Schema, revision: str | None) -> bool:
 @cache  # /readyz asks each time, and Alembic reads every migration from its file
 def _revisions(schema: Schema) -> tuple[str, ...]:
     """Return this release's revisions, the newest first."""
+    from alembic.script import ScriptDirectory
+
     scripts = ScriptDirectory.from_config(config_of(schema))
     return tuple(script.revision for script in scripts.walk_revisions())
 
 
-def config_of(schema: Schema, connection: Connection | None = None) -> Config:
+def config_of(schema: Schema, connection: Connection | None = None) -> "Config":
     """Return what Alembic's commands are given for a schema, to be run over a connection."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", _escaped(ENVIRONMENT))
     config.set_main_option("version_locations", _escaped(schema.versions))

@@ -26,12 +26,9 @@ from run_viewers import seen
 from sqlalchemy.engine import URL, make_url
 
 from gatehouse.runs.checkpoints.leftovers import LEFTOVERS, Leftovers, first_id_of
-from gatehouse.runs.checkpoints.opening import (
-    CheckpointsBehind,
-    conninfo_of,
-    open_checkpoints,
-    set_up_checkpoints,
-)
+from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
+from gatehouse.runs.checkpoints.postgres import conninfo_of
+from gatehouse.runs.checkpoints.problems import CheckpointsBehind
 from gatehouse.runs.checkpoints.serializing import serializer
 from gatehouse.runs.lifecycle.attempts import Attempts
 from gatehouse.runs.records import RunRecord

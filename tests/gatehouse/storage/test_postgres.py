@@ -13,12 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
 from gatehouse.storage.database import open_engine, unreachable
-from gatehouse.storage.postgres import (
-    BoundedConnection,
-    network_options,
-    prepare_threshold,
-    without_own_options,
-)
+from gatehouse.storage.postgres import BoundedConnection
+from gatehouse.storage.postgres_options import network_options, prepare_threshold, without_own_options
 from gatehouse.storage.schema import upgrade
 
 pytestmark = pytest.mark.skipif(postgres_programs() is None, reason="no PostgreSQL on this machine")
@@ -69,7 +65,7 @@ class TestAnswers:
         monkeypatch.setattr(BoundedConnection, "answer_seconds", 0.5)
         monkeypatch.setattr("gatehouse.storage.schema._revision", lambda _connection, _schema: None)
         monkeypatch.setattr(
-            "gatehouse.storage.schema.command.upgrade",
+            "alembic.command.upgrade",
             lambda config, _to: config.attributes["connection"].exec_driver_sql("SELECT pg_sleep(1)"),
         )
         engine = open_engine(server.url)

@@ -1,7 +1,6 @@
 """Which checkpoints of an agent are kept: none before its model has called a tool."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,16 +12,10 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
 )
-from langgraph.checkpoint.postgres._ainternal import get_connection
-from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.rows import DictRow, dict_row
 
 from gatehouse.background import uninterrupted
-from gatehouse.runs.checkpoints.isolation import SWEEP
 from gatehouse.runs.conversation.places import is_state_key
-from gatehouse.storage.tenancy import tenant_of_context
 
 INTERRUPT = "__interrupt__"  # LangGraph's channel of what a task asks
 Kept = Callable[[], Awaitable[Any]]
@@ -112,30 +105,3 @@ class SqliteCheckpoints(FromFirstToolCall, AsyncSqliteSaver):
         )
         async with self.lock, self.conn.execute(query, (before, most)) as cursor:
             return [(str(run_id), str(tenant)) for run_id, tenant in await cursor.fetchall()]
-
-
-class PostgresCheckpoints(FromFirstToolCall, AsyncPostgresSaver):
-    """In PostgreSQL, of which each transaction sees the rows of the tenant in its context."""
-
-    async def left_over(self, before: str, most: int) -> list[tuple[str, str]]:
-        """Return the runs with a smaller id whose checkpoints are still there, and their tenants."""
-        query = "SELECT DISTINCT thread_id, tenant_id FROM checkpoints WHERE thread_id < %s LIMIT %s"
-        async with self._cursor() as cursor:
-            await cursor.execute("SELECT set_config(%s, %s, true)", [SWEEP, before])
-            await cursor.execute(query, [before, most])
-            return [(row["thread_id"], row["tenant_id"]) for row in await cursor.fetchall()]
-
-    @asynccontextmanager
-    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
-        """Yield a cursor in a transaction of its tenant: PgBouncer may move the next one elsewhere."""
-        async with AsyncExitStack() as stack:
-            enter = stack.enter_async_context
-            await enter(self.lock)
-            connection: AsyncConnection[Any] = await enter(get_connection(self.conn))
-            if pipeline and self.supports_pipeline:
-                await enter(connection.pipeline())
-            await enter(connection.transaction())
-            cursor = await enter(connection.cursor(binary=True, row_factory=dict_row))
-            tenant = tenant_of_context.get()
-            await cursor.execute("SELECT set_config('gatehouse.tenant', %s, true)", [tenant])
-            yield cursor
