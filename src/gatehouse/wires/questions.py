@@ -160,8 +160,13 @@ def asked_of(chat: ChatRequest, forks: str) -> dict[str, Any]:
 async def begin(
     services: Services, principal: Principal, question: Question, key: Key | None, admission: Admission
 ) -> Started:
-    """Start the run of a question, and charge it to the admission. Raises ApiError."""
+    """Start the run of a question, and charge it to the admission. Raises ApiError.
+
+    Whatever a wire has checked before, here is what every one of them passes.
+    """
     entry, settings = question.entry, services.settings
+    if not principal.may(entry.required_scope):
+        raise InsufficientScope(entry.required_scope)
     refuse_larger(services, entry, question.value)
     ignore_unknown = settings.unknown_configurable == "ignore"
     client: dict[str, Any] = {"configurable": configured(entry, question.configurable, ignore_unknown)}

@@ -111,7 +111,7 @@ class TestChat:
 
     @pytest.mark.requirement("wires.files")
     def test_takes_files_where_the_runnable_does(self, client: httpx.Client) -> None:
-        picture = {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,AAAA"}
+        picture = {"type": "file", "mediaType": "image/png", "url": "data:image/png;base64,iVBORw0KGgo="}
         message = {"id": "m", "role": "user", "parts": [picture, {"type": "text", "text": "What is it?"}]}
         told = asked(client, f"files-{uuid4()}", message, entry="messages")
         assert "image/png" in text_of(told)

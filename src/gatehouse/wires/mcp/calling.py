@@ -20,7 +20,7 @@ from gatehouse.background import uninterrupted
 from gatehouse.identity.principal import WRITE_RUNS, Principal
 from gatehouse.limits.admission import Admission
 from gatehouse.plain_json import from_json
-from gatehouse.problems.errors import ApiError, InsufficientScope, InvalidInput, NotFound, Unavailable
+from gatehouse.problems.errors import ApiError, InvalidInput, NotFound, Unavailable
 from gatehouse.problems.stores import STORE_IS_AWAY
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.runs.events import BEGINNING, Cursor, Record
@@ -87,8 +87,6 @@ async def begun(caller: Caller, entry: ServedEntry, question: ChatRequest) -> St
     Without grace: a client that is gone cannot come back, also one that leaves before the run began.
     """
     services, principal, admission = caller.services, caller.principal, caller.admission
-    if not principal.may(entry.required_scope):
-        raise InsufficientScope(entry.required_scope)
     if entry.tool is None:
         return await start(services, principal, question, None, admission, grace=0)
     asked_of_it = Question(entry=entry, value=question.input_of(entry), in_thread=False, grace=0)
