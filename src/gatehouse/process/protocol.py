@@ -77,6 +77,8 @@ class BoundedHead(CutWhenStalled, HttpToolsProtocol):
         self.in_head, self.in_body = False, True
         self.after_head = self.content = 0
         self.stop_waiting()
+        if sum(name == b"host" for name, _ in self.headers) > 1:
+            raise HttpParserError("two hosts")  # RFC 9112 section 3.2: 400
         if self.url.count(b"&") >= MAX_PARAMETERS:
             self.refuse_head()
             raise HttpParserError("the address has too many parameters")

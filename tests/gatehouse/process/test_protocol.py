@@ -112,6 +112,13 @@ class TestSize:
             writer.write(request(f"/?{'&'.join(['a'] * parameters)}"))
             assert (await reader.readline()).startswith(b"HTTP/1.1 " + status)
 
+    async def test_with_two_hosts_is_400(self) -> None:
+        async with connection() as (reader, writer):
+            writer.write(request("/", "host: elsewhere.example"))
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert answer.count(b"HTTP/1.1") == 1
+
     async def test_a_header_without_end_is_cut_when_it_is_too_large(self) -> None:
         async with connection() as (_, writer):
             writer.write(b"GET / HTTP/1.1\r\nx: ")

@@ -2,16 +2,27 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from gatehouse.registry.entry import ServedEntry
 from gatehouse.wires.openai.errors import InvalidValue, UnsupportedParameter
 
-# as OpenAI bounds them: every event of a response that is told as a whole repeats them
-Metadata = Annotated[
-    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=512)]], Field(max_length=16)
-]
-Short = Annotated[str, Field(max_length=512)]
+LONGEST_KEY, LONGEST_TEXT = 64, 512  # characters
+
+
+def short(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return metadata as OpenAI bounds it: every event that tells the whole response repeats it.
+
+    Raises ValueError. How many they are is looked at before: pydantic would keep an error of each.
+    """
+    texts = all(isinstance(text, str) and len(text) <= LONGEST_TEXT for text in metadata.values())
+    if not texts or any(len(key) > LONGEST_KEY for key in metadata):
+        raise ValueError(f"keys of {LONGEST_KEY} characters with texts of {LONGEST_TEXT}, and nothing else")
+    return metadata
+
+
+Metadata = Annotated[dict[str, Any], Field(max_length=16), AfterValidator(short)]
+Short = Annotated[str, Field(max_length=LONGEST_TEXT)]
 
 
 class ResponseRequest(BaseModel):
