@@ -24,13 +24,14 @@ from gatehouse.web.middleware.limit import Limit
 from gatehouse.web.middleware.offered import HideWhatIsNotOffered
 from gatehouse.web.middleware.request_context import RequestContext
 from gatehouse.web.middleware.security_headers import SecurityHeaders
+from gatehouse.web.middleware.short_routes import ShortRoutes
 from gatehouse.web.paths import Operation
 from gatehouse.web.request_telemetry import RequestTelemetry
 from gatehouse.web.resources import approvals, attachments, audit, feedback, threads, usage, users
 from gatehouse.wires.langserve.config_in_path import TakeConfigOutOfPath
 from gatehouse.wires.langserve.feedback import add_feedback_routes
 from gatehouse.wires.langserve.paths import paths_of
-from gatehouse.wires.langserve.routes import add_langserve_routes
+from gatehouse.wires.langserve.routes import add_langserve_routes, short_routes
 from gatehouse.wires.mcp import metadata as mcp_metadata
 from gatehouse.wires.mcp import paths as mcp_paths
 from gatehouse.wires.mcp import routes as mcp
@@ -135,6 +136,7 @@ def larger_bodies(settings: Settings, registry: Registry) -> dict[Operation, int
 
 def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Telemetry) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
+    app.add_middleware(ShortRoutes, answers=short_routes(registry.entries), handlers=app.exception_handlers)
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_body_bytes,

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -30,6 +31,7 @@ from gatehouse.registry.entry import ServedEntry
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import requires
+from gatehouse.web.paths import Operation
 from gatehouse.wires.event_stream import EventStream
 from gatehouse.wires.langserve.bodies import normalised, shared_config
 from gatehouse.wires.langserve.config import Posted, posted_of, rebuild_config
@@ -144,6 +146,16 @@ def route_class_for(entry: ServedEntry) -> type[APIRoute]:
             return tended
 
     return LangServeRoute
+
+
+def short_routes(entries: Sequence[ServedEntry]) -> dict[Operation, Handler]:
+    """Return what answers those routes of entries that need nothing of LangServe's handlers."""
+    return {
+        ("POST", f"{entry.path}/{endpoint}"): partial(answered, handle=handle, entry=entry, endpoint=endpoint)
+        for entry in entries
+        for endpoint, handle in short_ways(entry).items()
+        if endpoint in entry.endpoints
+    }
 
 
 async def answered(request: Request, handle: Handler, entry: ServedEntry, endpoint: str) -> Response:
