@@ -245,7 +245,7 @@ def server_of(app: FastAPI) -> Server:
     if key not in SERVERS.live:
         entries = [entry_at(one, path) for path, one in registered]
         folder = Path(SERVERS.stack.enter_context(TemporaryDirectory()))
-        langsmith = {"langsmith_api_key": "of a test"} if langsmith_of_test() else {}
+        langsmith = {"langsmith_api_key": "of-a-test"} if langsmith_of_test() else {}
         SERVERS.live[key] = SERVERS.stack.enter_context(
             server(folder, entries, root_path=app.root_path, unknown_configurable="ignore", **langsmith)
         )
