@@ -52,7 +52,10 @@ NO_MONEY = re.compile(
 
 def kind_in_words(error: Exception, status: int | None) -> type[ModelFailed] | None:
     """Return what an error of a provider, or of its client, says in words alone."""
-    if not (hasattr(error, "body") or hasattr(error, "response") or status is not None):
+    of_a_provider = (
+        isinstance(error, langchain.ModelError) or hasattr(error, "body") or hasattr(error, "response")
+    )
+    if not of_a_provider and status is None:
         return None
     said = _said(error)
     if status in TOO_LONG_STATUSES and TOO_LONG.search(said):

@@ -165,7 +165,7 @@ def test_a_judged_model_is_what_its_class_is() -> None:
     [
         ("stop", "stop"), ("STOP", "stop"), ("FinishReason.STOP", "stop"), ("end_turn", "stop"), ("COMPLETE", "stop"),
         ("max_tokens", "length"), ("MAX_TOKENS", "length"), ("model_length", "length"),
-        ("content_filter", "content_filter"), ("RECITATION", "content_filter"), ("guardrail_intervened", "content_filter"),
+        ("content_filter", "content_filter"), ("RECITATION", "content_filter"), ("blocked: OTHER", "content_filter"), ("guardrail_intervened", "content_filter"),
         ("refusal", "refusal"), ("MALFORMED_FUNCTION_CALL", "failed"), ("abort", "failed"), ("cancelled", "failed"),
         ("unheard_of", "unknown"),
     ],

@@ -64,6 +64,7 @@ class TestKinds:
             (langchain.ModelPermissionDeniedError(), model_errors.ModelMisconfigured),
             (langchain.ModelNotFoundError(), model_errors.ModelMisconfigured),
             (langchain.ModelInvalidRequestError(), model_errors.ModelRefused),
+            (langchain.ModelInvalidRequestError("400: API key not valid."), model_errors.ModelMisconfigured),
             (langchain.ModelRateLimitError(), model_errors.ModelBusy),
             (langchain.ModelAPIError(), model_errors.ModelServerFailed),
             (langchain.ModelConnectionError(), model_errors.ModelUnreachable),

@@ -74,6 +74,9 @@ def word_of(metadata: Mapping[str, Any]) -> str:
     details = metadata.get("incomplete_details")
     if isinstance(details, Mapping) and details.get("reason"):
         return str(details["reason"])
+    feedback = metadata.get("prompt_feedback")  # Gemini's on a question that it does not answer
+    if isinstance(feedback, Mapping) and (word := plain_word(feedback.get("block_reason"))):
+        return f"blocked: {word}"
     status = metadata.get("status")
     if isinstance(status, str) and status != "in_progress":
         return status

@@ -15,7 +15,6 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
 from gatehouse.models.errors import ModelSaidNothing
 from gatehouse.models.failures import ProviderSaid, error_in
-from gatehouse.models.judged.openai_events import read_events
 from gatehouse.models.judged.openai_usage import usage_in
 from gatehouse.models.overriding import overriding
 
@@ -30,6 +29,9 @@ Json = dict[str, Any]
 
 def reading_dialect(model: Model) -> Model:
     """Return a copy of a model of LangChain's package for OpenAI that reads its API's dialects, too."""
+    # imports OpenAI's package, which takes a second, and is there where such a model is
+    from gatehouse.models.judged.openai_events import read_events
+
     parent: Any = type(model)
 
     def _convert_chunk_to_generation_chunk(
