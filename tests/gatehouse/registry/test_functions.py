@@ -8,6 +8,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda, RunnableParallel, RunnablePassthrough
 
 from gatehouse.registry.shapes.functions import takes_text
+from gatehouse.registry.shapes.shape import shape_of
 
 
 def find(_words: Any, k: int) -> list[Any]:
@@ -74,3 +75,11 @@ def test_steps_that_stand_side_by_side_have_to_agree() -> None:
     text, value = RunnableLambda(titled), RunnableLambda(merged)
     assert takes_text(RunnableParallel(title=text, whole=RunnablePassthrough()))
     assert not takes_text(RunnableParallel(title=text, merged=value))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "said"), [(str | None, "hi"), (dict[str, Any], {"input": "hi"}), (Any, {"input": "hi"})]
+)
+def test_a_type_that_is_declared_says_what_a_text_becomes(annotation: Any, said: Any) -> None:
+    taking = RunnableLambda(lambda value: value).with_types(input_type=annotation)
+    assert shape_of(taking, "it").said("hi") == said

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 from langchain_core.messages import HumanMessage
 from langchain_core.prompt_values import PromptValue
@@ -64,7 +65,7 @@ def said_as_a_whole(annotation: Any) -> Saying | None:
     if holds_messages(annotation):
         return Saying("messages")
     annotation = bare(annotation)
-    if annotation is str or str in get_args(annotation):
+    if annotation is str or (get_origin(annotation) in (Union, UnionType) and str in get_args(annotation)):
         return Saying("text")
     # of what takes anything, or any object, nothing is known: by custom its text is in `input`
     unknown = annotation in (Any, dict) or isinstance(annotation, TypeVar)
