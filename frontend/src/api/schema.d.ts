@@ -2301,6 +2301,12 @@ export interface components {
             prompt?: {
                 [key: string]: unknown;
             } | null;
+            /** Prompt Cache Key */
+            prompt_cache_key?: string | null;
+            /** Safety Identifier */
+            safety_identifier?: string | null;
+            /** Service Tier */
+            service_tier?: string | null;
             /**
              * Store
              * @description false: nothing is kept, and nobody can come back for it
@@ -2322,6 +2328,10 @@ export interface components {
             }[] | null;
             /** Top Logprobs */
             top_logprobs?: number | null;
+            /** Truncation */
+            truncation?: string | null;
+            /** User */
+            user?: string | null;
         } & {
             [key: string]: unknown;
         };
