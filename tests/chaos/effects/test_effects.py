@@ -14,7 +14,6 @@ PLAN = Experiment(
 
 
 @pytest.mark.usefixtures("_forked_servers")
-@pytest.mark.timeout(300)  # three servers, of which one is killed, on a machine that others use too
 async def test_nothing_is_paid_twice_or_lost_without_a_word(tmp_path: Path, postgres_url: str) -> None:
     async with empty_database(postgres_url) as database_url:
         found = await conduct(PLAN, tmp_path, database_url, print)

@@ -12,7 +12,6 @@ PLAN = Outages(rounds=1, runs=10, leavers=30, faults=(FAULTS[0], FAULTS[2]))
 
 
 @pytest.mark.usefixtures("_forked_servers")
-@pytest.mark.timeout(300)  # three servers and the stores that they wait for
 async def test_nothing_is_lost_run_twice_or_left_behind(tmp_path: Path) -> None:
     found = await conduct(PLAN, tmp_path, print)
     assert found.right, found.as_markdown()
