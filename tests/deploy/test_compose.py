@@ -33,7 +33,7 @@ SERVICES: dict[str, Service] = DOCUMENT["services"]
 
 
 def test_it_is_a_compose_file() -> None:
-    PyCompose.from_yaml(yaml.safe_dump(DOCUMENT))
+    assert set(PyCompose.from_yaml(yaml.safe_dump(DOCUMENT)).service_names()) == SERVICES.keys()
 
 
 def test_a_misspelt_key_is_found() -> None:

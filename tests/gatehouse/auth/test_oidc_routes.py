@@ -353,5 +353,7 @@ class TestSettings:
             check_oidc(settings, "web")
 
     def test_with_cognito_s_audience_may_be_one_client(self, make_settings: MakeSettings) -> None:
-        changes = {"issuer": "https://issuer.example", "audience": "web", "claim_audience": "client_id"}
-        check_oidc(make_settings(**WITH_OIDC, **changes), "web")
+        changes = {"issuer": "https://issuer.example", "audience": "web"}
+        with pytest.raises(BadConfiguration, match="GATEHOUSE_AUDIENCE"):
+            check_oidc(make_settings(**WITH_OIDC, **changes), "web")
+        check_oidc(make_settings(**WITH_OIDC, **changes, claim_audience="client_id"), "web")

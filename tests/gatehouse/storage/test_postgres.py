@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from certificates import Certificates, loopback_certificates
@@ -64,13 +65,17 @@ class TestAnswers:
     ) -> None:
         monkeypatch.setattr(BoundedConnection, "answer_seconds", 0.5)
         monkeypatch.setattr("gatehouse.storage.schema._revision", lambda _connection, _schema: None)
-        monkeypatch.setattr(
-            "alembic.command.upgrade",
-            lambda config, _to: config.attributes["connection"].exec_driver_sql("SELECT pg_sleep(1)"),
-        )
+        upgraded: list[Any] = []
+
+        def take_a_second(config: Any, _to: str) -> None:
+            slept = config.attributes["connection"].exec_driver_sql("SELECT 'done' FROM pg_sleep(1)")
+            upgraded.append(slept.scalar())
+
+        monkeypatch.setattr("alembic.command.upgrade", take_a_second)
         engine = open_engine(server.url)
         await upgrade(engine)
         await engine.dispose()
+        assert set(upgraded) == {"done"}
 
 
 class TestRestart:

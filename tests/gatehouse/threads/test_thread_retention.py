@@ -1,5 +1,6 @@
 """Threads in which nothing was said for long: erased with all that is of them, of every tenant."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import pytest
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from test_thread_store import rows
+from waiting import until
 
 from gatehouse.attachments.store import AttachmentStore, Bounds
 from gatehouse.attachments.tables import attachments
@@ -92,7 +94,24 @@ async def test_leaves_a_thread_that_was_written_in_since_it_was_found(
     assert [old in state for state in forgotten] == [True]
 
 
-@pytest.mark.parametrize("days", [None, 30])
-async def test_goes_on_in_the_background_where_it_is_set(engine: AsyncEngine, days: int | None) -> None:
-    async with purging_threads(engine, days):
-        pass
+async def test_goes_on_in_the_background_where_it_is_set(
+    store: ThreadStore,
+    engine: AsyncEngine,
+    unbound: AsyncEngine,
+    alice: Principal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gatehouse.threads.retention.FIRST_AFTER", 0.0)
+    await begun(store, engine, alice, 31)
+
+    async def gone() -> bool:
+        return await rows(unbound) == (0, 0)
+
+    async with purging_threads(engine, 30):
+        await until(gone)
+
+
+async def test_does_not_go_on_where_it_is_not_set(engine: AsyncEngine) -> None:
+    before = asyncio.all_tasks()
+    async with purging_threads(engine, None):
+        assert asyncio.all_tasks() == before
