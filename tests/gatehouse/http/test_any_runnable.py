@@ -17,9 +17,8 @@ from websockets.sync.client import connect
 
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.plain_json import from_json, json_bytes
-from gatehouse.registry.checked import checked
+from gatehouse.registry.checked import Registry, checked
 from gatehouse.registry.entry import Parts
-from gatehouse.registry.shapes.shape import Shape
 from gatehouse.runs.sources.answers import Answer, answer_of
 from gatehouse.wires.langserve.serializing import SERIALIZER
 
@@ -28,7 +27,7 @@ VOLATILE = {"id", "usage_metadata", "response_metadata", "run_id", "additional_k
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
-    with serving(tmp_path_factory.mktemp("corpus"), entries()) as live:
+    with serving(tmp_path_factory.mktemp("corpus"), corpus().entries) as live:
         yield live
 
 
@@ -39,9 +38,9 @@ def alice(served: LiveApp) -> Iterator[httpx.Client]:
 
 
 @cache
-def shapes() -> dict[str, Shape]:
-    """Return what is read off the runnables, by their names; not where tests are only collected."""
-    return {name: entry.shape for name, entry in checked("corpus", entries()).by_name.items()}
+def corpus() -> Registry:
+    """Return the runnables with what is read off them, once; not where tests are only collected."""
+    return checked("corpus", entries())
 
 
 def in_a_notebook(name: str, case: Case) -> Any:
@@ -49,7 +48,7 @@ def in_a_notebook(name: str, case: Case) -> Any:
     if case.result is not None:
         return case.result
     runnable = case.build(Parts(ScriptedChatModel(), [], InMemorySaver()))
-    shape = shapes()[name.replace("_", "-")]
+    shape = corpus().by_name[name.replace("_", "-")].shape
     typed = shape.typed(shape.widened(case.value))
     if "output_type" in case.entry:  # an agent as a message: what it takes is a text
         typed = {"messages": [("human", case.value["input"])]}
