@@ -68,7 +68,12 @@ class Replicas:
             (await http.post(f"/api/runs/{run_id}/cancel")).raise_for_status()
 
     async def disturb(self, plan: Iterator[Fault], rng: random.Random) -> None:
-        """Do what is planned, until it is done or this is cancelled. One replica is always left."""
+        """Do what is planned, until it is done or this is cancelled. One replica is always left.
+
+        It begins when runs go on: else a slow machine would have no run in what suffers.
+        """
+        while not await self.redis.keys(lease_key("*")):
+            await asyncio.sleep(0.05)
         async with asyncio.TaskGroup() as repairs:
             for fault in plan:
                 await asyncio.sleep(fault.wait)
