@@ -1,5 +1,6 @@
 """Calls that an ended run has left unknown: people are asked, and the ledger takes what they say."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from gatehouse.approvals.models import Approval, Choice
 from gatehouse.ledger.effect import Call, Effect
 from gatehouse.ledger.store import EffectStore
 from gatehouse.ledger.table import effects
+from gatehouse.problems.approvals import ApprovalDecided
 from gatehouse.problems.errors import InvalidInput, NotFound
 from gatehouse.storage.tenancy import tenant_transaction
 
@@ -60,6 +62,20 @@ async def test_the_ledger_takes_what_a_person_says(
         await of_run.approvals.decide(DAVE, opened.id, decision(opened, choice))
     await of_run.approvals.decide(ALICE, opened.id, decision(opened, choice))
     assert await on_record(engine, effect) == status
+
+
+async def test_of_decisions_at_once_one_counts(of_run: ApprovalsOf, engine: AsyncEngine) -> None:
+    effect = await claimed(of_run, engine)
+    [opened] = await asked(of_run)
+    choices: list[Choice] = ["happened", "give_up"] * 3
+    answers = await asyncio.gather(
+        *(of_run.approvals.decide(ALICE, opened.id, decision(opened, choice)) for choice in choices),
+        return_exceptions=True,
+    )
+    assert {type(answer) for answer in answers} == {Approval, ApprovalDecided}
+    [counts] = {answer.status for answer in answers if isinstance(answer, Approval)}
+    assert await of_run.statuses() == [counts]
+    assert await on_record(engine, effect) == {"happened": "done", "given_up": "failed"}[counts]
 
 
 async def test_what_was_found_out_meanwhile_stands(of_run: ApprovalsOf, engine: AsyncEngine) -> None:

@@ -247,7 +247,12 @@ class TestReading:
         assert len(found) == 8
         assert [row.time for row in found] == sorted((row.time for row in found), reverse=True)
 
-    async def test_goes_page_by_page(self, engine: AsyncEngine) -> None:
+    @pytest.mark.parametrize("more_of_one_moment", [0, 5])
+    async def test_goes_page_by_page(
+        self, engine: AsyncEngine, audit: AuditTrail, more_of_one_moment: int
+    ) -> None:
+        for _ in range(more_of_one_moment):
+            await audit.write(entry())
         seen, cursor = [], None
         while True:
             page = await audit_page(engine, "acme", Wanted(), 3, cursor)

@@ -16,15 +16,21 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableGenerator
 from langchain_core.tools import tool
 from live_app import LiveApp, bearer, serving
 from live_server import free_port
+from pydantic import BaseModel
 from scraped import value
 from scripted_model import ScriptedModel, calls
 from sse_frames import frames_in
 
 from gatehouse.registry.checked import BadRegistry, checked
 from gatehouse.registry.entry import Entry, Parts
+from gatehouse.runs.answer_cache import MOST
 from gatehouse.tools.acting import acts
 
 USAGE = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
+
+
+class Page(BaseModel):
+    number: int
 
 
 @dataclass
@@ -48,6 +54,20 @@ class Asked:
             return {"answer": value["input"], "context": [Document("a page", metadata={"page": 7})]}
 
         return RunnableLambda(found)
+
+    def pages(self, _: Parts) -> Runnable[Any, Any]:
+        def found(value: dict[str, Any]) -> dict[str, Any]:
+            self.times.append("/pages")
+            return {"answer": value["input"], "page": Page(number=7)}
+
+        return RunnableLambda(found)
+
+    def long(self, _: Parts) -> Runnable[Any, Any]:
+        def said(_value: Any) -> str:
+            self.times.append("/long")
+            return "x" * (MOST + 1)
+
+        return RunnableLambda(said)
 
     def failing(self, _: Parts) -> Runnable[Any, Any]:
         def fails(_value: Any) -> str:
@@ -97,6 +117,8 @@ def live(asked: Asked, tmp_path: Path) -> Iterator[LiveApp]:
         entry("/words", asked.words),
         entry("/chat", asked.chat),
         entry("/documents", asked.documents),
+        entry("/pages", asked.pages),
+        entry("/long", asked.long),
         entry("/failing", asked.failing),
         entry("/cut", asked.cut),
         entry("/agent", asked.agent),
@@ -195,6 +217,23 @@ class TestAMiss:
         ask(alice, "chat", thread_id=thread_id)
         ask(alice, "chat", thread_id=thread_id)
         assert asked.times == ["/chat"] * 3
+
+    def test_is_what_another_runnable_is_asked(self, alice: httpx.Client, asked: Asked) -> None:
+        assert [ask(alice, name)["response"] for name in ("words", "chat")] == ["two words ", "It is so."]
+        assert asked.times == ["/words", "/chat"]
+
+    def test_is_a_stream_of_what_was_answered_in_one_piece(self, alice: httpx.Client, asked: Asked) -> None:
+        output_of(alice, "/words")
+        streamed = alice.post("/words/stream", json={"input": {"input": "two words"}}).text
+        assert ('"two "' in streamed, '"words "' in streamed) == (True, True)
+        assert asked.times == ["/words"] * 2
+
+    @pytest.mark.parametrize("runnable", ["long", "pages"])
+    def test_comes_after_what_cannot_be_kept(self, alice: httpx.Client, asked: Asked, runnable: str) -> None:
+        """It is too much, or would come back as something else."""
+        first, again = (ask(alice, runnable) for _ in range(2))
+        assert first["response"] == again["response"]
+        assert asked.times == [f"/{runnable}"] * 2
 
     @pytest.mark.parametrize("runnable", ["failing", "cut"])
     def test_comes_after_what_was_no_whole_answer(

@@ -208,6 +208,17 @@ class TestStop:
         told = chunks(client.get(f"/api/ui/chat/chat/{chat}/stream", params={"message": run_id}).text)
         assert told[-1]["type"] == "abort"
 
+    def test_of_what_another_credential_has_begun_needs_the_scope(
+        self, shared: LiveApp, client: httpx.Client
+    ) -> None:
+        chat = f"scoped-{uuid4()}"
+        run_id = begun(client, chat)
+        with shared.client(bearer(scopes=["runnable:chat", "threads:read", "runs:read"])) as reader:
+            refused = reader.post(f"/api/ui/chat/chat/{chat}/stop")
+        assert (refused.status_code, "runs:write" in refused.text) == (403, True)
+        assert shared.running(run_id)
+        client.post(f"/api/ui/chat/chat/{chat}/stop")
+
     @pytest.mark.requirement("ui.stop")
     def test_is_what_the_next_question_does(self, client: httpx.Client) -> None:
         chat = f"replaced-{uuid4()}"

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -314,6 +314,31 @@ class TestCancel:
             assert (await server.runs.get(ALICE, run_id)).text == "one "
 
 
+class TestScopes:
+    @pytest.mark.parametrize(("kind", "scope"), [("cancel", "runs:write"), ("resume", "runs:read")])
+    async def test_are_needed_for_what_another_credential_has_begun(self, kind: str, scope: str) -> None:
+        others = {"runs:write", "runs:read"} - {scope}
+        key = replace(ALICE, credential="api_key", credential_id="k", scopes=frozenset(others))
+        principals = {"narrow": key, "fitting": replace(key, scopes=frozenset({scope}))}
+        async with (
+            serving(principals=principals) as server,
+            server.client() as client,
+            server.client(user="narrow") as narrow,
+            server.client(user="fitting") as fitting,
+        ):
+            run_id = await started(client, "wait on")
+            refused = await narrow.ask({"type": kind, "run_id": run_id})
+            assert (refused["problem"]["status"], scope in refused["content"]) == (403, True)
+            assert await narrow.ask({"type": "ping"}) == {"type": "pong"}
+            assert server.runs.local[run_id].stop is None
+            await fitting.send({"type": kind, "run_id": run_id})
+            if kind == "resume":
+                await fitting.receive()
+                server.script.gate.set()
+            end = (await client.until_end())[-1]
+        assert end["status"] == ("cancelled" if kind == "cancel" else "completed")
+
+
 class TestResume:
     async def test_reads_on_after_a_drop_without_loss_or_repeat(self) -> None:
         async with serving() as server:
@@ -480,6 +505,27 @@ class TestClosing:
         monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.3)
         async with serving() as server, server.client() as client:
             assert await client.closed() == (4408, "idle")
+
+    @pytest.mark.parametrize(
+        ("since_a_frame", "since_a_run", "closes"), [(1000, 1000, True), (0, 1000, False), (1000, 0, False)]
+    )
+    async def test_comes_long_after_the_last_frame_and_the_last_run(
+        self, since_a_frame: float, since_a_run: float, closes: bool
+    ) -> None:
+        sent: list[Message] = []
+        websocket = silent(sent)
+        socket = Socket(websocket, RunFrames, ServerSend(websocket.send))
+        now = time.monotonic()
+        socket.last_frame, socket.viewers.last_left = now - since_a_frame, now - since_a_run
+        serve = asyncio.create_task(socket.serve())
+        if closes:
+            await asyncio.wait_for(serve, 10)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert sent == [{"type": "websocket.close", "code": 4408, "reason": "idle"}] * closes
+        serve.cancel()
+        with suppress(asyncio.CancelledError):
+            await serve
 
     async def test_does_not_come_while_a_run_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(websocket, "IDLE_SECONDS", 0.2)

@@ -17,6 +17,8 @@ from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.problems.draining import Drain, Restarting
 from gatehouse.registry.entry import Parts
 from gatehouse.runs.checkpoints.opening import open_checkpoints
+from gatehouse.runs.events import BEGINNING
+from gatehouse.runs.log.log import RunLog
 from gatehouse.runs.records import load
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
@@ -102,6 +104,19 @@ class TestHandover:
         record = await load(end.redis, run.id)
         assert record is not None
         assert (record.attempt, record.handovers) == (4, 3)
+
+    async def test_comes_after_what_its_viewers_were_shown_is_written(
+        self, replicas: Replicas, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.log.log.FLUSH_SECONDS", 60.0)
+        here = await replicas.open()
+        run_id = (await here.start("/told")).run.id
+        viewer = Viewer(here.engine, run_id)
+        told.tell(run_id, *"ab")
+        await viewer.tokens(2)
+        await here.engine.hand_over()
+        written = await RunLog(here.redis).after(run_id, BEGINNING)
+        assert types(written) == ["start", "token", "token"]
 
     async def test_tells_viewers_to_read_on_elsewhere(
         self, here: Replica, there: Replica, told: Told

@@ -4,11 +4,12 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from run_replicas import ALICE, LEASE, Conversations, Replica, until
+from run_replicas import ALICE, LEASE, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer
 
 from gatehouse.limits.admission import Admission
+from gatehouse.limits.keys import counted
 from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.refusal import LimitReached
 from gatehouse.problems.errors import Conflict
@@ -71,6 +72,18 @@ class TestHold:
         await asyncio.sleep(1.5 * lease_over)
         assert await door.left() == (0, 8000)
         await viewer.leave()
+
+    async def test_outlasts_the_takeover_of_its_run(self, replicas: Replicas) -> None:
+        """An orphan is taken over within two leases and a half: nobody else is to have its place by then."""
+        lease = 60.0
+        here = Door(await replicas.open(lease=lease))
+        await here.start()
+        redis, slots = here.replica.redis, counted(ALICE).user.slots
+        now, _ = await redis.time()
+        longer_than = [
+            await redis.zcount(slots, 1000 * (float(now) + leases * lease), "+inf") for leases in (2.5, 4)
+        ]
+        assert longer_than == [1, 0]
 
     async def test_keeps_another_run_out(self, door: Door, told: Told) -> None:
         await door.start()

@@ -11,6 +11,7 @@ from run_replicas import Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
+from gatehouse.problems.draining import Restarting
 from gatehouse.runs.events import Cursor, Record, Token, record
 from gatehouse.runs.log.feed import Feed
 from gatehouse.runs.log.log import log_key
@@ -112,6 +113,25 @@ class TestCursorOfNoRecord:
 
         monkeypatch.setattr(there.engine.reader, "following", late)
         assert types(await Viewer(there.engine, run_id, Cursor(1, 99)).end()) == ["end"]
+
+
+async def test_ends_for_who_joins_just_as_its_process_closes(
+    here: Replica, there: Replica, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mirrors that there are were closed, and theirs is made after that."""
+    run_id = (await here.start("/told")).run.id
+    following = there.engine.reader.following
+
+    @asynccontextmanager
+    async def late(run_id: str) -> AsyncIterator[Feed]:
+        there.engine.viewing.close()
+        async with following(run_id) as feed:
+            yield feed
+
+    monkeypatch.setattr(there.engine.reader, "following", late)
+    viewer = Viewer(there.engine, run_id)
+    with pytest.raises(Restarting):
+        await asyncio.wait_for(viewer.end(), 10)
 
 
 async def test_half_a_character_leaves_no_hole(here: Replica, told: Told) -> None:

@@ -18,15 +18,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.approvals.models import Approval, Choice, Decision
 from gatehouse.approvals.service import Approvals
+from gatehouse.limits.admission import Admission
+from gatehouse.limits.limiter import Limiter
 from gatehouse.problems.approvals import ApprovalDecided, ApprovalRequired
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.records import load
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.runs.sources.tap import Tap
 from gatehouse.runs.sources.tools_within import tools_within
+from gatehouse.settings.plans import Plan, Plans
 from gatehouse.storage.database import open_engine
 
 HI = {"input": "Pay Bob."}
+USAGE = {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7}
 
 
 @pytest.fixture
@@ -124,6 +128,27 @@ class TestAgent:
         cursors = [item.cursor for item in [*first, *after]]
         assert all(one.follows(before) for before, one in pairwise(cursors))
         assert [item.cursor for item in whole] == [item.cursor for item in [*first[:-1], *after]]
+
+    async def test_is_charged_for_its_tokens_once(
+        self, office: Replicas, bank: Bank, checkpoints: BaseCheckpointSaver[Any], mode: str
+    ) -> None:
+        """What it has used before it waited was charged as the wait began."""
+        script = [said.model_copy(update={"usage_metadata": USAGE}) for said in transfers(100)]
+        agent = StreamingAgent(bank.agent(ScriptedModel(script=script), checkpoints, mode))
+        office.runnables = {"/agent": agent}
+        here = await office.open()
+        plans = Plans({"default": Plan()})
+        limiter = Limiter(here.redis, plans, here.engine.conductor.reservations, "refuse")
+        run_id = (await here.start("/agent", HI, admission=Admission(limiter, ALICE))).run.id
+        [approval] = await asked_by(here, run_id)
+        before = await limiter.look(ALICE)
+        await decide(here, approval)
+        await ended(here, run_id)
+        after = await limiter.look(ALICE)
+        assert before is not None
+        assert after is not None
+        assert [tuple(standing.user[1:]) for standing in (before, after)] == [(0, 7, 0), (0, 14, 0)]
+        assert (await here.engine.get(ALICE, run_id)).usage.total_tokens == 14
 
     async def test_that_waits_holds_nothing(self, office: Replicas) -> None:
         here = await office.open()

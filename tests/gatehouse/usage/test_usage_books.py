@@ -76,6 +76,13 @@ class TestStore:
         [use] = await store.of_user(ALICE, DAY, DAY)
         assert (use.model, use.runs, use.total_tokens) == ("", 1, 0)
 
+    async def test_tells_how_many_answers_were_cut(self, engine: AsyncEngine) -> None:
+        store = UsageStore(engine)
+        reasons = {"1": "stop", "2": "length", "3": "content_filter", "4": ""}
+        await store.enter([account(run_id, finish_reason=reason) for run_id, reason in reasons.items()])
+        [use] = await store.of_user(ALICE, DAY, DAY)
+        assert (use.runs, use.cut) == (4, 1)
+
     async def test_tells_the_days_that_were_asked_for(self, engine: AsyncEngine) -> None:
         store = UsageStore(engine)
         await store.enter([account(str(days), days=days) for days in range(-2, 3)])
@@ -121,6 +128,19 @@ class TestBookkeeper:
                     await asyncio.sleep(0.02)
         assert [entry["event"] for entry in logs] == ["usage cannot be entered"]
         assert len(await store.of_user(ALICE, DAY, DAY)) == 1
+
+    async def test_leaves_what_comes_while_it_enters(self, engine: AsyncEngine, redis: Redis) -> None:
+        async def leave(run_id: str) -> None:
+            await redis.hset(
+                ACCOUNTS, run_id, account_of(RunRecord(run_id, ALICE, "/chat", {}, None, NOON, NOON, 30))
+            )
+
+        async def meanwhile(_connection: object, _account: Account) -> None:
+            await leave("later")
+
+        await leave("first")
+        assert await Bookkeeper(redis, UsageStore(engine, ended=meanwhile), "here").enter_some() == 1
+        assert await redis.hkeys(ACCOUNTS) == [b"later"]
 
     async def test_of_two_processes_one_works(self, engine: AsyncEngine, redis: Redis) -> None:
         store = UsageStore(engine)
