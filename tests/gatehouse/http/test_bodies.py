@@ -94,7 +94,6 @@ MESSAGES: dict[str, Any] = {
     "a chat message": {"type": "chat", "role": "system", "content": "x"},
     "a removal": {"type": "remove", "id": "1", "content": ""},
     "an unknown type": {"type": "x", "content": "x"},
-    "a string": "x",
     "a pair": ["system", "x"],
     "null": None,
 }
