@@ -10,6 +10,7 @@ from textwrap import dedent
 import pytest
 
 HERE = Path(__file__).parent
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux alone")
 TOLD = """
     import json, os, sys
     from pathlib import Path
