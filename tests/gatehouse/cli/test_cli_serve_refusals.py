@@ -46,7 +46,7 @@ def test_database_without_schema(run: Run) -> None:
             "settings: GATEHOUSE_RUN_DEADLINE: Input should be a valid number",
         ),
         ("GATEHOUSE_ENVIRONMENT", "production", "settings: production needs GATEHOUSE_DATABASE_URL"),
-        ("GATEHOUSE_DATABASE_URL", "no://u:hunter2@db", "database: GATEHOUSE_DATABASE_URL cannot be used"),
+        ("GATEHOUSE_DATABASE_URL", "no://u:hunter2@db", "settings: GATEHOUSE_DATABASE_URL: no address of a"),
         ("GATEHOUSE_REDIS_URL", "redis://127.0.0.1:1", "Redis: GATEHOUSE_REDIS_URL cannot be reached"),
         ("GATEHOUSE_JWT_SECRET", "short", "authentication: GATEHOUSE_JWT_SECRET has 5 bytes"),
         ("GATEHOUSE_START_LINK", "short", "authentication: GATEHOUSE_START_LINK has 5 characters"),

@@ -162,7 +162,6 @@ class TestEndpoints:
             ({"enabled_endpoints": ("meow",)}, "enabled_endpoints names what there is not: meow"),
             ({"disabled_endpoints": ("meow",)}, "disabled_endpoints names what there is not: meow"),
             ({"disabled_endpoints": "invoke"}, "disabled_endpoints is a list of names, not one"),
-            ({"enabled_endpoints": ("token_feedback",)}, "names what there is not: token_feedback"),
             ({"enabled_endpoints": (), "disabled_endpoints": ()}, "not both"),
             ({"client_tracing": ("callbacks",)}, "client_tracing names what there is not: callbacks"),
         ],

@@ -25,7 +25,8 @@ def begun(client: httpx.Client, path: str, message: str, **headers: str) -> Iter
     body = {"input": {"input": message}}
     with client.stream("POST", path, json=body, headers=names) as response:
         assert response.status_code == 200
-        next(frames_of(response.iter_lines()))
+        frames = frames_of(response.iter_lines())  # which leaves when nothing refers to it
+        next(frames)
         yield response.headers["x-run-id"]
 
 

@@ -217,4 +217,4 @@ def test_nothing_outside_wires_builds_a_frame() -> None:
         for node in ast.walk(ast.parse(path.read_bytes()))
         if isinstance(node, ast.Constant) and framing.search(text_of(node.value))
     ]
-    assert set(found) == {"wires", "cli", "models"}  # the others read them, of us and of providers
+    assert set(found) == {"wires", "cli"}  # the command line reads them

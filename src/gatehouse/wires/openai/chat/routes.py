@@ -1,5 +1,6 @@
 """OpenAI's Chat Completions over runs: https://platform.openai.com/docs/api-reference/chat."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -63,7 +64,7 @@ async def chat_completion(
     entry = model_named(services, principal, body.model)
     refuse_unsupported(body, entry)
     thread = "" if x_openwebui_task else thread_named(x_thread_id, body.metadata or {})
-    answering = model_entry() if x_openwebui_task else entry
+    answering = replace(model_entry(), scope=entry.required_scope) if x_openwebui_task else entry
     if idempotency_key is None:
         refuse_without_a_model(services, answering.path)
     question = Question(
