@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.storage.database import open_engine
 
-pytest_plugins = ["forked_workers", "quick_tests", "require_all", "scanned_logs", "spread_tests"]
+pytest_plugins = ["quick_tests", "require_all", "scanned_logs", "spread_tests"]
 
 
 def pytest_configure() -> None:

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
-from xdist.workermanage import WorkerController
 
 SHARE_NOTHING = ("tests/e2e/test_e2e.py::",)  # each starts what it needs, and takes a minute
 SHARED = ("session", "package", "module")
@@ -26,23 +25,6 @@ class ByModule(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid if nodeid.startswith(SHARE_NOTHING) else super()._split_scope(nodeid)
-
-    def schedule(self) -> None:
-        replaced = self.collection is not None
-        super().schedule()
-        if replaced:  # a worker begins a test when it has the next, or knows that there is none
-            super().schedule()
-
-    def remove_node(self, node: WorkerController) -> str | None:
-        """Return the test at which a worker died, which no other begins: pytest-xdist 3.8 would, without an end."""
-        units = self.assigned_work[node]
-        died_at = next((test for unit in units.values() for test, done in unit.items() if not done), None)
-        if died_at is not None:
-            units[self._split_scope(died_at)][died_at] = True
-        # nor is a worker to wait for the end of a module that has ended
-        self.assigned_work[node] = {name: unit for name, unit in units.items() if not all(unit.values())}
-        super().remove_node(node)
-        return died_at
 
 
 @pytest.hookimpl(optionalhook=True)
