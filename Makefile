@@ -24,7 +24,7 @@ run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded def
 
 test: export PYTHONDONTWRITEBYTECODE :=# each of its processes would compile everything anew
 test: $(VENV)/.dev  ## every test that needs no browser or system package; COVERAGE=1 measures branches, as CI does
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not e2e and not image" \
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not e2e and not image" \
 	  $(if $(COVERAGE),$(COVERED)) $(ARGS)
 
 image: ## build gatehouse:dev with the embedded model, for k8s/overlays/dev (BUILDER=podman takes podman)

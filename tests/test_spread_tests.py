@@ -1,4 +1,4 @@
-"""Modules are given to workers whole, and those that take longest are begun first."""
+"""Long tests are begun first, by different workers."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -7,38 +7,28 @@ import pytest
 from spread_tests import long_ones_first
 
 
-def made(
-    name: str, seconds: float | None = None, scope: str = "function", base: str = "tests"
-) -> pytest.Item:
-    """Return a test of the module of the first letter, which may be given more time, with a fixture."""
+def made(name: str, seconds: float | None = None) -> pytest.Item:
+    """Return a test of the module before the colon, which may be given more time."""
     mark = None if seconds is None else pytest.mark.timeout(seconds).mark
-    fixtures = {"made": [SimpleNamespace(scope=scope, baseid=base)]}
-    fake: Any = SimpleNamespace(
-        nodeid=f"{name[0]}.py::{name}",
-        get_closest_marker=lambda _name: mark,
-        _fixtureinfo=SimpleNamespace(name2fixturedefs=fixtures),
-    )
+    fake: Any = SimpleNamespace(nodeid=f"{name[0]}.py::{name}", get_closest_marker=lambda _name: mark)
     return cast("pytest.Item", fake)
 
 
-def ordered(*items: pytest.Item) -> list[str]:
-    return [item.nodeid.rpartition(":")[2] for item in long_ones_first(items, usual=120)]
+def spread(*items: pytest.Item, workers: int) -> list[str]:
+    return [item.nodeid.rpartition(":")[2] for item in long_ones_first(items, workers, usual=120)]
 
 
 class TestLongOnesFirst:
-    def test_a_module_that_is_given_most_begins_whole(self) -> None:
-        items = [made("a1"), made("x1"), made("x2", 300), made("y1", 400), made("a2")]
-        assert ordered(*items) == ["y1", "x1", "x2", "a1", "a2"]
+    def test_each_stretch_begins_with_those_of_one_module(self) -> None:
+        short = [made(f"a{number}") for number in range(6)]
+        long = [made("x1"), made("x2", 300), made("y1", 400)]
+        assert spread(*long, *short, workers=3) == ["x1", "x2", "a0", "y1", "a1", "a2", "a3", "a4", "a5"]
 
-    def test_then_modules_that_share_something(self) -> None:
-        items = [made("a1"), made("a2"), made("s1"), made("s2", scope="module"), made("r1", scope="session")]
-        assert ordered(*items) == ["s1", "s2", "r1", "a1", "a2"]
+    def test_what_is_given_less_stays_where_it_is(self) -> None:
+        assert spread(made("a0"), made("b0", 20), made("c0"), workers=2) == ["a0", "b0", "c0"]
 
-    def test_what_pytest_itself_makes_once_is_not_shared(self) -> None:
-        assert ordered(made("p1", scope="session", base=""), made("s1", scope="session")) == ["s1", "p1"]
-
-    def test_then_those_of_many_tests(self) -> None:
-        assert ordered(made("a1"), made("b1"), made("b2"), made("c1")) == ["b1", "b2", "a1", "c1"]
-
-    def test_what_is_given_less_is_not_short(self) -> None:
-        assert ordered(made("a1", 20), made("b1")) == ["a1", "b1"]
+    @pytest.mark.parametrize("workers", [1, 2, 7])
+    def test_none_is_lost(self, workers: int) -> None:
+        names = [f"{module}{number}" for module in "ab" for number in range(3)]
+        items = [made(name, 300 if name[0] == "a" else None) for name in names]
+        assert sorted(spread(*items, workers=workers)) == names
