@@ -18,6 +18,7 @@ from gatehouse import BadRegistry, Entry, Settings, create_app
 from gatehouse.wires.langserve import feedback_tokens
 
 PROJECT = "0198c0de-0000-7000-8000-000000000000"
+NO_TOKEN = "0490e83c-30b8-4d8e-96ee-61e6fca793b1"
 TOKEN = "0198c0de-1111-7000-8000-000000000000"
 EXPIRES = "2026-12-01T15:00:00+00:00"
 KEY = "lsv2_pt_the-key-that-must-not-show"
@@ -275,7 +276,7 @@ class TestGivingByToken:
         ((_, taken),) = langsmith.taken
         assert (taken["score"], taken["comment"], taken["metadata"]) == (3, "good", {"from_langserve": True})
 
-    @pytest.mark.parametrize("token", ["some_url", "", str(uuid4()), f"http://127.0.0.1:1/x/{uuid4()}"])
+    @pytest.mark.parametrize("token", ["some_url", "", NO_TOKEN, f"http://127.0.0.1:1/x/{NO_TOKEN}"])
     def test_of_no_token_is_not_found(self, judged: LiveApp, token: str) -> None:
         assert given(judged, {"token_or_url": token}, "/says/token_feedback").status_code == 404
 
