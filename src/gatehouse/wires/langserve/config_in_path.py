@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gatehouse.problems.errors import BadRequest
 from gatehouse.registry.entry import Entry
+from gatehouse.registry.offered import runnable_under
 
 HASH = "gatehouse.config_hash"  # in a request's scope
 SEGMENT = "/c/"
@@ -24,7 +25,7 @@ class TakeConfigOutOfPath:
 
     def __init__(self, app: ASGIApp, entries: Iterable[Entry]) -> None:
         self.app = app
-        self.takes = {entry.path: "config_hashes" in entry.endpoints for entry in entries}
+        self.takes = {entry.name: "config_hashes" in entry.endpoints for entry in entries}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and SEGMENT in scope["path"]:
@@ -33,10 +34,10 @@ class TakeConfigOutOfPath:
 
     def without(self, scope: Scope) -> Scope:
         """Return the scope as it would be without a config in its path."""
-        asked = scope["path"]
-        path = max((path for path in self.takes if asked.startswith(f"{path}/")), key=len, default="")
-        rest = asked.removeprefix(path)
-        if not (rest.startswith(SEGMENT) and self.takes.get(path)):
+        name = runnable_under(scope["path"], self.takes)
+        path = f"/{name}"
+        rest = scope["path"].removeprefix(path)
+        if name is None or not (rest.startswith(SEGMENT) and self.takes[name]):
             return scope
         config_hash, slash, endpoint = rest.removeprefix(SEGMENT).partition("/")
         plain = f"{path}{slash}{endpoint}"
