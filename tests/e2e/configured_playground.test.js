@@ -1,20 +1,15 @@
 // LangServe's playground of what is configurable: a field is changed, and the link to it shared.
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { ARTEFACTS, launch, watched } from "./browser.js";
-
-const BASE = process.env.GATEHOUSE_URL;
+import { ARTEFACTS, launch } from "./browser.js";
+import { BASE, comeByLink } from "./visitor.js";
 
 describe("in the playground of what is configurable", () => {
   let browser, page, troubles;
 
   before(async () => {
     browser = await launch();
-    page = await browser.newPage();
-    page.setDefaultTimeout(15_000);
-    troubles = watched(page, BASE);
-    await page.goto(process.env.GATEHOUSE_LINK);
-    await page.waitForURL(`${BASE}/`);
+    ({ page, troubles } = await comeByLink(browser));
   });
   after(() => browser.close());
 

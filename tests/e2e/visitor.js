@@ -17,6 +17,16 @@ export async function visit(browser, { base = BASE, key = process.env.GATEHOUSE_
   return { context, page, troubles };
 }
 
+/** Opens a page that the server's link has signed in, which works once. */
+export async function comeByLink(browser) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(15_000);
+  const troubles = watched(page, BASE);
+  await page.goto(process.env.GATEHOUSE_LINK);
+  await page.waitForURL(`${BASE}/`);
+  return { page, troubles };
+}
+
 export async function signIn(page, key = process.env.GATEHOUSE_KEY) {
   await page.getByLabel("API key or token").fill(key);
   await page.getByRole("button", { name: "Sign in" }).click();
