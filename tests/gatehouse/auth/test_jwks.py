@@ -32,7 +32,8 @@ from gatehouse.auth.tokens.access import AccessTokens
 from gatehouse.auth.tokens.issuer_http import IssuerHttp, IssuerUnreachable, client_options
 from gatehouse.auth.tokens.jwks import Freshness, IssuerKeys
 from gatehouse.auth.tokens.jwt import JwtVerifier
-from gatehouse.auth.tokens.remote_issuer import RemoteIssuer
+from gatehouse.auth.tokens.keys import KeySet
+from gatehouse.auth.tokens.remote_issuer import FetchedKeys, RemoteIssuer
 from gatehouse.problems.errors import InvalidCredential, Unavailable
 
 LONG = Freshness(max_age=3600, stale=3600, cooldown=3600)
@@ -318,6 +319,30 @@ class TestIssuerThat:
         task = asyncio.create_task(kept.keep())
         await eventually(lambda: len(calls) >= 3)
         assert not task.done()
+        task.cancel()
+
+
+class TestAge:
+    @pytest.mark.parametrize(("told", "usable"), [(100.0, 159.0), (None, 359.0), (9999.0, 659.0)])
+    async def test_of_keys_counts_from_when_they_were_asked_for(
+        self, monkeypatch: pytest.MonkeyPatch, told: float | None, usable: float
+    ) -> None:
+        """Keys that the issuer cannot renew are used for their age, and `stale` seconds more."""
+        now = [1000.0]
+        monkeypatch.setattr(jwks, "monotonic", lambda: now[0])
+
+        async def fetch() -> FetchedKeys:
+            now[0] += 5  # an answer that is slow
+            return FetchedKeys(KeySet(()), told)
+
+        kept = IssuerKeys(fetch, Freshness(max_age=600, stale=60, cooldown=30))
+        task = asyncio.create_task(kept.keep())
+        await eventually(lambda: kept.ready)
+        now[0] = 1000 + usable
+        assert kept.current == KeySet(())
+        now[0] += 2
+        with pytest.raises(Unavailable):
+            _ = kept.current
         task.cancel()
 
 

@@ -32,6 +32,12 @@ class TestRecent:
             kept.put(key, 1, as_of=100)
         assert [kept.get(key) for key in "abc"] == [1, None, 1]
 
+    def test_drops_nothing_for_what_it_had(self, clock: list[float]) -> None:
+        kept: Recent[int] = Recent(4, 2)
+        for key in ("a", "b", "b"):
+            kept.put(key, 1, as_of=100)
+        assert [kept.get(key) for key in "ab"] == [1, 1]
+
     def test_forgets_what_it_is_told_to(self, clock: list[float]) -> None:
         kept: Recent[int] = Recent(4, 10)
         for value, key in enumerate("abc"):

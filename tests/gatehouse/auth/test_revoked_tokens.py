@@ -1,8 +1,10 @@
 """A revoked token is refused by every replica within 5 s, without a question to Redis for each request."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -86,6 +88,21 @@ class TestRevoke:
         assert await redis.keys("*") == []
 
 
+class Clock:
+    """The time for the list, which a test moves on."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self._began = time.time(), time.monotonic()
+        monkeypatch.setattr(module, "time", self)
+
+    def time(self) -> float:
+        return self._began[0] + self.now
+
+    def monotonic(self) -> float:
+        return self._began[1] + self.now
+
+
 class TestIncludes:
     async def test_does_not_ask_redis_again_while_the_list_is_fresh(
         self, here: RevokedTokens, monkeypatch: pytest.MonkeyPatch
@@ -100,6 +117,22 @@ class TestIncludes:
         assert not await there.includes("acme", "t1")
         await here.revoke("acme", "t1")
         monkeypatch.setattr(module, "STALE_AFTER", 0.0)
+        assert await there.includes("acme", "t1")
+
+    async def test_counts_the_age_of_the_list_from_when_it_asked(
+        self, here: RevokedTokens, there: RevokedTokens, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = Clock(monkeypatch)
+        xrange: Any = there._redis.xrange
+
+        async def slow(*args: Any, **options: Any) -> Any:
+            clock.now += module.STALE_AFTER + 1
+            return await xrange(*args, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(there._redis, "xrange", slow)
+            await there.look()
+        await here.revoke("acme", "t1")
         assert await there.includes("acme", "t1")
 
     @pytest.mark.usefixtures("unreachable")
@@ -151,6 +184,16 @@ class TestLostRedis:
         await redis.delete(LIST)
         monkeypatch.setattr(module, "READ_EVERY", 0.0)
         await there.look()
+        assert await there.includes("acme", "t1")
+
+    async def test_is_made_good_from_when_the_database_was_read_last(
+        self, there: RevokedTokens, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        clock = Clock(monkeypatch)
+        await there.look()
+        revoked_at = datetime.fromtimestamp(clock.time() + 1, UTC)
+        await Revocations(engine).add(digest_of("acme", "t1"), revoked_at, revoked_at - timedelta(days=1))
+        clock.now = 60  # for which the database was away
         assert await there.includes("acme", "t1")
 
     async def test_without_the_database_takes_no_token(

@@ -103,8 +103,11 @@ class TestFind:
 
 
 class TestEnd:
-    async def test_lets_nobody_in_any_more(self, sessions: Sessions) -> None:
+    @pytest.mark.parametrize("remembered", [False, True])
+    async def test_lets_nobody_in_any_more(self, sessions: Sessions, remembered: bool) -> None:
         one, other = await sessions.open(ALICE), await sessions.open(ALICE)
+        for opened in (one, other) if remembered else ():
+            assert await sessions.find(opened.token) is not None
         await sessions.end(one.token)
         await sessions.end("unknown")
         assert await sessions.find(one.token) is None

@@ -219,6 +219,15 @@ class TestState:
             with pytest.raises(MCPError, match="requestState"):
                 await mcp.session.call_tool(tool, arguments, request_state=state)
 
+    async def test_is_not_taken_from_a_credential_that_may_read_runs_alone(self, live: LiveApp) -> None:
+        async with connected(live, Person()) as mcp:
+            state, _ = await waiting(mcp)
+        reader = bearer(scopes=["runnable:pay", "runs:read"])
+        async with connected(live, Person(), who=reader) as mcp:
+            result = await mcp.session.call_tool("pay", PAY, request_state=state)
+        assert isinstance(result, CallToolResult)
+        assert "runs:write" in text_of(result)
+
     async def test_is_its_caller_s_alone(self, live: LiveApp) -> None:
         async with connected(live, Person()) as mcp:
             state, approval = await waiting(mcp)

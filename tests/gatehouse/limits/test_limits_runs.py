@@ -1,17 +1,43 @@
 """Concurrent runs and tokens: what a run holds, and how it comes free."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import pytest
-from limited_callers import ALICE, ANNA, BOB, Process
+from limited_callers import ALICE, ANNA, BOB, Process, plans
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from gatehouse.limits.keys import counted
+from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.refusal import LimitReached
+from gatehouse.limits.scripts import ADMIT, RENEW
+from gatehouse.settings.plans import Plans
+from gatehouse.storage.redis.script import Script
 
 Make = Callable[..., Process]
+
+
+class SlowScript:
+    """Holds one script back, when it is called, until it may go on."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.called = asyncio.Event()
+        self.may_go_on = asyncio.Event()
+
+    def of(self, redis: Redis, text: str, seconds: float) -> Callable[..., Awaitable[Any]]:
+        script = Script(redis, text, seconds)
+
+        async def call(keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+            if text == self.text:
+                self.called.set()
+                await self.may_go_on.wait()
+            return await script(keys, arguments)
+
+        return call
 
 
 class TestSlots:
@@ -122,6 +148,45 @@ class TestSlots:
         await here.reservations.renew()
         assert await here.left("runs") == 16
         assert await here.left("tokens") == 1_000_000 - 5
+
+    @pytest.mark.parametrize("how", ["settled", "released"])
+    async def test_are_given_back_after_a_renewal_that_is_under_way(
+        self, process: Make, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        """Else it would take up again, for a lease, what was given back."""
+        slow = SlowScript(RENEW)
+        monkeypatch.setattr("gatehouse.limits.reservations.Script", slow.of)
+        here = process()
+        hold = await here.admission().take()
+        assert hold is not None
+        renewing = asyncio.create_task(here.reservations.renew())
+        await slow.called.wait()
+        given_back = asyncio.create_task(
+            here.settle(hold, 0) if how == "settled" else here.reservations.release(counted(ALICE), [hold])
+        )
+        await asyncio.wait({given_back}, timeout=0.1)
+        slow.may_go_on.set()
+        await asyncio.gather(renewing, given_back)
+        assert await here.left("runs") == 16
+        assert await here.left("tokens") == 1_000_000
+
+    async def test_that_redis_gave_and_did_not_say_come_free(
+        self, redis: Redis, process: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Who is served all the same has none, and nobody would give it back."""
+        here, script = process(), Script(redis, ADMIT, 5)
+
+        async def unheard(keys: Sequence[str], arguments: Sequence[Any]) -> None:
+            await script(keys, arguments)
+            raise RedisTimeout
+
+        open_without_redis = Limiter(redis, Plans(plans()), here.reservations, "allow")
+        monkeypatch.setattr(open_without_redis, "_admit", unheard)
+        assert (await open_without_redis.admit(ALICE, 1, 2, at_once=1)).seats == ()
+        assert await here.left("runs") == 15
+        await here.reservations.renew()
+        assert await here.left("runs") == 16
+        assert await here.left("tokens") == 1_000_000
 
     async def test_that_are_given_up_during_a_renewal_come_free_as_well(self, process: Make) -> None:
         here = process(concurrent_runs=3)

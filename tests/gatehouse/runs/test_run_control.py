@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -97,6 +98,25 @@ class TestThread:
         assert len(keys) == 4
         for key in keys:
             assert await redis.pttl(key) > 0
+
+
+class TestRunOfThread:
+    @pytest.mark.parametrize("state", ["running", "waiting", "completed", "failed", "cancelled"])
+    async def test_is_the_one_that_goes_on_in_it(self, redis: Redis, control: Control, state: Any) -> None:
+        assert await control.run_of(ALICE, "t1") is None
+        assert await control.claim_thread(RUN, 30) is None
+        await running(redis, replace(RUN, state=state))
+        assert await control.run_of(ALICE, "t1") == ("run-a" if state in ("running", "waiting") else None)
+
+    async def test_is_told_before_it_is_stored(self, control: Control) -> None:
+        assert await control.claim_thread(RUN, 30) is None
+        assert await control.run_of(ALICE, "t1") == "run-a"
+
+    async def test_is_not_told_to_another(self, redis: Redis, control: Control) -> None:
+        assert await control.claim_thread(RUN, 30) is None
+        await running(redis, RUN)
+        for other in (replace(ALICE, user_id="bob"), replace(ALICE, tenant_id="beta")):
+            assert await control.run_of(other, "t1") is None
 
 
 class TestCancelMark:

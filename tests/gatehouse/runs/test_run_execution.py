@@ -6,15 +6,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, HumanMessage
+from redis.exceptions import ConnectionError as RedisGone
 from run_replicas import ALICE, Replica, lapse, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, seen, types
 
 from gatehouse.plain_json import from_json
 from gatehouse.problems.errors import RunFailed
-from gatehouse.runs.events import EffectUnknown, Reasoning, Token, ToolEnd, ToolStart
+from gatehouse.runs.answer_cache import answer_key
+from gatehouse.runs.events import BEGINNING, EffectUnknown, Reasoning, Token, ToolEnd, ToolStart
 from gatehouse.runs.lifecycle.execution import Execution, Stop, can_be_kept
+from gatehouse.runs.log.log import RunLog
 from gatehouse.runs.records import RunRecord, load
+from gatehouse.runs.sources.serving import Caching
 from gatehouse.runs.sources.sources import Mode
 from gatehouse.runs.sources.tap import ROOM, Tap
 from gatehouse.runs.waits import NobodyDecides
@@ -113,6 +118,28 @@ class TestReason:
         assert run.state == "running"
 
 
+class TestEnd:
+    async def test_that_redis_refuses_leaves_its_records_to_who_takes_the_run_over(
+        self, here: Replica, told: Told, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.runs.log.log.FLUSH_SECONDS", 60)  # none is in the log before the end
+        tried = asyncio.Event()
+
+        async def refuse(*_: object) -> bool:
+            tried.set()
+            raise RedisGone
+
+        monkeypatch.setattr(here.engine.attempts, "finish", refuse)
+        execution = await execution_of(here, told)
+        told.tell(execution.run.id, "a")
+        told.end(execution.run.id)
+        await tried.wait()
+        execution.halt("handover")
+        await until(lambda: execution.run.id not in here.engine.local)
+        records = await RunLog(here.redis).after(execution.run.id, BEGINNING)
+        assert types([record for record in records if record.cursor.attempt == 1]) == ["start", "token"]
+
+
 def begun(call_id: str) -> ToolStart:
     return ToolStart(content="", tool="transfer", call_id=call_id, input={})
 
@@ -171,6 +198,51 @@ class TestAnswerThatIsKept:
     )
     def test_is_one_that_says_all_that_the_run_tells(self, run: RunRecord, mode: Mode, kept: bool) -> None:
         assert can_be_kept(run, mode, None) is kept
+
+    def asked(self, **changes: Any) -> str:
+        """Return the name of the answer to a run, a part of which is another."""
+        whole: dict[str, Any] = {
+            "run": replace(self.RUN, input="ask", client={"tags": ["a"]}),
+            "caching": Caching(60, "1"),
+            "mode": "stream",
+            "configurable": {"user_id": "alice", "run_id": "r"},
+            "before": [HumanMessage("Hello")],
+        }
+        run = {name: changes.pop(name) for name in list(changes) if name not in whole}
+        return answer_key(**{**whole, "run": replace(whole["run"], **run), **changes})
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"runnable": "/words"},
+            {"input": "ask more"},
+            {"client": {"tags": ["b"]}},
+            {"principal": replace(ALICE, user_id="bob")},
+            {"principal": replace(ALICE, tenant_id="beta")},
+            {"caching": Caching(60, "2")},
+            {"mode": "invoke"},
+            {"configurable": {"user_id": "alice", "scopes": []}},
+            {"before": [HumanMessage("Good day")]},
+            {"before": [AIMessage("Hello")]},
+            {"before": []},
+        ],
+        ids=str,
+    )
+    def test_is_that_of_the_same_in_every_part(self, other: dict[str, Any]) -> None:
+        assert self.asked(**other) != self.asked()
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"id": "s"},
+            {"thread_id": "t"},
+            {"mode": "told"},
+            {"configurable": {"user_id": "alice", "run_id": "s", "thread_id": "t", "attempt": 1}},
+        ],
+        ids=str,
+    )
+    def test_is_that_of_any_run_and_stream(self, other: dict[str, Any]) -> None:
+        assert self.asked(**other) == self.asked()
 
 
 class TestTap:

@@ -11,7 +11,9 @@ from structlog.typing import EventDict
 
 from gatehouse.problems.draining import Restarting
 from gatehouse.problems.errors import RunFailed
+from gatehouse.runs.events import Event
 from gatehouse.runs.lifecycle.control import Control
+from gatehouse.runs.records import RunRecord
 from gatehouse.runs.sources.tap import Tap
 
 
@@ -93,6 +95,25 @@ class TestCancel:
         await viewer.tokens(2)
         await replicas.opened[-1].engine.cancel(run)
         assert last(await viewer.end(), "end")["status"] == "cancelled"
+
+    async def test_leaves_what_stores_its_answer_in_peace(
+        self, here: Replica, told: Told, history: Conversations, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A library that finds its task cancelled has every reason to stop."""
+        store, cancelled = history.keep, []
+
+        async def keep(run: RunRecord, steps: list[Event]) -> None:
+            task = asyncio.current_task()
+            cancelled.append(task is not None and task.cancelling())
+            await store(run, steps)
+
+        monkeypatch.setattr(history, "keep", keep)
+        run = (await here.start("/told", thread_id="t1")).run
+        told.tell(run.id, "a")
+        await Viewer(here.engine, run.id).tokens(1)
+        await here.engine.cancel(run.id)
+        assert last(await seen(here.engine, run.id), "end")["status"] == "cancelled"
+        assert ([kept.text for kept, _ in history.kept], cancelled) == (["a"], [0])
 
     async def _run(self, replicas: Replicas, transform: object) -> str:
         from langchain_core.runnables import RunnableGenerator  # noqa: PLC0415

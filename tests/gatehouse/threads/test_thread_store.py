@@ -291,8 +291,11 @@ class TestBegin:
         found = await all_messages(store, alice, thread.id)
         assert sorted(message.content for message in found) == ["0", "1", "2", "3", "4"]
 
-    async def test_is_refused_by_a_full_thread(self, engine: AsyncEngine, alice: Principal) -> None:
-        store = ThreadStore(engine, max_messages=3)
+    @pytest.mark.parametrize("most", [3, 4])
+    async def test_is_refused_by_a_full_thread(
+        self, engine: AsyncEngine, alice: Principal, most: int
+    ) -> None:
+        store = ThreadStore(engine, max_messages=most)
         thread = await store.create(alice, "chat", "")
         for run_id in ("r1", "r2"):
             await store.begin(alice, thread.id, run_id, "Hello")
@@ -303,6 +306,38 @@ class TestBegin:
         assert await store.get(alice, thread.id) == before
         await store.begin(alice, thread.id, "r2", "Hello")
         assert len(await all_messages(store, alice, thread.id)) == 4
+
+
+class TestUnsay:
+    """The run of the message could not be started."""
+
+    async def test_erases_the_thread_that_began_with_it(
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal
+    ) -> None:
+        await store.open(alice, NOBODYS, "chat", "r1", "Hello")
+        await store.unsay(alice, NOBODYS, "r1", with_thread=True)
+        assert await rows(unbound) == (0, 0)
+
+    async def test_leaves_the_thread_in_which_more_was_said(
+        self, store: ThreadStore, alice: Principal
+    ) -> None:
+        await store.open(alice, NOBODYS, "chat", "r1", "Hello")
+        await store.begin(alice, NOBODYS, "r2", "And again")
+        await store.unsay(alice, NOBODYS, "r1", with_thread=True)
+        assert [message.content for message in await all_messages(store, alice, NOBODYS)] == ["And again"]
+
+    async def test_leaves_a_thread_that_was_there_before(self, store: ThreadStore, alice: Principal) -> None:
+        thread = await store.create(alice, "chat", "Bonds")
+        await store.begin(alice, thread.id, "r1", "Hello")
+        await store.unsay(alice, thread.id, "r1", with_thread=False)
+        assert await all_messages(store, alice, thread.id) == []
+
+    async def test_by_a_stranger_erases_nothing(
+        self, store: ThreadStore, unbound: AsyncEngine, alice: Principal, stranger: Principal
+    ) -> None:
+        await store.open(alice, NOBODYS, "chat", "r1", "Hello")
+        await store.unsay(stranger, NOBODYS, "r1", with_thread=True)
+        assert await rows(unbound) == (1, 1)
 
 
 class TestAnswer:
@@ -333,6 +368,15 @@ class TestAnswer:
         [second] = await all_messages(store, alice, thread.id)
         assert (second.content, second.status) == ("whole", "complete")
         assert second.id == first.id
+
+    async def test_that_its_own_attempt_corrects_is_the_last(
+        self, store: ThreadStore, alice: Principal
+    ) -> None:
+        thread = await store.create(alice, "chat", "")
+        await store.answer(alice, thread.id, answer("r1", "whole"))
+        await store.answer(alice, thread.id, answer("r1", "cut", status="failed"))
+        [message] = await all_messages(store, alice, thread.id)
+        assert (message.content, message.status) == ("cut", "failed")
 
     async def test_of_an_earlier_attempt_comes_too_late(self, store: ThreadStore, alice: Principal) -> None:
         thread = await store.create(alice, "chat", "")

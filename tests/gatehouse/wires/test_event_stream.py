@@ -154,6 +154,19 @@ class TestEventStream:
             await serving
         assert frames.closed
 
+    async def test_who_cancels_the_request_at_its_end_cancels_it(self) -> None:
+        """The stream itself has just begun to end it."""
+
+        async def cut() -> AsyncGenerator[bytes]:
+            frames = asyncio.current_task()
+            assert frames is not None
+            frames.add_done_callback(lambda _: serving.cancel())
+            yield b"a"
+
+        serving = asyncio.create_task(Connection().serve(EventStream(cut(), 1)))
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
     async def test_what_the_frames_raise_is_raised(self) -> None:
         async def broken() -> AsyncGenerator[bytes]:
             yield b"a"
