@@ -12,12 +12,13 @@ from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import BaseTool, tool
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.graph import START, StateGraph, add_messages
+from langgraph.types import Command, interrupt
 from migrated_databases import url_of
 from postgres_databases import empty_database
 
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.registry.entry import Parts
-from gatehouse.runs.checkpoints.kept import is_worth_keeping
+from gatehouse.runs.checkpoints.kept import is_last, is_worth_keeping
 from gatehouse.runs.checkpoints.opening import open_checkpoints, set_up_checkpoints
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 
@@ -122,6 +123,55 @@ async def test_a_later_attempt_has_all_that_came_before_and_repeats_no_tool(
         assert calls == ["price", "think", "think"]
 
 
+async def test_the_answer_after_a_tool_is_asked_for_again_and_the_tool_is_not(
+    url: str, calls: list[str]
+) -> None:
+    query = '[tool look_up {"what": "price"}] [say It is 4.]'
+    async with open_checkpoints(url) as saver:
+        assert await answer(saver, calls, query) == "It is 4."
+    async with open_checkpoints(url) as saver:
+        state = await agent_of(saver, calls).graph.aget_state(CONFIG)
+        assert isinstance(state.values["messages"][-1], ToolMessage)
+        assert state.next == ("model",)
+        assert await answer(saver, calls, "", AGAIN) == "It is 4."
+    assert calls == ["price"]
+
+
+async def test_an_answer_is_kept_beside_what_waits_for_a_person(url: str) -> None:
+    said: list[str] = []
+
+    async def speak(state: Talk) -> Talk:  # LangGraph hands it by this name
+        said.append("done")
+        return {"messages": [AIMessage("done")]}
+
+    async def ask(state: Talk) -> Talk:
+        return {"about": [interrupt("really?")]}
+
+    graph = StateGraph(Talk)
+    graph.add_node("first", lambda _: {"messages": [CALL]})
+    graph.add_node("speak", speak)
+    graph.add_node("ask", ask)
+    graph.add_edge(START, "first")
+    graph.add_edge("first", "speak")
+    graph.add_edge("first", "ask")
+    async with open_checkpoints(url) as saver:
+        await graph.compile(checkpointer=saver).ainvoke({"messages": []}, CONFIG, durability="sync")
+    async with open_checkpoints(url) as saver:
+        whole = await graph.compile(checkpointer=saver).ainvoke(Command(resume="yes"), AGAIN)
+    assert (whole["about"], said) == (["yes"], ["done"])
+
+
+async def test_what_a_run_keeps_is_read_again_by_itself_alone(url: str, calls: list[str]) -> None:
+    first: RunnableConfig = {"configurable": {**CONFIG["configurable"], "attempt": 1}}
+    async with open_checkpoints(url) as saver:
+        agent = agent_of(saver, calls)
+        assert (await agent.graph.aget_state(first)).created_at is None
+        assert await answer(saver, calls, '[tool look_up {"what": "price"}] [say 4]', first) == "4"
+        assert (await agent.graph.aget_state(first)).next == ("model",)
+        await saver.adelete_thread("run-1")
+        assert (await agent.graph.aget_state(first)).created_at is None
+
+
 async def test_the_end_of_a_run_leaves_nothing(url: str, calls: list[str]) -> None:
     async with open_checkpoints(url) as saver:
         await answer(saver, calls, '[tool look_up {"what": "price"}] [say It is 4.]')
@@ -177,7 +227,8 @@ async def test_a_graph_inside_the_first_node_is_kept_no_sooner_than_its_whole(ur
         async for _ in states:
             pass
         kept = await graph.aget_state(CONFIG)
-        assert [message.content for message in kept.values["messages"]] == ["hi", "one", "two", "3"]
+        assert [message.content for message in kept.values["messages"]] == ["hi", "one", "two"]
+        assert kept.next == ("seen",)
         await saver.adelete_thread("run-1")
         assert await rows(saver, url) == 0
 
@@ -201,3 +252,21 @@ def test_what_is_worth_keeping(step: int, messages: list[AnyMessage] | None, wor
     if messages is not None:
         checkpoint["channel_values"]["messages"] = messages
     assert is_worth_keeping(checkpoint, {"step": step}) is worth
+
+
+@pytest.mark.parametrize(
+    ("written", "last"),
+    [
+        ({"messages": [ToolMessage("3", tool_call_id="1"), AIMessage("three")]}, True),
+        ({"messages": AIMessage("three"), "total": 3}, True),
+        ({"messages": [AIMessage("three")], "branch:to:check": None}, False),
+        ({"messages": [AIMessage("three")], "__pregel_tasks": None}, False),
+        ({"messages": [CALL]}, False),
+        ({"messages": [ToolMessage("3", tool_call_id="1")]}, False),
+        ({"messages": []}, False),
+        ({"total": 3}, False),
+    ],
+)
+def test_what_ends_a_run(written: dict[str, Any], last: bool) -> None:
+    assert is_last(written) is last
+    assert is_last({**written, "branch:to:earlier": None}, written.keys()) is last

@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL, make_url
 from gatehouse.runs.checkpoints.kept import SqliteCheckpoints
 from gatehouse.runs.checkpoints.serializing import serializer
 from gatehouse.storage.sqlite import write_ahead
+from gatehouse.storage.sqlite_errands import ErrandConnection
 
 
 @asynccontextmanager
@@ -36,12 +37,13 @@ async def open_checkpoints(
 async def open_in_sqlite(url: URL, allowed: Iterable[type]) -> AsyncIterator[SqliteCheckpoints]:
     """Yield one in a file beside the database's, since the saver holds its connection for the whole time."""
     file = url.database if url.database in (None, ":memory:") else f"{url.database}.checkpoints"
-    async with SqliteCheckpoints.from_conn_string(file or ":memory:") as saver:
-        saver.serde = serializer(allowed)
-        await write_ahead(saver.conn)  # else `setup` asks for it, once, and fails beside another worker
+    async with ErrandConnection(file or ":memory:") as connection:
+        saver = SqliteCheckpoints(connection, serde=serializer(allowed))
+        await write_ahead(connection)  # else `setup` asks for it, once, and fails beside another worker
+        await connection.execute_fetchall("PRAGMA synchronous = NORMAL")  # as the database beside it
         await saver.setup()
         try:
-            yield saver  # type: ignore[misc]  # LangGraph declares that it makes one of its own class
+            yield saver
         finally:
             async with saver.lock:  # closed between a write and its commit, the file would stay locked
                 pass
