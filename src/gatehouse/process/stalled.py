@@ -25,7 +25,7 @@ class CutWhenStalled:
     def pause_writing(self) -> None:
         super().pause_writing()  # type: ignore[misc]  # of the protocol that it is mixed into
         if self._look_at is None:
-            self._left, self._since = -1, self.loop.time()
+            self._left = -1
             self._look()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -16,10 +16,11 @@ from gatehouse.process.protocol import MAX_FIELDS, MAX_HEAD, MAX_PARAMETERS, MAX
 from gatehouse.process.websocket_protocol import BoundedWebSocket
 
 ROOM = MAX_HEAD - 1000
+LARGE = 20_000_000  # bytes: more than a connection takes before its client reads
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer a request with its path, its headers for `/headers`, a chunk each 0.1 s for `/slow`; keep a WebSocket until it leaves."""
+    """Answer a request with its path, its headers for `/headers`, a chunk each 0.1 s for `/slow`, much for `/large`; keep a WebSocket until it leaves."""
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
@@ -31,6 +32,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     if scope["path"] == "/headers":
         await send({"type": "http.response.body", "body": repr(scope["headers"]).encode()})
+        return
+    if scope["path"] == "/large":
+        await send({"type": "http.response.body", "body": b"-" * LARGE})
         return
     for _ in range(8 if scope["path"] == "/slow" else 0):
         await send({"type": "http.response.body", "body": b"chunk", "more_body": True})
@@ -124,6 +128,31 @@ class TestSize:
             writer.write(b"GET / HTTP/1.1\r\nx: ")
             assert await bytes_taken(writer, 64 * MAX_HEAD) < 64 * MAX_HEAD
 
+    async def test_one_that_is_too_large_before_its_end_is_431(self) -> None:
+        async with connection() as (reader, writer), asyncio.timeout(5):
+            writer.write(request("/first") + request("/next")[:20])
+            await reader.readuntil(b"/first")
+            writer.write(b"x: " + b"a" * MAX_HEAD)
+            await reader.readuntil(b"HTTP/1.1 431")
+
+    async def test_is_refused_once_also_where_an_answer_before_it_was_not_read(self) -> None:
+        async with connection() as (reader, writer), asyncio.timeout(10):
+            writer.write(request("/large"))
+            await reader.readline()
+            writer.write(request("/", *["a: b"] * MAX_FIELDS))
+            answers = await reader.read()
+        assert answers.count(b"HTTP/1.1 431") == 1
+        assert b"HTTP/1.1 400" not in answers
+
+    async def test_what_came_before_it_on_its_connection_is_not_of_it(self) -> None:
+        async with connection() as (reader, writer), asyncio.timeout(5):
+            body = f"content-length: {2 * MAX_HEAD}"
+            head = request("/next")
+            writer.write(request("/first", body).replace(b"GET", b"POST") + b"a" * 2 * MAX_HEAD + head[:20])
+            await reader.readuntil(b"/first")
+            writer.write(head[20:])
+            await reader.readuntil(b"/next")
+
     async def test_every_request_of_a_connection_has_the_whole_room(self) -> None:
         async with connection() as (reader, writer):
             for _ in range(3):
@@ -170,6 +199,15 @@ class TestTrailers:
             writer.write(head + begun)
             await writer.drain()
             assert await bytes_taken(writer, 40_000_000) < 20_000_000  # what the kernel buffers, and no more
+
+    async def test_are_cut_whatever_was_sent_before_on_their_connection(self) -> None:
+        async with connection() as (reader, writer):
+            head = b"POST /first HTTP/1.1\r\nhost: test\r\n"
+            writer.write(head + b"content-length: 2000000\r\n\r\n" + b"a" * 2_000_000)
+            await reader.readuntil(b"/first")
+            writer.write(head + b"transfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx: ")
+            await writer.drain()
+            assert await bytes_taken(writer, 40_000_000) < 20_000_000  # as above
 
     async def test_of_any_number_of_chunks_are_cut(self) -> None:
         async with connection() as (_, writer):

@@ -82,10 +82,12 @@ class TestAnswers:
     async def test_come_with_messages_that_nobody_asked_for(self, redis_url: str) -> None:
         async with Redis.from_url(redis_url, protocol=3) as client:
             shared = multiplexed(client)
+            connection = await shared.call(SECONDS, "CLIENT", "ID")
             await shared.call(SECONDS, "CLIENT", "TRACKING", "ON", "BCAST")
             await client.set("changed", "now")
             assert await shared.call(SECONDS, "ECHO", "own") == b"own"
             assert await shared.call(SECONDS, "GET", "changed") == b"now"
+            assert await shared.call(SECONDS, "CLIENT", "ID") == connection
 
     async def test_with_the_smallest_pool_leave_connections_to_others(self, redis_url: str) -> None:
         async with redis_of(redis_url, 4) as client:

@@ -83,17 +83,19 @@ def moving(server: RedisServer) -> Iterator[CuttingProxy]:
 
 
 class TestServerThatIsNoPrimaryAnyMore:
-    @pytest.mark.parametrize("protocol", [2, 3])
+    @pytest.mark.parametrize(("protocol", "stale"), [(2, "yes"), (3, "yes"), (2, "no")])
     async def test_is_left_for_the_one_at_its_address(
-        self, server: RedisServer, others: RedisServer, moving: CuttingProxy, protocol: int
+        self, server: RedisServer, others: RedisServer, moving: CuttingProxy, protocol: int, stale: str
     ) -> None:
+        """It says that it takes no writes, or not even reads while it waits for the other."""
         url = f"redis://127.0.0.1:{moving.port}?protocol={protocol}"
         async with redis_of(url, 2 * MANY) as client, redis_of(server.url, 2) as old:
             counting = Script(client, COUNT, 2)
             await counting(["n"], [])
             await used(client)
             moving.target = others.port
-            await old.replicaof("127.0.0.1", str(others.port))
+            await old.config_set("replica-serve-stale-data", stale)
+            await old.replicaof("127.0.0.1", str(others.port if stale == "yes" else free_port()))
             with pytest.raises(RedisError):  # each idle connection finds out by itself
                 await client.incr("n")
             assert await counting(["n"], []) >= 1
