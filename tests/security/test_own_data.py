@@ -98,6 +98,19 @@ def test_a_key_asks_about_a_file_that_it_may_read(guarded: Guarded, path: str) -
             assert client.post(path, json={**question, "attachments": [file]}).status_code == status
 
 
+def test_a_key_that_reads_no_threads_asks_about_the_files_of_the_one_it_goes_on_with(guarded: Guarded) -> None:
+    with guarded.client(authorization=guarded.bearer()) as whole:
+        sent = whole.post("/api/attachments", files={"file": ("a.txt", b"the hidden word")})
+        question = {"query": "[say hello]", "attachments": [sent.raise_for_status().json()["id"]]}
+        first = whole.post("/api/chat", json={**question, "runnable": "agent"}).raise_for_status().json()
+        other = whole.post("/api/threads", json={"runnable": "agent"}).raise_for_status().json()
+    scopes = ("runnable:agent", "threads:write")
+    with guarded.client(**{"x-api-key": guarded.api_key(scopes)}) as client:
+        for thread, status in ((other["id"], 403), (first["thread_id"], 200)):
+            asked = client.post("/api/chat", json={**question, "thread_id": thread})
+            assert asked.status_code == status, asked.text
+
+
 @pytest.mark.parametrize("call", CALLS)
 def test_a_key_needs_the_scope(guarded: Guarded, call: str) -> None:
     scope, send = CALLS[call]

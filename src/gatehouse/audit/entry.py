@@ -61,7 +61,7 @@ class AuditEntry:
             "action": self.action,
             "outcome": self.outcome,
             "subject": bounded(str(redact(self.subject))),
-            "request_id": self.request_id[:36],
+            "request_id": self.request_id,
             "address": self.address[:64],
             "details": {
                 name: bounded(value) if isinstance(value, str) else value for name, value in details.items()

@@ -17,8 +17,11 @@ from gatehouse.audit.entry import AuditEntry, once_a_minute
 from gatehouse.audit.purge import purge
 from gatehouse.audit.reading import Wanted, audit_page
 from gatehouse.audit.table import audit_log
+from gatehouse.audit.tool_calls import audit_tool_calls
 from gatehouse.audit.trail import AuditTrail
+from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import BadRequest
+from gatehouse.runs.records import RunRecord
 from gatehouse.storage.tenancy import tenant_transaction
 
 NOW = datetime.now(UTC)
@@ -105,11 +108,12 @@ class TestWriting:
         secret = "gh_dev_0123456789abcdef_ZXhhbXBsZXNlY3JldA1a2b3c4d"
         details = {"note": f"with {secret}", "password": "hunter2", "long": "x" * 9000, "nul": "a\0b"}
         many = {f"name {number}": number for number in range(50)}
-        await audit.write(entry(subject="y" * 9000, details={**details, **many}))
+        await audit.write(entry(subject="y" * 9000, address="z" * 9000, details={**details, **many}))
         [row] = await rows(engine)
         assert secret not in str(row)
         assert "hunter2" not in str(row)
         assert (len(row.subject), len(row.details["long"]), len(row.details)) == (255, 255, 12)
+        assert len(row.address) == 64
         assert "\0" not in row.details["nul"]
 
     async def test_of_nobodys_rows_is_possible_and_no_tenant_reads_them(
@@ -118,6 +122,22 @@ class TestWriting:
         audit.note(AuditEntry("sign-in", "failed", address="203.0.113.9"))
         await audit.flush()
         assert await rows(engine) == await rows(engine, "") == []
+
+
+class TestTools:
+    @pytest.mark.parametrize(("acts", "outcome"), [(True, "ok"), (False, "refused")])
+    async def test_that_act_or_may_not_are_on_record_for_whose_run_it_is(
+        self, engine: AsyncEngine, audit: AuditTrail, acts: bool, outcome: str
+    ) -> None:
+        alice = Principal("acme", "alice", "Alice", frozenset({"*"}), "jwt", "1")
+        run = RunRecord("r-1", alice, "/agent", {}, None, 0.0, 0.0, 30)
+        await audit_tool_calls(audit)(run, "transfer_money", acts)
+        [row] = await rows(engine)
+        assert (row.action, row.outcome, row.subject) == ("tool.act", outcome, "transfer_money")
+        assert row.user_id == "alice"
+        assert row.details == {
+            "run_id": "r-1", "attempt": run.attempt, "runnable": "agent", "signed_in_with": "jwt"
+        }  # fmt: skip
 
 
 class TestDatabaseThatIsAway:

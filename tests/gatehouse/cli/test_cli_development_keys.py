@@ -90,3 +90,14 @@ def test_a_folder_that_cannot_keep_them_is_told(file: Path) -> None:
     file.mkdir()
     with pytest.raises(Failed, match=r"^data folder: data cannot keep the API keys \(Is a directory\)"):
         keys()
+
+
+def test_so_is_one_of_the_same_name_in_another_tenant(file: Path) -> None:
+    async def of_a_namesake() -> str:
+        async with open_api_keys(Settings()) as api_keys:
+            created = await api_keys.create(tenant_id="beta", user_id="alice", name="Alice", scopes=["*"])
+        return created.key
+
+    keys()
+    file.write_text(json.dumps({"alice": asyncio.run(of_a_namesake())}))
+    assert principal_of(keys()["alice"]).tenant_id == "acme"

@@ -45,6 +45,15 @@ class TestBodyLimit:
         sent = await sent_by(app, request_scope(headers=[(b"content-length", length)]), body)
         assert sent[0]["status"] == 413
 
+    @pytest.mark.parametrize("more", [True, False])
+    async def test_a_connection_ends_with_it_where_more_may_come(self, more: bool) -> None:
+        app = RequestContext(BodyLimit(echo, max_bytes=10, timeout=1))
+        part = {"type": "http.request", "body": b"x" * 11, "more_body": more}
+        last = {"type": "http.request", "body": b"", "more_body": False}
+        sent = await sent_by(app, request_scope(), part, last)
+        assert sent[0]["status"] == 413
+        assert ((b"connection", b"close") in sent[0]["headers"]) is more
+
     async def test_a_body_that_does_not_come_is_a_408(self) -> None:
         app = RequestContext(BodyLimit(echo, max_bytes=10, timeout=0.05))
         part = {"type": "http.request", "body": b"x", "more_body": True}

@@ -152,6 +152,18 @@ class TestExceptions:
             structlog.get_logger("app.x").exception("run failed")
         assert f"KeyError: {ANSWER!r}" in lines(stderr)[0]["exception"]
 
+    @pytest.mark.parametrize(("suppressed", "told"), [(False, 2), (True, 1)])
+    def test_tell_what_was_being_handled_unless_it_is_left_out(
+        self, configure: Configure, suppressed: bool, told: int
+    ) -> None:
+        stderr = configure()
+        error = TimeoutError("after")
+        error.__context__, error.__suppress_context__ = TimeoutError("before"), suppressed
+        structlog.get_logger("app.x").error("x", exc_info=error)
+        exception = lines(stderr)[0]["exception"]
+        assert exception.count("TimeoutError: ") == told
+        assert ("another exception occurred" in exception) is not suppressed
+
     def test_that_cause_each_other_end(self, configure: Configure) -> None:
         stderr = configure()
         first, second = ValueError("a"), ValueError("b")

@@ -37,6 +37,17 @@ async def test_of_many_requests_at_once_is_one_row(engine: AsyncEngine, judged: 
     assert (kept.score, kept.run_id) == ("up", RUN)
 
 
+async def test_of_a_thread_is_told_in_the_order_in_which_it_was_given(
+    engine: AsyncEngine, judged: Judged
+) -> None:
+    store = FeedbackStore(engine)
+    before = RUN[:-1] + "2"
+    for run_id in (RUN, before):
+        await store.put(ALICE, Judged(run_id, judged.thread_id, "chat"), "up", "")
+    assert judged.thread_id is not None
+    assert [kept.run_id for kept in await store.of_thread(ALICE, judged.thread_id)] == [RUN, before]
+
+
 async def test_on_a_thread_that_is_deleted_meanwhile_is_not_found(
     engine: AsyncEngine, judged: Judged
 ) -> None:

@@ -40,6 +40,12 @@ def test_cached_ones_cost_as_much_where_nothing_else_is_said(prices: Prices) -> 
     assert price.of(1_000_000, 0, 1_000_000) == pytest.approx(0.25)
 
 
+def test_no_more_of_them_are_paid_than_there_were_tokens(prices: Prices) -> None:
+    price = prices.of("gpt-5")
+    assert price is not None
+    assert price.of(1_000_000, 0, 3_000_000) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize(
     ("model", "name"), [("gpt-5-2026-08-07", "gpt-5"), ("gpt-5-mini-2026", "gpt-5-mini"), ("gpt-5", "gpt-5")]
 )

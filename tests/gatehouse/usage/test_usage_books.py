@@ -63,6 +63,15 @@ class TestStore:
         [use] = await store.of_user(ALICE, DAY, DAY)
         assert use.runs == 3
 
+    async def test_tells_of_each_run_once_whosever_are_entered_together(self, engine: AsyncEngine) -> None:
+        told: list[str] = []
+
+        async def ended(_connection: object, entered: Account) -> None:
+            told.append(entered.run_id)
+
+        await UsageStore(engine, ended=ended).enter([account("1"), account("2", BOB), account("3")])
+        assert sorted(told) == ["1", "2", "3"]
+
     async def test_knows_whose_it_is(self, engine: AsyncEngine) -> None:
         store = UsageStore(engine)
         await store.enter([account("1"), account("2", ANNA), account("3", BOB)])

@@ -120,6 +120,26 @@ class TestEventStream:
         comments = [part["body"] for part in connection.sent[2:-1]]
         assert all(comment.endswith(b"\n\n") for comment in comments)
 
+    async def test_one_that_is_not_silent_has_no_comments(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        connection, clock, looked = Connection(), Clock(monkeypatch), asyncio.Event()
+        more: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def frames() -> AsyncGenerator[bytes]:
+            while True:
+                yield await more.get()
+
+        response = EventStream(frames(), send_timeout=100)
+        serving = asyncio.create_task(response({"type": "http"}, connection.receive, connection.send))
+        await clock.on(0, lambda: bool(connection.sent))
+        more.put_nowait(b"a")
+        await clock.on(event_stream.HEARTBEAT_SECONDS / 2, lambda: connection.body == b"a")
+        asyncio.get_running_loop().call_later(event_stream.HEARTBEAT_SECONDS / 2 + 1, looked.set)
+        await clock.on(event_stream.HEARTBEAT_SECONDS / 2 + 1, looked.is_set)
+        await asyncio.sleep(0.01)  # in which a comment would be sent
+        assert connection.body == b"a"
+        serving.cancel()
+        await asyncio.wait({serving})
+
     async def test_a_frame_gives_a_client_that_takes_no_comment_no_more_time(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
