@@ -98,7 +98,9 @@ def test_a_key_asks_about_a_file_that_it_may_read(guarded: Guarded, path: str) -
             assert client.post(path, json={**question, "attachments": [file]}).status_code == status
 
 
-def test_a_key_that_reads_no_threads_asks_about_the_files_of_the_one_it_goes_on_with(guarded: Guarded) -> None:
+def test_a_key_that_reads_no_threads_asks_about_the_files_of_the_one_it_goes_on_with(
+    guarded: Guarded,
+) -> None:
     with guarded.client(authorization=guarded.bearer()) as whole:
         sent = whole.post("/api/attachments", files={"file": ("a.txt", b"the hidden word")})
         question = {"query": "[say hello]", "attachments": [sent.raise_for_status().json()["id"]]}

@@ -51,8 +51,10 @@ class TestClaims:
 
     @pytest.mark.parametrize(
         "name",
-        ["user_id", "tenant_id", "scopes", "thread_id", "name", "scope"]
-        + ["aud", "exp", "iat", "iss", "jti", "nbf", "sub"],  # RFC 7519 section 4.1
+        [
+            *("user_id", "tenant_id", "scopes", "thread_id", "name", "scope"),
+            *("aud", "exp", "iat", "iss", "jti", "nbf", "sub"),  # RFC 7519 section 4.1
+        ],
     )
     def test_what_the_server_sets_cannot_be_claimed(self, name: str) -> None:
         with pytest.raises(typer.BadParameter, match=f"{name} is set by Gatehouse itself"):
