@@ -52,4 +52,4 @@ class State(TypedDict):
 
 def services_of(connection: HTTPConnection) -> Services:
     """Return the services of the server that answers this request."""
-    return cast("Services", connection.state.services)
+    return cast("Services", connection.scope["state"]["services"])

@@ -1,5 +1,6 @@
 """Structured logs, one line an event, with what must not be logged taken out."""
 
+import json
 import logging
 import sys
 from collections.abc import Iterator, MutableMapping
@@ -12,12 +13,19 @@ from structlog.contextvars import bind_contextvars, reset_contextvars
 from gatehouse.telemetry.redaction import redact
 from gatehouse.telemetry.tracebacks import unquoted
 
+ENCODER = json.JSONEncoder(default=repr)  # of what `redact` leaves, dates alone are not JSON
+
 
 def redact_event(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """The structlog processor around `redact`: runs last before rendering, on tracebacks too."""
     message = event.pop("event", "")
     cleaned: dict[str, Any] = redact(dict(event))
     return {"event": redact(message), **cleaned}
+
+
+def as_json(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """The structlog processor that renders an event: structlog's own makes an encoder for each."""
+    return ENCODER.encode(event)
 
 
 def configure_logging(level: str, pretty: bool) -> None:
@@ -37,7 +45,7 @@ def configure_logging(level: str, pretty: bool) -> None:
         whole if level == "debug" else without_quotes,
         redact_event,
     ]
-    renderer = structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
+    renderer: structlog.typing.Processor = structlog.dev.ConsoleRenderer() if pretty else as_json
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

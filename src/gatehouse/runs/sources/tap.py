@@ -107,6 +107,21 @@ class Tap:
         async for ready in self.together(most=1):
             yield ready[0]
 
+    async def last(self) -> Any:
+        """Return the newest chunk when no more come: of a run that yields one. Raises as `together` does."""
+        while not (self._ended or self._overrun):
+            self._wake.clear()
+            await self._wake.wait()
+        self._raise()
+        return self._ready[-1][0]
+
+    def _raise(self) -> None:
+        """Raise why there are no more chunks, unless the run came to its end."""
+        if self._overrun:
+            raise RunFailed("The stream was not read fast enough. The run goes on: join it by its id.")
+        if self._failure:
+            raise self._failure
+
     async def together(self, most: int = TOGETHER) -> AsyncIterator[list[Any]]:
         """Yield the chunks, those that are ready together: of a piece of about `most` bytes, and one more.
 
@@ -115,11 +130,8 @@ class Tap:
         while True:
             while self._ready:
                 yield self._take(most)
-            if self._overrun:
-                raise RunFailed("The stream was not read fast enough. The run goes on: join it by its id.")
-            if self._ended:
-                if self._failure:
-                    raise self._failure
+            if self._ended or self._overrun:
+                self._raise()
                 return
             self._wake.clear()
             await self._wake.wait()

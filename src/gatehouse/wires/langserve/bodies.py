@@ -3,8 +3,9 @@
 LangServe answers several of these with a 500 or takes them in: see the cases in the tests.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 import orjson
@@ -64,7 +65,7 @@ class OneInput(BaseModel):
     """The body of invoke, stream, stream_log and stream_events."""
 
     input: Any
-    config: Config = Config()
+    config: Config = Field(default_factory=Config)  # pydantic copies what is not made anew, deeply
     include_names: Filter = None
     include_types: Filter = None
     include_tags: Filter = None
@@ -77,14 +78,17 @@ class ManyInputs(BaseModel):
     """The body of batch: one config for all inputs, or a list with one for each."""
 
     inputs: list[Any]
-    config: Config | list[Config] = Config()
+    config: Config | list[Config] = Field(default_factory=Config)
 
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """A body as LangServe may see it, and what is asked with each input, which LangServe would drop."""
+    """A body as LangServe may see it, and what is asked with each input, which LangServe would drop.
 
-    body: bytes
+    Its bytes are made for who reads them: the short ways do not.
+    """
+
+    body: Callable[[], bytes]
     asked: list[Asked]
     inputs: list[Any]
 
@@ -101,9 +105,12 @@ async def normalised(request: Request, entry: ServedEntry, endpoint: str, settin
         return batch(validated(ManyInputs, body), shared, entry, settings)
     one = validated(OneInput, body)
     value = taken(entry, one.input, "input")
-    content = {**one.model_dump(exclude={"config"}, exclude_none=True), "input": value}
     asked = merged(shared, one.config).asked(entry, settings.unknown_configurable == "ignore")
-    return Normalised(json_bytes(content), [asked], [value])
+
+    def content() -> bytes:
+        return json_bytes({**one.model_dump(exclude={"config"}, exclude_none=True), "input": value})
+
+    return Normalised(content, [asked], [value])
 
 
 def shared_config(request: Request) -> Config | None:
@@ -136,7 +143,8 @@ def batch(many: ManyInputs, shared: Config | None, entry: ServedEntry, settings:
     ignore_unknown = settings.unknown_configurable == "ignore"
     asked = [merged(shared, config).asked(entry, ignore_unknown) for config in configs]
     # one config for each input: the config modifier then runs once an input
-    return Normalised(json_bytes({"inputs": inputs, "config": [{} for _ in configs]}), asked, inputs)
+    content = {"inputs": inputs, "config": [{} for _ in configs]}
+    return Normalised(partial(json_bytes, content), asked, inputs)
 
 
 async def parsed(request: Request) -> Any:

@@ -57,7 +57,7 @@ class Posted:
 
 def posted_of(request: Request) -> Posted:
     """Return what the route has put aside of a request's body."""
-    return cast("Posted", request.state.posted)
+    return cast("Posted", request.scope["state"]["posted"])
 
 
 async def rebuild_config(_client_config: dict[str, Any], request: Request) -> dict[str, Any]:
@@ -79,7 +79,7 @@ async def rebuild_config(_client_config: dict[str, Any], request: Request) -> di
     posted.run_id = uuid7()
     grace = grace_of(request, services.settings.disconnect_grace_max)
     # before LangServe begins a response, whose status could not be 429 any more
-    refuse_without_a_model(services, request.url.path.rpartition("/")[0])
+    refuse_without_a_model(services, request.scope["path"].rpartition("/")[0])
     if not posted.reserved:
         posted.reserved = True
         await admission.reserve(runs, posted.at_once)

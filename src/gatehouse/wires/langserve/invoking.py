@@ -11,7 +11,8 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
-from langserve import api_handler
+from langchain_core.utils.uuid import uuid7
+from langserve.version import __version__
 
 from gatehouse.problems.errors import InsufficientScope
 from gatehouse.registry.entry import ServedEntry
@@ -47,7 +48,7 @@ def answers_in_text(entry: ServedEntry) -> bool:
 async def invoked(request: Request, entry: ServedEntry, served: ServedRunnable) -> Response:
     """Return LangServe's response to an `/invoke` that was checked. Raises ApiError."""
     check_scope(request, entry)
-    config = told(request, entry, "invoke", await rebuild_config({}, request))
+    config = told(request, "invoke", await rebuild_config({}, request))
     output = text_of(entry, await served.ainvoke(None, config))
     return JSONResponse({"output": output, "metadata": metadata_of(config)})
 
@@ -58,7 +59,7 @@ async def invoked_together(request: Request, entry: ServedEntry, served: ServedR
     inputs = [None] * len(posted_of(request).inputs)  # the calls have them
     made = [await rebuild_config({}, request) for _ in inputs]
     # as LangServe, which gives each run of a batch an id of its own
-    configs = [told(request, entry, "batch", {"configurable": one["configurable"]}) for one in made]
+    configs = [told(request, "batch", {**one, "run_id": uuid7()}) for one in made]
     outputs = [text_of(entry, output) for output in await served.abatch(inputs, configs)]
     about = [metadata_of(config) for config in configs]
     run_ids = [each["run_id"] for each in about]
@@ -68,7 +69,7 @@ async def invoked_together(request: Request, entry: ServedEntry, served: ServedR
 async def stream_begun(request: Request, entry: ServedEntry, served: ServedRunnable) -> Response:
     """Return LangServe's response to a `/stream` that was checked. Raises ApiError."""
     check_scope(request, entry)
-    config = told(request, entry, "stream", await rebuild_config({}, request))
+    config = told(request, "stream", await rebuild_config({}, request))
     services = services_of(request)
     frames = streamed(served.chunks_together(config), config["run_id"], tokens_of(services, entry))
     return EventStream(frames, services.settings.send_timeout)
@@ -80,10 +81,14 @@ def check_scope(request: Request, entry: ServedEntry) -> None:
         raise InsufficientScope(entry.required_scope)
 
 
-def told(request: Request, entry: ServedEntry, endpoint: str, config: dict[str, Any]) -> Any:
-    """Return a config with what LangServe tells traces of the request, and with a run's id."""
-    defaults = api_handler._update_config_with_defaults  # noqa: SLF001  # what it tells is LangServe's
-    return defaults(entry.path, config, request, endpoint=endpoint)  # type: ignore[arg-type]
+def told(request: Request, endpoint: str, config: dict[str, Any]) -> Any:
+    """Return a run's config with what LangServe tells traces of the request that began it."""
+    about = {
+        "__useragent": request.headers.get("user-agent"),
+        "__langserve_version": __version__,
+        "__langserve_endpoint": endpoint,
+    }
+    return {**config, "metadata": about}
 
 
 def text_of(entry: ServedEntry, output: Any) -> Any:

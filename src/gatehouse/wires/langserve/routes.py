@@ -201,16 +201,18 @@ async def checked(request: Request, entry: ServedEntry, endpoint: str, settings:
     parsed = await normalised(request, entry, endpoint, settings)
     inputs = list(zip(parsed.inputs, parsed.asked, strict=True))
     at_once = settings.batch_concurrency if endpoint == "batch" else None
-    request.state.posted = Posted(inputs, at_once, reserved=endpoint == "invoke")
+    request.scope["state"]["posted"] = Posted(inputs, at_once, reserved=endpoint == "invoke")
     return with_body(request, parsed.body)
 
 
-def with_body(request: Request, body: bytes) -> Request:
+def with_body(request: Request, body: Callable[[], bytes]) -> Request:
     """Return the request with another body."""
 
-    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    pending = [body]
 
     async def receive() -> Message:
-        return pending.pop() if pending else await request.receive()
+        if not pending:
+            return await request.receive()
+        return {"type": "http.request", "body": pending.pop()(), "more_body": False}
 
     return Request(request.scope, receive)

@@ -1,8 +1,8 @@
 """The runnable that LangServe is given for a registry entry: every call of it is a run of the engine."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
@@ -46,11 +46,13 @@ class ServedRunnable(Runnable[Any, Any]):
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         heard = listening(config) if self.entry.include_callback_events else []
-        outputs = [output async for output in self._run(config, Tap("invoke", callbacks=heard))]
+        tap = Tap("invoke", callbacks=heard)
+        with await self._started(config, tap):
+            output = await tap.last()
         for handler in keeping_events(heard):
             ours = OWN_NAMES | call_of(config).principal.claims.keys()
             handler.callback_events = [shown(event, ours) for event in handler.callback_events]
-        return outputs[-1]  # the one
+        return output
 
     async def abatch(
         self,
@@ -96,19 +98,18 @@ class ServedRunnable(Runnable[Any, Any]):
     async def chunks_together(self, config: RunnableConfig) -> AsyncGenerator[list[Any]]:
         """Yield what `astream` does, in lists of those that are ready together. Raises ApiError."""
         tap = Tap("stream")
-        async with self._running(config, tap):
+        with await self._started(config, tap):
             async for ready in tap.together():
                 yield ready
 
     async def _run(self, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[Any]:
         """Start a run and yield what LangChain's stream of the tap's mode yields. Raises ApiError."""
-        async with self._running(config, tap):
+        with await self._started(config, tap):
             async for chunk in tap.chunks():
                 yield chunk
 
-    @asynccontextmanager
-    async def _running(self, config: RunnableConfig | None, tap: Tap) -> AsyncIterator[None]:
-        """Start a run, and hold it while its chunks are taken out of the tap. Raises ApiError."""
+    async def _started(self, config: RunnableConfig | None, tap: Tap) -> AbstractContextManager[None]:
+        """Start a run; return what holds it while its chunks are taken out of the tap. Raises ApiError."""
         call = call_of(config)
         call.tap = tap
         runs = call.services.runs
@@ -124,8 +125,14 @@ class ServedRunnable(Runnable[Any, Any]):
             tap=tap,
             admission=call.admission,
         )
-        with runs.watched(started.run.id), closing(tap):
-            yield
+        return taking(runs.watched(started.run.id), tap)
+
+
+@contextmanager
+def taking(watched: AbstractContextManager[None], tap: Tap) -> Iterator[None]:
+    """View a run while what it yields is taken out of its tap."""
+    with watched, closing(tap):
+        yield
 
 
 def call_of(config: RunnableConfig | None) -> Call:
