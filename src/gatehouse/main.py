@@ -44,6 +44,7 @@ from gatehouse.wires.openai.responses import routes as openai_responses
 from gatehouse.wires.run_api import forks
 from gatehouse.wires.run_api import paths as api_paths
 from gatehouse.wires.run_api import routes as api
+from gatehouse.wires.run_api.short import SHORT_WAYS
 from gatehouse.wires.vercel import paths as vercel_paths
 from gatehouse.wires.vercel import routes as vercel
 from gatehouse.wires.websocket import paths as websocket_paths
@@ -136,7 +137,9 @@ def larger_bodies(settings: Settings, registry: Registry) -> dict[Operation, int
 
 def surround(app: FastAPI, settings: Settings, registry: Registry, telemetry: Telemetry) -> None:
     """Put the middleware around the routes. The last one added is the first to see a request."""
-    app.add_middleware(ShortRoutes, answers=short_routes(registry.entries), handlers=app.exception_handlers)
+    app.add_middleware(
+        ShortRoutes, answers={**short_routes(registry.entries), **SHORT_WAYS}, handlers=app.exception_handlers
+    )
     app.add_middleware(
         BodyLimit,
         max_bytes=settings.max_body_bytes,

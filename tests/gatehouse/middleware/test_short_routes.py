@@ -12,8 +12,10 @@ class Refused(Exception):
     """What an answer raises that has a handler."""
 
 
-async def short(request: Request) -> Response:
+async def short(request: Request) -> Response | None:
     body = await request.body()
+    if body == b"leave":
+        return None
     if body == b"refuse":
         raise Refused
     return PlainTextResponse(f"short: {body.decode()} at {request.scope['route'].path}")
@@ -24,6 +26,9 @@ def app() -> FastAPI:
     app = FastAPI()
 
     @app.post("/short")
+    async def whole(request: Request) -> str:
+        return f"whole: {(await request.body()).decode()} at {request.scope['route'].path}"
+
     @app.get("/short")
     @app.post("/long")
     async def long() -> str:
@@ -42,6 +47,7 @@ def app() -> FastAPI:
     [
         ("POST", "/short", "hello", 200, "short: hello at /short"),
         ("POST", "/short", "refuse", 418, "refused"),
+        ("POST", "/short", "leave", 200, '"whole: leave at /short"'),
         ("GET", "/short", "", 200, '"long"'),
         ("POST", "/short/", "", 307, ""),
         ("POST", "/long", "", 200, '"long"'),

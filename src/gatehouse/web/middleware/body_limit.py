@@ -51,12 +51,7 @@ class BodyLimit:
             return
         if body is None:
             return
-        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
-        await self.app(scope, replay, send)
+        await self.app(scope, with_body(body, receive), send)
 
     async def read(self, scope: Scope, receive: Receive) -> bytes | None:
         """Return the whole body, or None when the client went away. Raises PayloadTooLarge."""
@@ -81,6 +76,16 @@ class BodyLimit:
         # a connection on which more of the body may come cannot be used again
         headers = {"connection": "close"} if unread else {}
         return PayloadTooLarge(f"The request body may have {most} bytes.", headers=headers)
+
+
+def with_body(body: bytes, receive: Receive) -> Receive:
+    """Return `receive`, with a body before it that was read already."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive_again() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return receive_again
 
 
 def lingering(receive: Receive, send: Send) -> Send:

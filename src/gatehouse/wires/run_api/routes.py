@@ -33,9 +33,13 @@ from gatehouse.wires.questions import ChatRequest, start
 from gatehouse.wires.run_api.models import ChatResponse, ChatWaiting, EventSourceParameters, RunState
 from gatehouse.wires.run_api.projection import Plain, Typed
 
+KEY_CHARACTERS = 200
 IdempotencyKey = Annotated[
     str | None,
-    Header(max_length=200, description="the same key and body from the same caller joins the first run"),
+    Header(
+        max_length=KEY_CHARACTERS,
+        description="the same key and body from the same caller joins the first run",
+    ),
 ]
 LastEventId = Annotated[str | None, Header(description="read on after this event id; -1 is the start")]
 
