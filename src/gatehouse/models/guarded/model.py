@@ -6,18 +6,21 @@ from functools import partial
 from typing import Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_core.tools import BaseTool
-from pydantic import BaseModel, ConfigDict, Field, SkipValidation
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SkipValidation
 
+from gatehouse.models.guarded.bound_tools import BoundTools
 from gatehouse.models.guarded.calls import Candidate, ModelWatch, UnwatchedModel
 from gatehouse.models.guarded.runnable import GuardedRunnable
 from gatehouse.models.guarded.shares import UNSHARED, TenantShares
 from gatehouse.models.guarded.streams import answered, answered_in_thread, streamed, streamed_in_thread
+from gatehouse.models.guarded.told_inline import answer_told, inline_listeners
 from gatehouse.models.judged.model import as_chunk, judged
 from gatehouse.models.judged.structured import structured
 
@@ -44,6 +47,8 @@ class GuardedChatModel(BaseChatModel):
     watch: SkipValidation[ModelWatch] = Field(default_factory=UnwatchedModel, repr=False, exclude=True)
 
     shares: SkipValidation[TenantShares] = Field(default=UNSHARED, repr=False, exclude=True)
+
+    _bound: "BoundTools[GuardedChatModel]" = PrivateAttr(default_factory=BoundTools)
 
     @classmethod
     def of(
@@ -88,7 +93,12 @@ class GuardedChatModel(BaseChatModel):
                 raise TypeError(f"{candidate.name}: bind_tools returned {type(binding).__name__}")
             return candidate.asking(Bound(bound.model, {**bound.kwargs, **binding.kwargs}))
 
-        return self.model_copy(update={"candidates": tuple(map(told, self.candidates))})
+        def made() -> "GuardedChatModel":
+            copy = self.model_copy(update={"candidates": tuple(map(told, self.candidates))})
+            copy._bound = BoundTools()
+            return copy
+
+        return made() if kwargs else self._bound.of(tools, [tool_choice], made)
 
     def with_structured_output(
         self, schema: dict[str, Any] | type, *, include_raw: bool = False, **kwargs: Any
@@ -97,6 +107,21 @@ class GuardedChatModel(BaseChatModel):
         options: dict[str, Any] = {"include_raw": include_raw, **kwargs}
         answering = [one.asking(structured(one.source.model, schema, **options)) for one in self.candidates]
         return GuardedRunnable(answering, self.watch, self.shares)
+
+    async def _agenerate_with_cache(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        streamed = {"async_api": True, "run_manager": run_manager, **kwargs}
+        plain = not (self.cache or get_llm_cache() or self.rate_limiter or self.output_version == "v1")
+        if run_manager and plain and not self._should_use_protocol_streaming(**streamed):
+            listeners = inline_listeners(run_manager.handlers)
+            if listeners is not None and self._should_stream(**streamed):
+                return await answer_told(self._astream(messages, stop, **kwargs), listeners, run_manager)
+        return await super()._agenerate_with_cache(messages, stop, run_manager, **kwargs)
 
     async def _agenerate(
         self,
