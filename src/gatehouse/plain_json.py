@@ -66,6 +66,12 @@ def json_bytes(value: object, other: Other = refused) -> bytes:
     return bytes(memoryview(written)) if written.isascii() else on_one_line(written)
 
 
+def json_of_text(text: str) -> bytes:
+    """Return whole text as `json_bytes` does, to be written into something larger: it is not copied."""
+    written = orjson.dumps(text)
+    return written if written.isascii() else on_one_line(written)
+
+
 def json_text(value: object, other: Other = refused) -> str:
     """Return `json_bytes` as text."""
     return json_bytes(value, other).decode()

@@ -250,11 +250,6 @@ Event = (
 )  # fmt: skip
 
 
-def token_record(cursor: Cursor, text: str) -> Record:
-    """Return what `record` does of a Token of this text, in half of the time: most events are tokens."""
-    return Record(cursor, "token", b'{"content":%s,"type":"token"}' % json_bytes(text))
-
-
 def record(cursor: Cursor, event: Event) -> Record:
     """Return `event` as the log keeps it. A `path` is there only for what a subgraph tells."""
     if getattr(event, "path", None) == ():

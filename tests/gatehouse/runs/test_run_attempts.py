@@ -12,7 +12,8 @@ from gatehouse.limits.reservations import UNLIMITED, Hold, Settlement
 from gatehouse.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
 from gatehouse.runs.lifecycle.attempts import ACTIVE, Attempts, Renewed, lease_key
 from gatehouse.runs.lifecycle.control import Control
-from gatehouse.runs.log.log import RunLog, log_key, packed
+from gatehouse.runs.log.dense import packed
+from gatehouse.runs.log.log import RunLog, log_key
 from gatehouse.runs.records import RunRecord, load, run_key
 
 RUN = RunRecord(

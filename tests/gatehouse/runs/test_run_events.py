@@ -17,7 +17,6 @@ from gatehouse.runs.events import (
     Usage,
     parse_cursor,
     record,
-    token_record,
 )
 
 cursors = st.builds(Cursor, st.integers(0, 999_999_999), st.integers(0, 10**15 - 1))
@@ -107,7 +106,3 @@ class TestRecord:
         assert orjson.loads(orjson.dumps(Usage(1, 2, 3))) == {
             "input_tokens": 1, "output_tokens": 2, "total_tokens": 3
         }  # fmt: skip
-
-    @given(st.text())
-    def test_of_a_token_is_the_same_by_the_short_way(self, text: str) -> None:
-        assert token_record(Cursor(1, 2), text) == record(Cursor(1, 2), Token(text))

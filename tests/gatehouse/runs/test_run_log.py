@@ -15,13 +15,13 @@ from structlog.typing import EventDict
 
 from gatehouse.runs import replies
 from gatehouse.runs.events import BEGINNING, Cursor, End, Record, Token, record
+from gatehouse.runs.log.dense import packed
 from gatehouse.runs.log.log import (
     ENTRY_RECORDS,
     MAX_PENDING,
     LogWriter,
     RunLog,
     log_key,
-    packed,
     reraise_cancellation,
 )
 

@@ -11,7 +11,8 @@ from run_replicas import stopped, until
 from structlog.typing import EventDict
 
 from gatehouse.runs.events import BEGINNING, Cursor, Record, Token, record
-from gatehouse.runs.log.log import log_key, packed
+from gatehouse.runs.log.dense import packed
+from gatehouse.runs.log.log import log_key
 from gatehouse.runs.log.reader import LogReader
 
 RUN = "0198c0de-0000-7000-8000-000000000001"

@@ -43,7 +43,7 @@ class Silence:
 
     def wait(self) -> None:
         """The current task begins to wait for the model."""
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)  # without it the loop is looked for, by a system call
         self._wait += 1
 
     def heard(self) -> None:

@@ -47,8 +47,8 @@ async def streamed(
 ) -> AsyncGenerator[Chunk]:
     """Yield the chunks of the first candidate that answers. Raises ModelFailed, or what is not the model's.
 
-    `look` is called with every chunk: it returns whether the chunk says something, or raises. The call holds
-    one of its tenant's places in `shares`.
+    `look` tells whether a chunk says something; it is asked up to the first that does. The call holds one of
+    its tenant's places in `shares`.
     """
     async with shares.taken():
         attempts = ModelAttempts(candidates, watch)
@@ -61,11 +61,10 @@ async def streamed(
                         silence.wait()
                         async for chunk in chunks:
                             silence.heard()
-                            says_something = look(chunk)
                             if beginning.shown:
                                 yield chunk
                             else:
-                                for early in beginning.take(chunk, says_something):
+                                for early in beginning.take(chunk, look(chunk)):
                                     yield early
                             silence.wait()
                         silence.heard()
@@ -108,7 +107,7 @@ def streamed_in_thread(
         beginning = Beginning[Chunk](attempts.succeeded)
         try:
             for chunk in attempts.current.source():
-                yield from beginning.take(chunk, look(chunk) or beginning.shown)
+                yield from beginning.take(chunk, beginning.shown or look(chunk))
             break
         except Exception as error:
             pause = attempts.failed(error, beginning.shown)

@@ -38,9 +38,10 @@ class Tally:
 
     def note(self, chunk: ChatGenerationChunk) -> None:
         message = chunk.message
-        for told in (chunk.generation_info, message.response_metadata):
-            if told:
-                self._metadata.update(told)
+        if info := chunk.generation_info:
+            self._metadata.update(info)
+        if told := message.response_metadata:
+            self._metadata.update(told)
         if isinstance(message, AIMessageChunk) and message.usage_metadata:
             self._usage = add_usage(self._usage, message.usage_metadata)
 

@@ -37,7 +37,8 @@ from gatehouse.runs.lifecycle.scripts import (
     WANT_TEXT,
     WELL,
 )
-from gatehouse.runs.log.log import log_key, packed
+from gatehouse.runs.log.dense import packed
+from gatehouse.runs.log.log import log_key
 from gatehouse.runs.records import RunRecord, run_key
 from gatehouse.storage.redis.cluster.client import beside, everywhere
 from gatehouse.storage.redis.script import COMMAND_SECONDS, Script

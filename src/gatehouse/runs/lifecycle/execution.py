@@ -31,7 +31,6 @@ from gatehouse.runs.events import (
     ToolEnd,
     ToolStart,
     record,
-    token_record,
 )
 from gatehouse.runs.lifecycle.containing import RunnableExited
 from gatehouse.runs.log.feed import Feed
@@ -120,8 +119,9 @@ class Execution:
         self.tools: set[str] = set()  # the ids of calls that have not returned
         self.phase: Phase = "waiting"
         self.task: asyncio.Task[None] | None = None
-        self._sequence = 0
-        self._withheld: list[Record] = []
+        self._key = run.id, run.attempt
+        self._sequence = self._shown = 0
+        self._withheld: list[Record | str] = []
         self.began = time.monotonic()
         self.first_token: float | None = None
 
@@ -167,9 +167,10 @@ class Execution:
             self.first_token = time.monotonic()
         self.text.append(text)
         self._sequence += 1
-        self._give(token_record(Cursor(self.run.attempt, self._sequence), text))
+        self._give(text)
 
-    def _give(self, item: Record) -> None:
+    def _give(self, item: Record | str) -> None:
+        """Show the next record, or a token by its text; or withhold it."""
         if self._withheld or time.monotonic() > self.held_until:
             self._withheld.append(item)
         else:
@@ -196,9 +197,14 @@ class Execution:
         elif isinstance(event, ToolEnd):
             self.tools.discard(event.call_id)
 
-    def _show(self, item: Record) -> None:
-        self.feed.append(item)
-        self.writer.add(self.run.id, item)
+    def _show(self, item: Record | str) -> None:
+        self._shown += 1
+        if isinstance(item, str):
+            self.feed.say(item)
+            self.writer.put(self._key, self._shown, "token", item)
+        else:
+            self.feed.append(item)
+            self.writer.add(self.run.id, item)
 
     def numbered(self, event: Event) -> Record:
         """Return the event as the next record of this attempt."""
@@ -297,7 +303,8 @@ class Execution:
                     await self._hold()
                 if tap is not None and chunk is not NOTHING:
                     tap.put(chunk)
-                    await tap.room()
+                    if tap.full:
+                        await tap.room()
                 count += 1
                 if count == 1 or count % BURST == 0:
                     await asyncio.sleep(0)

@@ -3,6 +3,7 @@
 import asyncio
 
 from gatehouse.runs.events import BEGINNING, Cursor, Record
+from gatehouse.runs.log.dense import Datum, DenseRecords
 
 
 class Feed:
@@ -10,40 +11,36 @@ class Feed:
 
     `base` is the cursor after which the feed has every record: a viewer that is behind it reads the log.
 
-    The records are those of one attempt, whose sequences are dense, and are kept as their types and their
-    JSON: a Record for each would be two objects a token for the garbage collector to go through.
+    The records are those of one attempt, whose sequences are dense.
     """
 
     def __init__(self, size: int, base: Cursor = BEGINNING) -> None:
         self.size = size
         self.base = base
         self.closed = False
-        self._attempt = base.attempt
-        self._before = base.sequence  # that of the record before the first one here
-        self._types: list[str] = []
-        self._data: list[bytes] = []
+        self._kept = DenseRecords(*base)
         self._waiting: list[asyncio.Future[None]] = []
 
     @property
     def top(self) -> Cursor:
         """The cursor of the newest record."""
-        return Cursor(self._attempt, self._before + len(self._types)) if self._types else self.base
+        return self._kept.top if self._kept.types else self.base
 
     @property
     def ended(self) -> bool:
         """True when the run's last record is here."""
-        return bool(self._types) and self._types[-1] == "end"
+        types = self._kept.types
+        return bool(types) and types[-1] == "end"
 
     def append(self, record: Record) -> None:
         """Add the record that follows on the newest, and wake the viewers."""
-        if record.cursor.attempt != self._attempt:
+        if record.cursor.attempt != self._kept.attempt:
             self._begin(record.cursor.attempt)
-        self._types.append(record.type)
-        self._data.append(record.data)
-        if len(self._types) > 2 * self.size:  # half at once, which costs less than one at a time
-            self._drop(self.size)
-        if self._waiting:
-            self._wake()
+        self._add(record.type, record.data)
+
+    def say(self, text: str) -> None:
+        """Add a token of the newest record's attempt, and wake the viewers."""
+        self._add("token", text)
 
     def extend(self, records: list[Record]) -> None:
         """Add records that were read from the log; what the log had lost before them is behind the base."""
@@ -51,9 +48,7 @@ class Feed:
             attempt, sequence = record.cursor
             if not record.cursor.follows(self.top):
                 self.base = Cursor(attempt, sequence - 1)
-                self._attempt, self._before = self.base
-                self._types.clear()
-                self._data.clear()
+                self._kept = DenseRecords(*self.base)
             self.append(record)
 
     def close(self) -> None:
@@ -63,15 +58,9 @@ class Feed:
 
     def after(self, cursor: Cursor) -> list[Record]:
         """Return the records after `cursor`, which must not lie before `base`."""
-        attempt, before = self._attempt, self._before
-        first = max(0, cursor.sequence - before) if cursor.attempt == attempt else 0
-        if cursor.attempt > attempt or first >= len(self._types):
-            return []
-        kept = zip(self._types[first:], self._data[first:], strict=True)
-        return [
-            Record(Cursor(attempt, sequence), kind, data)
-            for sequence, (kind, data) in enumerate(kept, before + first + 1)
-        ]
+        kept = self._kept
+        first = max(0, cursor.sequence - kept.before) if cursor.attempt == kept.attempt else 0
+        return [] if cursor.attempt > kept.attempt else kept.records(first)
 
     async def changed(self) -> None:
         """Return when a record has come or the feed was closed."""
@@ -83,21 +72,29 @@ class Feed:
             if not future.done() or future.cancelled():
                 self._waiting = [waiting for waiting in self._waiting if waiting is not future]
 
+    def _add(self, kind: str, datum: Datum) -> None:
+        kept = self._kept
+        kept.types.append(kind)
+        kept.data.append(datum)
+        if len(kept.types) > 2 * self.size:  # half at once, which costs less than one at a time
+            self._drop(self.size)
+        if self._waiting:
+            self._wake()
+
     def _begin(self, attempt: int) -> None:
         """Make room for the records of the next attempt: those before are in the log alone."""
-        if self._types:
+        if self._kept.types:
             self.base = Cursor(attempt, 0)
-            self._types.clear()
-            self._data.clear()
-        self._attempt, self._before = attempt, 0
+        self._kept = DenseRecords(attempt, 0)
 
     def _drop(self, but: int) -> None:
         """Forget all records but the last ones."""
-        gone = len(self._types) - but
-        del self._types[:gone]
-        del self._data[:gone]
-        self._before += gone
-        self.base = Cursor(self._attempt, self._before)
+        kept = self._kept
+        gone = len(kept.types) - but
+        del kept.types[:gone]
+        del kept.data[:gone]
+        kept.before += gone
+        self.base = Cursor(kept.attempt, kept.before)
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []

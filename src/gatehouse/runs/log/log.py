@@ -7,7 +7,7 @@ append, so that one which was erased does not come back.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection
 from typing import Any, Self
 
 import structlog
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from gatehouse.runs import replies
 from gatehouse.runs.events import Cursor, Record
+from gatehouse.runs.log.dense import Datum, DenseRecords
 from gatehouse.storage.redis.script import COMMAND_SECONDS, Script
 from gatehouse.storage.redis.words import words_of
 
@@ -46,11 +47,6 @@ def log_key(run_id: str) -> str:
     return f"gh:{{{run_id}}}:log"
 
 
-def packed(records: Iterable[Record]) -> bytes:
-    """Return records as the field of an entry: a line each, its type and its JSON."""
-    return b"\n".join([b"%s %s" % (record.type.encode(), record.data) for record in records])
-
-
 def reraise_cancellation() -> None:
     """Raise CancelledError if this task was cancelled.
 
@@ -78,7 +74,8 @@ class RunLog:
         return newest[-1].cursor if newest else None
 
 
-Entry = tuple[str, Sequence[Record]]
+Key = tuple[str, int]  # the id and the attempt of a run
+Entry = tuple[str, DenseRecords]
 
 
 class LogWriter:
@@ -91,10 +88,10 @@ class LogWriter:
         self.redis = redis
         self.lost = lost
         self._append = Script(redis, APPEND, COMMAND_SECONDS)
-        self._pending: dict[tuple[str, int], list[Record]] = {}
+        self._pending: dict[Key, DenseRecords] = {}
         self._count = 0
         self._writing: list[Entry] = []
-        self._under_way: Collection[tuple[str, int]] = ()  # whose records those are
+        self._under_way: Collection[Key] = ()  # whose records those are
         self._some = asyncio.Event()
         self._many = asyncio.Event()
         self._written = asyncio.Condition()
@@ -117,11 +114,16 @@ class LogWriter:
 
     def add(self, run_id: str, record: Record) -> None:
         """Have `record` appended soon. Never waits."""
-        key = (run_id, record.cursor.attempt)
-        if key in self._pending:
-            self._pending[key].append(record)
-        else:
-            self._pending[key] = [record]
+        attempt, sequence = record.cursor
+        self.put((run_id, attempt), sequence, record.type, record.data)
+
+    def put(self, key: Key, sequence: int, kind: str, datum: Datum) -> None:
+        """Have a record of this sequence appended soon, which follows on the run's last one. Never waits."""
+        pending = self._pending.get(key)
+        if pending is None:
+            pending = self._pending[key] = DenseRecords(key[1], sequence - 1)
+        pending.types.append(kind)
+        pending.data.append(datum)
         self._count += 1
         if self._count == 1:
             self._some.set()
@@ -151,9 +153,11 @@ class LogWriter:
         if key in self._under_way:
             async with self._written:
                 await self._written.wait_for(lambda: key not in self._under_way)
-        records = self._pending.pop(key, [])
-        self._count -= len(records)
-        return records
+        pending = self._pending.pop(key, None)
+        if pending is None:
+            return []
+        self._count -= len(pending)
+        return pending.records()
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -169,7 +173,9 @@ class LogWriter:
             self._under_way = pending.keys()
             self._begun += 1
             self._writing = [
-                (run_id, some) for (run_id, _), records in pending.items() for some in pieces(records)
+                (run_id, some)
+                for (run_id, _), records in pending.items()
+                for some in records.pieces(ENTRY_RECORDS)
             ]
             while self._writing:
                 try:
@@ -188,9 +194,9 @@ class LogWriter:
         keys = [log_key(run_id) for run_id, _ in self._writing]
         arguments: list[Any] = []
         for _, records in self._writing:
-            arguments += [str(records[-1].cursor), packed(records)]
+            arguments += [str(records.top), records.packed()]
         refused = [self._writing[number - 1] for number in await self._append(keys, arguments)]
-        doubtful = {(run_id, records[0].cursor.attempt) for run_id, records in refused}
+        doubtful = {(run_id, records.attempt) for run_id, records in refused}
         lost = [(run_id, attempt) for run_id, attempt in doubtful if not await self._holds(run_id, attempt)]
         self._writing = []  # not before: what is interrupted in between is written and judged again
         for run_id, attempt in lost:
@@ -200,8 +206,3 @@ class LogWriter:
         """Tell an entry that an interrupted write had appended from one of a run that was taken over."""
         top = await RunLog(self.redis).last(run_id)
         return top is not None and top.attempt == attempt
-
-
-def pieces(records: Sequence[Record]) -> Iterable[Sequence[Record]]:
-    """Return the records in pieces that fit an entry."""
-    return [records[at : at + ENTRY_RECORDS] for at in range(0, len(records), ENTRY_RECORDS)]

@@ -26,7 +26,8 @@ class Gathering:
     def add(self, chunk: Any) -> None:
         if isinstance(chunk, str) and self._whole is None and not self._messages:
             self._texts.append(chunk)
-            self._tell(chunk)
+            if chunk:
+                self._emit(Token(chunk))
         elif isinstance(chunk, BaseMessage) and self._whole is None and not self._texts:
             self._messages.append(chunk)
             if thoughts := thoughts_of(chunk):

@@ -9,7 +9,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 
 from gatehouse.problems.errors import ApiError, RunFailed
 from gatehouse.runs.sources.sources import Mode
-from gatehouse.runs.sources.weighing import weight
+from gatehouse.runs.sources.weighing import LEAST, weight
 
 SIZE = 10_000  # chunks
 TOGETHER = 65_536  # bytes of chunks, about, that are taken at once
@@ -51,6 +51,11 @@ class Tap:
         """True when a chunk waits to be taken."""
         return bool(self._ready)
 
+    @property
+    def full(self) -> bool:
+        """True when whoever makes chunks should wait with `room`."""
+        return self._queued > ROOM and len(self._ready) > 1
+
     def _take(self, most: int) -> list[Any]:
         taken, size = [], 0
         while self._ready and size < most:
@@ -67,14 +72,14 @@ class Tap:
         if len(self._ready) >= self.size:
             self._cut()
             return
-        bytes_of = weight(chunk)
+        bytes_of = LEAST + len(chunk) if type(chunk) is str else weight(chunk)  # as nearly every one is
         self._ready.append((chunk, bytes_of))
         self._queued += bytes_of
         self._wake.set()
 
     async def room(self) -> None:
         """Return when there is room for a further chunk, or nobody who takes any."""
-        while self._queued > ROOM and len(self._ready) > 1:
+        while self.full:
             self._taken.clear()
             try:
                 async with asyncio.timeout(PATIENCE):

@@ -41,7 +41,8 @@ class Plain(Typed):
 
 def typed(record: Record) -> bytes:
     """Return a record as an event of its type, with the event id that a client resumes from."""
-    return sse.frame(record.data, record.type, str(record.cursor))
+    (attempt, sequence), kind, data = record  # in one go, which half of the time of `sse.frame` is
+    return b"id: %d-%d\nevent: %s\ndata: %s\n\n" % (attempt, sequence, kind.encode(), data)
 
 
 def plain(record: Record) -> bytes:

@@ -31,7 +31,8 @@ class RunFrames(Fold[Texts]):
         if record.type == "start":
             return (self._start(record),)
         # the record is JSON already: parsing it again would be most of a token's cost here
-        return (f'{{"id":"{record.cursor}","run_id":"{self.run_id}",{record.data[1:].decode()}',)
+        (attempt, sequence), _, data = record
+        return (f'{{"id":"{attempt}-{sequence}","run_id":"{self.run_id}",{data[1:].decode()}',)
 
     def _start(self, record: Record) -> str:
         about = {} if self.key is None else {"idempotency_key": self.key}

@@ -128,11 +128,11 @@ class Viewers:
         ready: list[Record] = []
         async with aclosing(records):  # type: ignore[type-var]  # a generator
             async for ready in records:
-                for count, item in enumerate(ready, 1):
-                    for frame in wire.frames(item):
-                        await self.writer.send(frame)
-                    if count % BURST == 0:
+                for at in range(0, len(ready), BURST):
+                    if at:
                         await asyncio.sleep(0)
+                    frames = [frame for item in ready[at : at + BURST] for frame in wire.frames(item)]
+                    await self.writer.send(*frames)
         return bool(ready)
 
 

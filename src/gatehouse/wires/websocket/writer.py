@@ -43,14 +43,18 @@ class Writer:
         self._sending = asyncio.Lock()
         self._began: float | None = None
 
-    async def send(self, frame: str) -> None:
-        """Send one frame. Raises Leave when the client is gone, or the socket was closed."""
+    async def send(self, *frames: str) -> None:
+        """Send frames, and none of another run between them.
+
+        Raises Leave when the client is gone, or the socket was closed.
+        """
         await self._sending.acquire()
         try:
             if self.websocket.application_state is not WebSocketState.CONNECTED:
                 raise Leave
-            self._began = time.monotonic()
-            await self._frames.send({"type": "websocket.send", "text": frame})
+            for frame in frames:
+                self._began = time.monotonic()
+                await self._frames.send({"type": "websocket.send", "text": frame})
         except (OSError, WebSocketDisconnect, WebSocketDisconnected):
             raise Leave from None
         finally:
