@@ -18,9 +18,7 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(BIN)/python,$(BIN)/pyt
 .PHONY: run test image image-test check e2e chaos bench bench-check soak frontend frontend-if-node frontend-check frontend-format types notices lock format clean open-webui
 
 run: $(VENV)/.runtime frontend-if-node  ## start Gatehouse with its embedded defaults
-	@$(BIN)/gatehouse db upgrade --quiet
-	@$(BIN)/python -m tools.portfolio.seed
-	@exec $(BIN)/gatehouse serve
+	@exec $(BIN)/gatehouse serve --upgrade --seed tools.portfolio.seed:seed
 
 test: export PYTHONDONTWRITEBYTECODE :=# each of its processes would compile everything anew
 test: $(VENV)/.dev  ## every test that needs no browser or system package; COVERAGE=1 measures branches, as CI does

@@ -63,5 +63,6 @@ gatehouse.command()(doctor_command)
 
 def main() -> None:
     """Run the command line of this process and exit."""
-    gc.set_threshold(100_000)  # imports make what stays: looking for garbage in it is 5 % of a start
+    gc.set_threshold(100_000)  # imports make what stays
+    gc.enable()
     gatehouse(prog_name="gatehouse")

@@ -41,6 +41,7 @@ def tune_garbage_collection() -> None:
     for the young ones, which are a millisecond, and 12,000 for those that were young a while ago. Looking at
     all of them would hold a process with 1,000 open streams for a third of a second, so that is rare.
     """
-    gc.collect()
+    if gc.isenabled():  # else this is a process that has done nothing but start (gatehouse.process.garbage)
+        gc.collect()
     gc.freeze()
     gc.set_threshold(2_000, 5, 5_000)

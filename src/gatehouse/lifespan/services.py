@@ -45,6 +45,7 @@ from gatehouse.threads.store import ThreadStore
 from gatehouse.tools.building import Resources
 from gatehouse.usage.bookkeeping import bookkeeping
 from gatehouse.usage.langsmith import open_langsmith
+from gatehouse.wires.mcp.late import imported_soon
 
 
 @asynccontextmanager
@@ -85,6 +86,7 @@ async def open_services(
             )
         )  # fmt: skip
         await enter(late_tools_awaited(remote, builder))
+        await enter(imported_soon(registry.by_name.values()))
         await enter(continuing(approvals, runs, authenticator.standing.is_not_revoked))
         await enter(asking_about_abandoned(approvals, runs.conductor.waits, runs.attempts))
         await enter(telemetry.watching(runs))

@@ -1,6 +1,7 @@
 """Runs the application with uvicorn, and ends it in stages."""
 
 import asyncio
+import gc
 import logging
 import socket
 import time
@@ -136,6 +137,7 @@ class OneWorker(DrainingServer):
             raise cannot_listen(self._host, self._port, error) from error
         finally:
             uvicorns.disabled = False
+            gc.enable()  # gatehouse.process.garbage
         try:
             await self._announce(self.lifespan.state["services"])
         except BaseException:

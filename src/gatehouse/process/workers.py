@@ -1,6 +1,7 @@
 """Runs the application in several processes, with uvicorn's supervisor, which itself imports none of it."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -169,6 +170,7 @@ class Workers(Multiprocess):
         self.join_all()
 
     def init_processes(self) -> None:
+        gc.enable()  # gatehouse.process.garbage
         self.processes = [self._started() for _ in range(self.processes_num)]
         if all(process.wait_until_ready(START_SECONDS, self.should_exit) for process in self.processes):
             self._announce()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from live_server import LiveServer
+from live_server import PYTHONPATH, LiveServer
 
 HEAVY = {"fastapi", "langchain", "langchain_core", "langchain_openai", "langgraph", "langserve", "openai"}
 PROBE = """
@@ -17,6 +17,15 @@ finally:
     print("imported:", *sorted({name.partition(".")[0] for name in sys.modules}))
 """
 COMMAND = "from gatehouse.cli import main; main()"
+UP_AND_GONE = """
+from gatehouse.process.server import OneWorker
+start = OneWorker.startup
+async def startup(server, sockets):
+    await start(server, sockets)
+    print("serves:", server.started)
+    server.should_exit = True
+OneWorker.startup = startup
+"""
 
 
 def imported_by(code: str, *arguments: str, folder: Path, **environment: str) -> set[str]:
@@ -28,7 +37,12 @@ def imported_by(code: str, *arguments: str, folder: Path, **environment: str) ->
         timeout=100,
         check=False,
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "GATEHOUSE_DATA_DIR": str(folder), **environment},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": PYTHONPATH,
+            "GATEHOUSE_DATA_DIR": str(folder),
+            **environment,
+        },
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split()[1:])
@@ -59,6 +73,17 @@ def test_the_supervisor_of_workers(tmp_path: Path) -> None:
     assert not found & {*HEAVY, "starlette", "sqlalchemy", "redis"}
 
 
+def test_a_start_of_a_folder_that_was_served_before(tmp_path: Path) -> None:
+    """What `make run` runs has imported when it serves; MCP's types are half a second of CPU by themselves."""
+    commands = ("serve", "--port", "0", "--upgrade", "--seed", "tools.portfolio.seed:seed")
+    settings = {"GATEHOUSE_MODEL": "scripted", "GATEHOUSE_DRAIN_DELAY": "0"}
+    first = imported_by(f"{UP_AND_GONE}\n{COMMAND}", *commands, folder=tmp_path, **settings)
+    assert {"alembic", "langgraph"} <= first
+    again = imported_by(f"{UP_AND_GONE}\n{COMMAND}", *commands, folder=tmp_path, **settings)
+    assert {"langchain", "langgraph", "langserve"} <= again
+    assert not again & {"alembic", "langchain_openai", "mcp", "mcp_types", "openai", "psycopg"}
+
+
 def test_a_question_from_the_terminal(server: LiveServer, tmp_path: Path) -> None:
     (tmp_path / "key").write_text(server.keys["alice"])
     options = ("--url", server.url, "--api-key-file", str(tmp_path / "key"))
@@ -71,7 +96,7 @@ def test_the_database_and_the_keys(tmp_path: Path) -> None:
     upgraded = imported_by(COMMAND, "db", "upgrade", folder=tmp_path)
     assert "alembic" in upgraded
     assert not upgraded & {*HEAVY, "psycopg"}
-    again = imported_by(COMMAND, "db", "upgrade", folder=tmp_path)  # as each `make run` does
+    again = imported_by(COMMAND, "db", "upgrade", folder=tmp_path)
     assert "sqlalchemy" in again
     assert not again & {*HEAVY, "alembic", "psycopg"}
     made = imported_by(COMMAND, "keys", "create", "--tenant", "a", "--user", "b", folder=tmp_path)

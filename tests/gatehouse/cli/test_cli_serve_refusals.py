@@ -38,6 +38,27 @@ def test_database_without_schema(run: Run) -> None:
 
 @pytest.mark.usefixtures("migrated")
 @pytest.mark.parametrize(
+    ("seed", "complaint"),
+    [
+        ("nowhere:seed", "--seed nowhere:seed: No module named 'nowhere'"),
+        ("tools.portfolio.seed:sow", "--seed tools.portfolio.seed:sow: module"),
+        ("tools/portfolio", "--seed tools/portfolio: invalid format"),
+    ],
+)
+def test_seed_that_is_not_there(run: Run, seed: str, complaint: str) -> None:
+    assert failure_of(run("serve", "--seed", seed)).startswith(complaint)
+
+
+def test_seed_in_production(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in PRODUCTION.items():
+        monkeypatch.setenv(name, value)
+    line = failure_of(run("serve", "--upgrade", "--seed", "tools.portfolio.seed:seed"))
+    assert line.startswith("--seed: its data is for development")
+    assert not (home / "gatehouse.db").exists()
+
+
+@pytest.mark.usefixtures("migrated")
+@pytest.mark.parametrize(
     ("variable", "value", "complaint"),
     [
         (

@@ -6,6 +6,8 @@ import gc
 gc.disable()  # imports make what stays
 with contextlib.suppress(Exception):  # the processes import it once more, and say what is wrong with it
     import gatehouse.cli
-    import gatehouse.process.worker  # noqa: F401
+    import gatehouse.process.worker
+    import gatehouse.tools.remote.listing
+    import gatehouse.wires.mcp.exchange  # noqa: F401  # a process alone imports these two later, or never
 gc.freeze()  # else the first collection in each process would write to every page
 gc.enable()

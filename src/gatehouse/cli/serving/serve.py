@@ -14,6 +14,7 @@ import typer
 
 from gatehouse.cli.environment import load_settings
 from gatehouse.cli.failure import Failed
+from gatehouse.cli.serving.preparing import Preparation, prepare
 from gatehouse.cli.stores import open_api_keys
 
 if TYPE_CHECKING:
@@ -42,6 +43,17 @@ def serve(
         int | None, typer.Option(metavar="NUMBER", min=0, max=65535, help="Port to listen on, above PORT.")
     ] = None,
     workers: Annotated[int, typer.Option(metavar="NUMBER", min=1, max=64, help="Processes that serve.")] = 1,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Bring the database's schema up to date first.")
+    ] = False,
+    seed: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PACKAGE.MODULE:NAME",
+            help="Async function that is given the database first, in development.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Start the server.
 
@@ -51,9 +63,11 @@ def serve(
     signal.signal(signal.SIGTERM, leave)  # `python -m` has no gatehouse.command before it
     settings = with_start_link(load_settings(registry=registry, host=host, port=port))
     from gatehouse.process.endings import CutOff, StartFailed
+    from gatehouse.process.garbage import left_alone
 
     try:
-        run(settings, workers)
+        with left_alone():
+            run(settings, workers, Preparation(upgrade, seed))
     except StartFailed as error:
         raise Failed(str(error)) from error
     except CutOff:
@@ -74,13 +88,14 @@ def with_start_link(settings: "Settings") -> "Settings":
     return settings.model_copy(update={"start_link": SecretStr(secrets.token_urlsafe(32))})
 
 
-def run(settings: "Settings", workers: int) -> None:
+def run(settings: "Settings", workers: int, preparation: Preparation) -> None:
     """Raises StartFailed, CutOff, Failed."""
     from gatehouse.cli.serving.banner import url_of
     from gatehouse.process.listening import listen
 
     with listen(settings.host, settings.port) as listener:
         url = url_of(settings.host, listener.getsockname()[1])
+        prepare(settings, preparation)
         if workers == 1:
             serve_alone(settings, listener, url)
         else:

@@ -2,23 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
-import structlog
-from langchain_core.runnables.config import ensure_config
-from langchain_core.tools import BaseTool, StructuredTool
-from mcp_types import Tool
+from langchain_core.tools import BaseTool
 
-from gatehouse.identity.caller import caller_of
 from gatehouse.settings.mcp import McpServer
-from gatehouse.tools.acting import acts
-from gatehouse.tools.remote.calling import Remote, first_of, reason_of
-from gatehouse.tools.remote.connecting import OURSELVES, connected
 
-log = structlog.get_logger(__name__)
-
-START_SECONDS = 10.0  # in which a server must say which tools it has
-MOST_PAGES = 20
+if TYPE_CHECKING:
+    from gatehouse.tools.remote.calling import Remote
 
 
 class RemoteTools:
@@ -27,7 +18,7 @@ class RemoteTools:
     def __init__(self, servers: Mapping[str, McpServer], issuer: str) -> None:
         """`issuer` is who signs, as the servers know us."""
         self.tools: dict[str, list[BaseTool]] = {}
-        self._missing = {name: Remote(name, server, issuer) for name, server in servers.items()}
+        self._missing = {name: remote_of(name, server, issuer) for name, server in servers.items()}
         self._known: set[str] = set()  # to be away, so that it is logged once
 
     @property
@@ -37,62 +28,21 @@ class RemoteTools:
 
     async def look(self) -> list[str]:
         """Ask the servers that are missing for their tools; return the names of those that have answered."""
-        found = await asyncio.gather(*map(self._listed, self._missing.values()))
+        if not self._missing:
+            return []
+        from gatehouse.tools.remote.listing import listed  # noqa: PLC0415  # as below
+
+        asked = self._missing.values()
+        found = await asyncio.gather(*(listed(remote, self._known) for remote in asked))
         came = {name: tools for name, tools in zip(self._missing, found, strict=True) if tools is not None}
         for name in came:
             del self._missing[name]
         self.tools.update(came)
         return list(came)
 
-    async def _listed(self, remote: Remote) -> list[BaseTool] | None:
-        """Return the tools of one server that are allowed, None while it is away."""
-        name, server = remote.name, remote.server
-        try:
-            async with asyncio.timeout(START_SECONDS):
-                tools = await told(remote)
-        except Exception as error:  # whatever it is that another's server does
-            if name not in self._known:
-                self._known.add(name)
-                why = reason_of(first_of(error))
-                log.warning("an MCP server is away: its tools are missing", server=name, error=why)
-            return None
-        if name in self._known:
-            log.info("an MCP server is there: its tools are used", server=name)
-        if unknown := sorted(set(server.tools) - {tool.name for tool in tools} - {"*"}):
-            log.warning("an MCP server has not all the tools that are allowed", server=name, missing=unknown)
-        return [as_tool(remote, tool) for tool in tools if server.allows(tool.name)]
 
+def remote_of(name: str, server: McpServer, issuer: str) -> "Remote":
+    """Return the way to call a server."""
+    from gatehouse.tools.remote.calling import Remote  # noqa: PLC0415  # MCP's types take half a second
 
-async def told(remote: Remote) -> list[Tool]:
-    """Return the tools that a server lists."""
-    tools: list[Tool] = []
-    headers = await remote.identity.headers(OURSELVES)
-    async with connected(remote.server, headers) as client:
-        cursor: str | None = None
-        for _ in range(MOST_PAGES):
-            page = await client.list_tools(cursor=cursor)
-            tools += page.tools
-            cursor = page.next_cursor
-            if cursor is None:
-                break
-    return tools
-
-
-def as_tool(remote: Remote, tool: Tool) -> BaseTool:
-    """Return a tool of a server as one of an agent: it acts, unless it is known to read alone."""
-    server, hints = remote.server, tool.annotations
-    reads = tool.name in server.reads or (hints is not None and bool(hints.read_only_hint))
-
-    async def call(**arguments: Any) -> str:
-        return await remote.call(tool.name, arguments, caller_of(ensure_config()), acts=not reads)
-
-    made = StructuredTool.from_function(
-        coroutine=call,
-        name=f"{remote.name}_{tool.name}"[:64],
-        description=tool.description or tool.title or tool.name,
-        args_schema=dict(tool.input_schema),
-    )
-    if reads:
-        return made
-    idempotent = hints is not None and bool(hints.idempotent_hint)
-    return acts(idempotent=idempotent, approval=server.approve)(made)
+    return Remote(name, server, issuer)

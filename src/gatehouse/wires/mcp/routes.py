@@ -1,14 +1,11 @@
 """MCP over streamable HTTP, of the revision 2026-07-28 and of the one before: each request stands alone."""
 
-import logging
 from collections.abc import Mapping
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from starlette.types import Message, Receive, Scope, Send
 
 from gatehouse.plain_json import NotJson, from_json, json_bytes
 from gatehouse.problems.errors import (
@@ -21,10 +18,10 @@ from gatehouse.problems.errors import (
 from gatehouse.services import services_of
 from gatehouse.settings import Settings
 from gatehouse.web.dependencies import CurrentPrincipal, json_body
+from gatehouse.wires.mcp.late import exchanges
 from gatehouse.wires.mcp.metadata import base_of
+from gatehouse.wires.mcp.offering import tools_of
 from gatehouse.wires.mcp.paths import PATH
-from gatehouse.wires.mcp.server import mcp_server
-from gatehouse.wires.mcp.tools import tools_of
 
 JSON_RPC: dict[str, Any] = {"application/json": {"schema": {"type": "object"}}}
 STREAM: dict[str, Any] = {"text/event-stream": {"schema": {"type": "string"}}}
@@ -48,8 +45,6 @@ UNREADABLE = b"{"  # in place of what is no JSON: it is told that it is none
 NOT_ALLOWED = "Another site may not call this server: GATEHOUSE_ALLOWED_ORIGINS lists those that may."
 
 router = APIRouter(tags=["MCP"], responses={**Unauthenticated.schema(), **InsufficientScope.schema()})
-server = mcp_server()
-logging.getLogger("mcp").setLevel(logging.WARNING)  # it tells of each request that it begins and ends
 
 
 @router.post(
@@ -69,7 +64,8 @@ async def mcp(request: Request, principal: CurrentPrincipal) -> Response:
     entry = tools_of(services, principal).get(called(message))
     if entry is not None and not principal.may(entry.required_scope):
         raise InsufficientScope(entry.required_scope)
-    return Exchange(read, max(len(read), len(body)))
+    exchange = await exchanges()
+    return exchange(read, max(len(read), len(body)))
 
 
 def check_origin(request: Request, settings: Settings) -> None:
@@ -129,32 +125,3 @@ def called(message: Any) -> str:
     if not isinstance(message, dict) or message.get("method") != "tools/call":
         return ""
     return str(params_of(message).get("name"))
-
-
-class Exchange(Response):
-    """Lets the protocol's own server answer a request whose body was read: it is handed `body` in its place.
-
-    A manager for each: its task group is this request's own then, with its log fields and trace, and ends
-    with it.
-    """
-
-    def __init__(self, body: bytes, length: int) -> None:
-        """`length` is what the request may have said that it has."""
-        super().__init__()
-        self._received = body
-        self._length = length
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        pending: list[Message] = [{"type": "http.request", "body": self._received, "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
-        async def with_line_ends(message: Message) -> None:
-            """Send with lines that end as those of all our streams do; in JSON they are escaped."""
-            body = message.get("body", b"").replace(b"\r\n", b"\n")
-            await send({**message, "body": body} if body else message)
-
-        manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=self._length + 1)
-        async with manager.run():
-            await manager.asgi_app(scope, replay, with_line_ends)

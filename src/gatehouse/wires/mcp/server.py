@@ -23,7 +23,8 @@ from gatehouse.services import services_of
 from gatehouse.web.dependencies import principal_of
 from gatehouse.web.request_state import admission_of
 from gatehouse.wires.mcp.calling import Caller, call
-from gatehouse.wires.mcp.tools import described, tools_of
+from gatehouse.wires.mcp.offering import tools_of
+from gatehouse.wires.mcp.tools import described
 
 Context = ServerRequestContext[Any, Request]
 

@@ -6,12 +6,9 @@ from typing import Any
 from mcp_types import Tool, ToolAnnotations
 from pydantic import ValidationError
 
-from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidInput
 from gatehouse.problems.faults import invalid_input
 from gatehouse.registry.entry import ServedEntry, ToolAlone
-from gatehouse.registry.offered import offered
-from gatehouse.services import Services
 from gatehouse.wires.questions import ChatRequest
 
 QUERY = {
@@ -26,12 +23,6 @@ QUERY = {
     "required": ["query"],
     "additionalProperties": False,
 }
-
-
-def tools_of(services: Services, principal: Principal) -> dict[str, ServedEntry]:
-    """Return the entries, and the tools of entries, that the caller's tenant is offered, by their names."""
-    entries = offered(services.settings, principal, services.entries).values()
-    return {one.mcp_name: one for entry in entries for one in entry.told_over_mcp}
 
 
 def described(entry: ServedEntry) -> Tool:
