@@ -2,10 +2,19 @@
 
 import asyncio
 import gc
+from itertools import islice, repeat
 
 import pytest
+from structlog.testing import capture_logs
 
-from gatehouse.background import in_background, uninterrupted
+from gatehouse.background import (
+    about,
+    again_and_again,
+    all_of,
+    in_background,
+    soon_and_every,
+    uninterrupted,
+)
 
 
 class Work:
@@ -79,3 +88,43 @@ async def test_what_is_raised_in_work_of_a_caller_who_left_is_told_to_nobody() -
     gc.collect()
     await asyncio.sleep(0)
     assert told == []
+
+
+async def test_work_that_fails_is_done_again_whatever_it_raised() -> None:
+    faults: list[Exception] = [OSError("away"), ZeroDivisionError()]
+    done = asyncio.Event()
+
+    async def work() -> None:
+        if faults:
+            raise faults.pop(0)
+        done.set()
+
+    going_on = again_and_again(work, repeat(0.0), "it fails", (OSError,))
+    with capture_logs() as logs:
+        async with asyncio.timeout(5), in_background(work=going_on):
+            await done.wait()
+    assert [(line["log_level"], line["event"]) for line in logs] == [
+        ("warning", "it fails"), ("error", "it fails")
+    ]  # fmt: skip
+
+
+async def test_work_that_goes_on_together_is_done_before_what_one_raises_is_raised() -> None:
+    ended = []
+
+    async def fails() -> None:
+        raise ZeroDivisionError
+
+    async def takes_longer() -> None:
+        await asyncio.sleep(0.01)
+        ended.append(True)
+
+    with pytest.raises(ZeroDivisionError):
+        await all_of([fails(), takes_longer()])
+    assert ended == [True]
+
+
+def test_replicas_that_start_together_part() -> None:
+    assert all(5 <= pause <= 10 for pause in islice(about(10), 100))
+    first, *others = islice(soon_and_every(5, 60), 4)
+    assert 0 <= first <= 5
+    assert others == [60, 60, 60]

@@ -77,7 +77,7 @@ class Answer:
 
     def _replace(self, text: str, why: str, view: Shows) -> None:
         """Show `text` in place of what there is: what it goes on from stays."""
-        if self.text and (not text or not text.startswith(self.text)):
+        if not text.startswith(self.text):
             self.text = ""
             view.void(why)
         self._add(text[len(self.text) :], view)

@@ -68,6 +68,11 @@ class TestAnswer:
         shown(Piped(), [event("complete", '{"title": "Bonds"}', usage={"output_tokens": None}), END])
         assert capsys.readouterr().out == '{"title": "Bonds"}\n'
 
+    def test_waits_for_what_was_not_decided_yet(self) -> None:
+        asked = [event("approval", approval={"id": name}) for name in ("first", "second")]
+        answer = shown(View(), [asked[0], event("decided", "Carol approved."), asked[1]])
+        assert answer.waits_for == [{"id": "second"}]
+
     def test_that_failed_keeps_the_problem(self) -> None:
         failed = event("end", status="failed")
         answer = shown(

@@ -102,6 +102,18 @@ class TestConnections:
         pauses = [event.seconds for event in await followed(server) if isinstance(event, Reconnecting)]
         assert pauses[1] == 0.05
 
+    @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+    async def test_a_server_that_is_unwell_is_asked_again_for_a_run_that_goes_on(self, status: int) -> None:
+        server = EventServer([stream(start()), problem(status, "not now"), stream(tokens("A", "B"), END)])
+        assert ids(await followed(server)) == ["1-1", "lost", "lost", "1-2", "1-3", "1-4"]
+
+    @pytest.mark.parametrize("status", [429, 503])
+    async def test_and_not_for_one_that_has_not_begun(self, status: int) -> None:
+        server = EventServer([problem(status, "not now"), stream(start(), END)])
+        with pytest.raises(RequestRefused, match="not now"):
+            await followed(server)
+        assert len(server.requests) == 1
+
     async def test_are_given_up_in_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(following, "GIVE_UP_AFTER", 0.01)
         with pytest.raises(Lost, match="not found again"):
@@ -125,6 +137,12 @@ class TestEvents:
         assert ids(await followed(EventServer([stream(start(), tokens("A"), anew)]))) == [
             "1-1", "1-2", "2-1", "2-2",
         ]  # fmt: skip
+
+    async def test_that_are_missing_of_the_next_attempt_are_fetched(self) -> None:
+        first, *rest = (frame(f"2-{number}", "token", "x") for number in (1, 2))
+        end = frame("2-3", "end", status="completed")
+        server = EventServer([stream(start(), *rest), stream(first, *rest, end)])
+        assert ids(await followed(server)) == ["1-1", "lost", "2-1", "2-2", "2-3"]
 
     async def test_may_leave_some_out_where_a_gap_says_so(self) -> None:
         gap = frame("1-40", "gap", "why", text="all of it", requested="1-2", oldest="1-41")

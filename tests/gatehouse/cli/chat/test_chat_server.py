@@ -57,6 +57,7 @@ class TestUrl:
     )  # fmt: skip
     def test_tells_whether_it_leads_elsewhere(self, url: str, here: bool) -> None:
         assert on_this_machine(url) is here
+        assert Server(url, "gh_dev_mine").client().trust_env is not here  # of a proxy
 
 
 class TestKey:
