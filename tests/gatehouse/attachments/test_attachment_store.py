@@ -144,7 +144,7 @@ class TestBind:
         thread = await threads.create(alice, "chat", "")
         kept = await store.keep(alice, "a", b"a")
         for _ in range(2):
-            await store.bind(alice, [kept.id], thread.id)
+            await store.bind(alice, [kept.id, kept.id], thread.id)
         bound = await store.get(alice, kept.id)
         assert (bound.thread_id, bound.expires_at) == (thread.id, None)
         await threads.delete(alice, thread.id)

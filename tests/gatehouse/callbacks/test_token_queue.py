@@ -67,6 +67,20 @@ class TestFollowing:
             assert len(produced) <= 8
             assert len([said async for said in reader]) == 199
 
+    async def test_has_room_for_its_size_and_no_more(self) -> None:
+        queue, taken, call = TokenQueue(size=2), [], uuid4()
+
+        async def say() -> None:
+            for text in "abcd":
+                await queue.on_llm_new_token(text, run_id=call)
+                taken.append(text)
+
+        async with queue.following(say()) as tokens:
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert taken == ["a", "b"]
+            assert [said.text async for said in tokens] == ["a", "b", "c", "d"]
+
     async def test_models_at_once_are_told_apart(self) -> None:
         queue = TokenQueue()
 

@@ -234,6 +234,16 @@ class TestTokens:
         await redis.hset(counted(ALICE).user.tokens, mapping={"day": 20_000, "used": 999_999})
         assert await here.left("tokens") == 1_000_000
 
+    async def test_of_a_run_over_midnight_count_for_the_day_of_its_end(
+        self, redis: Redis, process: Make
+    ) -> None:
+        here = process()
+        hold = await here.admission().take()
+        assert hold is not None
+        await redis.hset(counted(ALICE).user.tokens, mapping={"day": 20_000, "used": 999_000})
+        await here.settle(hold, 70)
+        assert await here.left("tokens") == 1_000_000 - 70
+
     async def test_whose_reservations_are_gone_as_a_whole_are_free(self, redis: Redis, process: Make) -> None:
         here = process(tokens_reserved=500)
         await here.admission().take()

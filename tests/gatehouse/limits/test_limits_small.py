@@ -35,6 +35,7 @@ class TestPlans:
         [
             "{", "[]", '{"pro": 5}', '{"pro": {"brust": 7}}', '{"pro": {"burst": 0}}',
             '{"pro": {"burst": 1.5}}', '{"pro": {"tokens_per_day": 10, "tokens_reserved": 11}}',
+            '{"pro": {"tenant_tokens_per_day": 10, "tokens_reserved": 11}}',
         ],
     )  # fmt: skip
     def test_that_cannot_be_read_stop_the_start(self, monkeypatch: pytest.MonkeyPatch, text: str) -> None:

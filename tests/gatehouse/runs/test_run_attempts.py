@@ -10,7 +10,7 @@ from run_replicas import ALICE, until
 
 from gatehouse.limits.reservations import UNLIMITED, Hold, Settlement
 from gatehouse.runs.events import BEGINNING, Complete, Cursor, End, Token, Usage, record
-from gatehouse.runs.lifecycle.attempts import ACTIVE, Attempts, Renewed, lease_key
+from gatehouse.runs.lifecycle.attempts import ACTIVE, UNWELL, Attempts, Renewed, lease_key
 from gatehouse.runs.lifecycle.control import Control
 from gatehouse.runs.log.dense import packed
 from gatehouse.runs.log.log import RunLog, log_key
@@ -141,6 +141,22 @@ class TestTake:
         await mine.finish(ENDED, CLOSING)
         assert await theirs.take(RUN.id) == 0
         assert await redis.exists(lease_key(RUN.id)) == 0
+
+
+class TestUnwellRedis:
+    """Leases have run out whose owners are alive: they come first."""
+
+    async def test_lets_a_run_be_taken_that_was_handed_over_and_once(
+        self, redis: Redis, mine: Attempts, theirs: Attempts
+    ) -> None:
+        await redis.set(UNWELL, 1)
+        await mine.create(RUN)
+        await mine.release(RUN.id)
+        assert await theirs.take(RUN.id) == 2
+        await lapse(redis)
+        assert await mine.take(RUN.id) == 0
+        await redis.delete(UNWELL)
+        assert await mine.take(RUN.id) == 3
 
 
 class TestRenew:
@@ -393,6 +409,12 @@ class TestRestore:
         await mine.restore(self.WAITS, 60)
         assert await load(redis, RUN.id) == self.WAITS
         assert await Control(redis).claim_thread(replace(self.WAITS, id=f"{RUN.id[:-1]}9"), 10) == RUN.id
+
+    async def test_leaves_alone_what_was_not_lost_after_all(self, redis: Redis, mine: Attempts) -> None:
+        goes_on = replace(self.WAITS, state="running", attempt=2)
+        await mine.create(goes_on)
+        await mine.restore(self.WAITS, 60)
+        assert await load(redis, RUN.id) == goes_on
 
     async def test_takes_the_thread_from_nobody(self, redis: Redis, mine: Attempts) -> None:
         control, after = Control(redis), replace(self.WAITS, id=f"{RUN.id[:-1]}9", state="running")

@@ -281,8 +281,9 @@ class TestToolsThatAct:
             await bank.guard("transfer", {"configurable": configurable})
 
     async def test_do_nothing_in_a_run_that_was_cancelled_or_has_ended(
-        self, bank: Bank, here: Replica, told: Told
+        self, bank: Bank, here: Replica, told: Told, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(acting, "LEASE_SECONDS", 3600)  # nor wait for a lease that never comes
         run = (await here.start("/told")).run
         config: Any = {"configurable": {"run_id": run.id, "attempt": 1}}
         await bank.guard("transfer", config)
@@ -294,7 +295,8 @@ class TestToolsThatAct:
         told.end(ended.id)
         await seen(here.engine, ended.id)
         with pytest.raises(RunMayNotAct):
-            await bank.guard("transfer", {"configurable": {"run_id": ended.id, "attempt": 1}})
+            async with asyncio.timeout(30):
+                await bank.guard("transfer", {"configurable": {"run_id": ended.id, "attempt": 1}})
 
     async def test_do_nothing_in_an_attempt_that_another_process_has_followed(
         self, bank: Bank, here: Replica, there: Replica, redis: Redis

@@ -9,7 +9,7 @@ import pytest
 from agent_graphs import agent_graph
 from langchain_core.tools import tool
 from migrated_databases import url_of
-from run_replicas import ALICE, Conversations, Replica, Replicas, until
+from run_replicas import ALICE, Conversations, Replica, Replicas, lapse, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, last, seen, types
 
@@ -52,6 +52,18 @@ class TestStages:
         began = time.monotonic()
         await Drain().pause(0.05)
         assert time.monotonic() - began >= 0.04  # timers have a grain
+
+
+class TestLeaving:
+    async def test_takes_nobody_s_run_over(self, here: Replica, there: Replica, told: Told) -> None:
+        """It would hand it over again at once: its viewers would see two restarts."""
+        run = (await here.start("/told")).run
+        there.engine.drain.leave()
+        await here.pause()
+        await lapse(run.id, here)
+        await there.engine.conductor.revive(run.id)
+        assert there.engine.local == {}
+        assert await there.engine.attempts.owner_of(run.id) is None
 
 
 class TestRefusal:

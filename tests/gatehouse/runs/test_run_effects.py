@@ -21,6 +21,7 @@ from gatehouse.approvals.models import Choice, Decision
 from gatehouse.approvals.service import Approvals
 from gatehouse.identity.caller import caller_of
 from gatehouse.identity.principal import Principal
+from gatehouse.ledger.effect import Call, Effect
 from gatehouse.ledger.ledger import Ledger
 from gatehouse.ledger.store import EffectStore
 from gatehouse.models.scripted.chat import ScriptedChatModel
@@ -28,6 +29,7 @@ from gatehouse.registry.entry import Parts
 from gatehouse.runs.acting import ActingOnce, BeforeActing
 from gatehouse.runs.checkpoints.opening import open_checkpoints
 from gatehouse.runs.checkpoints.serializing import serializer
+from gatehouse.runs.lifecycle.execution import execution_of_context
 from gatehouse.runs.records import RunRecord, load
 from gatehouse.runs.sources.graphs.streaming_agent import StreamingAgent
 from gatehouse.storage.database import open_engine
@@ -231,6 +233,31 @@ async def test_an_agent_without_checkpoints_is_asked_anew_and_acts_once_all_the_
     viewer, *_ = await killed_at_work(bank, replicas)
     assert "unknown" in types(await viewer.end())
     assert len(bank.keys) == 1
+
+
+class ClaimedInDoubt(EffectStore):
+    """A database so slow that the lease of the run has run out when it answers."""
+
+    async def claim(self, call: Call) -> Effect:
+        effect = await super().claim(call)
+        execution = execution_of_context.get()
+        assert execution is not None
+        execution.held_until = 0.0
+        return effect
+
+
+async def test_a_call_that_was_claimed_waits_for_the_lease_and_is_not_made_without(
+    redis: Redis, database: AsyncEngine, replicas: Replicas
+) -> None:
+    bank = Bank(redis, Ledger(ClaimedInDoubt(database), serializer(), lambda _tool, _outcome: None))
+    serve(replicas, bank.tool())
+    here = await replicas.open(lease=30)
+    run = (await here.start("/agent", ASK)).run
+    execution = here.engine.local[run.id]
+    await until(lambda: execution.held_until == 0.0)
+    execution.halt("lost")
+    await until(lambda: not here.engine.local)
+    assert bank.keys == []
 
 
 async def test_an_idempotent_tool_is_called_again_with_the_same_key(bank: Bank, replicas: Replicas) -> None:

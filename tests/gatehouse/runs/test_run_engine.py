@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from run_replicas import ALICE, BOB, Conversations, Replica, Replicas, until
+from run_replicas import ALICE, BOB, Conversations, Replica, Replicas, lapse, until
 from run_runnables import Told
 from run_viewers import Viewer, assembled, assert_dense, data, last, seen, types
 
@@ -216,6 +216,22 @@ class TestGet:
             assert (found.state, found.text, found.attempt) == ("running", "abc", 1)
             assert found.text_cursor == Cursor(1, 4)
             assert found.input == {"input": "hello"}
+
+    async def test_returns_the_text_of_the_newest_attempt_alone(
+        self, here: Replica, there: Replica, replicas: Replicas, told: Told
+    ) -> None:
+        run = (await here.start("/told")).run
+        told.tell(run.id, "of the first")
+        await Viewer(here.engine, run.id).tokens(1)
+        await here.flushed()
+        await here.crash()
+        await lapse(run.id, here)
+        await there.engine.conductor.revive(run.id)
+        told.tell(run.id, "of the second", attempt=2)
+        await until(lambda: there.engine.local[run.id].text)
+        await there.flushed()
+        elsewhere = await replicas.open()
+        assert (await elsewhere.engine.get(ALICE, run.id)).text == "of the second"
 
     async def test_returns_the_outcome_on_every_replica(self, here: Replica, there: Replica) -> None:
         run = (await here.start("/words", {"n": 20})).run

@@ -195,11 +195,12 @@ class TestBefore:
         assert await contents(history, run_of(alice, thread_id)) == ["one", "A bond is", "two", "A share is"]
 
     @pytest.mark.parametrize("state", ["failed", "cancelled", "completed"])
+    @pytest.mark.parametrize("answer", ["", " \n"])
     async def test_leaves_out_what_has_no_answer_in_words(
-        self, history: ThreadHistory, alice: Principal, thread_id: str, state: State
+        self, history: ThreadHistory, alice: Principal, thread_id: str, state: State, answer: str
     ) -> None:
         await exchange(history, alice, thread_id, "one", "A loan.")
-        await exchange(history, alice, thread_id, "two", "", state)
+        await exchange(history, alice, thread_id, "two", answer, state)
         await history.begin(run_of(alice, thread_id, "lost with its process"))
         assert await contents(history, run_of(alice, thread_id)) == ["one", "A loan."]
 

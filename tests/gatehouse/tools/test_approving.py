@@ -119,9 +119,11 @@ async def test_a_tool_of_a_synchronous_function_waits_as_well() -> None:
 
 
 async def test_nobody_is_asked_about_faulty_arguments() -> None:
-    told = await after({"type": "approve"}, {"to": "Bob", "amount": "much"})
-    assert "not valid" in str(told.content)
-    assert MADE == []
+    script = [calls(("transfer", {"to": "Bob", "amount": "much"})), AIMessage("Sorry.")]
+    agent: Any = create_agent(ScriptedModel(script=script), built(), checkpointer=InMemorySaver())
+    state = await agent.ainvoke({"messages": [HumanMessage("Pay.")]}, CONFIG)
+    assert "__interrupt__" not in state
+    assert "not valid" in str(state["messages"][-2].content)
 
 
 class TestBuildTools:

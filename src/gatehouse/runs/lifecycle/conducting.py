@@ -173,8 +173,6 @@ class Conductor:
         except BaseException as error:
             start.tell(error)
             return
-        if start.left and not run.grace:
-            execution.halt("cancelled")
         start.tell(None)
         await asyncio.sleep(0)  # the caller goes on first: it may be about to stop the run, or to follow it
         await self._conduct(execution, tap)
