@@ -79,11 +79,12 @@ chaos: $(VENV)/.dev  ## kill, pause and roll replicas and their stores under str
 bench: $(VENV)/.dev  ## measure what a token and what a request costs, and write bench/results/
 	$(BIN)/python -m bench.transports --write $(ARGS)
 	$(BIN)/python -m bench.requests --write
+	$(BIN)/python -m bench.calls --write
 	$(BIN)/python -m bench.lag --write
 	$(BIN)/python -m bench.identity --write
 
-bench-check: $(VENV)/.dev  ## fail when an answer in one piece costs a quarter more beside stock LangServe than was measured
-	$(BIN)/python -m bench.requests --check --rounds 3 --seconds 0.7
+bench-check: $(VENV)/.dev  ## fail when an answer takes a quarter more calls of functions beside stock LangServe than was counted
+	$(BIN)/python -m bench.calls --check
 
 soak: $(VENV)/.dev  ## 1,000 slow streams on one replica for ten minutes, and write bench/results/soak.md
 	$(BIN)/python -m bench.soak --write $(ARGS)

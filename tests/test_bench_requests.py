@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.requests.__main__ import measured
-from bench.requests.report import fallen, measures, ratios
+from bench.requests.report import measures, ratios
 from bench.requests.targets import TARGETS
 
 
@@ -20,11 +20,3 @@ async def test_measures_requests_beside_stock(tmp_path: Path) -> None:
         "requests_per_second_1", "requests_per_second_16", "cpu_us_1", "cpu_us_16",
     }  # fmt: skip
     assert found["LangServe /invoke"]["redis_commands"] <= 3.5  # what else a process asks meanwhile is noise
-
-
-def test_tells_what_fell_by_more_than_a_quarter() -> None:
-    committed = {"/api/chat": {"cpu_us_1": 1.0, "cpu_us_16": 1.0}}
-    assert fallen({"/api/chat": {"cpu_us_1": 0.76, "cpu_us_16": 2.0}}, committed) == []
-    assert fallen({"/api/chat": {"cpu_us_1": 0.7}, "new": {"cpu_us_1": 0.1}}, committed) == [
-        "/api/chat: CPU µs/request, 1 client: 0.70 times as good as stock, 1.00 when it was measured"
-    ]

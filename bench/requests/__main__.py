@@ -26,7 +26,7 @@ from bench.processes import (
 )
 from bench.requests.asker import Asker
 from bench.requests.measure import redis_commands, speed
-from bench.requests.report import chart, fallen, markdown, measures, ratios
+from bench.requests.report import chart, markdown, measures, ratios
 from bench.requests.targets import TARGETS, ServerName
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -51,8 +51,6 @@ def main() -> None:
         f"server's process, user and system. The load average was {os.getloadavg()[0]:.1f}."
     )
     facts, medians = machine(), measures(found)
-    if arguments.check:
-        sys.exit("\n".join(fallen(ratios(medians), committed())) or None)
     text = markdown(medians, facts, how)
     sys.stdout.write(text)
     if arguments.write:
@@ -68,17 +66,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement")
     parser.add_argument("--only", default="", help="measure only the targets with this in their name")
-    parser.add_argument(
-        "--check", action="store_true", help="fail when a ratio to stock fell by a quarter since --write"
-    )
     parser.add_argument("--write", action="store_true", help="write bench/results/requests.md and .json")
     return parser.parse_args()
-
-
-def committed() -> dict[str, dict[str, float]]:
-    """Return the ratios to stock that were written last."""
-    ratios_of: dict[str, dict[str, float]] = json.loads((RESULTS / "requests.json").read_text())["ratios"]
-    return ratios_of
 
 
 async def measured(folder: Path, cores: Sequence[int], rounds: int, seconds: float, only: str = "") -> Found:

@@ -46,20 +46,6 @@ def ratios(medians: Measures) -> dict[str, dict[str, float]]:
     return found
 
 
-def fallen(found: Measures, committed: Measures, share: float = 0.25) -> list[str]:
-    """Return a line for each ratio of CPU to stock that is worse by more than this share than the committed.
-
-    Requests a second say more of what else the machine does.
-    """
-    return [
-        f"{target}: {title}: {now[name]:.2f} times as good as stock, {before:.2f} when it was measured"
-        for target, now in found.items()
-        for title, name, _ in MEASURES
-        if name.startswith("cpu") and name in now and (before := committed.get(target, {}).get(name))
-        if now[name] < before * (1 - share)
-    ]
-
-
 def markdown(medians: Measures, facts: Mapping[str, Any], how: str) -> str:
     """Return the report."""
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
