@@ -23,10 +23,10 @@ from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Message
+from uvicorn.importer import import_from_string
 
 from bench.processes import bearer, gatehouse_environment, migrate, redis_ready, redis_server
 from bench.requests.targets import TARGETS, Target
-from bench.transports.stock_langserve import app as stock
 from gatehouse.main import create_app
 
 RESULT = Path(__file__).parent / "results" / "calls.json"
@@ -159,6 +159,7 @@ async def applications(folder: Path) -> AsyncIterator[dict[str, Asked]]:
             sys.stderr = log
             app = create_app()
             async with app.router.lifespan_context(app) as state:
+                stock = import_from_string("bench.transports.stock_langserve:app")  # as its server does
                 yield {
                     "stock": Asked(stock, {}, {}),
                     "gatehouse": Asked(app, state or {}, bearer()),
