@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections import ChainMap
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -116,7 +116,7 @@ class Assistant(Runnable[Json, AIMessageChunk]):
     def invoke(self, input: Json, config: RunnableConfig | None = None, **kwargs: Any) -> AIMessageChunk:
         raise NotImplementedError
 
-    async def asteps(self, input: Json, config: RunnableConfig) -> AsyncIterator[Step]:
+    async def asteps(self, input: Json, config: RunnableConfig) -> AsyncGenerator[Step]:
         yield ToolCalled("add", "call-1", {"a": 1, "b": 2})
         yield ToolReturned("add", "call-1", "3", is_error=False)
         yield AIMessageChunk(content="It is 3.")

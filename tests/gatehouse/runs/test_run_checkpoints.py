@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +42,7 @@ class Count(TypedDict):
 class Stepping(Words):
     """Does one step."""
 
-    async def asteps(self, input: dict[str, Any], config: Any) -> AsyncIterator[AIMessageChunk]:
+    async def asteps(self, input: dict[str, Any], config: Any) -> AsyncGenerator[AIMessageChunk]:
         yield AIMessageChunk(content="done")
 
 

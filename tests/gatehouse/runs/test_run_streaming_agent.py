@@ -185,7 +185,7 @@ class TestCheckpoints:
         async for step in steps:
             if text_of([step]):  # the next step has begun
                 break
-        await steps.aclose()  # type: ignore[attr-defined]  # the process dies here
+        await steps.aclose()  # the process dies here
         again = await steps_of(kept, "", config_of(attempt=2))
         assert counted.calls == ["add"]
         assert text_of(again) == "t1 t2 t3"

@@ -73,19 +73,21 @@ async def chunks(serving: Serving, value: Any, config: RunnableConfig, emit: Emi
     """Run a runnable, give every event and the answer to `emit`, and yield its own chunks, or NOTHING."""
     runnable = serving.runnable
     if is_stepwise(runnable):
-        async for step in runnable.asteps(value, config):
-            tell(step, emit, serving.shows_state)
-            yield step if isinstance(step, AIMessageChunk) else NOTHING
+        async with aclosing(runnable.asteps(value, config)) as told_steps:
+            async for step in told_steps:
+                tell(step, emit, serving.shows_state)
+                yield step if isinstance(step, AIMessageChunk) else NOTHING
         return
     if serving.has_graph and (ending := ending_graph(runnable, config)) is not None:
         before, graph, config = ending
         for earlier in before:
             value = await earlier.ainvoke(value, nameless(config))
         answers = serving.answering or answering(graph)
-        async for told, chunk in graph_steps(graph, value, config, answers, serving.keeps_state):
-            if told is not None:
-                tell(told, emit, serving.shows_state)
-            yield chunk
+        async with aclosing(graph_steps(graph, value, config, answers, serving.keeps_state)) as steps:
+            async for told, chunk in steps:
+                if told is not None:
+                    tell(told, emit, serving.shows_state)
+                yield chunk
         return
     gathering, nothing = Gathering(emit, serving.order), True
     async with aclosing(astream(runnable, value, config)) as stream:

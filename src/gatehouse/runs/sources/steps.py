@@ -1,6 +1,6 @@
 """What a runnable that does more than write text reports while it runs."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
 
@@ -115,7 +115,7 @@ Step = (
 class Stepwise(Protocol):
     """A runnable whose tool calls can be followed. One without is streamed with `astream` alone."""
 
-    def asteps(self, input: dict[str, Any], config: RunnableConfig) -> AsyncIterator[Step]:  # noqa: A002
+    def asteps(self, input: dict[str, Any], config: RunnableConfig) -> AsyncGenerator[Step]:  # noqa: A002
         """Yield the answer's chunks and the tool steps in the order in which they happen."""
         ...
 

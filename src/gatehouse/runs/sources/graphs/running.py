@@ -5,8 +5,9 @@ message that turns out to be no part of the answer is taken back. What the last 
 run compares it with what was told, so that a viewer is never left with anything else.
 """
 
-from collections.abc import AsyncIterator
-from typing import Any, cast
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 
@@ -25,12 +26,13 @@ from gatehouse.runs.sources.graphs.checkpoints import (
 )
 from gatehouse.runs.sources.graphs.following import Following
 from gatehouse.runs.sources.graphs.interrupts import resuming
+from gatehouse.runs.sources.graphs.streaming import streamed
 from gatehouse.runs.sources.steps import NOTHING, Interrupted, Returned, Step
 
 
 async def graph_steps(
     graph: Graph, value: Any, config: RunnableConfig, answering: Answering, keeps: bool = False
-) -> AsyncIterator[tuple[Step | None, Any]]:
+) -> AsyncGenerator[tuple[Step | None, Any]]:
     """Yield each step (or None) with what the graph's own stream yields for it (or NOTHING).
 
     With a checkpointer, a run that was begun before goes on after its last finished step, with the answers
@@ -50,19 +52,13 @@ async def graph_steps(
     elif going.answers:
         raise CheckpointGone
     own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels, going.told)
-    stream = graph.astream(
-        value,
-        config,
-        stream_mode=["messages", "updates", "custom", "values"],
-        subgraphs=True,
-        durability=durability_of(graph),
-    )
-    async for namespace, mode, payload in cast("AsyncIterator[tuple[tuple[str, ...], str, Any]]", stream):
-        path = tuple(part.partition(":")[0] for part in namespace)
-        if not path and mode in own:
-            yield None, payload if isinstance(own, str) else (mode, payload)
-        for step in following.steps(mode, payload, path):
-            yield step, NOTHING
+    async with aclosing(streamed(graph, value, config, durability_of(graph))) as stream:
+        async for namespace, mode, payload in stream:
+            path = tuple(part.partition(":")[0] for part in namespace)
+            if not path and mode in own:
+                yield None, payload if isinstance(own, str) else (mode, payload)
+            for step in following.steps(mode, payload, path):
+                yield step, NOTHING
     if following.asked:
         yield following.interrupted(graph), NOTHING
         return

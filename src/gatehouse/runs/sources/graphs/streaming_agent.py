@@ -1,6 +1,7 @@
 """A tool-calling agent that streams its answer token by token."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import structlog
@@ -77,14 +78,15 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
         async for chunk in self._atransform_stream_with_config(once(), self._tokens, config, **kwargs):
             yield chunk
 
-    async def asteps(self, input: dict[str, Any], config: RunnableConfig) -> AsyncIterator[Step]:
+    async def asteps(self, input: dict[str, Any], config: RunnableConfig) -> AsyncGenerator[Step]:
         """Yield the answer's chunks, the tool steps and at last the graph's state.
 
         With a checkpointer, a run that was begun before goes on after its last finished step.
         """
-        async for step, _ in graph_steps(self.graph, start_of(input), config, self.answering):
-            if step is not None:
-                yield step
+        async with aclosing(graph_steps(self.graph, start_of(input), config, self.answering)) as steps:
+            async for step, _ in steps:
+                if step is not None:
+                    yield step
 
     async def _answer(
         self,
@@ -112,11 +114,12 @@ class StreamingAgent(Runnable[dict[str, Any], AIMessageChunk]):
         on_step: Callable[[Step], None] | None = None,
     ) -> AsyncIterator[AIMessageChunk]:
         async for request in requests:
-            async for step in self.asteps(request, config):
-                if on_step:
-                    on_step(step)
-                if isinstance(step, AIMessageChunk):
-                    yield step
+            async with aclosing(self.asteps(request, config)) as steps:
+                async for step in steps:
+                    if on_step:
+                        on_step(step)
+                    if isinstance(step, AIMessageChunk):
+                        yield step
 
 
 def start_of(request: dict[str, Any]) -> dict[str, Any]:
