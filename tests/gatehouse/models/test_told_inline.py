@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.tools import tool
@@ -15,7 +16,7 @@ from gatehouse.models.guarded import model as guarded_model
 from gatehouse.models.guarded.calls import Candidate
 from gatehouse.models.guarded.circuit import Circuit
 from gatehouse.models.guarded.model import GuardedChatModel
-from gatehouse.models.guarded.told_inline import inline_listeners
+from gatehouse.models.guarded.told_inline import inline_listeners, joined
 from gatehouse.models.scripted.chat import ScriptedChatModel
 from gatehouse.runs.metering import UsageMeter
 
@@ -114,6 +115,34 @@ class TestTold:
     async def test_a_listener_that_wants_it_raised_ends_the_call(self) -> None:
         heard = Heard("It", raise_error=True)
         assert (await answered(guarded(ScriptedChatModel()), "[say It is four.]", heard))[0] is ValueError
+
+
+def chunk(text: Any, **fields: Any) -> ChatGenerationChunk:
+    return ChatGenerationChunk(message=AIMessageChunk(content=text, **fields))
+
+
+PROVIDER = {"model_provider": "somebody"}
+
+
+class TestJoined:
+    @pytest.mark.parametrize(
+        ("chunks", "left"),
+        [
+            ([chunk("a"), chunk("b"), chunk("c", chunk_position="last")], 2),
+            ([chunk("a", id="1"), chunk("b", id="1"), chunk("c", id="2")], 2),
+            ([chunk("a", response_metadata=PROVIDER), chunk("b", response_metadata=PROVIDER)], 1),
+            ([chunk("a"), chunk("b", additional_kwargs={"reasoning_content": "why"}), chunk("c")], 3),
+            ([chunk([{"type": "text", "text": "a", "index": 0}]), chunk("b"), chunk("c")], 2),
+            ([chunk("", response_metadata={"finish_reason": "stop"}), chunk("a")], 2),
+            ([chunk("a", name="me"), chunk("b")], 2),
+            ([], 0),
+        ],
+    )
+    def test_adds_up_to_the_same(self, chunks: list[ChatGenerationChunk], left: int) -> None:
+        few = joined(chunks)
+        assert len(few) == left
+        if chunks:
+            assert generate_from_stream(iter(few)) == generate_from_stream(iter(chunks))
 
 
 class TestListeners:

@@ -20,6 +20,8 @@ from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.utils.utils import LC_ID_PREFIX
 
+from gatehouse.models.judged.judging import EVERY_CHUNKS
+
 log = structlog.get_logger(__name__)
 
 DEAF = (BaseCallbackHandler.on_llm_new_token, AsyncCallbackHandler.on_llm_new_token)
@@ -61,10 +63,56 @@ async def answer_told(
     if said and not getattr(said[-1].message, "chunk_position", None):  # as LangChain marks a stream's end
         blank: str | list[Any] = "" if isinstance(said[-1].message.content, str) else []
         take(ChatGenerationChunk(message=AIMessageChunk(content=blank, chunk_position="last")))
-    result = generate_from_stream(iter(said))
+    result = generate_from_stream(iter(joined(said)))
     for generation in result.generations:
         generation.message.response_metadata = _gen_info_and_msg_metadata(generation)
     return result
+
+
+def joined(chunks: Sequence[ChatGenerationChunk]) -> list[ChatGenerationChunk]:
+    """Return chunks that add up to the same: those in a row that are text alone are one.
+
+    LangChain looks through each of them for a dozen things.
+    """
+    joined: list[ChatGenerationChunk] = []
+    texts: list[str] = []
+    for chunk in chunks:
+        alone = is_words(chunk)
+        if alone and texts and goes_on(joined[-1].message, chunk.message):
+            texts.append(str(chunk.message.content))
+            continue
+        if len(texts) > 1:
+            joined[-1] = said_by(joined[-1].message, "".join(texts))
+        joined.append(chunk)
+        texts = [str(chunk.message.content)] if alone else []
+    if len(texts) > 1:
+        joined[-1] = said_by(joined[-1].message, "".join(texts))
+    return joined
+
+
+def is_words(chunk: ChatGenerationChunk) -> bool:
+    """Tell a chunk of text with nothing beside it."""
+    message = chunk.message
+    return type(message) is AIMessageChunk and (
+        type(message.content) is str
+        and not chunk.generation_info
+        and not message.additional_kwargs
+        and not message.tool_call_chunks
+        and not message.usage_metadata
+        and not message.chunk_position
+        and not message.name
+        and message.response_metadata.keys() <= EVERY_CHUNKS
+    )
+
+
+def goes_on(before: BaseMessage, message: BaseMessage) -> bool:
+    return before.id == message.id and before.response_metadata == message.response_metadata
+
+
+def said_by(message: BaseMessage, text: str) -> ChatGenerationChunk:
+    return ChatGenerationChunk(
+        message=AIMessageChunk(content=text, id=message.id, response_metadata=message.response_metadata)
+    )
 
 
 def tell(

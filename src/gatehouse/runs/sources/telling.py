@@ -41,7 +41,10 @@ NOT_THE_ANSWER = "What was said so far is not the answer."
 
 def tell(step: Step, emit: Emit, shows_state: bool = False) -> None:
     """Give a step to `emit` as events, or as the answer."""
-    if isinstance(step, Returned):
+    if type(step) is AIMessageChunk:
+        for event in of_chunk(step):
+            emit(event)
+    elif isinstance(step, Returned):
         emit(replace(answer_of(step.output), checkpoint_id=step.checkpoint_id))
     elif isinstance(step, Interrupted):
         emit(step)
@@ -78,6 +81,11 @@ def events_of(step: Step) -> Iterator[Event]:
 
 def of_chunk(chunk: AIMessageChunk) -> Iterator[Event]:
     """Yield what a piece of the answer says."""
+    content = chunk.content
+    if isinstance(content, str) and not chunk.additional_kwargs:  # which has no thoughts
+        if content:
+            yield Token(content)
+        return
     if thoughts := thoughts_of(chunk):
         yield Reasoning(thoughts)
     if text := text_of(chunk):

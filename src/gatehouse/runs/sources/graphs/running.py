@@ -54,7 +54,7 @@ async def graph_steps(
     own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels, going.told)
     async with aclosing(streamed(graph, value, config, durability_of(graph))) as stream:
         async for namespace, mode, payload in stream:
-            path = tuple(part.partition(":")[0] for part in namespace)
+            path = tuple([part.partition(":")[0] for part in namespace]) if namespace else ()
             if not path and mode in own:
                 yield None, payload if isinstance(own, str) else (mode, payload)
             for step in following.steps(mode, payload, path):

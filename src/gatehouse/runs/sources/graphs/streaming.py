@@ -63,17 +63,20 @@ class Pieces:
             await self._taken.wait()
 
     async def until(self, task: "asyncio.Task[None]") -> AsyncGenerator[Piece]:
-        """Yield what is handed over until the task is done. Raises what it raises."""
+        """Yield what is handed over until the task is done, which ends with it. Raises what that raises."""
         task.add_done_callback(lambda _done: self._came.set())
-        while True:
-            while self._ready:
-                yield self._ready.popleft()
-            self._taken.set()
-            if task.done():
-                break
-            self._came.clear()
-            await self._came.wait()
-        await task
+        try:
+            while True:
+                while self._ready:
+                    yield self._ready.popleft()
+                self._taken.set()
+                if task.done():
+                    break
+                self._came.clear()
+                await self._came.wait()
+            await task
+        finally:
+            await stopped(task)
 
 
 async def streamed(

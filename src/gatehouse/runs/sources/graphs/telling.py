@@ -25,6 +25,9 @@ class Telling:
 
     def heard(self, message: Any, metadata: dict[str, Any], *, path: Path) -> Iterator[Step]:
         """Yield what is to be told of a piece of a message."""
+        if self._any and message.id == self._current and not self._waiting and is_words(message):
+            yield message  # as nearly every piece is: of the message that is being told, and words alone
+            return
         if not isinstance(message, AIMessage) or not self._may_answer(metadata, path):
             return
         if message.id != self._current:
@@ -94,6 +97,11 @@ def as_chunk(message: AIMessage, text: str) -> AIMessageChunk:
         response_metadata=message.response_metadata,
         additional_kwargs={"reasoning_content": thoughts} if thoughts else {},
     )
+
+
+def is_words(message: Any) -> bool:
+    """Tell whether a piece of a message is text alone, and has some."""
+    return type(message) is AIMessageChunk and type(message.content) is str and is_text_alone(message)
 
 
 def is_text_alone(chunk: AIMessageChunk) -> bool:
