@@ -1,6 +1,7 @@
 """Signing in at the issuer (OpenID Connect), as the routes use it."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
@@ -9,7 +10,6 @@ from starlette.requests import HTTPConnection
 
 from gatehouse.auth.browser.sessions import OpenedSession, Sessions
 from gatehouse.auth.configuration import BadConfiguration
-from gatehouse.auth.oidc.client import OidcClient
 from gatehouse.auth.oidc.id_token import ClientTokens, IdToken
 from gatehouse.auth.oidc.logins import Login, Logins, random_text
 from gatehouse.auth.oidc.sessions import OidcSessions
@@ -22,6 +22,9 @@ from gatehouse.auth.tokens.signed import verified
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import InvalidCredential, Unavailable
 from gatehouse.settings import Settings
+
+if TYPE_CHECKING:
+    from gatehouse.auth.oidc.client import OidcClient
 
 log = structlog.get_logger(__name__)
 
@@ -52,7 +55,7 @@ class Oidc:
 
     name: str
     issuer: RemoteIssuer
-    client: OidcClient
+    client: "OidcClient"
     tokens: ClientTokens
     names: ClaimNames
     grants: frozenset[str]
@@ -130,6 +133,8 @@ def open_oidc(settings: Settings, issuer: Issuer | None, redis: Redis, sessions:
     """
     if settings.oidc_client_id is None or issuer is None or issuer.remote is None:
         return None
+    from gatehouse.auth.oidc.client import OidcClient  # noqa: PLC0415  # of Authlib, 2 % of a start
+
     check_oidc(settings, settings.oidc_client_id)
     return Oidc(
         name=settings.oidc_name or str(urlsplit(settings.issuer).hostname),

@@ -64,7 +64,9 @@ def serve(
     settings = with_start_link(load_settings(registry=registry, host=host, port=port))
     from gatehouse.process.endings import CutOff, StartFailed
     from gatehouse.process.garbage import left_alone
+    from gatehouse.process.late_packages import put_off
 
+    put_off()
     try:
         with left_alone():
             run(settings, workers, Preparation(upgrade, seed))
