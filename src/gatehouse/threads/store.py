@@ -41,6 +41,7 @@ from gatehouse.threads.titles import title_of
 
 INSERT_THREAD = insert(threads)
 ATTACHMENT = "attachment"  # the type of a block that stands for a file
+JUST_BEGUN = "This thread has just begun with another message."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,18 +141,19 @@ class ThreadStore:
 
         Raises Conflict when there is one with this id.
         """
-        now = datetime.now(UTC)
-        thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(text))}
+        question = said(run_id, text, attached, blocks, value)
+        thread = thread_row(principal, thread_id, runnable, question)
+        if not attached:
+            if not await self._begin_thread(thread, first_rows(principal, thread_id, question, None)):
+                raise Conflict(JUST_BEGUN)
+            return
         async with self._transaction(principal) as connection:
             try:
-                await connection.execute(
-                    INSERT_THREAD, {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
-                )
+                await connection.execute(INSERT_THREAD, thread)
             except IntegrityError:
-                raise Conflict("This thread has just begun with another message.") from None
+                raise Conflict(JUST_BEGUN) from None
             await bind(connection, principal, [file.id for file in attached], thread_id)
-            first = {**said(run_id, text, attached, blocks, value), "parent_id": BEGINNING}
-            await append(connection, principal, thread_id, 1, first)
+            await append(connection, principal, thread_id, 1, {**question, "parent_id": BEGINNING})
 
     async def open_late(
         self,
@@ -165,9 +167,7 @@ class ThreadStore:
 
         `question` has the message's columns. Where there is the thread, it has the question already.
         """
-        now = datetime.now(UTC)
-        thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(question["content"]))}
-        row = {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
+        row = thread_row(principal, thread_id, runnable, question)
         rows = first_rows(principal, thread_id, question, answer.columns() if answer else None)
         if not await self._begin_thread(row, rows) and answer:
             await self.answer(principal, thread_id, answer)
@@ -334,6 +334,15 @@ class ThreadStore:
 
     def _transaction(self, principal: Principal) -> AbstractAsyncContextManager[AsyncConnection]:
         return tenant_transaction(self._engine, principal.tenant_id)
+
+
+def thread_row(
+    principal: Principal, thread_id: str, runnable: str, question: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the row of a thread that begins now, with the title that its first message gives it."""
+    now = datetime.now(UTC)
+    thread = {"id": thread_id, "runnable": runnable, "title": storable(title_of(question["content"]))}
+    return {**thread, "created_at": now, "updated_at": now, **owned_by(principal)}
 
 
 def told(said: str, blocks: Blocks | None, files: Blocks | None) -> str | Blocks:
