@@ -153,6 +153,12 @@ class TestOpen:
         await of_run.ask(transfer("now"))
         assert await of_run.statuses() == ["cancelled", "pending"]
 
+    async def test_leaves_what_was_decided_of_an_attempt_that_was_lost(self, of_run: ApprovalsOf) -> None:
+        [asked] = await of_run.ask(transfer("lost"))
+        await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+        await of_run.ask(transfer("now"))
+        assert await of_run.statuses() == ["approved", "pending"]
+
     async def test_of_what_was_decided_meanwhile_lets_the_run_go_on(self, of_run: ApprovalsOf) -> None:
         [asked] = await of_run.ask()
         await of_run.approvals.decide(ALICE, asked.id, decision(asked))
@@ -162,6 +168,8 @@ class TestOpen:
     async def test_tells_of_an_earlier_call_that_looks_the_same(self, of_run: ApprovalsOf) -> None:
         first, other, again = await of_run.ask(transfer("i1"), transfer("i2", 5), transfer("i3"))
         assert (first.same_as, other.same_as, again.same_as) == (None, None, first.id)
+        *_, later = await of_run.ask(transfer("i1"), transfer("i2", 5), transfer("i3"), transfer("i4"))
+        assert later.same_as == first.id
 
 
 class TestList:

@@ -94,7 +94,8 @@ class TestSessionOfTheIssuer:
         await oidc_sessions.end(logout(sid=None, issued=now))
         with pytest.raises(InvalidCredential):
             await oidc_sessions.open(ALICE, id_token(sid="s4", issued=now - 5))
-        assert await oidc_sessions.open(ALICE, id_token(sid="s5", issued=now + 5))
+        for seconds in (0, 5):  # tokens are dated to the second: who signs in again at once is let in
+            assert await oidc_sessions.open(ALICE, id_token(sid="s5", issued=now + seconds))
 
     async def test_leaves_nothing_in_redis_for_ever(self, oidc_sessions: OidcSessions, redis: Redis) -> None:
         await oidc_sessions.open(ALICE, id_token())

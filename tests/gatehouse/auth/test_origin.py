@@ -33,9 +33,16 @@ class TestIsOwnPage:
     def test_does_not_take_another_origin_for_it(self, scheme: str, host: str, origin: str) -> None:
         assert is_own_page(connection(scheme, host, origin), ()) is False
 
-    def test_is_told_once(self) -> None:
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            (b"sec-fetch-site", (b"same-origin", b"cross-site")),
+            (b"origin", (b"https://partner.example", b"https://evil.example")),
+        ],
+    )
+    def test_is_told_once(self, name: bytes, values: tuple[bytes, bytes]) -> None:
         """Whoever reads the first of two, and whoever reads the last, would not agree."""
-        sites = [(b"sec-fetch-site", site) for site in (b"same-origin", b"cross-site")]
-        for headers in (sites, sites[::-1]):
+        told = [(name, value) for value in values]
+        for headers in (told, told[::-1]):
             asked = HTTPConnection({"type": "http", "scheme": "https", "headers": headers})
-            assert is_own_page(asked, ()) is False
+            assert is_own_page(asked, {"https://partner.example"}) is False

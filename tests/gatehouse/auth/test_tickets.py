@@ -67,10 +67,16 @@ class TestRedeem:
             won = await asyncio.gather(*(replica.redeem(ticket, ROUTE) for replica in replicas))
             assert [who for who in won if who] == [ALICE]
 
-    async def test_on_another_route_fails_and_uses_the_ticket_up(self, tickets: Tickets) -> None:
-        ticket = await tickets.issue(ALICE, ROUTE)
-        assert await tickets.redeem(ticket, "/api/chat/stream") is None
-        assert await tickets.redeem(ticket, ROUTE) is None
+    @pytest.mark.parametrize(
+        ("route", "other"),
+        [(ROUTE, "/api/chat/stream"), ("/ws/chat", "/ws/chat/"), ("/ws/chat/", "/ws/chat")],
+    )
+    async def test_on_another_route_fails_and_uses_the_ticket_up(
+        self, tickets: Tickets, route: str, other: str
+    ) -> None:
+        ticket = await tickets.issue(ALICE, route)
+        assert await tickets.redeem(ticket, other) is None
+        assert await tickets.redeem(ticket, route) is None
 
     async def test_after_its_time_fails(self, tickets: Tickets, redis: Redis) -> None:
         ticket = await tickets.issue(ALICE, ROUTE)

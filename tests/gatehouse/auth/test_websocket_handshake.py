@@ -11,6 +11,7 @@ import uvicorn
 from auth_app import Served
 from auth_settings import PARTNER
 from signed_tokens import token
+from starlette.requests import HTTPConnection
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
@@ -18,6 +19,9 @@ from websockets.typing import Subprotocol
 from gatehouse.auth.api_keys.store import CreatedKey
 from gatehouse.auth.authenticator import Authenticator
 from gatehouse.auth.credentials import SUBPROTOCOL
+from gatehouse.problems.errors import Forbidden
+
+OURS = "http://localhost"
 
 
 @pytest.fixture
@@ -112,6 +116,31 @@ class TestHandshakeWithCookie:
     async def test_without_origin_is_refused(self, address: str, served: Served, cookie: str) -> None:
         assert await refusal(address, {"cookie": cookie}) == 403
         assert served.reached == []
+
+    @pytest.mark.parametrize(
+        ("origins", "taken"),
+        [((), False), ((OURS,), True), ((OURS, "https://evil.example"), False), ((OURS, OURS), False)],
+    )
+    @pytest.mark.parametrize("ticket", [False, True])
+    async def test_with_or_without_its_ticket_names_our_origin_once(
+        self, authenticator: Authenticator, cookie: str, origins: tuple[str, ...], taken: bool, ticket: bool
+    ) -> None:
+        """A page of another site has no ticket, but may have been given one: the browser adds the cookie."""
+        headers = [(b"host", b"localhost"), (b"cookie", cookie.encode())]
+        scope = {
+            "type": "websocket", "scheme": "ws", "path": "/ws/chat/", "query_string": b"", "subprotocols": [],
+            "headers": [*headers, *((b"origin", origin.encode()) for origin in origins)],
+        }  # fmt: skip
+        if ticket:
+            session = await authenticator.sessions.find(cookie.removeprefix("gatehouse="))
+            assert session is not None
+            issued = await authenticator.tickets.issue(session.principal, "/ws/chat/")
+            scope["query_string"] = f"ticket={issued}".encode()
+        if taken:
+            assert (await authenticator.authenticate(HTTPConnection(scope))).user_id == "alice"
+        else:
+            with pytest.raises(Forbidden):
+                await authenticator.authenticate(HTTPConnection(scope))
 
 
 class TestHandshakeWithSubprotocol:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,10 +11,10 @@ import pytest
 from langchain_core.tools import ToolException
 from langgraph.errors import GraphInterrupt
 from sqlalchemy import Column, Integer, MetaData, String, Table, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.identity.caller import Caller, caller_of
-from gatehouse.ledger.effect import Call, Status
+from gatehouse.ledger.effect import Call, Effect, Status
 from gatehouse.ledger.ledger import Ledger, Unknown
 from gatehouse.ledger.purge import purge
 from gatehouse.ledger.store import EffectStore
@@ -105,6 +106,8 @@ class TestWhatWasDone:
             replace(FIRST, call_id="call-2", args={"amount": 5, "to": "bob"}, again=False)
         )
         assert (second.same_as, second.fresh) == ("call-1", True)
+        third = await bank.store.claim(replace(FIRST, call_id="call-3"))
+        assert third.same_as == "call-2"  # the newest
 
     async def test_without_an_id_is_found_by_its_place_in_the_graph(self, bank: Bank) -> None:
         nameless = replace(FIRST, call_id="", place="tools:1")
@@ -166,7 +169,32 @@ class TestWhatFailed:
             await bank.make(FIRST, Acts(check=away))
 
 
+class SlowStore(EffectStore):
+    """Says that it is about to settle, and waits for a word."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        super().__init__(engine)
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def settle(self, *settled: Any, **more: Any) -> None:
+        self.begun.set()
+        await self.go_on.wait()
+        await super().settle(*settled, **more)
+
+
 class TestWhatWasStopped:
+    async def test_while_its_result_is_kept_is_kept_all_the_same(self, bank: Bank) -> None:
+        store = SlowStore(bank.engine)
+        bank.ledger = Ledger(store, serializer(), lambda *_: None)
+        making = asyncio.create_task(bank.make(FIRST))
+        await store.begun.wait()
+        making.cancel()
+        await asyncio.sleep(0)
+        store.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert await bank.statuses() == ["done"]
+
     async def test_is_unknown(self, bank: Bank) -> None:
         bank.fails = asyncio.CancelledError()
         with pytest.raises(asyncio.CancelledError):
@@ -229,6 +257,21 @@ class TestAProcessThatWasKilled:
         assert bank.sent == []
         with pytest.raises(Unknown, match="never began"):  # whoever is asked is told
             await bank.make(replace(SECOND, attempt=3))
+
+    async def test_may_have_acted_though_the_next_attempt_did_not_begin(self, bank: Bank) -> None:
+        async def lost() -> None:
+            raise MayNotAct
+
+        await bank.killed(FIRST)
+        with pytest.raises(MayNotAct):
+            await bank.make(SECOND, Acts(idempotent=True), lost)
+        assert await bank.statuses() == ["unknown"]
+
+    async def test_and_was_only_paused_claims_nothing_anew_that_another_has_found(self, bank: Bank) -> None:
+        await bank.killed(FIRST)
+        found, later = [await bank.store.claim(replace(FIRST, attempt=attempt)) for attempt in (2, 3)]
+        assert await bank.store.again(found) is False
+        assert await bank.store.again(later) is True
 
     async def test_and_was_only_paused_claims_nothing_more(self, bank: Bank) -> None:
         await bank.make(SECOND)
@@ -300,6 +343,16 @@ class TestAPerson:
         assert len(bank.sent) == 1
 
 
+class UnheardStore(EffectStore):
+    """Commits, and loses the connection before it is told so."""
+
+    @asynccontextmanager
+    async def transaction(self, effect: Effect) -> AsyncIterator[AsyncConnection]:
+        async with super().transaction(effect) as connection:
+            yield connection
+        raise ConnectionResetError
+
+
 class TestInATransaction:
     @pytest.fixture(autouse=True)
     async def table(self, engine: AsyncEngine) -> AsyncIterator[None]:
@@ -345,6 +398,11 @@ class TestInATransaction:
         assert await self.paid(bank) == 0
         assert await bank.statuses() == ["failed"]
 
+    async def test_whose_end_was_not_heard_of_is_found_to_have_come_through(self, bank: Bank) -> None:
+        bank.ledger = Ledger(UnheardStore(bank.engine), serializer(), lambda *_: None)
+        assert await self.make(bank, FIRST) == "paid"
+        assert (await self.paid(bank), await bank.statuses()) == (1, ["done"])
+
     async def test_one_attempt_pays_when_two_are_at_it(self, bank: Bank) -> None:
         first = await bank.store.claim(able(FIRST, Acts(transaction=True)))
         assert await self.make(bank, SECOND) == "paid"
@@ -352,6 +410,16 @@ class TestInATransaction:
             async with bank.store.transaction(first):
                 pytest.fail("a claim that is another's was held")
         assert await self.paid(bank) == 1
+
+    async def test_an_attempt_whose_claim_another_has_taken_does_not_begin(self, bank: Bank) -> None:
+        first, second = [
+            await bank.store.claim(able(call, Acts(transaction=True))) for call in (FIRST, SECOND)
+        ]
+        with pytest.raises(MayNotAct):
+            async with bank.store.transaction(first):
+                pytest.fail("a claim that is another's was held")
+        async with bank.store.transaction(second):
+            pass
 
     async def test_an_attempt_that_finds_one_about_to_commit_waits_for_it(self, bank: Bank) -> None:
         """A process that was paused in its tool wakes up and commits: it still has the call."""

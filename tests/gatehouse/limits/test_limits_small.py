@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from limited_callers import ALICE, Process
+from limited_callers import ALICE, ANNA, Process, caller
 from pydantic import ValidationError
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -15,6 +15,7 @@ from gatehouse.limits.limiter import Limiter
 from gatehouse.limits.refusal import LimitReached
 from gatehouse.limits.reservations import Reservations
 from gatehouse.limits.signins import SignIns, key_of
+from gatehouse.limits.streams import OpenStreams
 from gatehouse.problems.errors import Unavailable
 from gatehouse.settings import Settings
 from gatehouse.settings.plans import REMEMBERED_NAMES, Plan, Plans
@@ -53,6 +54,25 @@ class TestPlans:
             assert plans.of(f"plan {number}").name == "default"
             plans.of(f"plan {number}")
         assert len(logs) == REMEMBERED_NAMES
+
+
+class TestRefusal:
+    @pytest.mark.parametrize(("seconds", "told"), [(0.2, "1"), (1.0, "1"), (1.2, "2"), (60.0, "60")])
+    def test_is_over_when_it_says(self, seconds: float, told: str) -> None:
+        assert LimitReached("requests", "user", seconds).headers == {"retry-after": told}
+
+
+class TestOpenStreams:
+    def test_are_those_of_one_user_of_one_tenant(self) -> None:
+        streams = OpenStreams(Plans({"default": Plan(open_streams=1)}))
+        with streams.one_more(ALICE):
+            for other in (ANNA, caller("alice", "beta")):
+                with streams.one_more(other):
+                    pass
+            with pytest.raises(LimitReached), streams.one_more(ALICE):
+                pass
+        with streams.one_more(ALICE):
+            pass
 
 
 class TestAddresses:

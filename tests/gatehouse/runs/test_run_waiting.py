@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,11 @@ async def asked_by(replica: Replica, run_id: str) -> list[Approval]:
     return [item for item in await replica.approvals.asked_by("acme", run_id) if item.status == "pending"]
 
 
+async def asks_for(replica: Replica, run_id: str, amount: int) -> bool:
+    """Tell whether a run waits for a decision on a transfer of so much."""
+    return [item.args for item in await asked_by(replica, run_id)] == [{"to": "Bob", "amount": amount}]
+
+
 async def ended(replica: Replica, run_id: str) -> str:
     """Return how a run ended, when it has."""
 
@@ -132,23 +138,26 @@ class TestAgent:
     async def test_is_charged_for_its_tokens_once(
         self, office: Replicas, bank: Bank, checkpoints: BaseCheckpointSaver[Any], mode: str
     ) -> None:
-        """What it has used before it waited was charged as the wait began."""
-        script = [said.model_copy(update={"usage_metadata": USAGE}) for said in transfers(100)]
+        """What it has used before it waited, and waited again, was charged as each wait began."""
+        said = [*transfers(100)[:1], *transfers(200)]
+        script = [message.model_copy(update={"usage_metadata": USAGE}) for message in said]
         agent = StreamingAgent(bank.agent(ScriptedModel(script=script), checkpoints, mode))
         office.runnables = {"/agent": agent}
         here = await office.open()
         plans = Plans({"default": Plan()})
         limiter = Limiter(here.redis, plans, here.engine.conductor.reservations, "refuse")
         run_id = (await here.start("/agent", HI, admission=Admission(limiter, ALICE))).run.id
-        [approval] = await asked_by(here, run_id)
-        before = await limiter.look(ALICE)
-        await decide(here, approval)
+        standings = []
+        for amount in (100, 200):
+            await until(partial(asks_for, here, run_id, amount))
+            [approval] = await asked_by(here, run_id)
+            standings.append(await limiter.look(ALICE))
+            await decide(here, approval)
         await ended(here, run_id)
-        after = await limiter.look(ALICE)
-        assert before is not None
-        assert after is not None
-        assert [tuple(standing.user[1:]) for standing in (before, after)] == [(0, 7, 0), (0, 14, 0)]
-        assert (await here.engine.get(ALICE, run_id)).usage.total_tokens == 14
+        standings.append(await limiter.look(ALICE))
+        held = [standing and tuple(standing.user[1:]) for standing in standings]  # runs, tokens, reserved
+        assert held == [(0, 7, 0), (0, 14, 0), (0, 21, 0)]
+        assert (await here.engine.get(ALICE, run_id)).usage.total_tokens == 21
 
     async def test_that_waits_holds_nothing(self, office: Replicas) -> None:
         here = await office.open()
