@@ -12,12 +12,14 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AnyMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
-from langgraph.config import get_stream_writer
+from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import START, StateGraph, add_messages
+from langgraph.store.memory import InMemoryStore
 from langgraph.types import Send, interrupt
 
 from gatehouse.models.scripted.chat import ScriptedChatModel
-from gatehouse.runs.sources.graphs.streaming import MODES, streamed
+from gatehouse.runs.sources.graphs.streaming import MODES, RUNTIME, streamed
+from gatehouse.runs.sources.serving import Serving
 
 
 class Talk(TypedDict, total=False):
@@ -81,12 +83,26 @@ def forked() -> Any:
     return graph.compile()
 
 
+async def remembers(state: Talk) -> Any:
+    store = get_store()
+    await store.aput(("said",), "last", {"text": "hi"})
+    return {"notes": [str((await store.aget(("said",), "last")) is not None)]}
+
+
+def remembering() -> Any:
+    graph = StateGraph(Talk)
+    graph.add_node("remember", remembers)
+    graph.add_edge(START, "remember")
+    return graph.compile(store=InMemoryStore())
+
+
 GRAPHS: dict[str, tuple[Callable[[], Any], str]] = {
     "an agent": (agent, '[tool add {"a": 1, "b": 2}] [tokens 40]'),
     "a tool in a thread": (agent, '[tool shout {"what": "hi"}] [say done]'),
     "a graph inside": (lambda: chain_of(("inner", agent()), ("after", noted)), '[tool add {"a": 1, "b": 2}]'),
     "models in threads": (lambda: chain_of(("one", says("a b c")), ("two", says("d e f"))), "hi"),
     "nodes beside each other": (forked, "hi"),
+    "a store": (remembering, "hi"),
     "a question": (lambda: chain_of(("before", noted), ("ask", asks)), "hi"),
     "a failure": (lambda: chain_of(("before", noted), ("fail", fails)), "hi"),
 }
@@ -186,3 +202,11 @@ class TestStreamed:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+
+class TestContext:
+    def test_a_graph_that_is_handed_a_context_has_its_store(self) -> None:
+        graph = remembering()
+        configurable = Serving(graph, context=lambda _: "about").configurable({}, {})
+        assert configurable[RUNTIME].store is graph.store
+        assert configurable[RUNTIME].context == "about"

@@ -15,7 +15,6 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from gatehouse.background import uninterrupted
 from gatehouse.runs.conversation.places import is_state_key
 from gatehouse.runs.sources.answers import MESSAGES
 
@@ -131,13 +130,7 @@ def is_last(values: Mapping[str, Any], written: Collection[str] | None = None) -
 
 
 class SqliteCheckpoints(FromFirstToolCall, AsyncSqliteSaver):
-    """In a file of SQLite, locked from a write to its commit: a run that is stopped leaves it no half."""
-
-    async def aput(self, *arguments: Any) -> RunnableConfig:
-        return await uninterrupted(super().aput(*arguments))
-
-    async def aput_writes(self, *arguments: Any) -> None:
-        await uninterrupted(super().aput_writes(*arguments))
+    """In a file of SQLite, whose writes are one errand each: a run that is stopped leaves it no half."""
 
     async def left_over(self, before: str, most: int) -> list[tuple[str, str]]:
         """Return the runs with a smaller id whose checkpoints are still there; a file knows no tenants."""

@@ -12,7 +12,7 @@ from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.sources.binding import bound_to
 from gatehouse.runs.sources.graphs.answering import Answering
 from gatehouse.runs.sources.steps import is_stepwise
-from gatehouse.runs.sources.unwrapping import has_graph, may_return_graph, own_step_limit
+from gatehouse.runs.sources.unwrapping import has_graph, may_return_graph, own_step_limit, store_of
 
 RUNTIME = "__pregel_runtime"  # LangGraph's: where a graph finds what a server has for it
 
@@ -89,7 +89,7 @@ class Serving:
                 mine = client.get(name) or server.get("thread_id") or server.get("run_id")
                 whole[name] = state_key(*map(str, (*owner, mine)))
         if self.context is not None:
-            whole[RUNTIME] = Runtime(context=self.context(whole))
+            whole[RUNTIME] = Runtime(context=self.context(whole), store=store_of(self.runnable))
         return whole
 
     def bound(self, client: Mapping[str, Any]) -> "Serving":

@@ -41,9 +41,9 @@ NOT_THE_ANSWER = "What was said so far is not the answer."
 
 def tell(step: Step, emit: Emit, shows_state: bool = False) -> None:
     """Give a step to `emit` as events, or as the answer."""
-    if type(step) is AIMessageChunk:
-        for event in of_chunk(step):
-            emit(event)
+    if type(step) is AIMessageChunk and type(step.content) is str and not step.additional_kwargs:
+        if step.content:  # text without thoughts, as nearly every step is
+            emit(Token(step.content))
     elif isinstance(step, Returned):
         emit(replace(answer_of(step.output), checkpoint_id=step.checkpoint_id))
     elif isinstance(step, Interrupted):
@@ -81,11 +81,6 @@ def events_of(step: Step) -> Iterator[Event]:
 
 def of_chunk(chunk: AIMessageChunk) -> Iterator[Event]:
     """Yield what a piece of the answer says."""
-    content = chunk.content
-    if isinstance(content, str) and not chunk.additional_kwargs:  # which has no thoughts
-        if content:
-            yield Token(content)
-        return
     if thoughts := thoughts_of(chunk):
         yield Reasoning(thoughts)
     if text := text_of(chunk):

@@ -15,6 +15,7 @@ from langchain_core.runnables import (
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
+from langgraph.store.base import BaseStore
 from pydantic import BaseModel
 
 CONTAINERS = "langchain_core.runnables"  # where the classes are that runnables are put together with
@@ -103,3 +104,9 @@ def bound_config(runnable: Runnable[Any, Any], config: RunnableConfig) -> Runnab
         config = merge_configs(runnable.config, config)
         runnable = runnable.bound
     return config
+
+
+def store_of(runnable: Runnable[Any, Any]) -> BaseStore | None:
+    """Return the store that a graph was compiled with: where it is handed a runtime, it takes that one's."""
+    graphs = (part for part in parts_of(runnable) if isinstance(part, Pregel))
+    return next((graph.store for graph in graphs if graph.store is not None), None)

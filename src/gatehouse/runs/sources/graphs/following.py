@@ -27,6 +27,7 @@ class Following:
         self._channels = channels
         self._resumed = resumed
         self._telling = Telling(answering)
+        self.goes_on = self._telling.goes_on  # whether a piece of a message is a step by itself
         self._writing = Writing()
 
     def steps(self, mode: str, payload: Any, path: Path) -> Iterator[Step]:

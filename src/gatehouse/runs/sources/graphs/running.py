@@ -5,7 +5,7 @@ message that turns out to be no part of the answer is taken back. What the last 
 run compares it with what was told, so that a viewer is never left with anything else.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -54,11 +54,11 @@ async def graph_steps(
     own, following = graph.stream_mode, Following(answering, resumed, graph.output_channels, going.told)
     async with aclosing(streamed(graph, value, config, durability_of(graph))) as stream:
         async for namespace, mode, payload in stream:
-            path = tuple([part.partition(":")[0] for part in namespace]) if namespace else ()
-            if not path and mode in own:
-                yield None, payload if isinstance(own, str) else (mode, payload)
-            for step in following.steps(mode, payload, path):
-                yield step, NOTHING
+            if mode == "messages" and "messages" not in own and following.goes_on(payload[0]):
+                yield payload[0], NOTHING  # as nearly every piece of a stream is
+                continue
+            for told in told_of(following, own, namespace, mode, payload):
+                yield told
     if following.asked:
         yield following.interrupted(graph), NOTHING
         return
@@ -67,6 +67,17 @@ async def graph_steps(
     for step in following.last_steps():
         yield step, NOTHING
     yield Returned(following.output, await checkpoint_of(graph, config) if keeps else ""), NOTHING
+
+
+def told_of(
+    following: Following, own: Any, namespace: tuple[str, ...], mode: str, payload: Any
+) -> Iterator[tuple[Step | None, Any]]:
+    """Yield what a piece of a graph's stream is for its own stream, of the modes `own`, and its steps."""
+    path = tuple(part.partition(":")[0] for part in namespace)
+    if not path and mode in own:
+        yield None, payload if isinstance(own, str) else (mode, payload)
+    for step in following.steps(mode, payload, path):
+        yield step, NOTHING
 
 
 async def graph_output(graph: Graph, value: Any, config: RunnableConfig, keeps: bool = False) -> Any:

@@ -41,12 +41,9 @@ class Pieces:
 
     def put(self, piece: Piece) -> None:
         """Hand a piece over, from whatever thread."""
-        if get_ident() == self._home:
-            self._put(piece)
-        else:
-            self._loop.call_soon_threadsafe(self._put, piece)
-
-    def _put(self, piece: Piece) -> None:
+        if get_ident() != self._home:
+            self._loop.call_soon_threadsafe(self.put, piece)
+            return
         if not self._ready:
             self._came.set()
         self._ready.append(piece)
@@ -87,7 +84,7 @@ async def streamed(
     Its next step begins when what the last one wrote was taken, as there.
     """
     pieces = Pieces()
-    task = asyncio.create_task(driven(graph, value, telling(config, pieces), durability, pieces))
+    task = asyncio.create_task(driven(graph, value, telling(graph, config, pieces), durability, pieces))
     try:
         async with aclosing(pieces.until(task)) as stream:
             async for piece in stream:
@@ -96,14 +93,15 @@ async def streamed(
         await stopped(task)
 
 
-def telling(config: RunnableConfig, pieces: Pieces) -> RunnableConfig:
+def telling(graph: Graph, config: RunnableConfig, pieces: Pieces) -> RunnableConfig:
     """Return the config of a graph whose stream is handed over."""
     configurable = config.get("configurable", {})
     runtime = configurable.get(RUNTIME) or Runtime()
     heard = {
         **configurable,
         STREAM: StreamProtocol(pieces.put, cast("Any", MODES)),
-        RUNTIME: runtime.override(stream_writer=pieces.write),
+        # a graph that finds a runtime takes its store from there, and not its own
+        RUNTIME: runtime.override(stream_writer=pieces.write, store=runtime.store or graph.store),
     }
     listening = merge_configs(config, {"callbacks": [StreamMessagesHandler(pieces.put, subgraphs=True)]})
     return {**listening, "configurable": heard}

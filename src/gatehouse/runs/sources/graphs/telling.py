@@ -23,11 +23,12 @@ class Telling:
         self._any = False  # something of it was told
         self._before = False  # something of an earlier one stands
 
+    def goes_on(self, message: Any) -> bool:
+        """Tell whether a piece is told as it is: words alone, of the message that is being told."""
+        return self._any and message.id == self._current and not self._waiting and is_words(message)
+
     def heard(self, message: Any, metadata: dict[str, Any], *, path: Path) -> Iterator[Step]:
         """Yield what is to be told of a piece of a message."""
-        if self._any and message.id == self._current and not self._waiting and is_words(message):
-            yield message  # as nearly every piece is: of the message that is being told, and words alone
-            return
         if not isinstance(message, AIMessage) or not self._may_answer(metadata, path):
             return
         if message.id != self._current:
