@@ -1,6 +1,6 @@
 """A guarded model that is asked the short way: the same words, and the same account of them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple
 from weakref import ref
@@ -66,6 +66,17 @@ def guarded(model: BaseChatModel) -> GuardedChatModel:
     return GuardedChatModel.of([Candidate("model", model, Circuit(0, 1.0))])
 
 
+def said(
+    model: GuardedChatModel, question: str, listeners: Sequence[AsyncCallbackHandler]
+) -> AsyncGenerator[AIMessageChunk]:
+    """Return the messages that a model says to a question."""
+
+    async def ask() -> str:
+        return question
+
+    return unkept(model, ask, listeners, lambda message: message)
+
+
 def telling(meters: list[UsageMeter]) -> RunnableConfig:
     return {"callbacks": [*meters]}
 
@@ -85,7 +96,7 @@ async def heard(stream: Callable[[list[UsageMeter]], AsyncIterator[Any]]) -> tup
 async def test_says_and_counts_what_langchain_does(name: str) -> None:
     model, question = guarded(SAID[name][0]), SAID[name][1]
     assert can_be_unkept(model)
-    found = await heard(lambda meters: unkept(model, question, meters))
+    found = await heard(lambda meters: said(model, question, meters))
     assert found == await heard(lambda meters: model.astream(question, telling(meters)))
 
 
@@ -128,7 +139,7 @@ class Answer(NamedTuple):
 
 async def test_counts_a_call_that_was_cut_off() -> None:
     meter = UsageMeter()
-    async with aclosing(unkept(guarded(ScriptedChatModel()), "x" * 40, [meter])) as messages:
+    async with aclosing(said(guarded(ScriptedChatModel()), "x" * 40, [meter])) as messages:
         await anext(messages)
     assert list(meter.settled("y" * 40).values()) == [Usage(10, 10, 20)]
 
@@ -139,16 +150,17 @@ async def test_answers_though_a_listener_fails() -> None:
             raise ValueError
 
     meter = UsageMeter()
-    said = [one.text async for one in unkept(guarded(ScriptedChatModel()), "[tokens 2]", [Failing(), meter])]
-    assert "".join(said) == "t1 t2"
+    listeners = [Failing(), meter]
+    texts = [one.text async for one in said(guarded(ScriptedChatModel()), "[tokens 2]", listeners)]
+    assert "".join(texts) == "t1 t2"
     assert meter.usage.output_tokens == 2
 
 
 async def test_keeps_none_of_what_was_said() -> None:
-    said, alive = [], []
-    async for message in unkept(guarded(ScriptedChatModel()), "[tokens 50]", []):
-        said.append(ref(message))
-        alive.append(sum(one() is not None for one in said))
+    seen, alive = [], []
+    async for message in said(guarded(ScriptedChatModel()), "[tokens 50]", []):
+        seen.append(ref(message))
+        alive.append(sum(one() is not None for one in seen))
     assert len(alive) == 51
     assert max(alive) <= 3  # the one that is looked at, and those on their way
 

@@ -7,9 +7,9 @@ only to what the call came to, and those who do are called without a manager: tw
 handler and a shielded task were a fifth of the time to a first token.
 """
 
-from collections.abc import AsyncGenerator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import structlog
 from langchain_core.callbacks import AsyncCallbackHandler
@@ -27,6 +27,7 @@ from gatehouse.models.guarded.model import GuardedChatModel
 log = structlog.get_logger(__name__)
 
 Listeners = Sequence[AsyncCallbackHandler]
+Shown = TypeVar("Shown")
 
 
 class Tally:
@@ -57,9 +58,17 @@ def can_be_unkept(model: object) -> bool:
     return type(model) is GuardedChatModel and not model.disable_streaming and model.output_version != "v1"
 
 
-async def unkept(model: GuardedChatModel, value: Any, listeners: Listeners) -> AsyncGenerator[AIMessageChunk]:
-    """Yield what the model says, and tell the listeners of the call's begin and end, not of each token."""
-    messages = model._convert_input(value).to_messages()
+async def unkept(
+    model: GuardedChatModel,
+    ask: Callable[[], Awaitable[Any]],
+    listeners: Listeners,
+    shown: Callable[[AIMessageChunk], Shown],
+) -> AsyncGenerator[Shown]:
+    """Yield what is `shown` of each message that the model says to what is to be asked.
+
+    The listeners are told of the call's begin and end, not of each token.
+    """
+    messages = model._convert_input(await ask()).to_messages()
     call = await begun(model, messages, listeners)
     tally, last = Tally(), None
     try:
@@ -68,11 +77,11 @@ async def unkept(model: GuardedChatModel, value: Any, listeners: Listeners) -> A
             async for chunk in chunks:
                 tally.note(chunk)
                 last = cast("AIMessageChunk", chunk.message)
-                yield last
+                yield shown(last)
         if last is None:
             raise ValueError("No generation chunks were returned")
         if not last.chunk_position:  # as LangChain marks the end of a stream that does not do so itself
-            yield AIMessageChunk(content="", chunk_position="last")
+            yield shown(AIMessageChunk(content="", chunk_position="last"))
     except BaseException as error:
         await call.failed(error)
         raise

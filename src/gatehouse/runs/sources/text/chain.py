@@ -1,8 +1,9 @@
 """Runs `prompt | model | parser` with no task, tee or copy of our own making for a token or a step."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self, cast
 
 from langchain_core.callbacks import AsyncCallbackManager
@@ -44,13 +45,12 @@ class TextChain:
             return None
         return cls(before, model, parsed, meters)
 
-    async def astream(self, value: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
+    def astream(self, value: Any, config: RunnableConfig) -> AsyncGenerator[Any]:
         """Yield what the sequence itself would."""
-        inner = nameless(config)
-        value = await self._asked(value, inner)
-        async with aclosing(self._messages(value, inner)) as messages:
-            async for message in messages:
-                yield text_of(message) if self.parsed else message
+        ask = partial(self._asked, value, inner := nameless(config))
+        if self.parsed and can_be_unkept(self.model):  # else the messages' ids and metadata are to be seen
+            return unkept(cast("GuardedChatModel", self.model), ask, self.meters, text_of)
+        return self._chunks(ask, inner)
 
     async def ainvoke(self, value: Any, config: RunnableConfig) -> Any:
         """Return what the sequence itself would."""
@@ -74,10 +74,11 @@ class TextChain:
                 value = await step.ainvoke(value, inner)
         return value
 
-    def _messages(self, value: Any, config: RunnableConfig) -> AsyncGenerator[BaseMessage]:
-        if self.parsed and can_be_unkept(self.model):  # else the messages' ids and metadata are to be seen
-            return unkept(cast("GuardedChatModel", self.model), value, self.meters)
-        return cast("AsyncGenerator[BaseMessage]", self.model.astream(value, config))
+    async def _chunks(self, ask: Callable[[], Awaitable[Any]], inner: RunnableConfig) -> AsyncGenerator[Any]:
+        messages = cast("AsyncGenerator[BaseMessage]", self.model.astream(await ask(), inner))
+        async with aclosing(messages):
+            async for message in messages:
+                yield text_of(message) if self.parsed else message
 
 
 def nameless(config: RunnableConfig) -> RunnableConfig:
