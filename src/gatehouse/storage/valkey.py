@@ -60,11 +60,32 @@ def running_valkey(data_dir: Path) -> Iterator[str]:
 
     It is this process's own, or that of another server of the folder.
     """
+    with kept_valkey(data_dir) as keeper:
+        keeper.wait_until_it_answers()
+        yield f"unix://{quote(keeper.socket)}"
+
+
+@contextmanager
+def begun_valkey(data_dir: Path) -> Iterator[None]:
+    """Start the folder's Valkey if it can be, and wait for nothing: a server has much to import meanwhile.
+
+    `running_valkey` finds it there then, as it does that of another server, or says why there is none.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(CannotRun):
+            stack.enter_context(kept_valkey(data_dir))
+        yield
+
+
+@contextmanager
+def kept_valkey(data_dir: Path) -> Iterator["Keeper"]:
+    """Yield what sees to it that the folder's Valkey runs; it has been told to. Raises CannotRun."""
     program = executable()
     folder = data_dir.absolute() / "valkey"
     with contextlib.ExitStack() as stack:
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
             folder.chmod(0o700)
             near = stack.enter_context(with_short_path(folder))
         except OSError as error:
@@ -72,8 +93,7 @@ def running_valkey(data_dir: Path) -> Iterator[str]:
         keeper = Keeper(program, folder, str(near / SOCKET))
         keeper.start()
         stack.callback(keeper.leave)
-        keeper.wait_until_it_answers()
-        yield f"unix://{quote(keeper.socket)}"
+        yield keeper
 
 
 def executable() -> Path:
@@ -228,8 +248,12 @@ def answers(path: str) -> bool:
 def end(process: subprocess.Popen[bytes], path: str) -> None:
     """Return when Valkey has ended: politely, if it hears."""
     if process.poll() is None:
-        with contextlib.suppress(OSError):
+        try:
             asked(path, b"SHUTDOWN NOW FORCE")  # it hears no SIGTERM
+        except (FileNotFoundError, ConnectionRefusedError):
+            process.kill()  # it does not listen yet: nobody has told it anything
+        except OSError:  # it may be busy
+            pass
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from gatehouse.settings import Settings
 from gatehouse.storage import valkey
 from gatehouse.storage.opening import CannotStart, open_redis
-from gatehouse.storage.valkey import CannotRun, running_valkey
+from gatehouse.storage.valkey import CannotRun, begun_valkey, running_valkey
 
 # it holds a Valkey until it is killed
 HOLDER = """
@@ -205,6 +205,29 @@ class TestSecondServer:
         for thread in threads:
             thread.join()
         assert (len(pids), len(set(pids))) == (5, 1)
+
+
+class TestBegun:
+    def test_is_found_there_and_ends_with_whoever_began_it(self, tmp_path: Path) -> None:
+        with begun_valkey(tmp_path / "data"):
+            with running_valkey(tmp_path / "data") as url, Redis.from_url(url) as client:
+                pid = pid_of(client)
+            assert lives(pid)
+        assert not lives(pid)
+        assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
+
+    def test_that_is_left_before_it_answers_leaves_the_folder_to_others(self, tmp_path: Path) -> None:
+        with begun_valkey(tmp_path):
+            pass
+        keep(tmp_path, "name")
+        assert is_kept(tmp_path, "name")
+
+    def test_where_there_is_no_wheel_is_told_by_who_needs_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(valkey, "find_spec", lambda _name: None)
+        with begun_valkey(tmp_path):
+            assert refusal(tmp_path).startswith("there is no Valkey for this server to start")
 
 
 class TestRefusal:

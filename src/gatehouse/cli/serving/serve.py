@@ -5,6 +5,7 @@ import json
 import secrets
 import signal
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.error import HTTPError
@@ -95,13 +96,20 @@ def run(settings: "Settings", workers: int, preparation: Preparation) -> None:
     from gatehouse.cli.serving.banner import url_of
     from gatehouse.process.listening import listen
 
-    with listen(settings.host, settings.port) as listener:
+    with listen(settings.host, settings.port) as listener, valkey_begun(settings):
         url = url_of(settings.host, listener.getsockname()[1])
         prepare(settings, preparation)
         if workers == 1:
             serve_alone(settings, listener, url)
         else:
             serve_with_workers(settings, workers, listener, url)
+
+
+def valkey_begun(settings: "Settings") -> AbstractContextManager[None]:
+    """Return a context in which the data folder's Valkey starts, where no Redis is configured."""
+    from gatehouse.storage.valkey import begun_valkey
+
+    return begun_valkey(settings.data_dir) if settings.redis_url is None else nullcontext()
 
 
 def serve_alone(settings: "Settings", listener: "socket", url: str) -> None:
