@@ -1,9 +1,12 @@
 """What a run holds of its caller's limits, from its start to its end, on whatever replica that is."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from redis.exceptions import ConnectionError as RedisGone
 from run_replicas import ALICE, LEASE, Conversations, Replica, Replicas, until
 from run_runnables import Told
 from run_viewers import Viewer
@@ -16,6 +19,7 @@ from gatehouse.problems.errors import Conflict
 from gatehouse.runs.accounts import ACCOUNTS, parsed_account
 from gatehouse.runs.events import Usage
 from gatehouse.runs.lifecycle.conducting import RESERVATION_LEASES
+from gatehouse.runs.lifecycle.undoing import NotStored
 from gatehouse.runs.records import load
 from gatehouse.settings.plans import Plan, Plans
 
@@ -62,6 +66,16 @@ async def other(there: Replica) -> Door:
     return Door(there)
 
 
+def unheard(call: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    """Return a call that Redis obeys and whose answer is lost."""
+
+    async def made(*arguments: object) -> object:
+        await call(*arguments)
+        raise RedisGone
+
+    return made
+
+
 class TestHold:
     async def test_is_renewed_while_the_run_goes_on(self, door: Door, told: Told) -> None:
         run_id = await door.start()
@@ -102,6 +116,24 @@ class TestHold:
         with pytest.raises(Conflict):
             await door.replica.start("/told", {}, thread_id="t", admission=admission)
         await admission.close()
+        assert await door.left() == (1, 10_000)
+        assert history.undone == []  # the thread has said that it took nothing
+
+    @pytest.mark.parametrize("how", [{}, {"new_thread": True}])
+    async def test_of_a_start_that_redis_may_have_comes_free_as_it_is_undone(
+        self, replicas: Replicas, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any]
+    ) -> None:
+        door = Door(await replicas.open(lease=30))
+        attempts, admission = door.replica.engine.attempts, door.admission()
+        for name in ("create", "create_admitted"):
+            monkeypatch.setattr(attempts, name, unheard(getattr(attempts, name)))
+        with pytest.raises(NotStored):
+            await door.replica.start("/told", {}, admission=admission, **how)
+        with pytest.raises(LimitReached):  # what it took is no other's
+            await admission.take()
+        await admission.close()
+        assert await door.left() == (0, 8000)
+        await door.replica.engine.conductor.settle_doubts()
         assert await door.left() == (1, 10_000)
 
     async def test_follows_the_run_to_the_replica_that_takes_it_over(

@@ -353,3 +353,27 @@ def breaks(
         raise error or Disconnected("gone")
 
     monkeypatch.setattr(writing.writer, "_append", failing)
+
+
+async def test_what_is_taken_to_be_appended_with_the_end_waits_for_what_is_being_written(
+    redis: Redis, writing: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An end that overtook it would have Redis refuse it."""
+    append, begun, go_on = writing.writer._append, asyncio.Event(), asyncio.Event()
+
+    async def slow(*arguments: Any) -> Any:
+        begun.set()
+        await go_on.wait()
+        return await append(*arguments)
+
+    monkeypatch.setattr(writing.writer, "_append", slow)
+    writing.add(a_token(1))
+    await begun.wait()
+    writing.add(a_token(2))
+    taking = asyncio.create_task(writing.writer.taken(RUN, 1))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not taking.done()
+    go_on.set()
+    assert await taking == [a_token(2)]
+    assert await RunLog(redis).after(RUN, BEGINNING) == [a_token(1)]

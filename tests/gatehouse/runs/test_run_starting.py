@@ -290,6 +290,20 @@ class TestIdempotencyKey:
         await here.engine.erase([run.id])
         assert (await here.start("/words", {"n": 1}, idempotency=KEY)).run.id != run.id
 
+    async def test_that_redis_may_have_taken_is_free_again(
+        self, here: Replica, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        claim = here.engine.control.claim_key
+
+        async def unheard(*arguments: Any) -> None:
+            await claim(*arguments)
+            raise RedisGone
+
+        monkeypatch.setattr(here.engine.control, "claim_key", unheard)
+        with pytest.raises(RedisGone):
+            await here.start("/words", {"n": 1}, idempotency=KEY)
+        assert await redis.exists(idempotency_key(ALICE, KEY[0])) == 0
+
     async def test_is_a_request_for_each_who_comes_with_it(self, caller: Caller) -> None:
         caller.limiter.plans = Plans({"default": Plan(burst=2, requests_per_minute=1)})
         assert await caller.start(idempotency=KEY) == await caller.start(idempotency=KEY)
