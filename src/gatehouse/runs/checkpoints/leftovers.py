@@ -12,11 +12,13 @@ from gatehouse.background import all_of
 from gatehouse.runs.records import load
 from gatehouse.runs.waits import NobodyDecides, Waits
 from gatehouse.storage.redis.cluster.client import beside, everywhere
+from gatehouse.storage.redis.script import COMMAND_SECONDS, Script
 from gatehouse.storage.tenancy import tenant_of_context
 
 log = structlog.get_logger(__name__)
 
 LEFTOVERS = "gh:runs:leftovers"  # tenants by run id: written with the end of a run, gone with its checkpoints
+FORGET = "return redis.call('HDEL', KEYS[1], ARGV[1])"  # over the connection that scripts share
 PAUSE = 30.0  # seconds between two looks at those
 SWEEP_EVERY = 3600.0  # seconds between two looks at the tables themselves: Redis may have lost its data
 OVER_AFTER = 86_400.0  # seconds after its start for which no run goes on
@@ -30,6 +32,7 @@ class Leftovers:
         self, redis: Redis, checkpoints: BaseCheckpointSaver[Any], waits: Waits | None = None
     ) -> None:
         self._redis = redis
+        self._forget = Script(redis, FORGET, COMMAND_SECONDS)
         self._waits = waits or NobodyDecides()
         self._checkpoints = checkpoints
 
@@ -44,7 +47,7 @@ class Leftovers:
             await self._checkpoints.adelete_thread(run_id)
         finally:
             tenant_of_context.reset(token)
-        await self._redis.hdel(beside(self._redis, LEFTOVERS, run_id), run_id)
+        await self._forget([beside(self._redis, LEFTOVERS, run_id)], [run_id])
 
     async def look(self) -> None:
         """Delete what is left, again and again, until cancelled."""
