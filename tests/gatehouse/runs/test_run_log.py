@@ -18,6 +18,7 @@ from gatehouse.runs.events import BEGINNING, Cursor, End, Record, Token, record
 from gatehouse.runs.log.dense import packed
 from gatehouse.runs.log.log import (
     ENTRY_RECORDS,
+    FLUSH_EVENTS,
     MAX_PENDING,
     LogWriter,
     RunLog,
@@ -107,8 +108,8 @@ class TestAppend:
         self, redis: Redis, writing: Writing, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("gatehouse.runs.log.log.FLUSH_SECONDS", 60)
-        writing.add(*tokens(1, 70))
-        await until(lambda: written(redis, 70), 2)
+        writing.add(*tokens(1, FLUSH_EVENTS))
+        await until(lambda: written(redis, FLUSH_EVENTS), 2)
 
     async def test_splits_what_is_too_much_for_an_entry(self, redis: Redis, writing: Writing) -> None:
         count = 2 * ENTRY_RECORDS + 10

@@ -23,7 +23,7 @@ from gatehouse.storage.redis.words import words_of
 log = structlog.get_logger(__name__)
 
 FLUSH_SECONDS = 0.010
-FLUSH_EVENTS = 64
+FLUSH_EVENTS = 512  # a command costs as much as writing a hundred: more of them only while many come at once
 ENTRY_RECORDS = 256
 CLOSING_RECORDS = 16  # at most, of a run's end
 MAX_PENDING = 10_000
@@ -79,7 +79,7 @@ Entry = tuple[str, DenseRecords]
 
 
 class LogWriter:
-    """Appends the records of all runs of this process: one command every 10 ms or 64 records.
+    """Appends the records of all runs of this process: one command every 10 ms or 512 records.
 
     `lost` is called with the id and the attempt of a run that a newer attempt took over, or that was erased.
     """
