@@ -11,6 +11,7 @@ from gatehouse.approvals.models import Approval, Person
 from gatehouse.approvals.tables import approvals, waiting_runs
 from gatehouse.identity.principal import Principal
 from gatehouse.problems.errors import NotFound
+from gatehouse.threads.tables import threads
 
 NO_SUCH_APPROVAL = "There is no such approval."
 
@@ -30,8 +31,13 @@ def of_run(table: Table, tenant_id: str, run_id: str | ScalarSelect[str]) -> Col
 async def lock(connection: AsyncConnection, tenant_id: str, run_id: str | ScalarSelect[str]) -> bool:
     """Have whoever else changes what belongs to this run wait for this transaction; False when none waits.
 
-    It comes first in a transaction: SQLite lets nobody write who has read before another wrote.
+    It comes first in a transaction: SQLite lets nobody write who has read before another wrote. On PostgreSQL
+    the run's thread comes before it: who erases that deletes it first, and then what belongs to it.
     """
+    if connection.dialect.name == "postgresql":
+        thread = select(waiting_runs.c.thread_id).where(of_run(waiting_runs, tenant_id, run_id))
+        this_thread = select(threads.c.id).where(threads.c.id == thread.scalar_subquery())
+        await connection.execute(this_thread.with_for_update(read=True, key_share=True))
     this = update(waiting_runs).where(of_run(waiting_runs, tenant_id, run_id))
     changed = this.values(version=waiting_runs.c.version + 1)
     return bool((await connection.execute(changed)).rowcount)

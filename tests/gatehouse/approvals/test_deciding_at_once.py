@@ -1,17 +1,24 @@
 """Whatever several people and the clock do at once, to two processes' connections: each approval has one end."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from approval_runs import ALICE, CAROL, ApprovalsOf, run_of, transfer
+from approval_runs import ALICE, CAROL, ApprovalsOf, decision, run_of, transfer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gatehouse.approvals.deciding import decide
 from gatehouse.approvals.models import STATUS_AFTER, Approval, Decision
+from gatehouse.approvals.rows import lock
 from gatehouse.approvals.service import Approvals
 from gatehouse.problems.approvals import ApprovalDecided, ApprovalExpired
 from gatehouse.storage.database import open_engine
+from gatehouse.storage.tenancy import tenant_transaction
+from gatehouse.threads.store import ThreadStore
 
 Act = tuple[str, int, str]  # who, on which approval, what; or the end of the run
 
@@ -91,3 +98,32 @@ def check(left: Approval, done: list[tuple[Act, Any]]) -> None:
             assert isinstance(result, ApprovalDecided)
             assert result.extra["decided_by"] == left.decided_by.model_dump()
             assert STATUS_AFTER[result.extra["decision"]] == left.status
+
+
+async def test_a_decision_and_the_deletion_of_its_thread_do_not_wait_for_each_other(
+    engine: AsyncEngine, approvals: Approvals
+) -> None:
+    """Each locks what the other wants next, unless both begin with the thread: PostgreSQL ended one of them."""
+    threads = ThreadStore(engine)
+    thread = await threads.create(ALICE, "agent", "")
+    [asked] = await ApprovalsOf(approvals, replace(run_of(), thread_id=thread.id)).ask()
+    async with tenant_transaction(engine, "acme") as connection:
+        await lock(connection, "acme", asked.run_id)
+        deleting = asyncio.create_task(threads.delete(ALICE, thread.id))
+        await somebody_waits(engine)
+        _, decided = await decide(connection, ALICE, asked.id, decision(asked))
+    assert decided
+    await deleting
+    assert await approvals.asked_by("acme", asked.run_id) == []
+
+
+async def somebody_waits(engine: AsyncEngine) -> None:
+    """Return when a connection waits for a lock of another; of SQLite's nobody knows."""
+    if engine.dialect.name != "postgresql":
+        return
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with asyncio.timeout(30), engine.connect() as connection:
+        while not await connection.scalar(waiting):
+            await asyncio.sleep(0.01)
