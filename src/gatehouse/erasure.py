@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, Field
 from redis.asyncio import Redis
-from sqlalchemy import Table, and_, delete, update
+from sqlalchemy import Table, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gatehouse.approvals.tables import approvals, waiting_runs
@@ -68,14 +68,7 @@ class Eraser:
         await self.runs.erase(run_ids, tenant_id, await self._states(tenant_id, user_id))
         await forget_answers(self.redis, tenant_id, user_id)
         await self._enter_accounts()
-        async with tenant_transaction(self.engine, tenant_id) as connection:
-            counts = {
-                table.name: await erase_rows(connection, table, tenant_id, user_id)
-                for table in (feedback, attachments, approvals, messages, threads, effects, store_items)
-            }
-            for told in (waiting_runs, webhooks):
-                await erase_rows(connection, told, tenant_id, user_id)
-            counts["usage"] = await make_nobodys(connection, tenant_id, user_id)
+        counts = await erase_all_rows(self.engine, tenant_id, user_id)
         return Erased(api_keys=keys, sessions=ended, runs=len(run_ids), **counts)
 
     async def _rows(self, tenant_id: str, user_id: str, table: Table) -> int:
@@ -94,6 +87,22 @@ class Eraser:
         bookkeeper = Bookkeeper(self.redis, UsageStore(self.engine), self.runs.owner)
         while await bookkeeper.enter_some():
             pass
+
+
+async def erase_all_rows(engine: AsyncEngine, tenant_id: str, user_id: str) -> dict[str, int]:
+    """Delete what is kept of a user in one transaction, but for keys; return how many rows of each table."""
+    mine = and_(threads.c.tenant_id == tenant_id, threads.c.user_id == user_id)
+    async with tenant_transaction(engine, tenant_id) as connection:
+        if connection.dialect.name == "postgresql":  # first, as whoever locks what belongs to a thread
+            await connection.execute(select(threads.c.id).where(mine).with_for_update())
+        counts = {
+            table.name: await erase_rows(connection, table, tenant_id, user_id)
+            for table in (feedback, attachments, approvals, messages, threads, effects, store_items)
+        }
+        for told in (waiting_runs, webhooks):
+            await erase_rows(connection, told, tenant_id, user_id)
+        counts["usage"] = await make_nobodys(connection, tenant_id, user_id)
+    return counts
 
 
 async def erase_rows(connection: AsyncConnection, table: Table, tenant_id: str, user_id: str) -> int:

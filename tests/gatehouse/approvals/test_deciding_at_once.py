@@ -1,10 +1,12 @@
 """Whatever several people and the clock do at once, to two processes' connections: each approval has one end."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from approval_runs import ALICE, CAROL, ApprovalsOf, decision, run_of, transfer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,6 +17,7 @@ from gatehouse.approvals.deciding import decide
 from gatehouse.approvals.models import STATUS_AFTER, Approval, Decision
 from gatehouse.approvals.rows import lock
 from gatehouse.approvals.service import Approvals
+from gatehouse.erasure import erase_all_rows
 from gatehouse.problems.approvals import ApprovalDecided, ApprovalExpired
 from gatehouse.storage.database import open_engine
 from gatehouse.storage.tenancy import tenant_transaction
@@ -100,16 +103,24 @@ def check(left: Approval, done: list[tuple[Act, Any]]) -> None:
             assert STATUS_AFTER[result.extra["decision"]] == left.status
 
 
+async def deleted(engine: AsyncEngine, thread_id: str) -> None:
+    await ThreadStore(engine).delete(ALICE, thread_id)
+
+
+async def erased(engine: AsyncEngine, _thread_id: str) -> None:
+    await erase_all_rows(engine, ALICE.tenant_id, ALICE.user_id)
+
+
+@pytest.mark.parametrize("gone", [deleted, erased])
 async def test_a_decision_and_the_deletion_of_its_thread_do_not_wait_for_each_other(
-    engine: AsyncEngine, approvals: Approvals
+    engine: AsyncEngine, approvals: Approvals, gone: Callable[[AsyncEngine, str], Awaitable[None]]
 ) -> None:
     """Each locks what the other wants next, unless both begin with the thread: PostgreSQL ended one of them."""
-    threads = ThreadStore(engine)
-    thread = await threads.create(ALICE, "agent", "")
+    thread = await ThreadStore(engine).create(ALICE, "agent", "")
     [asked] = await ApprovalsOf(approvals, replace(run_of(), thread_id=thread.id)).ask()
     async with tenant_transaction(engine, "acme") as connection:
         await lock(connection, "acme", asked.run_id)
-        deleting = asyncio.create_task(threads.delete(ALICE, thread.id))
+        deleting = asyncio.ensure_future(gone(engine, thread.id))
         await somebody_waits(engine)
         _, decided = await decide(connection, ALICE, asked.id, decision(asked))
     assert decided
@@ -126,4 +137,5 @@ async def somebody_waits(engine: AsyncEngine) -> None:
     )
     async with asyncio.timeout(30), engine.connect() as connection:
         while not await connection.scalar(waiting):
+            await connection.rollback()  # within a transaction it is told the same again
             await asyncio.sleep(0.01)
