@@ -10,6 +10,7 @@ from approval_runs import ALICE, CAROL, DAVE, ELSEWHERE, ApprovalsOf, decision, 
 from gatehouse.approvals.deciders import Deciders
 from gatehouse.approvals.models import Decision
 from gatehouse.approvals.service import Approvals
+from gatehouse.approvals.waits import ApprovalWaits
 from gatehouse.problems.approvals import (
     ApprovalChanged,
     ApprovalDecided,
@@ -30,6 +31,15 @@ class TestDecide:
         assert await of_run.state() == ("due", "decided")
         answers, _ = await of_run.approvals.decided("acme", of_run.run.id)
         assert answers == {"i1": {"type": "approve", "digest": asked.digest, "id": asked.id}}
+
+    async def test_is_told_of_what_was_asked_last(self, of_run: ApprovalsOf) -> None:
+        for interrupt in ("i1", "i2"):
+            [asked] = await of_run.ask(transfer(interrupt))
+            await of_run.approvals.decide(ALICE, asked.id, decision(asked))
+        waits = ApprovalWaits(of_run.approvals, lambda _tool, _outcome: None)
+        heard = await waits.answers(of_run.run)
+        assert [event.approval_id for event in heard.events] == [asked.id]
+        assert heard.by_interrupt.keys() == {"i1", "i2"}
 
     async def test_waits_for_the_last_one_that_is_open(self, of_run: ApprovalsOf) -> None:
         first, second = await of_run.ask(transfer("i1"), transfer("i2", 200))

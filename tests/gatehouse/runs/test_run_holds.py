@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from gatehouse.runs.events import Usage
 from gatehouse.runs.lifecycle.conducting import RESERVATION_LEASES
 from gatehouse.runs.lifecycle.undoing import NotStored
 from gatehouse.runs.records import load
+from gatehouse.runs.tending import Tending
 from gatehouse.settings.plans import Plan, Plans
 
 PLAN = Plan(concurrent_runs=1, tokens_per_day=10_000, tokens_reserved=2000)
@@ -155,6 +156,26 @@ class TestHold:
         await until(lambda: run_id in other.replica.engine.local)
         await asyncio.sleep(1.5 * RESERVATION_LEASES * LEASE)
         assert await other.left() == (0, 8000)
+
+    async def test_is_not_renewed_by_a_process_whose_leases_are_not(
+        self, replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It was paused, and others may have ended its runs."""
+        door, looks = Door(await replicas.open(lease=30)), []
+        await door.start()
+        await door.replica.pause()
+        await door.replica.redis.delete(*counted(ALICE).runs)
+
+        async def looked() -> None:
+            looks.append(1)
+
+        monkeypatch.setattr(door.replica.engine.conductor, "settle_doubts", looked)
+        tending = Tending(door.replica.engine)
+        tending.settings = replace(tending.settings, lease=0.1)
+        working = asyncio.create_task(tending.upkeep())
+        await until(lambda: len(looks) > 1)
+        working.cancel()
+        assert await door.left() == (1, 10_000)
 
     async def test_of_a_run_that_was_given_up_is_renewed_no_longer(
         self, door: Door, other: Door, told: Told
