@@ -108,6 +108,12 @@ class TestConnection:
             assert await shared.call(SECONDS, "PING") == b"PONG"
             assert await connections(operator) == before + 1  # those that were closed were given back
 
+    async def test_that_is_replaced_gives_its_place_in_the_pool_back(self, redis_url: str) -> None:
+        async with redis_of(redis_url, 2) as client, Redis.from_url(redis_url) as operator:
+            for _ in range(4):
+                connection = await multiplexed(client).call(SECONDS, "CLIENT", "ID")
+                await operator.client_kill_filter(_id=str(connection))
+
     async def test_that_breaks_under_calls_makes_them_again(self, server: Server, client: Redis) -> None:
         shared = multiplexed(client)
         await shared.call(SECONDS, "PING")
@@ -180,6 +186,17 @@ class TestFrozenRedis:
                 await shared.call(2 * SHORT, "PING")
         server.send(signal.SIGCONT)
         assert await shared.call(SECONDS, "CLIENT", "ID") > first
+
+    async def test_is_given_up_for_those_who_would_wait_longer(
+        self, server: Server, client: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.storage.redis.multiplexed.SILENCE", SHORT)
+        shared = multiplexed(client)
+        await shared.call(SECONDS, "PING")
+        server.send(signal.SIGSTOP)
+        async with asyncio.timeout(10 * SHORT):
+            with pytest.raises(NoAnswer):
+                await shared.call(60, "PING")
 
     async def test_keeps_the_time_of_each_call(self, server: Server, client: Redis) -> None:
         shared = multiplexed(client)

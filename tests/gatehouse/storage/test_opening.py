@@ -19,7 +19,14 @@ from sqlalchemy import make_url
 from bench.processes import redis_ready, redis_server
 from gatehouse.settings import Settings
 from gatehouse.storage.database import open_engine
-from gatehouse.storage.opening import CannotStart, Unreachable, open_database, open_redis, waited_for
+from gatehouse.storage.opening import (
+    FIRST_PAUSE,
+    CannotStart,
+    Unreachable,
+    open_database,
+    open_redis,
+    waited_for,
+)
 from gatehouse.storage.redis.multiplexed import multiplexed
 from gatehouse.storage.schema import schemas_of, upgrade, why_not_ready
 
@@ -94,7 +101,8 @@ class TestStart:
             await waited_for(away, 0.5)
         assert time.monotonic() - began < 5
 
-    async def test_asks_once_without_any_patience(self) -> None:
+    @pytest.mark.parametrize("patience", [0, FIRST_PAUSE - 0.01])
+    async def test_asks_once_without_patience_for_a_pause(self, patience: float) -> None:
         asked: list[int] = []
 
         async def ask() -> None:
@@ -102,7 +110,7 @@ class TestStart:
             raise Unreachable("Redis: away")
 
         with pytest.raises(Unreachable):
-            await waited_for(ask, 0)
+            await waited_for(ask, patience)
         assert asked == [1]
 
     async def test_does_not_wait_for_a_setting_that_is_wrong(self) -> None:

@@ -179,6 +179,8 @@ class TestUrl:
         addresses = (("s1", 26379), ("s2", 1234), ("::1", 5))
         assert found == (Sentinels(addresses, "main"), "rediss://me:a%40b@sentinel/3?ssl_ca_certs=/ca")
         assert sentinels_of("redis://host/0") == (None, "redis://host/0")
+        named = Sentinels((("host", 26379),), "the main/one")
+        assert sentinels_of("redis+sentinel://host/the%20main%2Fone") == (named, "redis://sentinel/0")
 
     @pytest.mark.parametrize(
         "url", ["redis+sentinel:///main/0", "redis+sentinel://host", "redis+sentinel://host/"]
