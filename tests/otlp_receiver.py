@@ -74,8 +74,10 @@ def collecting() -> Iterator[Collector]:
     class Take(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            collector.take(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
-            self.send_response(200 if self.path == "/v1/traces" else 404)
+            found = self.requestline.split()[1] == "/v1/traces"  # http.server makes one slash of two
+            if found:
+                collector.take(gzip.decompress(body) if self.headers["content-encoding"] == "gzip" else body)
+            self.send_response(200 if found else 404)
             self.send_header("content-length", "0")
             self.end_headers()
 

@@ -1,11 +1,15 @@
 """`gatehouse routes`."""
 
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from cli_results import Run, data_of, failure_of
 
 from chains.registry import REGISTRY
+from gatehouse.cli.routes import need
 from gatehouse.main import PATHS
 
 
@@ -24,6 +28,14 @@ def test_every_runnable_needs_its_scope(routes: dict[tuple[str, str], str]) -> N
         for endpoint in ("invoke", "batch", "stream", "stream_log", "stream_events"):
             assert routes["POST", f"{entry.path}/{endpoint}"] == entry.required_scope
         assert routes["GET", f"{entry.path}/playground/{{file_path:path}}"] == entry.required_scope
+
+
+def test_of_runnables_whose_names_begin_alike_each_needs_its_own() -> None:
+    named = [SimpleNamespace(path=f"/{name}", required_scope=name) for name in ("chat", "chat-two")]
+    registry: Any = SimpleNamespace(entries=named)
+    for path, scope in (("/chat/invoke", "chat"), ("/chat-two/invoke", "chat-two"), ("/chats", "signed in")):
+        route: Any = SimpleNamespace(path=path, methods={"POST"}, path_regex=re.compile(path))
+        assert need(route, registry) == scope
 
 
 def test_the_rest_needs_a_credential(routes: dict[tuple[str, str], str]) -> None:

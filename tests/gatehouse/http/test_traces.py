@@ -202,7 +202,7 @@ class TestCollector:
         monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "60000")
         with collecting() as collector:
             with (
-                serving(tmp_path, REGISTRY, otel_endpoint=collector.url) as live,
+                serving(tmp_path, REGISTRY, otel_endpoint=f"{collector.url}/") as live,
                 live.client() as client,
             ):
                 assert client.get("/api/me").status_code == 200

@@ -6,6 +6,7 @@ from asgi_calls import request_scope, sent_by
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from gatehouse.identity.principal import Principal
 from gatehouse.limits.held_bytes import HeldBytes
 from gatehouse.web.middleware.held_bytes import PIECE, BoundHeldBytes
 from gatehouse.web.request_state import KEY, RequestState
@@ -40,3 +41,17 @@ async def test_the_connection_of_a_body_that_is_refused_before_its_end_is_not_us
     assert sent[0]["status"] == 429
     assert (b"connection", b"close") in sent[0]["headers"]
     assert held[address] == 6
+
+
+async def test_a_body_is_held_for_the_user_of_the_tenant_that_sends_it() -> None:
+    held, seen = HeldBytes(100), []
+    scope = scope_with(held)
+    scope["state"][KEY].principal = Principal("acme", "alice", "Alice", frozenset(), "jwt", "1")
+
+    async def reading(_scope: Scope, receive: Receive, _send: Send) -> None:
+        await receive()
+        seen.append(held["acme", "alice"])
+
+    await sent_by(BoundHeldBytes(reading), scope, {**BODY, "more_body": True})
+    assert seen == [11]
+    assert held["acme", "alice"] == 0

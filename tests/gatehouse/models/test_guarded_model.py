@@ -13,6 +13,7 @@ from langchain_core.runnables import RunnableBinding, RunnableLambda
 from langchain_core.tools import BaseTool, tool
 from provider_server import Told
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from chains import summarize
 from gatehouse.models.errors import (
@@ -224,6 +225,18 @@ class TestAsking:
         with pytest.raises(ZeroDivisionError):
             await ask(guarded(planned([ZeroDivisionError()]), planned(["b"]), watch=told))
         assert told.causes == ["other"]
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [(ModelBusy("60 calls a minute"), "60 calls a minute"), (ContentFiltered("Bonds"), "")],
+    )
+    async def test_a_provider_s_words_are_logged_where_they_can_quote_nobody(
+        self, error: Exception, said: str
+    ) -> None:
+        with capture_logs() as logs, pytest.raises(type(error)):
+            await streaming(guarded(planned([error]), retries=0))
+        told = [line for line in logs if line["log_level"] != "debug"]
+        assert [line["said"] for line in told] == [said]
 
     async def test_a_provider_that_asks_for_patience_beyond_ours_is_not_asked_again(self) -> None:
         model = planned([ModelBusy("?", retry_after=60)])
