@@ -76,6 +76,7 @@ def test_an_answer_goes_on_in_the_same_message_and_says_yes_to_our_call_alone(cl
     assert chunks(after)[-1]["finishReason"] == "stop"
     assert PAID == [100]
     assert answered(client, chat, message).text == after.text
+    assert answered(client, chat, answer(told, approved=False)).text == after.text  # the first one stands
     assert PAID == [100]
 
 
@@ -83,6 +84,15 @@ def test_a_call_that_is_rejected_is_denied(client: httpx.Client) -> None:
     chat, told = asked(client)
     after = chunks(answered(client, chat, answer(told, approved=False, reason="Not now.")))
     assert types(after)[0] == "tool-output-denied"
+    assert PAID == []
+
+
+def test_a_message_answers_for_one_run_alone(client: httpx.Client) -> None:
+    chat, told = asked(client)
+    message = answer(told, approved=True)
+    _, of_another = asked(client)
+    message["parts"] += answer(of_another, approved=True)["parts"]
+    assert answered(client, chat, message).status_code == 422
     assert PAID == []
 
 
