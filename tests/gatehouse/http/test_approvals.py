@@ -375,6 +375,13 @@ class TestOpenAIResponses:
             openai_client.responses.create(model="pay", input=[answer], previous_response_id="resp_x")
         assert PAID == []
 
+    def test_an_answer_to_what_another_response_asks_is_not_found(self, openai_client: openai.OpenAI) -> None:
+        first, other = (openai_client.responses.create(model="pay", input="Pay Bob.") for _ in range(2))
+        said = [self.answer(other.output[-1], approve=True)]
+        with pytest.raises(openai.NotFoundError):
+            openai_client.responses.create(model="pay", input=said, previous_response_id=first.id)
+        assert PAID == []
+
     @pytest.mark.requirement("openai.chat.approval")
     def test_a_chat_is_told_in_words(self, openai_client: openai.OpenAI) -> None:
         asked: Any = {"model": "pay", "messages": [{"role": "user", "content": "Pay Bob."}]}

@@ -180,6 +180,20 @@ class TestAnswers:
         assert SECRET not in str(caught.value.body)
 
 
+class TestLeaving:
+    def test_an_answer_of_no_thread_ends_with_its_client(self, live: LiveApp, plain: httpx.Client) -> None:
+        """Nobody can come back to read on, whatever the setting of others says."""
+        assert live.settings.disconnect_grace >= 30
+        asked = {"role": "user", "content": "[delay 0.1][tokens 900]"}
+        body = {"model": "chat", "stream": True, "messages": [asked]}
+        with plain.stream("POST", "/v1/chat/completions", json=body) as stream:
+            run_id = stream.headers["x-run-id"]
+            lines = stream.iter_lines()  # kept: the connection ends with it
+            next(lines)
+        live.eventually(lambda: not live.running(run_id), 15)
+        assert plain.get(f"/api/runs/{run_id}").json()["state"] == "cancelled"
+
+
 class TestConversations:
     @pytest.mark.requirement("openai.chat.stateless")
     def test_the_client_s_messages_are_the_history(self, plain: httpx.Client, client: openai.OpenAI) -> None:

@@ -197,6 +197,11 @@ class TestPrevious:
             client.responses.create(model="chat", input="x", previous_response_id=slow.id)
         client.responses.cancel(slow.id)
 
+    def test_one_that_was_not_stored_is_not_found(self, client: openai.OpenAI) -> None:
+        response = client.responses.create(model="chat", input="[say one]", store=False)
+        with pytest.raises(openai.NotFoundError):
+            client.responses.create(model="chat", input="x", previous_response_id=response.id)
+
     def test_one_that_never_was_is_not_found(self, client: openai.OpenAI) -> None:
         for name in ("resp_nothing", "nothing", "resp_" + "a" * 150):
             with pytest.raises(openai.NotFoundError):
