@@ -87,6 +87,14 @@ class TestReconnection:
         ]
         assert tokens == numbered(30)
 
+    def test_the_browser_knows_better_where_it_was_than_its_address(self, client: httpx.Client) -> None:
+        """The address stays as the page wrote it, however often the browser connects again."""
+        address = {"query": "[tokens 5]", "idempotency_key": str(uuid4())}
+        frames = frames_in(client.get("/api/chat/stream", params=address).text)
+        address["last_event_id"] = "1-1"
+        again = client.get("/api/chat/stream", params=address, headers={"last-event-id": "1-4"})
+        assert frames_in(again.text) == frames[4:]
+
     @pytest.mark.parametrize("path", PATHS)
     def test_after_the_end_there_is_no_content(self, client: httpx.Client, path: str) -> None:
         """So a browser stops; it would reconnect for ever otherwise."""

@@ -16,7 +16,7 @@ from gatehouse.problems.errors import InvalidInput
 from gatehouse.runs.accounts import ACCOUNTS, Account, account_of, parsed_account
 from gatehouse.runs.events import Usage
 from gatehouse.runs.records import RunRecord
-from gatehouse.usage.bookkeeping import Bookkeeper, bookkeeping
+from gatehouse.usage.bookkeeping import BOOKKEEPER, Bookkeeper, bookkeeping
 from gatehouse.usage.purge import purge
 from gatehouse.usage.store import UsageStore
 from gatehouse.web.resources.usage import MOST_DAYS, checked_range
@@ -150,6 +150,23 @@ class TestBookkeeper:
         await leave("first")
         assert await Bookkeeper(redis, UsageStore(engine, ended=meanwhile), "here").enter_some() == 1
         assert await redis.hkeys(ACCOUNTS) == [b"later"]
+
+    async def test_enters_nothing_in_another_s_turn(
+        self, engine: AsyncEngine, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.usage.bookkeeping.PAUSE", 0.02)
+        turns: list[bytes] = []
+
+        async def ended(_connection: object, _account: Account) -> None:
+            turns.append(await redis.get(BOOKKEEPER))
+
+        run = RunRecord("1", ALICE, "/chat", {}, None, NOON, NOON, 30)
+        await redis.hset(ACCOUNTS, run.id, account_of(run))
+        await redis.set(BOOKKEEPER, "there", px=200)
+        async with asyncio.timeout(10), bookkeeping(redis, UsageStore(engine, ended=ended), "here"):
+            while await redis.hlen(ACCOUNTS):
+                await asyncio.sleep(0.02)
+        assert turns == [b"here"]
 
     async def test_of_two_processes_one_works(self, engine: AsyncEngine, redis: Redis) -> None:
         store = UsageStore(engine)
