@@ -76,6 +76,9 @@ def test_nor_for_who_sent_it_where_the_provider_says_nothing_of_an_outage(asking
 
 
 def test_an_outage_that_several_meet_is_told_and_refused_where_the_model_is_used(asking: Asking) -> None:
+    known: Any = {"json": {"query": "hello", "runnable": "chat"}, "headers": {"idempotency-key": "before"}}
+    with asking.live.client(bearer("carol")) as client:
+        began = client.post("/api/chat", **known).json()
     asking.plan(*[sends("{}", status=503)] * 40)
     for user in ("alice", "bob") * 3:
         asked(asking.live, "hello", user)
@@ -86,6 +89,7 @@ def test_an_outage_that_several_meet_is_told_and_refused_where_the_model_is_used
         before = len(asking.provider.asked)
         assert client.post("/api/chat/stream", json={"query": "?", "runnable": "chat"}).status_code == 503
         assert client.post("/agent/stream", json={"input": {"input": "?"}}).status_code == 503
+        assert client.post("/api/chat", **known).json() == began  # what was answered is told
         assert len(asking.provider.asked) == before
         assert client.post("/api/chat/stream", json={"query": "?", "runnable": "plain"}).status_code == 200
         assert (

@@ -1,5 +1,6 @@
 """What reaches the thread that has a connection to SQLite."""
 
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gatehouse.storage.database import open_engine
+from gatehouse.storage.sqlite import SqliteConnection
 
 numbers = Table("numbers", MetaData(), Column("number", Integer, primary_key=True))
 
@@ -71,3 +73,17 @@ class TestErrands:
             assert deleted.rowcount == 2
             returned = await connection.execute(numbers.delete().returning(numbers.c.number))
             assert sorted(returned.scalars()) == [2, 3, 4]
+
+
+def test_a_connection_that_is_closed_in_a_transaction_locks_nobody_out(tmp_path: Path) -> None:
+    file = tmp_path / "closed.db"
+    first = sqlite3.connect(file, factory=SqliteConnection)
+    first.execute("CREATE TABLE numbers (number INTEGER)")
+    cursor = first.execute("INSERT INTO numbers VALUES (1), (3) RETURNING number")
+    assert next(cursor) == (1,)
+    first.close()
+    other = sqlite3.connect(file, timeout=0)
+    other.execute("INSERT INTO numbers VALUES (2)")
+    assert other.execute("SELECT number FROM numbers").fetchall() == [(2,)]
+    other.close()
+    del cursor  # which would have held the lock
