@@ -83,7 +83,8 @@ class TestRefusals:
         assert failure_of(run(*OF_ALICE)).startswith("authentication: GATEHOUSE_JWT_SECRET has 5 bytes")
 
     def test_of_a_life_that_the_server_would_not_take(self, run: Run) -> None:
-        assert "at most 1 day" in failure_of(run(*OF_ALICE, "--expires", "2d"))
+        assert "at most 1 day" in failure_of(run(*OF_ALICE, "--expires", "86401s"))
+        assert data_of(run(*OF_ALICE, "--json", "--expires", "1d"))["expires_in"] == 86_400
 
     @pytest.mark.parametrize(
         "options",

@@ -226,7 +226,8 @@ class TestStop:
             stream = asyncio.create_task(client.get(f"{served.url}/long"))
             await application.busy.wait()
             served.signal()
-            await asyncio.sleep(0.5)
+            await until(lambda: application.runs.drain.refusing)
+            assert (await client.get(served.url)).status_code == 200  # it listens as long as one goes on
             assert not task.done()
             application.goes_on.set()
             assert (await stream).text == "begun"
@@ -278,6 +279,22 @@ class TestStop:
             await task
         assert application.runs.handed_over.is_set()
         assert application.stopped
+
+    async def test_then_waits_for_the_last_words_of_streams(
+        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("gatehouse.process.server.LAST_WORDS_SECONDS", 30)
+        application = Application()
+        served = Served(application, listener, drain_seconds=0.1)
+        async with served.serving() as task, httpx.AsyncClient() as client:
+            stream = asyncio.create_task(client.get(f"{served.url}/long"))
+            await application.busy.wait()
+            served.signal()
+            await application.runs.handed_over.wait()
+            assert (await client.get(served.url)).status_code == 200
+            application.goes_on.set()
+            assert (await stream).text == "begun"
+            await task
 
     async def test_a_signal_before_it_serves_ends_it_at_once(self, listener: socket.socket) -> None:
         application = Application()
