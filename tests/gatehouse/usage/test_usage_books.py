@@ -155,7 +155,7 @@ class TestBookkeeper:
         self, engine: AsyncEngine, redis: Redis, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("gatehouse.usage.bookkeeping.PAUSE", 0.02)
-        turns: list[bytes] = []
+        turns: list[object] = []
 
         async def ended(_connection: object, _account: Account) -> None:
             turns.append(await redis.get(BOOKKEEPER))
