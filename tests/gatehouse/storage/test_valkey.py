@@ -107,6 +107,12 @@ class TestValkey:
         keep(tmp_path, "name")
         assert is_kept(tmp_path, "name")
 
+    def test_is_nobody_else_s_in_a_folder_that_others_could_read(self, tmp_path: Path) -> None:
+        folder = tmp_path / "valkey"
+        folder.mkdir(mode=0o755)
+        keep(tmp_path, "name")
+        assert folder.stat().st_mode & 0o777 == 0o700
+
     def test_is_nobody_else_s(self, tmp_path: Path, client: Redis) -> None:
         folder = tmp_path / "valkey"
         assert [path.stat().st_mode & 0o777 for path in (folder, folder / "valkey.sock")] == [0o700, 0o700]
