@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 from langchain_core.utils.uuid import uuid7
 from sqlalchemy import insert, select, update
@@ -45,9 +45,12 @@ async def touch(connection: AsyncConnection, principal: Principal, thread_id: st
 
     It gets this title if it has none.
     """
-    values = {**queries.owner(principal, thread_id), "now": datetime.now(UTC), "new_title": storable(title)}
-    result = await connection.execute(queries.TOUCH, values)
+    result = await connection.execute(queries.TOUCH, touch_values(principal, thread_id, title))
     return result.rowcount == 1
+
+
+def touch_values(principal: Principal, thread_id: str, title: str = "") -> dict[str, Any]:
+    return {**queries.owner(principal, thread_id), "now": datetime.now(UTC), "new_title": storable(title)}
 
 
 async def lock(connection: AsyncConnection, principal: Principal, thread_id: str) -> bool:
@@ -68,6 +71,14 @@ class Place:
     question: str | None
     shown: bool | None
 
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Self:
+        """Return the place that the query of it has found."""
+        count, attempt, last, question, shown = row
+        return cls(
+            count or 0, attempt or 0, last or BEGINNING, question, None if shown is None else bool(shown)
+        )
+
     def beneath(self) -> dict[str, Any]:
         """Return where an answer is: beneath its question, on its branch; one without, after the last."""
         if self.question is None:
@@ -79,9 +90,12 @@ async def placed(
     connection: AsyncConnection, principal: Principal, thread_id: str, run_id: str, role: str
 ) -> Place:
     """Return where the run's message with this role goes."""
-    values = {**queries.owner(principal, thread_id, run_id), "its_role": role}
-    count, attempt, last, *question = (await connection.execute(queries.PLACE, values)).one()
-    return Place(count or 0, attempt or 0, last or BEGINNING, *question)
+    values = place_values(principal, thread_id, run_id, role)
+    return Place.of((await connection.execute(queries.PLACE, values)).one())
+
+
+def place_values(principal: Principal, thread_id: str, run_id: str, role: str) -> dict[str, str]:
+    return {**queries.owner(principal, thread_id, run_id), "its_role": role}
 
 
 def said(
@@ -109,6 +123,12 @@ def storable_json(value: Any) -> Any:
 async def append(
     connection: AsyncConnection, principal: Principal, thread_id: str, position: int, row: dict[str, Any]
 ) -> None:
+    await connection.execute(INSERT_MESSAGE, message_row(principal, thread_id, position, row))
+
+
+def message_row(
+    principal: Principal, thread_id: str, position: int, row: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the row of a message that comes to a thread now."""
     place = {"thread_id": thread_id, "position": position, **owned_by(principal)}
-    message = {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}
-    await connection.execute(INSERT_MESSAGE, message)
+    return {"id": str(uuid7()), "created_at": datetime.now(UTC), **place, **row}

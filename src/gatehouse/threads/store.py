@@ -19,6 +19,7 @@ from gatehouse.runs.events import Usage
 from gatehouse.storage.inserting import insert_if_new
 from gatehouse.storage.tenancy import tenant_transaction
 from gatehouse.threads import queries
+from gatehouse.threads.answering import answering
 from gatehouse.threads.beginning import beginning, first_rows
 from gatehouse.threads.branches import BEGINNING, Place
 from gatehouse.threads.branching import leave_branch, question_of, show_branch, tree_of, with_branches
@@ -104,6 +105,7 @@ class ThreadStore:
         # made once: they are compiled for each that is new
         self._insert_if_new = insert_if_new(engine, threads)
         self._begin_thread = beginning(engine)
+        self._answer = answering(engine)
 
     async def create(
         self, principal: Principal, runnable: str, title: str, thread_id: str | None = None
@@ -296,15 +298,7 @@ class ThreadStore:
 
     async def answer(self, principal: Principal, thread_id: str, answer: Answer) -> None:
         """Store a run's answer. Nothing happens when its thread was deleted or a later attempt answered."""
-        row = answer.columns()
-        async with self._transaction(principal) as connection:
-            if not await touch(connection, principal, thread_id):
-                return
-            place = await placed(connection, principal, thread_id, answer.run_id, "ai")
-            if not place.attempt:
-                await append(connection, principal, thread_id, place.count + 1, row | place.beneath())
-            elif place.attempt <= answer.attempt:
-                await connection.execute(queries.answer_of(principal, thread_id, answer.run_id).values(row))
+        await self._answer(principal, thread_id, answer.columns())
 
     async def exchanges(
         self, principal: Principal, thread_id: str, run_id: str, characters: int
