@@ -6,6 +6,7 @@ from fastapi import Response
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.types import Message, Receive, Scope, Send
 
+from gatehouse.web.middleware.body_limit import with_body
 from gatehouse.wires.mcp.server import mcp_server
 
 server = mcp_server()
@@ -26,11 +27,6 @@ class Exchange(Response):
         self._length = length
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        pending: list[Message] = [{"type": "http.request", "body": self._received, "more_body": False}]
-
-        async def replay() -> Message:
-            return pending.pop() if pending else await receive()
-
         async def with_line_ends(message: Message) -> None:
             """Send with lines that end as those of all our streams do; in JSON they are escaped."""
             body = message.get("body", b"").replace(b"\r\n", b"\n")
@@ -38,4 +34,4 @@ class Exchange(Response):
 
         manager = StreamableHTTPSessionManager(server, stateless=True, max_request_body_size=self._length + 1)
         async with manager.run():
-            await manager.asgi_app(scope, replay, with_line_ends)
+            await manager.asgi_app(scope, with_body(self._received, receive), with_line_ends)
