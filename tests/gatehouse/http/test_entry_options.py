@@ -75,10 +75,18 @@ def state_told(_parts: Parts) -> Any:
     return graph.compile()
 
 
+steps: list[str] = []
+
+
+def step(state: MessagesState) -> dict[str, Any]:
+    steps.append("again")
+    return {"messages": []}
+
+
 def looping(_parts: Parts) -> Any:
     """Return a graph that never comes to its end."""
     graph = StateGraph(MessagesState)
-    graph.add_node("again", lambda state: {"messages": []})
+    graph.add_node("again", step)
     graph.add_edge(START, "again")
     graph.add_edge("again", "again")
     return graph.compile()
@@ -414,6 +422,13 @@ class TestBodies:
 
 class TestFailures:
     """What a runnable fails with, told the same on every route."""
+
+    @pytest.mark.parametrize("endpoint", ["invoke", "stream", "stream_events", "stream_log"])
+    def test_a_loop_goes_no_further_than_its_limit(self, alice: httpx.Client, endpoint: str) -> None:
+        steps.clear()
+        body = {"input": {"input": "x"}}
+        alice.post(f"/looping/{endpoint}", json=body)
+        assert len(steps) == 25  # GATEHOUSE_RECURSION_LIMIT
 
     @pytest.mark.parametrize(
         ("runnable", "kind", "named"),

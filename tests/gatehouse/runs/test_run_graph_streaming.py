@@ -13,6 +13,7 @@ from langchain_core.messages import AnyMessage, BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import tool
 from langgraph.config import get_store, get_stream_writer
+from langgraph.errors import GraphRecursionError
 from langgraph.graph import START, StateGraph, add_messages
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Send, interrupt
@@ -76,6 +77,14 @@ async def fails(state: Talk) -> Any:
     raise LookupError("nothing here")
 
 
+def endless() -> Any:
+    graph = StateGraph(Talk)
+    graph.add_node("again", noted)
+    graph.add_edge(START, "again")
+    graph.add_edge("again", "again")
+    return graph.compile()
+
+
 def forked() -> Any:
     graph = StateGraph(Talk)
     graph.add_node("each", noted)
@@ -104,6 +113,7 @@ GRAPHS: dict[str, tuple[Callable[[], Any], str]] = {
     "nodes beside each other": (forked, "hi"),
     "a store": (remembering, "hi"),
     "a question": (lambda: chain_of(("before", noted), ("ask", asks)), "hi"),
+    "a loop, to the step limit": (endless, "hi"),
     "a failure": (lambda: chain_of(("before", noted), ("fail", fails)), "hi"),
 }
 
@@ -128,7 +138,7 @@ async def told(stream: Any) -> tuple[list[Any], str]:
             async for namespace, mode, payload in all_of_it:
                 said = (payload[0], payload[1]["langgraph_node"]) if mode == "messages" else payload
                 pieces.append(([part.partition(":")[0] for part in namespace], mode, plain(said)))
-    except LookupError as error:
+    except (LookupError, GraphRecursionError) as error:
         return pieces, str(error)
     return pieces, ""
 
@@ -138,7 +148,7 @@ class TestStreamed:
     async def test_has_what_langgraph_streams(self, name: str) -> None:
         make, text = GRAPHS[name]
         value: Any = {"messages": [("human", text)]}
-        config: RunnableConfig = {"configurable": {"thread_id": "1"}}
+        config: RunnableConfig = {"configurable": {"thread_id": "1"}, "recursion_limit": 25}
         theirs = make().astream(value, config, stream_mode=sorted(MODES), subgraphs=True)
         ours, expected = await told(streamed(make(), value, config, None)), await told(theirs)
         assert ours == expected

@@ -8,7 +8,6 @@ from typing import Any, Literal, cast
 
 from langchain_core.messages import AIMessageChunk
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
-from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
 
 from gatehouse.models.errors import AnswerUnusable
@@ -19,6 +18,7 @@ from gatehouse.runs.sources.graphs.answering import answering
 from gatehouse.runs.sources.graphs.checkpoints import Graph, checkpoint_of, checkpointed
 from gatehouse.runs.sources.graphs.interrupts import asked_of, interrupts_in
 from gatehouse.runs.sources.graphs.running import graph_steps
+from gatehouse.runs.sources.merging import merged
 from gatehouse.runs.sources.pacing import Pace, Pacing, at_will
 from gatehouse.runs.sources.run_log import Logged, patches
 from gatehouse.runs.sources.serving import Serving, serving_of
@@ -58,7 +58,7 @@ def source(
         return output(serving, value, config, emit)
     if mode in ("told", "stream"):
         return chunks(serving, value, config, emit)
-    config = merge_configs(config, {"callbacks": [Pacing(pace)]})
+    config = merged(config, {"callbacks": [Pacing(pace)]})
     if mode == "events" and isinstance(unwrapped(runnable), Pregel):
         own = checkpointed(config, serving.keeps_state)
         return graph_events(serving, value, own, emit, options)

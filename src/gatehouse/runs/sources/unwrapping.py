@@ -13,10 +13,11 @@ from langchain_core.runnables import (
     RunnableWithFallbacks,
 )
 from langchain_core.runnables.base import RunnableBindingBase
-from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
 from langgraph.store.base import BaseStore
 from pydantic import BaseModel
+
+from gatehouse.runs.sources.merging import merged
 
 CONTAINERS = "langchain_core.runnables"  # where the classes are that runnables are put together with
 
@@ -88,7 +89,7 @@ def own_step_limit(runnable: Runnable[Any, Any]) -> int | None:
     graph = getattr(inside, "graph", inside)
     if not isinstance(graph, Pregel):
         return None
-    return merge_configs(graph.config, bound_config(runnable, {})).get("recursion_limit")
+    return merged(graph.config, bound_config(runnable, {})).get("recursion_limit")
 
 
 def last_of(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
@@ -101,7 +102,7 @@ def last_of(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
 def bound_config(runnable: Runnable[Any, Any], config: RunnableConfig) -> RunnableConfig:
     """Return the config under which what is inside the bindings runs."""
     while isinstance(runnable, RunnableBindingBase):
-        config = merge_configs(runnable.config, config)
+        config = merged(runnable.config, config)
         runnable = runnable.bound
     return config
 

@@ -13,13 +13,13 @@ from threading import get_ident
 from typing import Any, cast
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import merge_configs
 from langgraph.config import get_config
 from langgraph.pregel._messages import StreamMessagesHandler
 from langgraph.pregel.protocol import StreamProtocol
 from langgraph.runtime import Runtime
 
 from gatehouse.runs.sources.graphs.checkpoints import Graph
+from gatehouse.runs.sources.merging import merged
 
 # LangGraph's: where a graph finds who hears its stream, what a server has for it, and where it stands
 STREAM, RUNTIME, NAMESPACE = "__pregel_stream", "__pregel_runtime", "checkpoint_ns"
@@ -103,7 +103,7 @@ def telling(graph: Graph, config: RunnableConfig, pieces: Pieces) -> RunnableCon
         # a graph that finds a runtime takes its store from there, and not its own
         RUNTIME: runtime.override(stream_writer=pieces.write, store=runtime.store or graph.store),
     }
-    listening = merge_configs(config, {"callbacks": [StreamMessagesHandler(pieces.put, subgraphs=True)]})
+    listening = merged(config, {"callbacks": [StreamMessagesHandler(pieces.put, subgraphs=True)]})
     return {**listening, "configurable": heard}
 
 
