@@ -182,7 +182,9 @@ def gatehouse_server(name: str, folder: Path, settings: Mapping[str, str], core:
 
 def gatehouse_environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
     ours = {"DATA_DIR": str(folder / "data"), "JWT_SECRET": SECRET, "MODEL": "scripted", "PLANS": AMPLE}
-    given = {**ours, **settings}
+    # one tenant is the whole load: else half of a thousand streams would wait for the other half
+    shares = {"MODEL_CONNECTIONS": "10000", "MODEL_TENANT_SHARE": "1"}
+    given = {**ours, **shares, **settings}
     return {**environment(), **{f"GATEHOUSE_{name}": value for name, value in given.items()}}
 
 
