@@ -11,10 +11,9 @@ from langgraph.runtime import Runtime
 from gatehouse.runs.conversation.places import state_key
 from gatehouse.runs.sources.binding import bound_to
 from gatehouse.runs.sources.graphs.answering import Answering
+from gatehouse.runs.sources.graphs.streaming import RUNTIME
 from gatehouse.runs.sources.steps import is_stepwise
 from gatehouse.runs.sources.unwrapping import has_graph, may_return_graph, own_step_limit, store_of
-
-RUNTIME = "__pregel_runtime"  # LangGraph's: where a graph finds what a server has for it
 
 
 def as_it_is(value: Any) -> Any:

@@ -62,18 +62,15 @@ class Pieces:
     async def until(self, task: "asyncio.Task[None]") -> AsyncGenerator[Piece]:
         """Yield what is handed over until the task is done, which ends with it. Raises what that raises."""
         task.add_done_callback(lambda _done: self._came.set())
-        try:
-            while True:
-                while self._ready:
-                    yield self._ready.popleft()
-                self._taken.set()
-                if task.done():
-                    break
-                self._came.clear()
-                await self._came.wait()
-            await task
-        finally:
-            await stopped(task)
+        while True:
+            while self._ready:
+                yield self._ready.popleft()
+            self._taken.set()
+            if task.done():
+                break
+            self._came.clear()
+            await self._came.wait()
+        await task
 
 
 async def streamed(
